@@ -1,0 +1,1 @@
+"""What an organization may fetch, until when, for what purpose, how much."""

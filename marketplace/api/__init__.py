@@ -1,0 +1,1 @@
+"""The HTTP JSON interface: one module per resource."""

@@ -1,0 +1,56 @@
+"""The tables of the record: entries, leaves and nodes, all append-only in the database itself."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary
+from sqlalchemy.orm import Mapped, mapped_column
+
+from marketplace.kit.db import Model
+
+
+class Entry(Model):
+    """One deed, written in the deed's own transaction. ``canonical`` is what the leaf commits to."""
+
+    __tablename__ = "audit_entry"
+    __table_args__ = (
+        Index("ix_audit_entry_occurred_at_id", "occurred_at", "id"),
+        Index("ix_audit_entry_organization_id_occurred_at", "organization_id", "occurred_at"),
+        Index("ix_audit_entry_counterparty_id_occurred_at", "counterparty_id", "occurred_at"),
+        Index("ix_audit_entry_subject", "subject"),
+        Index("ix_audit_entry_dataset_id_occurred_at", "dataset_id", "occurred_at"),
+        Index("ix_audit_entry_verb_occurred_at", "verb", "occurred_at"),
+        Index("ix_audit_entry_amount_minor_occurred_at", "amount_minor", "occurred_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    occurred_at: Mapped[datetime]
+    organization_id: Mapped[str]
+    client_id: Mapped[str | None]
+    member_id: Mapped[str | None]
+    verb: Mapped[str]
+    subject: Mapped[str]
+    counterparty_id: Mapped[str | None]
+    dataset_id: Mapped[str | None]
+    amount_minor: Mapped[int | None] = mapped_column(BigInteger)
+    facts: Mapped[dict[str, Any]]
+    canonical: Mapped[str]
+
+
+class Leaf(Model):
+    """The place of an entry in the tree; absent until the sequencer has come by."""
+
+    __tablename__ = "audit_leaf"
+
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    entry_id: Mapped[str] = mapped_column(ForeignKey("audit_entry.id"), unique=True)
+
+
+class Node(Model):
+    """The hash of one complete subtree (RFC 6962 section 2.1); level 0 holds the leaf hashes."""
+
+    __tablename__ = "audit_node"
+
+    level: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    hash: Mapped[bytes] = mapped_column(LargeBinary)

@@ -1,0 +1,92 @@
+"""Searching the record by date, amount, counterparty, verb and thing, in any combination."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, or_, select, tuple_
+
+from marketplace.audit.models import Entry, Leaf
+from marketplace.kit import clock
+from marketplace.kit.db import db
+from marketplace.kit.errors import Invalid, NotFound
+from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What an auditor looks for; every part may be absent. Ranges include their ends."""
+
+    occurred_from: datetime | None = None
+    occurred_to: datetime | None = None
+    amount_from: int | None = None
+    amount_to: int | None = None
+    organization_id: str | None = None
+    counterparty_id: str | None = None
+    verb: str | None = None
+    subject: str | None = None
+    dataset_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedEntry:
+    """An entry as auditors see it, with its place in the tree once it has one."""
+
+    entry: Entry
+    position: int | None
+
+
+def search_entries(search: Search, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[PlacedEntry]:
+    """Return matching entries, newest first."""
+    key = decode_cursor(cursor, 2)
+    statement = _matching(search).order_by(Entry.occurred_at.desc(), Entry.id.desc()).limit(size + 1)
+    if key:
+        statement = statement.where(tuple_(Entry.occurred_at, Entry.id) < tuple_(_instant(key[0]), key[1]))
+    rows = [PlacedEntry(row.Entry, row.position) for row in db.session.execute(statement)]
+    return cut(rows, size, lambda row: (clock.text(row.entry.occurred_at), row.entry.id))
+
+
+def all_entries(search: Search) -> Iterator[PlacedEntry]:
+    """Return every matching entry, oldest first, at constant memory."""
+    statement = _matching(search).order_by(Entry.occurred_at, Entry.id).execution_options(yield_per=500)
+    for row in db.session.execute(statement):
+        yield PlacedEntry(row.Entry, row.position)
+
+
+def get_entry(entry_id: str) -> PlacedEntry:
+    """Return one entry or raise NotFound."""
+    row = db.session.execute(_matching(Search()).where(Entry.id == entry_id)).first()
+    if row is None:
+        raise NotFound
+    return PlacedEntry(row.Entry, row.position)
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return clock.parse(str(text))
+    except ValueError as error:
+        raise Invalid("The cursor is not one that this list handed out.") from error
+
+
+def _matching(search: Search) -> Select[Entry, int]:
+    wanted = [
+        condition(value)
+        for name, condition in _CONDITIONS.items()
+        if (value := getattr(search, name)) is not None
+    ]
+    return select(Entry, Leaf.position).outerjoin(Leaf, Leaf.entry_id == Entry.id).where(*wanted)
+
+
+_CONDITIONS: dict[str, Callable[[Any], ColumnElement[bool]]] = {
+    "occurred_from": lambda value: Entry.occurred_at >= value,
+    "occurred_to": lambda value: Entry.occurred_at <= value,
+    "amount_from": lambda value: Entry.amount_minor >= value,
+    "amount_to": lambda value: Entry.amount_minor <= value,
+    "organization_id": lambda value: Entry.organization_id == value,
+    # A party may stand on either side of a deed.
+    "counterparty_id": lambda value: or_(Entry.counterparty_id == value, Entry.organization_id == value),
+    "verb": lambda value: Entry.verb == value,
+    "subject": lambda value: Entry.subject == value,
+    "dataset_id": lambda value: Entry.dataset_id == value,
+}

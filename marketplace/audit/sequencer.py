@@ -1,0 +1,110 @@
+"""Giving each committed entry its place in the tree: one sequencer at a time, in batches."""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import insert, select, text
+
+from marketplace.audit import rules
+from marketplace.audit.models import Entry, Leaf, Node
+from marketplace.kit.db import db
+from marketplace.kit.transaction import transaction
+
+log = logging.getLogger(__name__)
+BATCH = 1000
+INTERVAL_SECONDS = 0.2
+_LOCK = 0x6D7573756269  # "musubi"
+_NEXT = text(
+    "SELECT e.id, e.canonical FROM audit_entry e LEFT JOIN audit_leaf l ON l.entry_id = e.id"
+    " WHERE l.entry_id IS NULL ORDER BY e.occurred_at, e.id LIMIT :batch"
+)
+
+
+def sequence_all() -> int:
+    """Place every entry that is committed and not yet placed; returns how many.
+
+    An advisory lock lets one sequencer work at a time, whatever the number of processes. Each batch
+    is one transaction, so a sequencer that dies leaves nothing half placed.
+    """
+    placed = 0
+    while True:
+        with transaction():
+            count = _sequence_batch()
+        placed += count
+        if count < BATCH:
+            return placed
+
+
+def _sequence_batch() -> int:
+    db.session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    rows = db.session.execute(_NEXT, {"batch": BATCH}).all()
+    if not rows:
+        return 0
+    size = tree_size()
+    fresh: dict[tuple[int, int], bytes] = {}
+
+    def sibling(level: int, position: int) -> bytes:
+        return fresh.get((level, position)) or node(level, position)
+
+    leaves: list[dict[str, Any]] = []
+    for position, row in enumerate(rows, size):
+        leaves.append({"position": position, "entry_id": row.id})
+        grown = rules.grow(position, rules.leaf_hash(row.canonical.encode()), sibling)
+        fresh.update({(level, at): value for level, at, value in grown})
+    db.session.execute(insert(Leaf), leaves)
+    db.session.execute(
+        insert(Node),
+        [{"level": level, "position": at, "hash": value} for (level, at), value in fresh.items()],
+    )
+    return len(rows)
+
+
+def tree_size() -> int:
+    """Return the number of placed entries."""
+    last = db.session.execute(select(Leaf.position).order_by(Leaf.position.desc()).limit(1)).scalar()
+    return 0 if last is None else last + 1
+
+
+def node(level: int, position: int) -> bytes:
+    """Return the stored hash of one complete subtree; NoResultFound when it is missing."""
+    return db.session.execute(
+        select(Node.hash).where(Node.level == level, Node.position == position)
+    ).scalar_one()
+
+
+def root(size: int | None = None) -> tuple[int, bytes]:
+    """Return the size and the root hash of the tree, or of its first ``size`` leaves."""
+    size = tree_size() if size is None else size
+    return size, rules.root(size, node)
+
+
+def unplaced() -> int:
+    """Return how many entries wait for their place."""
+    waiting = select(Entry.id).outerjoin(Leaf, Leaf.entry_id == Entry.id).where(Leaf.entry_id.is_(None))
+    return len(db.session.execute(waiting.limit(BATCH)).all())
+
+
+class Sequencer(threading.Thread):
+    """Places entries every 200 ms in the background of a serving process."""
+
+    def __init__(self, context: Callable[[], Any]) -> None:
+        super().__init__(name="audit-sequencer", daemon=True)
+        self._context = context
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Sequence until stopped; a lost database is waited for."""
+        while not self._stopped.wait(INTERVAL_SECONDS):
+            try:
+                with self._context():
+                    sequence_all()
+            except Exception:
+                log.exception("the audit sequencer failed; trying again")
+                self._stopped.wait(1)
+
+    def stop(self) -> None:
+        """End after the batch at hand."""
+        self._stopped.set()
+        self.join(10)

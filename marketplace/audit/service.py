@@ -1,0 +1,63 @@
+"""Writing the record."""
+
+from typing import Any, Protocol
+
+from sqlalchemy import insert
+
+from marketplace.audit import rules
+from marketplace.audit.models import Entry
+from marketplace.audit.verbs import Verb
+from marketplace.kit import clock
+from marketplace.kit.db import db
+from marketplace.kit.ids import new_id
+
+
+class Signatory(Protocol):
+    """Whoever answers for a deed."""
+
+    @property
+    def organization_id(self) -> str:
+        """The organization that acts."""
+        ...
+
+    @property
+    def client_id(self) -> str | None:
+        """The API client through which it acts."""
+        ...
+
+    @property
+    def member_id(self) -> str | None:
+        """The person who acts for it, by id alone."""
+        ...
+
+
+def record(
+    actor: Signatory,
+    verb: Verb,
+    *,
+    subject: str,
+    counterparty: str | None = None,
+    dataset: str | None = None,
+    amount_minor: int | None = None,
+    facts: dict[str, Any] | None = None,
+) -> str:
+    """Write one deed into the open transaction and return the entry's id.
+
+    A deed whose entry cannot be written does not happen, since both share the transaction. ``facts``
+    is JSON without personal data and without secrets; big integers go in as text.
+    """
+    columns = {
+        "id": new_id("aud"),
+        "occurred_at": clock.now(),
+        "organization_id": actor.organization_id,
+        "client_id": actor.client_id,
+        "member_id": actor.member_id,
+        "verb": verb.value,
+        "subject": subject,
+        "counterparty_id": counterparty,
+        "dataset_id": dataset,
+        "amount_minor": amount_minor,
+        "facts": facts or {},
+    }
+    db.session.execute(insert(Entry).values(**columns, canonical=rules.canonical_entry(columns)))
+    return str(columns["id"])

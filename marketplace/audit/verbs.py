@@ -1,0 +1,58 @@
+"""Every deed that the record knows, by domain. Each verb is documented in docs/audit-verbs.md."""
+
+from enum import StrEnum
+
+
+class Verb(StrEnum):
+    """What was done; ``domain.thing.past_participle``."""
+
+    # identity
+    ORGANIZATION_APPLIED = "identity.organization.applied"
+    ORGANIZATION_FOUNDED = "identity.organization.founded"
+    ORGANIZATION_VERIFIED = "identity.organization.verified"
+    ORGANIZATION_SUSPENDED = "identity.organization.suspended"
+    MEMBER_ADDED = "identity.member.added"
+    MEMBER_REMOVED = "identity.member.removed"
+    CLIENT_REGISTERED = "identity.client.registered"
+    CLIENT_SUSPENDED = "identity.client.suspended"
+    CLIENT_SECRET_ROTATED = "identity.client.secret_rotated"  # noqa: S105 - a verb, not a secret
+    TOKEN_REVOKED = "identity.token.revoked"  # noqa: S105 - a verb, not a secret
+    # catalog
+    DATASET_REGISTERED = "catalog.dataset.registered"
+    DATASET_REVISED = "catalog.dataset.revised"
+    DATASET_WITHDRAWN = "catalog.dataset.withdrawn"
+    DATASET_IMPORTED = "catalog.dataset.imported"
+    RELEASE_OPENED = "catalog.release.opened"
+    RELEASE_PUBLISHED = "catalog.release.published"
+    RELEASE_WITHDRAWN = "catalog.release.withdrawn"
+    FILE_RECEIVED = "catalog.file.received"
+    FILE_PROFILED = "catalog.file.profiled"
+    # licensing
+    TERMS_WRITTEN = "licensing.terms.written"
+    TERMS_ACCEPTED = "licensing.terms.accepted"
+    OFFER_MADE = "licensing.offer.made"
+    OFFER_SUPERSEDED = "licensing.offer.superseded"
+    OFFER_WITHDRAWN = "licensing.offer.withdrawn"
+    # billing
+    ORDER_PLACED = "billing.order.placed"
+    ORDER_PAID = "billing.order.paid"
+    ORDER_FAILED = "billing.order.failed"
+    ORDER_EXPIRED = "billing.order.expired"
+    ORDER_FULFILLED = "billing.order.fulfilled"
+    PAYMENT_OPENED = "billing.payment.opened"
+    PAYMENT_CAPTURED = "billing.payment.captured"
+    PAYMENT_HELD = "billing.payment.held"
+    INVOICE_ISSUED = "billing.invoice.issued"
+    INVOICE_PAID = "billing.invoice.paid"
+    LEDGER_POSTED = "billing.ledger.posted"
+    # access
+    GRANT_ISSUED = "access.grant.issued"
+    GRANT_EXTENDED = "access.grant.extended"
+    GRANT_REVOKED = "access.grant.revoked"
+    # metering
+    DELIVERY_OPENED = "metering.delivery.opened"
+    DELIVERY_CLOSED = "metering.delivery.closed"
+    USAGE_SETTLED = "metering.usage.settled"
+    # audit
+    RECORD_SEARCHED = "audit.record.searched"
+    RECORD_EXPORTED = "audit.record.exported"

@@ -1,0 +1,1 @@
+"""Money: orders, rating, ledger, invoices and tax, payments."""

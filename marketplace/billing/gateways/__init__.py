@@ -1,0 +1,1 @@
+"""Payment rails, each behind one module."""

@@ -1,0 +1,1 @@
+"""What is offered: datasets, immutable releases, files, profiles, search."""

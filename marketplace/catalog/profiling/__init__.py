@@ -1,0 +1,1 @@
+"""Reading foreign files inside a sandboxed subprocess."""

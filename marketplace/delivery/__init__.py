@@ -1,0 +1,1 @@
+"""Moving bytes: conditional requests, ranges, stores, streaming."""

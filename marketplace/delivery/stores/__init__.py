@@ -1,0 +1,40 @@
+"""Where the bytes of files lie."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Bytes that are safely kept, named by their SHA-256 in hex."""
+
+    sha256: str
+    size_bytes: int
+
+
+class Store(Protocol):
+    """What every store of bytes can do."""
+
+    def receive(
+        self,
+        chunks: Iterable[bytes],
+        limit_bytes: int,
+        expected_sha256: str | None = None,
+        expected_size: int | None = None,
+    ) -> Stored:
+        """Keep the bytes under their SHA-256, durably, or keep nothing and raise."""
+        ...
+
+    def open(self, sha256: str) -> BinaryIO:
+        """Open the bytes of that name for reading; raises BytesMissing."""
+        ...
+
+    def holds(self, sha256: str) -> bool:
+        """Whether the bytes of that name are there."""
+        ...
+
+    def clear_abandoned(self, older_than: datetime) -> int:
+        """Remove what uploads that died before that instant have left; return how many."""
+        ...

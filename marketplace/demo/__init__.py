@@ -1,0 +1,1 @@
+"""A whole trade, played over HTTP by four actors."""

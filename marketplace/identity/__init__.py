@@ -1,0 +1,1 @@
+"""Who trades: organizations, members, API clients, permissions and the authorization server."""

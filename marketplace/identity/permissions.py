@@ -1,0 +1,126 @@
+"""Who may do what: the one table. What is not in it is refused."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from marketplace.identity.actors import Actor
+from marketplace.identity.errors import CapacityMissing, InsufficientScope, NotAuthenticated
+from marketplace.identity.states import Capacity
+
+PROVIDER, BUYER, OPERATOR, AUDITOR = Capacity.PROVIDER, Capacity.BUYER, Capacity.OPERATOR, Capacity.AUDITOR
+TRADERS = frozenset({PROVIDER, BUYER})
+OVERSEERS = frozenset({OPERATOR, AUDITOR})
+EVERYONE = frozenset(Capacity)
+
+
+class Permission(StrEnum):
+    """The name of one deed in the table."""
+
+    CATALOG_READ = "catalog.read"
+    SYSTEM_READ = "system.read"
+    ORGANIZATION_APPLY = "organization.apply"
+    ORGANIZATION_READ_OWN = "organization.read_own"
+    ORGANIZATION_LIST = "organization.list"
+    ORGANIZATION_JUDGE = "organization.judge"
+    MEMBERS_READ = "members.read"
+    MEMBERS_MANAGE = "members.manage"
+    CLIENTS_READ = "clients.read"
+    CLIENTS_MANAGE = "clients.manage"
+    DATASETS_READ = "datasets.read"
+    DATASETS_WRITE = "datasets.write"
+    LICENSING_WRITE = "licensing.write"
+    ORDERS_READ = "orders.read"
+    ORDERS_PLACE = "orders.place"
+    INVOICES_READ = "invoices.read"
+    INVOICES_PAY = "invoices.pay"
+    GRANTS_READ = "grants.read"
+    GRANTS_REVOKE = "grants.revoke"
+    FILES_FETCH = "files.fetch"
+    USAGE_READ = "usage.read"
+    SETTLEMENT_CLOSE = "settlement.close"
+    LEDGER_READ = "ledger.read"
+    AUDIT_READ = "audit.read"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a deed asks of its caller: a scope in the token and one of the capacities.
+
+    ``scope`` None means that the deed is public. ``capacities`` empty means that an organization
+    may do it before it is verified.
+    """
+
+    scope: str | None
+    capacities: frozenset[Capacity]
+    meaning: str
+    changes: bool = False
+
+
+PERMISSIONS: dict[Permission, Rule] = {
+    Permission.CATALOG_READ: Rule(None, frozenset(), "read the public catalogue, offers and terms"),
+    Permission.SYSTEM_READ: Rule(None, frozenset(), "read health, readiness and documentation"),
+    Permission.ORGANIZATION_APPLY: Rule(None, frozenset(), "apply to take part", changes=True),
+    Permission.ORGANIZATION_READ_OWN: Rule("organization:read", frozenset(), "read one's own organization"),
+    Permission.ORGANIZATION_LIST: Rule("market:read", OVERSEERS, "read all organizations"),
+    Permission.ORGANIZATION_JUDGE: Rule(
+        "market:operate", frozenset({OPERATOR}), "verify or suspend an organization", changes=True
+    ),
+    Permission.MEMBERS_READ: Rule("organization:read", frozenset(), "read the members of one's organization"),
+    Permission.MEMBERS_MANAGE: Rule(
+        "organization:manage", frozenset({PROVIDER, BUYER, OPERATOR}), "add and remove members", changes=True
+    ),
+    Permission.CLIENTS_READ: Rule("organization:read", frozenset(), "read the API clients of one's organization"),
+    Permission.CLIENTS_MANAGE: Rule(
+        "organization:manage", frozenset({PROVIDER, BUYER, OPERATOR}), "register and suspend API clients", changes=True
+    ),
+    Permission.DATASETS_READ: Rule(
+        "catalog:read", frozenset({PROVIDER, OPERATOR, AUDITOR}), "read datasets and releases before publication"
+    ),
+    Permission.DATASETS_WRITE: Rule(
+        "catalog:write", frozenset({PROVIDER}), "list datasets, upload files, publish and withdraw", changes=True
+    ),
+    Permission.LICENSING_WRITE: Rule(
+        "licensing:write", frozenset({PROVIDER}), "write terms, make and withdraw offers", changes=True
+    ),
+    Permission.ORDERS_READ: Rule("orders:read", EVERYONE, "read orders one is a party to; overseers read all"),
+    Permission.ORDERS_PLACE: Rule("orders:write", frozenset({BUYER}), "accept terms and place orders", changes=True),
+    Permission.INVOICES_READ: Rule("invoices:read", EVERYONE, "read invoices one is a party to; overseers read all"),
+    Permission.INVOICES_PAY: Rule("orders:write", frozenset({BUYER}), "pay an invoice", changes=True),
+    Permission.GRANTS_READ: Rule("grants:read", EVERYONE, "read grants one is a party to; overseers read all"),
+    Permission.GRANTS_REVOKE: Rule(
+        "grants:write", frozenset({PROVIDER, OPERATOR}), "revoke a grant for a stated reason", changes=True
+    ),
+    Permission.FILES_FETCH: Rule("data:read", frozenset({BUYER}), "fetch the files of one's own grant"),
+    Permission.USAGE_READ: Rule("usage:read", EVERYONE, "read usage one is a party to; overseers read all"),
+    Permission.SETTLEMENT_CLOSE: Rule(
+        "market:operate", frozenset({OPERATOR}), "close a period and bill its usage", changes=True
+    ),
+    Permission.LEDGER_READ: Rule("ledger:read", OVERSEERS, "read the ledger"),
+    Permission.AUDIT_READ: Rule("audit:read", OVERSEERS, "search and export the record"),
+}
+
+
+def scopes_for(capacities: frozenset[Capacity]) -> frozenset[str]:
+    """Return every scope that is of any use to an organization with these capacities."""
+    return frozenset(
+        rule.scope
+        for rule in PERMISSIONS.values()
+        if rule.scope and (not rule.capacities or rule.capacities & capacities)
+    )
+
+
+def require(actor: Actor | None, permission: Permission) -> Actor | None:
+    """Return the actor if the table allows the deed, None where it is public and nobody signed in.
+
+    Raises NotAuthenticated (401), InsufficientScope (403) or CapacityMissing (403).
+    """
+    rule = PERMISSIONS[permission]
+    if rule.scope is None:
+        return actor
+    if actor is None:
+        raise NotAuthenticated
+    if rule.scope not in actor.scopes:
+        raise InsufficientScope(f"The token lacks the scope {rule.scope}.", scope=rule.scope)
+    if rule.capacities and not rule.capacities & actor.capacities:
+        raise CapacityMissing
+    return actor

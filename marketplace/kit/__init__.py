@@ -1,0 +1,1 @@
+"""Business-free foundations: database, transactions, settings, errors, clock, ids, money, pages, jobs."""

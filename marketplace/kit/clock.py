@@ -1,0 +1,43 @@
+"""The one source of time, so that tests can stop it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+JST = ZoneInfo("Asia/Tokyo")
+_stopped: ContextVar[datetime | None] = ContextVar("stopped_clock", default=None)
+
+
+def now() -> datetime:
+    """Return the current time, aware, in UTC."""
+    return _stopped.get() or datetime.now(UTC)
+
+
+def today() -> date:
+    """Return the calendar day in Japan, on which invoices and periods are dated."""
+    return now().astimezone(JST).date()
+
+
+def parse(text: str) -> datetime:
+    """Read an RFC 3339 instant; raises ValueError when it has no offset."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("an instant needs a UTC offset, such as 2026-11-22T09:00:00+09:00")
+    return at.astimezone(UTC)
+
+
+def text(at: datetime) -> str:
+    """Write an instant as RFC 3339 in UTC with microseconds, always of the same length."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+@contextmanager
+def stopped(at: datetime) -> Iterator[None]:
+    """Hold the clock at one instant, for tests."""
+    token = _stopped.set(at)
+    try:
+        yield
+    finally:
+        _stopped.reset(token)

@@ -1,0 +1,158 @@
+"""Background work on a PostgreSQL queue (procrastinate): enqueued in the story's own transaction."""
+
+import asyncio
+import functools
+import json
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import text
+
+from marketplace.kit.db import db
+from marketplace.kit.postgres import libpq_url
+
+log = logging.getLogger(__name__)
+Job = Callable[..., None]
+Context = Callable[[], Any]
+
+RETRIES_MAX = 10
+_tasks: dict[str, Job] = {}
+_periodic: dict[str, str] = {}
+_ENQUEUE = text(
+    "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW('default', :task, 0, :lock, :queueing_lock,"
+    " CAST(:args AS jsonb), NULL)::procrastinate_job_to_defer_v1])"
+)
+_WAITING = text(
+    "SELECT 1 FROM procrastinate_jobs WHERE task_name = :task AND queueing_lock = :queueing_lock AND status = 'todo'"
+)
+
+
+def task(name: str, *, cron: str | None = None) -> Callable[[Job], Job]:
+    """Register a function as the work behind ``name``; with ``cron``, run it at those minutes as well.
+
+    The function runs in an application context and opens its own transactions. It may run more
+    than once, so it must be idempotent.
+    """
+
+    def register(function: Job) -> Job:
+        if name in _tasks:
+            raise TypeError(f"two jobs share the name {name!r}")
+        _tasks[name] = function
+        if cron:
+            _periodic[name] = cron
+        return function
+
+    return register
+
+
+def enqueue(name: str, *, lock: str | None = None, queueing_lock: str | None = None, **args: Any) -> None:
+    """Add a job in the open transaction: it exists if and only if the story does.
+
+    Jobs with the same ``lock`` run one after another; a job with the same ``queueing_lock`` as one
+    that still waits is not added twice.
+    """
+    if name not in _tasks:
+        raise LookupError(f"no job is called {name!r}")
+    row = {"task": name, "lock": lock, "queueing_lock": queueing_lock, "args": json.dumps(args)}
+    if queueing_lock and db.session.execute(_WAITING, row).first():
+        return
+    db.session.execute(_ENQUEUE, row)
+
+
+def run_pending(name: str | None = None) -> int:
+    """Do the waiting jobs in this thread, for tests and for commands; returns how many ran."""
+    taken = 0
+    while job := _take(name):
+        _tasks[job[1]](**job[2])
+        taken += 1
+    return taken
+
+
+def _take(name: str | None) -> Any:
+    from marketplace.kit.transaction import transaction
+
+    with transaction():
+        return db.session.execute(
+            text(
+                "DELETE FROM procrastinate_jobs WHERE id = (SELECT id FROM procrastinate_jobs WHERE status = 'todo'"
+                " AND (CAST(:name AS text) IS NULL OR task_name = :name) AND (scheduled_at IS NULL OR"
+                " scheduled_at <= now()) ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, task_name, args"
+            ),
+            {"name": name},
+        ).first()
+
+
+class Worker:
+    """A worker in a thread of this process, or in the foreground for ``marketplace worker``."""
+
+    def __init__(self, database_url: str, context: Context, concurrency: int = 2) -> None:
+        self._url = libpq_url(database_url)
+        self._context = context
+        self._concurrency = concurrency
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._main: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Work in a background thread until ``stop``."""
+        self._thread = threading.Thread(target=self.run, name="jobs", daemon=True)
+        self._thread.start()
+
+    def run(self) -> None:
+        """Work until stopped; a lost database is waited for."""
+        asyncio.run(self._supervise())
+
+    def stop(self, timeout_seconds: float = 10) -> None:
+        """Finish the jobs at hand and end the thread."""
+        if self._loop and self._main:
+            self._loop.call_soon_threadsafe(self._main.cancel)
+        if self._thread:
+            self._thread.join(timeout_seconds)
+
+    async def _supervise(self) -> None:
+        self._loop, self._main = asyncio.get_running_loop(), asyncio.current_task()
+        while True:
+            try:
+                await self._work()
+            except asyncio.CancelledError:
+                return
+            except Exception:
+                # The database went away: come back when it does.
+                log.exception("the job worker lost its database; trying again")
+                await asyncio.sleep(1)
+
+    async def _work(self) -> None:
+        queue = self._queue()
+        async with queue.open_async():
+            await queue.run_worker_async(
+                concurrency=self._concurrency,
+                install_signal_handlers=False,
+                delete_jobs="successful",
+                fetch_job_polling_interval=1.0,
+                shutdown_graceful_timeout=5.0,
+            )
+
+    def _queue(self) -> Any:
+        import procrastinate
+
+        connector = procrastinate.PsycopgConnector(
+            conninfo=self._url, min_size=1, max_size=self._concurrency + 2
+        )
+        queue = procrastinate.App(connector=connector)
+        retry = procrastinate.RetryStrategy(max_attempts=RETRIES_MAX, exponential_wait=2)
+        for name, function in _tasks.items():
+            registered = queue.task(name=name, retry=retry)(self._in_context(function))
+            if name in _periodic:
+                queue.periodic(cron=_periodic[name])(registered)
+        return queue
+
+    def _in_context(self, function: Job) -> Job:
+        @functools.wraps(function)
+        def run(**args: Any) -> None:
+            args.pop("timestamp", None)
+            with self._context():
+                function(**args)
+
+        return run

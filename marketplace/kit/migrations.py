@@ -1,0 +1,44 @@
+"""Moving the schema up and down its numbered versions."""
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, text
+
+HOME = Path(__file__).resolve().parents[2] / "migrations"
+_LOCK = 0x6D696772  # "migr"
+
+
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Bring the schema up; a second process that tries at the same time waits and finds it done."""
+    _run(engine, lambda config: command.upgrade(config, revision))
+
+
+def downgrade(engine: Engine, revision: str = "base") -> None:
+    """Take the schema down to ``revision``; data of dropped tables is lost."""
+    _run(engine, lambda config: command.downgrade(config, revision))
+
+
+def current(engine: Engine) -> str | None:
+    """Return the revision the database is at."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def head() -> str | None:
+    """Return the newest revision that this code knows."""
+    return ScriptDirectory(str(HOME)).get_current_head()
+
+
+def _run(engine: Engine, deed: Any) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        config = Config()
+        config.set_main_option("script_location", str(HOME))
+        config.attributes["connection"] = connection
+        deed(config)

@@ -1,0 +1,201 @@
+"""Settings: read once from the environment, checked, frozen. Each error says how to mend it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+SANDBOX_KEY = "sk_test_sandbox"
+SANDBOX_WEBHOOK_SECRET = "whsec_sandbox_of_this_exchange"  # noqa: S105 - production refuses it
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+class BadSetting(Exception):
+    """A setting that cannot be used, with the way to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that differs between installations; see docs/settings.md."""
+
+    base_url: str = "http://127.0.0.1:8000"
+    host: str = "127.0.0.1"
+    port: int = 8000
+    threads: int = 16
+    data_dir: Path = Path("var")
+    database_url: str | None = None
+    production: bool = False
+    open_registration: bool = True
+    run_worker: bool = True
+    token_ttl_seconds: int = 300
+    signing_key_file: Path | None = None
+    upload_size_bytes_max: int = 20 * 2**30
+    preview_rows_max: int = 20
+    profile_memory_bytes_max: int = 2**30
+    profile_cpu_seconds_max: int = 120
+    commission_basis_points: int = 1000
+    request_body_bytes_max: int = 2**20
+    stripe_api_key: str = SANDBOX_KEY
+    stripe_api_base: str | None = None
+    stripe_webhook_secrets: tuple[str, ...] = (SANDBOX_WEBHOOK_SECRET,)
+    stripe_max_retries: int = 2
+    stripe_timeout_seconds: int = 20
+    payments_live: bool = False
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether payments go to the exchange's own Stripe-wire sandbox."""
+        return self.stripe_api_key == SANDBOX_KEY and self.stripe_api_base is None
+
+    @property
+    def gateway_base(self) -> str | None:
+        """Where Stripe calls go: our sandbox, a stand-in, or None for Stripe itself."""
+        return f"{self.base_url}/sandbox" if self.sandbox else self.stripe_api_base
+
+    @property
+    def signing_key_path(self) -> Path:
+        """Where the token signing key lies."""
+        return self.signing_key_file or self.data_dir / "keys" / "oauth-es256.pem"
+
+    @property
+    def store_dir(self) -> Path:
+        """Where delivered bytes lie."""
+        return self.data_dir / "store"
+
+    @property
+    def search_dir(self) -> Path:
+        """Where the derived search index lies."""
+        return self.data_dir / "search"
+
+
+CONVENTIONAL = {
+    "database_url": "DATABASE_URL",
+    "stripe_api_key": "STRIPE_API_KEY",
+    "stripe_api_base": "STRIPE_API_BASE",
+    "stripe_webhook_secrets": "STRIPE_WEBHOOK_SECRETS",
+    "stripe_max_retries": "STRIPE_MAX_RETRIES",
+    "stripe_timeout_seconds": "STRIPE_TIMEOUT",
+    "payments_live": "PAYMENTS_LIVE",
+}
+_current: Settings | None = None
+
+
+def variable_of(name: str) -> str:
+    """Return the environment variable that sets a field."""
+    return CONVENTIONAL.get(name, f"MARKETPLACE_{name.upper()}")
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Read and check all settings; raises BadSetting."""
+    given = {
+        field.name: _parse(variable_of(field.name), environment[variable_of(field.name)], field.type)
+        for field in fields(Settings)
+        if environment.get(variable_of(field.name), "") != ""
+    }
+    settings = Settings(**given)
+    check(settings)
+    return settings
+
+
+def check(settings: Settings) -> None:
+    """Refuse settings that contradict each other or are unsafe; raises BadSetting."""
+    _check_numbers(settings)
+    _check_base_url(settings)
+    _check_payments(settings)
+
+
+def install(settings: Settings) -> None:
+    """Make these the settings of this process."""
+    global _current  # noqa: PLW0603 - read once, at the composition root
+    _current = settings
+
+
+def current() -> Settings:
+    """Return the settings of this process; RuntimeError before the composition root ran."""
+    if _current is None:
+        raise RuntimeError("settings are not installed: start through marketplace.app")
+    return _current
+
+
+def _parse(variable: str, text: str, kind: Any) -> Any:
+    try:
+        return _READERS[str(kind)](text)
+    except ValueError as error:
+        raise BadSetting(
+            f"{variable}={text!r} is not usable ({error}): set {_EXPECTED[str(kind)]}"
+        ) from error
+
+
+def _read_bool(text: str) -> bool:
+    if text.lower() in {"1", "true", "yes", "on"}:
+        return True
+    if text.lower() in {"0", "false", "no", "off"}:
+        return False
+    raise ValueError("neither true nor false")
+
+
+_READERS: dict[str, Any] = {
+    str(str): str,
+    str(int): int,
+    str(bool): _read_bool,
+    str(Path): Path,
+    str(str | None): str,
+    str(Path | None): Path,
+    str(tuple[str, ...]): lambda text: tuple(part.strip() for part in text.split(",") if part.strip()),
+}
+_EXPECTED = {
+    str(str): "a text",
+    str(int): "a whole number",
+    str(bool): "true or false",
+    str(Path): "a path",
+    str(str | None): "a text",
+    str(Path | None): "a path",
+    str(tuple[str, ...]): "a comma-separated list",
+}
+
+
+def _check_numbers(settings: Settings) -> None:
+    positive = (
+        "port threads token_ttl_seconds upload_size_bytes_max profile_memory_bytes_max profile_cpu_seconds_max "
+        "request_body_bytes_max stripe_timeout_seconds"
+    ).split()
+    for name in positive:
+        if getattr(settings, name) <= 0:
+            raise BadSetting(f"{variable_of(name)} must be above zero")
+    if not 0 <= settings.commission_basis_points < 10_000:
+        raise BadSetting("MARKETPLACE_COMMISSION_BASIS_POINTS must be 0 to 9999 (1000 is 10 %)")
+    if settings.token_ttl_seconds > 3600:
+        raise BadSetting(
+            "MARKETPLACE_TOKEN_TTL_SECONDS must be at most 3600: longer tokens outlive revocations"
+        )
+
+
+def _check_base_url(settings: Settings) -> None:
+    parts = urlsplit(settings.base_url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
+        raise BadSetting(
+            "MARKETPLACE_BASE_URL must look like https://exchange.example.jp, without a path or a final /"
+        )
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise BadSetting("MARKETPLACE_BASE_URL must be https unless it is a loopback address")
+
+
+def _check_payments(settings: Settings) -> None:
+    live_key = settings.stripe_api_key.startswith(("sk_live_", "rk_live_"))
+    if live_key and not settings.payments_live:
+        raise BadSetting(
+            "a live Stripe key needs PAYMENTS_LIVE=1 as well, so that no live charge happens by mistake"
+        )
+    if settings.payments_live and not live_key:
+        raise BadSetting("PAYMENTS_LIVE=1 needs a live key in STRIPE_API_KEY")
+    if live_key and settings.stripe_api_base:
+        raise BadSetting("STRIPE_API_BASE must be unset with a live key: a live key goes to Stripe alone")
+    if not settings.sandbox and SANDBOX_WEBHOOK_SECRET in settings.stripe_webhook_secrets:
+        raise BadSetting(
+            "STRIPE_WEBHOOK_SECRETS must be set to the endpoint's own secrets when STRIPE_API_KEY is set"
+        )
+    if settings.production and settings.sandbox:
+        raise BadSetting(
+            "production cannot take payments through the sandbox: set STRIPE_API_KEY, or unset production"
+        )

@@ -1,0 +1,1 @@
+"""Under what terms: typed usage terms, their policy, offers and acceptances."""

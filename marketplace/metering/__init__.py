@@ -1,0 +1,1 @@
+"""How much was delivered: deliveries, coverage, usage, quotas, statements."""

@@ -1,0 +1,1 @@
+"""Which classes of personal data may be listed, and under what conditions."""

@@ -1,0 +1,1 @@
+"""A Stripe-wire server for trying and testing; knows only kit."""

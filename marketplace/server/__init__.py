@@ -1,0 +1,1 @@
+"""The gunicorn worker that sends files outside the thread pool and counts what was acknowledged."""

@@ -1,0 +1,1 @@
+"""Pages for people: problems, documentation, the public catalogue."""

@@ -1,0 +1,14 @@
+"""Tables of catalog."""
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create."""
+
+
+def downgrade() -> None:
+    """Drop."""

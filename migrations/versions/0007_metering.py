@@ -1,0 +1,14 @@
+"""Tables of metering."""
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create."""
+
+
+def downgrade() -> None:
+    """Drop."""

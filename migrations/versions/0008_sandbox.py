@@ -1,0 +1,14 @@
+"""Tables of sandbox."""
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create."""
+
+
+def downgrade() -> None:
+    """Drop."""

@@ -1,0 +1,122 @@
+"""Fixtures for all tests: one embedded server, a migrated template, a database per need."""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from flask import Flask
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+from marketplace.app import create_app
+from marketplace.kit import migrations, postgres, settings
+from marketplace.kit.db import db
+from marketplace.kit.settings import Settings
+
+TEMPLATE = "template_marketplace"
+MakeSettings = Callable[..., Settings]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real municipal data beside the checkout, if it is there."""
+    folder = Path(os.environ.get("SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("the municipal data is not beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """Address of a private PostgreSQL server that lives as long as the test session."""
+    home = Path(tempfile.mkdtemp(prefix="mk-"))
+    home.chmod(0o755)
+    url = postgres.database_url(home, TEMPLATE)
+    engine = create_engine(url)
+    migrations.upgrade(engine)
+    engine.dispose()
+    yield postgres.libpq_url(url)
+    postgres.stop(home)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def clone(cluster: str) -> Iterator[Callable[[], str]]:
+    """Make a fresh migrated database and return its URL."""
+    made: list[str] = []
+
+    def make() -> str:
+        name = f"t_{uuid.uuid4().hex}"
+        with psycopg.connect(cluster.replace(TEMPLATE, "postgres"), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE} STRATEGY FILE_COPY')
+        made.append(name)
+        return postgres.sqlalchemy_url(cluster.replace(TEMPLATE, name))
+
+    yield make
+    with psycopg.connect(cluster.replace(TEMPLATE, "postgres"), autocommit=True) as connection:
+        for name in made:
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def make_settings(tmp_path_factory: pytest.TempPathFactory) -> MakeSettings:
+    """Settings of a test installation in a folder of its own."""
+
+    def make(database_url: str, **changes: object) -> Settings:
+        return Settings(
+            **({"database_url": database_url, "data_dir": tmp_path_factory.mktemp("data")} | changes)
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def shared_app(clone: Callable[[], str], make_settings: MakeSettings) -> Iterator[Flask]:
+    """One application for all tests that roll back."""
+    app = create_app(make_settings(clone()))
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def app(shared_app: Flask) -> Iterator[Flask]:
+    """The application inside one outer transaction that is rolled back after the test."""
+    settings.install(shared_app.config["MUSUBI_SETTINGS"])
+    with shared_app.app_context():
+        connection = db.engine.connect()
+        outer = connection.begin()
+        factory = db.session.session_factory
+        previous = dict(factory.kw)
+        factory.configure(bind=connection, binds={}, join_transaction_mode="create_savepoint")
+        original = factory.class_.get_bind
+        factory.class_.get_bind = lambda _self, *_args, **_kwargs: connection
+        db.session.remove()
+        yield shared_app
+        db.session.remove()
+        factory.class_.get_bind = original
+        factory.kw.clear()
+        factory.kw.update(previous)
+        outer.rollback()
+        connection.close()
+
+
+@pytest.fixture
+def session(app: Flask) -> Session:
+    """The database session of the test's outer transaction."""
+    return db.session()
+
+
+@pytest.fixture
+def own_database(clone: Callable[[], str], make_settings: MakeSettings) -> Iterator[Flask]:
+    """An application on a database of its own, where commits are real: for races and faults."""
+    app = create_app(make_settings(clone()))
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()
