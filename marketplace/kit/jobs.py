@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -22,7 +23,7 @@ _tasks: dict[str, Job] = {}
 _periodic: dict[str, str] = {}
 _ENQUEUE = text(
     "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW('default', :task, 0, :lock, :queueing_lock,"
-    " CAST(:args AS jsonb), NULL)::procrastinate_job_to_defer_v1])"
+    " CAST(:args AS jsonb), CAST(:scheduled_at AS timestamptz))::procrastinate_job_to_defer_v1])"
 )
 _WAITING = text(
     "SELECT 1 FROM procrastinate_jobs WHERE task_name = :task AND queueing_lock = :queueing_lock AND status = 'todo'"
@@ -47,15 +48,23 @@ def task(name: str, *, cron: str | None = None) -> Callable[[Job], Job]:
     return register
 
 
-def enqueue(name: str, *, lock: str | None = None, queueing_lock: str | None = None, **args: Any) -> None:
+def enqueue(
+    name: str,
+    *,
+    lock: str | None = None,
+    queueing_lock: str | None = None,
+    scheduled_at: datetime | None = None,
+    **args: Any,
+) -> None:
     """Add a job in the open transaction: it exists if and only if the story does.
 
     Jobs with the same ``lock`` run one after another; a job with the same ``queueing_lock`` as one
-    that still waits is not added twice.
+    that still waits is not added twice. With ``scheduled_at`` the job waits until then.
     """
     if name not in _tasks:
         raise LookupError(f"no job is called {name!r}")
-    row = {"task": name, "lock": lock, "queueing_lock": queueing_lock, "args": json.dumps(args)}
+    row: dict[str, Any] = {"task": name, "lock": lock, "queueing_lock": queueing_lock, "args": json.dumps(args)}
+    row["scheduled_at"] = scheduled_at
     if queueing_lock and db.session.execute(_WAITING, row).first():
         return
     db.session.execute(_ENQUEUE, row)
@@ -137,9 +146,7 @@ class Worker:
     def _queue(self) -> Any:
         import procrastinate
 
-        connector = procrastinate.PsycopgConnector(
-            conninfo=self._url, min_size=1, max_size=self._concurrency + 2
-        )
+        connector = procrastinate.PsycopgConnector(conninfo=self._url, min_size=1, max_size=self._concurrency + 2)
         queue = procrastinate.App(connector=connector)
         retry = procrastinate.RetryStrategy(max_attempts=RETRIES_MAX, exponential_wait=2)
         for name, function in _tasks.items():

@@ -1,1 +1,1 @@
-"""A Stripe-wire server for trying and testing; knows only kit."""
+"""A Stripe-wire server for trying and testing; knows only the kit."""

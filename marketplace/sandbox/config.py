@@ -1,0 +1,53 @@
+"""What the sandbox is told when it is mounted."""
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from flask import current_app
+
+EXTENSION = "marketplace.sandbox"
+
+
+@dataclass(slots=True)
+class Knobs:
+    """Troubles of the network that the webhook sender plays on request; read at each sending."""
+
+    duplicate: int = 0
+    reorder: bool = False
+    delay_seconds: int = 0
+    drop: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxConfig:
+    """Settings of one mounted sandbox; raises ValueError when they contradict each other.
+
+    ``webhook_url``: where events are posted; without it none are. ``webhook_secret``: signs them.
+    ``public_url``: where browsers reach the mounted blueprint, without a final slash; by default as the
+    API caller reached it. ``api_key``: the only key accepted; by default any ``sk_test_`` key.
+    ``retry_seconds``: the pauses after failed webhook attempts; when they are used up, it is given up.
+    """
+
+    webhook_url: str | None = None
+    webhook_secret: str = ""
+    public_url: str | None = None
+    api_key: str | None = None
+    fee_basis_points: int = 360
+    retry_seconds: tuple[int, ...] = (2, 10, 60, 600, 3600, 10800)
+    timeout_seconds: float = 10.0
+    knobs: Knobs = field(default_factory=Knobs)
+
+    def __post_init__(self) -> None:
+        if self.webhook_url and not self.webhook_url.startswith(("http://", "https://")):
+            raise ValueError("webhook_url must begin with http:// or https://")
+        if self.webhook_url and not self.webhook_secret:
+            raise ValueError("webhook_url needs a webhook_secret: an empty secret lets anyone forge events")
+        if self.api_key is not None and "_live_" in self.api_key:
+            raise ValueError("the sandbox never takes a live key")
+        if not 0 <= self.fee_basis_points < 10_000:
+            raise ValueError("fee_basis_points must be 0 to 9999 (360 is 3.6 %)")
+
+
+def current() -> SandboxConfig:
+    """Return the settings of the sandbox mounted on the current application."""
+    return cast("SandboxConfig", current_app.extensions[EXTENSION])
