@@ -1,0 +1,39 @@
+"""What delivery refuses, and what it must admit."""
+
+from marketplace.kit.errors import Invalid, Refusal
+
+
+class StorageFull(Refusal):
+    """The store has no room for the bytes; nothing of them was kept."""
+
+    slug, status = "storage-full", 507
+    title, title_ja = "Storage full", "保存領域が不足しています"
+    cause = "The store of the exchange has no room for this file; nothing of it was kept."
+    cure = "Tell the operator; send the same file again once there is room."
+
+
+class UploadTruncated(Invalid):
+    """The body ended before, or went on after, the announced length."""
+
+    slug = "upload-truncated"
+    title, title_ja = "Upload has another length than announced", "アップロードの長さが宣言と異なります"
+    cause = "The number of bytes that arrived is not the number that was announced; nothing of them was kept."
+    cure = "Send the whole file again."
+
+
+class DigestMismatch(Invalid):
+    """The bytes that arrived do not have the announced SHA-256."""
+
+    slug = "digest-mismatch"
+    title, title_ja = "Digest mismatch", "ハッシュ値が一致しません"
+    cause = "The bytes that arrived do not have the SHA-256 that was announced; nothing of them was kept."
+    cure = "Compute the SHA-256 of the file as stored on your side and send the file again."
+
+
+class BytesMissing(Refusal):
+    """The catalogue names bytes that the store does not hold: our fault, never the caller's."""
+
+    slug, status = "bytes-missing", 500
+    title, title_ja = "Stored bytes missing", "保存データが見つかりません"
+    cause = "The exchange has lost, or cannot reach, the bytes of this file. You were not charged for them."
+    cure = "Tell the operator the id in `instance`; the provider can upload the same file again."

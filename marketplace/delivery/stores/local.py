@@ -1,0 +1,140 @@
+"""Bytes in a local folder, each file under its SHA-256 as ``ab/cd/<sha256>``."""
+
+import errno
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from marketplace.delivery.errors import BytesMissing, DigestMismatch, StorageFull, UploadTruncated
+from marketplace.delivery.stores import Stored
+from marketplace.kit.errors import TooLarge
+
+_NAME = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class LocalStore:
+    """A content-addressed folder: identical content is kept once, and is never changed in place."""
+
+    def __init__(self, root: Path | str) -> None:
+        """Use ``root``, which is created; uploads on their way lie in ``root/incoming``, on its file system."""
+        self._root = Path(root)
+        self._incoming = self._root / "incoming"
+        self._incoming.mkdir(parents=True, exist_ok=True)
+
+    def receive(
+        self,
+        chunks: Iterable[bytes],
+        limit_bytes: int,
+        expected_sha256: str | None = None,
+        expected_size: int | None = None,
+    ) -> Stored:
+        """Keep the bytes durably at constant memory and return their name and size.
+
+        Raises TooLarge beyond ``limit_bytes``, StorageFull, UploadTruncated or DigestMismatch against what
+        was announced, or whatever ``chunks`` raises; nothing is kept then, not even in part.
+        """
+        with self._temporary() as (path, descriptor):
+            stored = _write(descriptor, chunks, limit_bytes)
+            _compare(stored, expected_sha256, expected_size)
+            with _room():
+                os.fsync(descriptor)
+                self._keep(path, stored)
+        return stored
+
+    def open(self, sha256: str) -> BinaryIO:
+        """Open the bytes of that name for reading; raises BytesMissing."""
+        try:
+            return self._path(sha256).open("rb")
+        except OSError as error:
+            raise BytesMissing(f"The bytes {sha256} cannot be read.") from error
+
+    def holds(self, sha256: str) -> bool:
+        """Whether the bytes of that name are there."""
+        return self._path(sha256).is_file()
+
+    def clear_abandoned(self, older_than: datetime) -> int:
+        """Remove uploads that were last written to before that instant; return how many."""
+        removed = 0
+        for path in self._incoming.iterdir():
+            # Another sweeper, or the upload itself, may be quicker.
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < older_than.timestamp():
+                    path.unlink()
+                    removed += 1
+        return removed
+
+    def _path(self, sha256: str) -> Path:
+        if not _NAME.fullmatch(sha256):
+            raise BytesMissing("No bytes have such a name.")
+        return self._root / sha256[:2] / sha256[2:4] / sha256
+
+    @contextmanager
+    def _temporary(self) -> Iterator[tuple[Path, int]]:
+        path = self._incoming / secrets.token_hex(16)
+        with _room():
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o640)
+        try:
+            yield path, descriptor
+        finally:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+
+    def _keep(self, path: Path, stored: Stored) -> None:
+        target = self._path(stored.sha256)
+        # A file of that name but another size was damaged from outside: the good bytes replace it.
+        if not (target.is_file() and target.stat().st_size == stored.size_bytes):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
+        # Also when a twin was quicker: it may not have got so far yet, and we are about to acknowledge.
+        for folder in (target.parent, target.parent.parent, self._root):
+            _sync_folder(folder)
+
+
+def _write(descriptor: int, chunks: Iterable[bytes], limit_bytes: int) -> Stored:
+    digest, size = hashlib.sha256(), 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > limit_bytes:
+            raise TooLarge(f"A file may have at most {limit_bytes} bytes.", limit_bytes=limit_bytes)
+        digest.update(chunk)
+        with _room():
+            _write_all(descriptor, chunk)
+    return Stored(digest.hexdigest(), size)
+
+
+def _write_all(descriptor: int, chunk: bytes) -> None:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _compare(stored: Stored, expected_sha256: str | None, expected_size: int | None) -> None:
+    if expected_size is not None and stored.size_bytes != expected_size:
+        raise UploadTruncated(f"{expected_size} bytes were announced and {stored.size_bytes} arrived.")
+    if expected_sha256 is not None and stored.sha256 != expected_sha256.lower():
+        raise DigestMismatch(f"The bytes that arrived have the SHA-256 {stored.sha256}.")
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StorageFull from error
+        raise

@@ -1,0 +1,56 @@
+"""A body that counts itself, for servers that cannot tell what the peer acknowledged."""
+
+import os
+import threading
+from collections.abc import Callable
+from typing import BinaryIO, Self
+
+from marketplace.delivery.errors import BytesMissing
+
+CHUNK_BYTES = 256 * 1024
+OnClose = Callable[[int, int, str], None]
+
+
+class CountedBody:
+    """A WSGI iterable of ``count`` bytes of ``file`` from ``offset`` on; owns and closes the file.
+
+    ``close()`` calls ``on_close(sent, acked, outcome)`` exactly once, from whichever thread comes first.
+    ``sent`` counts the bytes handed to the server; ``acked`` leaves out the last chunk unless the server
+    came back for more, since only then do we know that the server took it. That is as much as WSGI can
+    tell: bytes in the buffers of the kernel or of a proxy count as acknowledged. Only a server with
+    ``marketplace.send_file`` in its environment knows better.
+    """
+
+    def __init__(self, file: BinaryIO, offset: int, count: int, on_close: OnClose) -> None:
+        self._file, self._offset, self._count, self._on_close = file, offset, count, on_close
+        self._sent = self._acked = 0
+        self._open = True
+        self._lock = threading.Lock()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        """Return the next chunk of at most 256 KiB; raises BytesMissing when the file ends too early."""
+        self._acked = self._sent
+        wanted = min(CHUNK_BYTES, self._count - self._sent)
+        if not wanted or not self._open:
+            raise StopIteration
+        # pread leaves the position alone: two bodies may share one file, and no range reads from byte 0.
+        chunk = os.pread(self._file.fileno(), wanted, self._offset + self._sent)
+        if not chunk:
+            # Ending quietly would let the client take the next response for the rest of this one.
+            raise BytesMissing
+        self._sent += len(chunk)
+        return chunk
+
+    def close(self) -> None:
+        """Close the file and report, the first time; do nothing after that."""
+        with self._lock:
+            if not self._open:
+                return
+            self._open = False
+        try:
+            self._file.close()
+        finally:
+            self._on_close(self._sent, self._acked, "complete" if self._acked == self._count else "broken")
