@@ -1,1 +1,1 @@
-"""The marketplace command."""
+"""The marketplace command: one module per group of subcommands."""

@@ -1,0 +1,120 @@
+"""Organizations: applying, being judged, and their members."""
+
+from typing import Any
+
+from flask import Response
+
+from marketplace.api.endpoint import actor, blueprint, guarded
+from marketplace.api.schemas import identity as schemas
+from marketplace.api.schemas.base import PageQuery
+from marketplace.identity import queries, service
+from marketplace.identity.permissions import Permission
+from marketplace.identity.rules import ApplicationDraft, MemberDraft
+from marketplace.identity.states import Capacity, MemberRole, OrganizationKind, OrganizationState
+from marketplace.kit.errors import NotFound
+from marketplace.kit.transaction import transaction
+
+blp = blueprint("organizations", "/v1/organizations", "Who takes part.")
+
+
+@blp.route("", methods=["POST"])
+@guarded(Permission.ORGANIZATION_APPLY)
+@blp.arguments(schemas.OrganizationDraft)
+@blp.response(201, schemas.ApplicationView)
+def apply(draft: dict[str, Any]) -> dict[str, Any]:
+    """Apply to take part. The answer holds the only showing of the first client's secret."""
+    with transaction():
+        admission = service.apply(
+            ApplicationDraft(
+                **draft
+                | {
+                    "kind": OrganizationKind(draft["kind"]),
+                    "capacities": frozenset(Capacity(capacity) for capacity in draft["capacities"]),
+                }
+            )
+        )
+        return {"organization": admission.organization, "client": with_secret(admission.client, admission.secret)}
+
+
+@blp.route("")
+@guarded(Permission.ORGANIZATION_LIST)
+@blp.arguments(schemas.OrganizationQuery, location="query")
+@blp.response(200, schemas.OrganizationPage)
+def list_organizations(query: dict[str, Any]) -> Any:
+    """List organizations, newest first."""
+    state = query.pop("state", None)
+    return queries.list_organizations(state=OrganizationState(state) if state else None, **query)
+
+
+@blp.route("/<organization_id>")
+@guarded(Permission.ORGANIZATION_READ_OWN)
+@blp.response(200, schemas.OrganizationView)
+def read_organization(organization_id: str) -> Any:
+    """Read one's own organization; overseers read any. `me` stands for one's own."""
+    return queries.get_visible_organization(actor(), _resolved(organization_id))
+
+
+@blp.route("/<organization_id>/verify", methods=["POST"])
+@guarded(Permission.ORGANIZATION_JUDGE)
+@blp.response(200, schemas.OrganizationView)
+def verify(organization_id: str) -> Any:
+    """Verify an applicant, or lift a suspension."""
+    with transaction():
+        return service.verify_organization(actor(), organization_id)
+
+
+@blp.route("/<organization_id>/suspend", methods=["POST"])
+@guarded(Permission.ORGANIZATION_JUDGE)
+@blp.arguments(schemas.Reason)
+@blp.response(200, schemas.OrganizationView)
+def suspend(reason: dict[str, str], organization_id: str) -> Any:
+    """Suspend an organization for a stated reason; its tokens die at once."""
+    with transaction():
+        return service.suspend_organization(actor(), organization_id, reason["reason"])
+
+
+@blp.route("/<organization_id>/members")
+@guarded(Permission.MEMBERS_READ)
+@blp.arguments(PageQuery, location="query")
+@blp.response(200, schemas.MemberPage)
+def list_members(query: dict[str, Any], organization_id: str) -> Any:
+    """List the members of one's own organization."""
+    return queries.list_members(_own(organization_id), **query)
+
+
+@blp.route("/<organization_id>/members", methods=["POST"])
+@guarded(Permission.MEMBERS_MANAGE)
+@blp.arguments(schemas.MemberDraft)
+@blp.response(201, schemas.MemberView)
+def add_member(draft: dict[str, Any], organization_id: str) -> Any:
+    """Add a member to one's own organization."""
+    with transaction():
+        member = MemberDraft(name=draft["name"], role=MemberRole(draft["role"]), email=draft.get("email"))
+        return service.add_member(actor(), _own(organization_id), member)
+
+
+@blp.route("/<organization_id>/members/<member_id>", methods=["DELETE"])
+@guarded(Permission.MEMBERS_MANAGE)
+@blp.response(204)
+def remove_member(organization_id: str, member_id: str) -> Response:
+    """Remove a member and erase the personal data kept of it."""
+    _own(organization_id)
+    with transaction():
+        service.remove_member(actor(), member_id)
+    return Response(status=204)
+
+
+def with_secret(client: Any, secret: str) -> dict[str, Any]:
+    """Return a client as it is shown once, with its secret."""
+    fields = ("id", "organization_id", "name", "scopes", "state", "created_at")
+    return {name: getattr(client, name) for name in fields} | {"secret": secret}
+
+
+def _own(organization_id: str) -> str:
+    if _resolved(organization_id) != actor().organization_id:
+        raise NotFound
+    return actor().organization_id
+
+
+def _resolved(organization_id: str) -> str:
+    return actor().organization_id if organization_id == "me" else organization_id

@@ -1,0 +1,153 @@
+"""Refusals on the wire: RFC 9457 problem details, in the reader's language."""
+
+import logging
+from typing import Any
+
+from flask import Flask, Response, request
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+
+from marketplace.identity.errors import InsufficientScope, InvalidToken, NotAuthenticated
+from marketplace.kit import settings
+from marketplace.kit.errors import Invalid, NotFound, Refusal, TooLarge, Unavailable
+from marketplace.kit.ids import new_id
+
+log = logging.getLogger(__name__)
+RETRY_AFTER_SECONDS = 2
+
+
+class MethodNotAllowed(Refusal):
+    """The address exists, but not for this method."""
+
+    slug, status = "method-not-allowed", 405
+    title, title_ja = "Method not allowed", "このメソッドは使えません"
+    cause = "The address does not answer to this method; Allow lists those it answers to."
+    cure = "Look the address up in /docs."
+
+
+class BadRequest(Refusal):
+    """A request that cannot be read."""
+
+    slug, status = "bad-request", 400
+    title, title_ja = "Bad request", "要求を読み取れません"
+    cause = "The request is not well formed."
+    cure = "Compare it with the description at /docs."
+
+
+class UnsupportedMediaType(Refusal):
+    """A body in a form that the address does not read."""
+
+    slug, status = "unsupported-media-type", 415
+    title, title_ja = "Unsupported media type", "この形式には対応していません"
+    cause = "The body is not in the media type that this address reads."
+    cure = "Send JSON with Content-Type: application/json."
+
+
+class Unexpected(Refusal):
+    """A fault of ours."""
+
+    slug, status = "unexpected", 500
+    title, title_ja = "Unexpected fault", "予期しない障害"
+    cause = "The exchange failed in a way it did not foresee; nothing was changed."
+    cure = "Send the request again; if it fails again, tell the operator the `incident`."
+
+
+def register(app: Flask) -> None:
+    """Answer every failure of the application with a problem."""
+    app.register_error_handler(Refusal, answer)
+    app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(OperationalError, _answer_lost_database)
+    app.register_error_handler(Exception, _answer_fault)
+
+
+def answer(refusal: Refusal) -> Response:
+    """Render a refusal; 401 and 403 carry the challenge of RFC 6750 section 3."""
+    body = as_document(refusal)
+    response = Response(_dumps(body), refusal.status, content_type="application/problem+json")
+    response.headers["Cache-Control"] = "no-store"
+    if challenge := _challenge(refusal):
+        response.headers["WWW-Authenticate"] = challenge
+    if refusal.status in {429, 503}:
+        response.headers["Retry-After"] = str(refusal.members.get("retry_after_seconds", RETRY_AFTER_SECONDS))
+    return response
+
+
+def as_document(refusal: Refusal) -> dict[str, Any]:
+    """Return the members of RFC 9457 section 3.1, with cause and cure by link and by name."""
+    japanese = request.accept_languages.best_match(["en", "ja"], "en") == "ja"
+    document: dict[str, Any] = {
+        "type": f"{settings.current().base_url}/problems/{refusal.slug}",
+        "title": refusal.title_ja if japanese else refusal.title,
+        "status": refusal.status,
+        "detail": refusal.detail,
+        "cure": refusal.cure,
+        "instance": request.path,
+    }
+    if refusal.errors:
+        document["errors"] = refusal.errors
+    return document | refusal.members
+
+
+def _dumps(document: dict[str, Any]) -> bytes:
+    import orjson
+
+    return orjson.dumps(document, default=str)
+
+
+def _challenge(refusal: Refusal) -> str | None:
+    realm = f'Bearer realm="musubi", resource_metadata="{settings.current().base_url}/.well-known/oauth-protected-resource"'
+    if isinstance(refusal, NotAuthenticated):
+        return realm
+    if isinstance(refusal, InvalidToken):
+        return f'{realm}, error="invalid_token"'
+    if isinstance(refusal, InsufficientScope):
+        return f'{realm}, error="insufficient_scope", scope="{refusal.members.get("scope", "")}"'
+    return None
+
+
+def _answer_http(error: HTTPException) -> Response:
+    if error.code is not None and error.code < 400:
+        return error.get_response()  # type: ignore[return-value] # a redirect is an answer, not a problem
+    response = answer(_translate(error))
+    for name, value in error.get_headers():
+        if name.lower() == "allow":
+            response.headers[name] = value
+    return response
+
+
+def _translate(error: HTTPException) -> Refusal:
+    messages = getattr(error, "data", {}).get("messages") if isinstance(getattr(error, "data", None), dict) else None
+    if messages:
+        return Invalid(errors=list(_pointers(messages)))
+    kinds: dict[int, type[Refusal]] = {
+        400: BadRequest,
+        404: NotFound,
+        405: MethodNotAllowed,
+        413: TooLarge,
+        415: UnsupportedMediaType,
+        422: Invalid,
+    }
+    kind = kinds.get(error.code or 500, BadRequest if (error.code or 500) < 500 else Unexpected)
+    return kind()
+
+
+def _pointers(messages: Any, path: str = "") -> Any:
+    """Turn marshmallow's nested messages into (RFC 6901 pointer, sentence) pairs."""
+    if isinstance(messages, dict):
+        for name, inner in messages.items():
+            step = "" if name in {"json", "query", "_schema"} else f"/{name}"
+            yield from _pointers(inner, path + step)
+    else:
+        for sentence in messages if isinstance(messages, list) else [messages]:
+            yield {"pointer": path or "/", "detail": str(sentence)}
+
+
+def _answer_lost_database(error: OperationalError) -> Response:
+    log.error("the database did not answer: %s", error.orig)
+    return answer(Unavailable("The database does not answer at the moment."))
+
+
+def _answer_fault(error: Exception) -> Response:
+    incident = new_id("inc")
+    log.error("incident %s", incident, exc_info=error)
+    return answer(Unexpected(incident=incident))

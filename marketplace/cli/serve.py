@@ -1,0 +1,57 @@
+"""Serving, working, migrating, and looking after an installation."""
+
+import sys
+
+import click
+
+from marketplace.cli.composition import Composition, application, pass_composition
+from marketplace.kit import health, migrations, postgres
+from marketplace.server import config as server
+
+
+@click.command()
+@pass_composition
+def serve(composition: Composition) -> None:
+    """Migrate and serve the exchange until SIGTERM or Ctrl-C."""
+    settings = composition.prepare(composition.settings())
+    click.echo(f"Musubi serves {settings.base_url} (documentation: {settings.base_url}/docs)")
+    try:
+        server.run(lambda: composition.create_serving_app(settings), server.ServerConfig.of(settings))
+    finally:
+        postgres.stop(settings.data_dir)
+
+
+@click.command()
+@pass_composition
+def worker(composition: Composition) -> None:
+    """Do background work until SIGTERM; for installations that serve with MARKETPLACE_RUN_WORKER=false."""
+    settings = composition.prepare(composition.settings())
+    composition.run_worker(composition.create_app(settings))
+
+
+@click.command()
+@click.option("--down-to", metavar="REVISION", help="take the schema down to this revision instead")
+@pass_composition
+def migrate(composition: Composition, down_to: str | None) -> None:
+    """Bring the schema to the newest revision."""
+    with application(composition) as settings:
+        if down_to:
+            health.migrate_down(down_to)
+        click.echo(f"the schema is at {health.revision()} (newest: {migrations.head()}) in {settings.data_dir}")
+
+
+@click.command()
+@pass_composition
+def doctor(composition: Composition) -> None:
+    """Say whether database, schema, store and settings are in order; exits 1 when not."""
+    with application(composition) as settings:
+        trouble = health.trouble(settings.store_dir)
+        payments = "the sandbox (no real money)" if settings.sandbox else "Stripe"
+        click.echo(f"database: {'embedded' if settings.database_url is None else 'given'}, schema {health.revision()}")
+        click.echo(f"store: {settings.store_dir}; payments through {payments}; issuer {settings.base_url}")
+    if trouble:
+        sys.exit(f"not in order: {trouble}")
+    click.echo("in order")
+
+
+COMMANDS = (serve, worker, migrate, doctor)

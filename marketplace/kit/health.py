@@ -1,0 +1,32 @@
+"""Whether what the exchange stands on is in order."""
+
+import os
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from marketplace.kit import migrations
+from marketplace.kit.db import db
+
+
+def trouble(store_dir: Path) -> str | None:
+    """Return the first thing that stands in the way of trading, or None."""
+    try:
+        found = migrations.current(db.engine)
+    except SQLAlchemyError:
+        return "The database does not answer."
+    if found != migrations.head():
+        return f"The schema is at {found}, but this code needs {migrations.head()}: run `marketplace migrate`."
+    if not os.access(store_dir, os.W_OK):
+        return "The store folder cannot be written."
+    return None
+
+
+def revision() -> str:
+    """Return the schema revision the database is at."""
+    return migrations.current(db.engine) or "none"
+
+
+def migrate_down(to_revision: str) -> None:
+    """Take the schema down; data of the tables that go is lost."""
+    migrations.downgrade(db.engine, to_revision)
