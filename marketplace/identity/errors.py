@@ -37,3 +37,75 @@ class CapacityMissing(Forbidden):
     title, title_ja = "Capacity missing", "資格がありません"
     cause = "Your organization is not verified in a capacity that may do this."
     cure = "Ask the operator of the exchange to verify your organization in that capacity."
+
+
+class RegistrationClosed(Forbidden):
+    """The public may not apply at this exchange."""
+
+    slug = "registration-closed"
+    title, title_ja = "Registration is closed", "参加申請は受け付けていません"
+    cause = "This exchange admits organizations by invitation of its operator."
+    cure = "Ask the operator of the exchange to found your organization."
+
+
+class CapacityNotOpen(Forbidden):
+    """The public may apply to provide and to buy, not to operate or to audit."""
+
+    slug = "capacity-not-open"
+    title, title_ja = "Capacity is not open to applications", "その資格には申請できません"
+    cause = "Operators and auditors are appointed by those who run the exchange; nobody can apply for it."
+    cure = "Apply as `provider`, as `buyer`, or as both."
+
+
+class CorporateNumberTaken(Conflict):
+    """An organization with this corporate number takes part already."""
+
+    slug = "corporate-number-taken"
+    title, title_ja = "Corporate number is known already", "その法人番号は登録済みです"
+    cause = "An organization with this corporate number has applied already."
+    cure = "Ask your colleagues for a client of your organization, or the operator if somebody used your number."
+
+
+class OrganizationMoveRefused(Conflict):
+    """The organization is not in a state from which it can be moved there."""
+
+    slug = "organization-move-refused"
+    title, title_ja = "Organization cannot be moved to that state", "その状態へは変更できません"
+    cause = "The organization's present state does not allow this move."
+    cure = "Read the organization again; its `state` says what can follow."
+
+
+class OwnSuspension(Conflict):
+    """An operator may not suspend itself, since nobody could undo it."""
+
+    slug = "own-suspension"
+    title, title_ja = "You cannot suspend your own organization", "自組織を停止することはできません"
+    cause = "Suspending the organization one acts for would lock the exchange from inside."
+    cure = "Let another operator do it."
+
+
+class ScopeNotAvailable(Invalid):
+    """A client was to get a scope that its organization's capacities never use."""
+
+    slug = "scope-not-available"
+    title, title_ja = "Scope is not available", "そのスコープは利用できません"
+    cause = "A client may only carry scopes that the capacities of its organization can use."
+    cure = "Ask for the scopes named in `available`."
+
+
+class ClientSuspended(Conflict):
+    """The API client was suspended, which is final."""
+
+    slug = "client-suspended"
+    title, title_ja = "API client is suspended", "APIクライアントは停止されています"
+    cause = "A suspended API client stays suspended; its secret cannot be changed."
+    cure = "Register a new client."
+
+
+class EmailTaken(Conflict):
+    """A member with this e-mail address exists in the organization."""
+
+    slug = "email-taken"
+    title, title_ja = "E-mail address is used already", "そのメールアドレスは登録済みです"
+    cause = "Another member of your organization has this e-mail address."
+    cure = "Remove that member first, or give another address."

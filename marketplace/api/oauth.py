@@ -1,0 +1,90 @@
+"""The OAuth endpoints: bodies as in RFC 6749, not as in the rest of the API."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from marketplace.identity.oauth import authorization_server, keys, metadata
+from marketplace.identity.oauth.authorization_server import Answer
+from marketplace.identity.oauth.posts import Post
+from marketplace.kit.transaction import transaction
+
+BODY_BYTES_MAX = 16 * 1024
+PUBLIC_SECONDS = 300
+
+blp = Blueprint("oauth", __name__)
+
+
+@blp.post("/oauth/token")
+def token() -> Response:
+    """Give a client an access token (RFC 6749 section 4.4)."""
+    return _answer(authorization_server.answer_token_request)
+
+
+@blp.post("/oauth/revoke")
+def revoke() -> Response:
+    """End one of the client's own tokens (RFC 7009)."""
+    return _answer(authorization_server.answer_revocation)
+
+
+@blp.post("/oauth/introspect")
+def introspect() -> Response:
+    """Tell a client about one of its own tokens (RFC 7662)."""
+    return _answer(authorization_server.answer_introspection)
+
+
+@blp.get("/oauth/jwks.json")
+def jwks() -> Response:
+    """Publish the keys with which tokens are verified (RFC 7517)."""
+    return _public(keys.current().jwks(), "application/jwk-set+json")
+
+
+@blp.get("/.well-known/oauth-authorization-server")
+def authorization_server_metadata() -> Response:
+    """Describe the authorization server (RFC 8414)."""
+    return _public(metadata.authorization_server())
+
+
+@blp.get("/.well-known/oauth-protected-resource")
+def protected_resource_metadata() -> Response:
+    """Describe the API as a protected resource (RFC 9728)."""
+    return _public(metadata.protected_resource())
+
+
+@blp.errorhandler(RequestEntityTooLarge)
+def refuse_too_large(_error: RequestEntityTooLarge) -> Response:
+    """Refuse a body that no honest client sends."""
+    return _response(Answer(413, {"error": "invalid_request"}, [("Cache-Control", "no-store")]))
+
+
+def _answer(deed: Callable[[Post], Answer]) -> Response:
+    request.max_content_length = BODY_BYTES_MAX
+    post = Post(
+        path=request.path,
+        query=request.query_string.decode("latin-1"),
+        content_type=request.mimetype,
+        authorization=request.headers.get("Authorization"),
+        form=list(request.form.items(multi=True)),
+        peer=request.remote_addr or "",
+    )
+    with transaction():
+        answer = deed(post)
+    return _response(answer)
+
+
+def _response(answer: Answer) -> Response:
+    response = jsonify(answer.body)
+    response.status_code = answer.status
+    for name, value in answer.headers:
+        response.headers[name] = value
+    return response
+
+
+def _public(document: dict[str, Any], media_type: str = "application/json") -> Response:
+    response = jsonify(document)
+    response.mimetype = media_type
+    response.cache_control.public = True
+    response.cache_control.max_age = PUBLIC_SECONDS
+    return response

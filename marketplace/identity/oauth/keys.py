@@ -1,0 +1,116 @@
+"""The keys that sign access tokens: one PEM file, made when absent (ES256, RFC 7518 section 3.4).
+
+The file may hold several keys: the first signs, the others still verify until the tokens that they
+signed have run out. That is how a key is replaced: put the new one first, drop the old one later.
+"""
+
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
+from marketplace.kit import settings
+
+ALGORITHM = "ES256"
+TOKEN_TYPE = "at+jwt"  # noqa: S105 - the media type of RFC 9068 section 2.1, not a secret
+_BLOCK = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.+?-----END [A-Z ]*PRIVATE KEY-----\s*", re.DOTALL)
+
+
+class SigningKeyUnusable(Exception):
+    """The signing key file does not hold what it should; the message says how to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A P-256 key with the one header segment that tokens signed by it have."""
+
+    key: ECKey
+    kid: str
+    header: dict[str, str]
+    header_segment: str
+
+
+class KeyRing:
+    """The signing key and those that still verify."""
+
+    def __init__(self, keys: list[SigningKey]) -> None:
+        self.signing = keys[0]
+        self._by_header = {key.header_segment: key for key in keys}
+
+    def find(self, token: str) -> SigningKey | None:
+        """Return the key whose header a token carries to the letter, or None.
+
+        Only our own headers are looked up, so that nothing in a stranger's header (``alg``, ``jwk``,
+        ``jku``, ``kid``, ``crit``) is ever parsed or followed.
+        """
+        return self._by_header.get(token.partition(".")[0])
+
+    def jwks(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the public keys as a JWK set (RFC 7517 section 5)."""
+        return {
+            "keys": [
+                dict(entry.key.as_dict(private=False)) | {"kid": entry.kid, "use": "sig", "alg": ALGORITHM}
+                for entry in self._by_header.values()
+            ]
+        }
+
+
+def current() -> KeyRing:
+    """Return the keys of this installation, read again when the file has changed; raises SigningKeyUnusable."""
+    path = settings.current().signing_key_path
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        create(path)
+        stat = path.stat()
+    return _load(path, stat.st_mtime_ns, stat.st_ino)
+
+
+def create(path: Path) -> None:
+    """Write a new key that only the owner may read; of several that try at once, one wins."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(ECKey.generate_key("P-256").as_pem(private=True))
+            file.flush()
+            os.fsync(file.fileno())
+        _link(draft, path)
+    finally:
+        draft.unlink()
+
+
+def _link(draft: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        return  # another process was first: its key is as good
+
+
+@lru_cache(maxsize=16)
+def _load(path: Path, _changed_ns: int, _inode: int) -> KeyRing:
+    blocks = _BLOCK.findall(path.read_bytes())
+    if not blocks:
+        raise SigningKeyUnusable(f"{path} holds no private key in PEM: restore it, or delete it to get a new one")
+    try:
+        return KeyRing([_read(block) for block in blocks])
+    except (ValueError, TypeError, JoseError) as error:
+        raise SigningKeyUnusable(f"{path} holds a key that is not an unencrypted P-256 key: {error}") from error
+
+
+def _read(block: bytes) -> SigningKey:
+    key = ECKey.import_key(block)
+    if key.curve_name != "P-256":
+        raise ValueError(f"its curve is {key.curve_name}")
+    kid = key.thumbprint()
+    header = {"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": kid}
+    segment = jws.serialize_compact(header, b"{}", key, [ALGORITHM]).partition(".")[0]
+    return SigningKey(key, kid, header, segment)

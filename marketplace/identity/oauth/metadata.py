@@ -1,0 +1,43 @@
+"""What the exchange says of itself to OAuth clients (RFC 8414, RFC 9728)."""
+
+from typing import Any
+
+from marketplace.identity.oauth.authorization_server import GRANTS
+from marketplace.identity.oauth.client_authentication import METHODS
+from marketplace.identity.permissions import EVERYONE, scopes_for
+from marketplace.kit import settings
+
+
+def authorization_server() -> dict[str, Any]:
+    """Return the authorization server metadata (RFC 8414 section 2); the issuer is never the Host header's."""
+    base = settings.current().base_url
+    return {
+        "issuer": base,
+        "token_endpoint": f"{base}/oauth/token",
+        "revocation_endpoint": f"{base}/oauth/revoke",
+        "introspection_endpoint": f"{base}/oauth/introspect",
+        "jwks_uri": f"{base}/oauth/jwks.json",
+        "scopes_supported": sorted(scopes_for(EVERYONE)),
+        "response_types_supported": [],
+        "grant_types_supported": [grant.GRANT_TYPE for grant in GRANTS],
+        "token_endpoint_auth_methods_supported": METHODS,
+        "revocation_endpoint_auth_methods_supported": METHODS,
+        "introspection_endpoint_auth_methods_supported": METHODS,
+        "service_documentation": f"{base}/docs",
+        "ui_locales_supported": ["ja", "en"],
+        "protected_resources": [base],
+    }
+
+
+def protected_resource() -> dict[str, Any]:
+    """Return the protected resource metadata (RFC 9728 section 2)."""
+    base = settings.current().base_url
+    return {
+        "resource": base,
+        "authorization_servers": [base],
+        "scopes_supported": sorted(scopes_for(EVERYONE)),
+        "bearer_methods_supported": ["header"],
+        "resource_name": "Musubi",
+        "resource_name#ja": "結び",
+        "resource_documentation": f"{base}/docs",
+    }

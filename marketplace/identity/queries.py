@@ -1,0 +1,111 @@
+"""Reading organizations, members and API clients."""
+
+from typing import TypeVar
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from marketplace.identity.actors import Actor
+from marketplace.identity.models import ApiClient, Member, Organization
+from marketplace.identity.states import Capacity, OrganizationState
+from marketplace.kit.db import db
+from marketplace.kit.errors import NotFound
+from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
+
+Row = TypeVar("Row", Organization, Member, ApiClient)
+Owned = TypeVar("Owned", Member, ApiClient)
+
+
+def find_organization(organization_id: str) -> Organization | None:
+    """Return the organization, or None."""
+    return db.session.scalar(select(Organization).where(Organization.id == _harmless(organization_id)))
+
+
+def get_organization(organization_id: str) -> Organization:
+    """Return the organization or raise NotFound."""
+    return _present(find_organization(organization_id))
+
+
+def get_visible_organization(actor: Actor, organization_id: str) -> Organization:
+    """Return the caller's own organization, or any for an overseer; NotFound for all others."""
+    if actor.organization_id != organization_id and not actor.oversees:
+        raise NotFound
+    return get_organization(organization_id)
+
+
+def find_by_corporate_number(corporate_number: str) -> Organization | None:
+    """Return the organization with this corporate number, or None."""
+    return db.session.scalar(select(Organization).where(Organization.corporate_number == _harmless(corporate_number)))
+
+
+def list_organizations(
+    *,
+    state: OrganizationState | None = None,
+    capacity: Capacity | None = None,
+    cursor: str | None = None,
+    size: int = SIZE_DEFAULT,
+) -> Page[Organization]:
+    """Return organizations, newest first."""
+    statement = select(Organization)
+    if state is not None:
+        statement = statement.where(Organization.state == state.value)
+    if capacity is not None:
+        statement = statement.where(Organization.capacities.contains([capacity.value]))
+    return _page(statement, Organization.id, cursor, size)
+
+
+def find_client(client_id: str) -> ApiClient | None:
+    """Return the API client, or None."""
+    return db.session.scalar(select(ApiClient).where(ApiClient.id == _harmless(client_id)))
+
+
+def get_client(client_id: str) -> ApiClient:
+    """Return the API client or raise NotFound."""
+    return _present(find_client(client_id))
+
+
+def get_own_client(actor: Actor, client_id: str) -> ApiClient:
+    """Return a client of the caller's organization; NotFound for all others."""
+    return _own(actor, find_client(client_id))
+
+
+def get_own_member(actor: Actor, member_id: str) -> Member:
+    """Return a member of the caller's organization; NotFound for all others."""
+    return _own(actor, db.session.scalar(select(Member).where(Member.id == _harmless(member_id))))
+
+
+def list_clients(organization_id: str, *, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[ApiClient]:
+    """Return the API clients of an organization, newest first."""
+    statement = select(ApiClient).where(ApiClient.organization_id == organization_id)
+    return _page(statement, ApiClient.id, cursor, size)
+
+
+def list_members(organization_id: str, *, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[Member]:
+    """Return the members of an organization, newest first."""
+    statement = select(Member).where(Member.organization_id == organization_id)
+    return _page(statement, Member.id, cursor, size)
+
+
+def _page(statement: Select[Row], key: InstrumentedAttribute[str], cursor: str | None, size: int) -> Page[Row]:
+    after = decode_cursor(cursor, 1)
+    if after:
+        statement = statement.where(key < _harmless(str(after[0])))
+    rows = db.session.scalars(statement.order_by(key.desc()).limit(size + 1)).all()
+    return cut(rows, size, lambda row: [row.id])
+
+
+def _harmless(identifier: str) -> str:
+    # PostgreSQL has no NUL in texts and refuses the whole query; no id has one either.
+    return identifier.replace("\x00", " ")
+
+
+def _present(row: Row | None) -> Row:
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _own(actor: Actor, row: Owned | None) -> Owned:
+    if row is None or row.organization_id != actor.organization_id:
+        raise NotFound
+    return row

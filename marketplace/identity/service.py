@@ -1,0 +1,265 @@
+"""Deeds of identity: admitting organizations, their members and their API clients."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from marketplace.audit import service as audit
+from marketplace.audit.verbs import Verb
+from marketplace.identity import credentials, queries, rules
+from marketplace.identity.actors import SYSTEM, Actor
+from marketplace.identity.errors import (
+    CapacityNotOpen,
+    ClientSuspended,
+    CorporateNumberTaken,
+    EmailTaken,
+    OrganizationMoveRefused,
+    OwnSuspension,
+    RegistrationClosed,
+    ScopeNotAvailable,
+)
+from marketplace.identity.models import AccessToken, ApiClient, Member, Organization
+from marketplace.identity.permissions import scopes_for
+from marketplace.identity.rules import ApplicationDraft, MemberDraft
+from marketplace.identity.states import LEGAL_MOVES, Capacity, ClientState, OrganizationState
+from marketplace.kit import clock, settings
+from marketplace.kit.canonical import sha256_hex
+from marketplace.kit.db import db
+from marketplace.kit.errors import NotFound
+from marketplace.kit.ids import new_id
+
+Row = TypeVar("Row", Organization, Member, ApiClient)
+FIRST_CLIENT_NAME = "first client"
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A new organization with its first API client and the secret, which is shown this once."""
+
+    organization: Organization
+    client: ApiClient
+    secret: str
+
+
+def apply(draft: ApplicationDraft) -> Admission:
+    """Take an application of the public; the organization may read its own state until it is verified.
+
+    Raises RegistrationClosed, CapacityNotOpen, CorporateNumberTaken or Invalid.
+    """
+    if not settings.current().open_registration:
+        raise RegistrationClosed
+    if not draft.capacities <= rules.OPEN_CAPACITIES:
+        raise CapacityNotOpen
+    return _admit(draft, OrganizationState.APPLIED, Verb.ORGANIZATION_APPLIED)
+
+
+def found_organization(draft: ApplicationDraft) -> Admission:
+    """Admit an organization in any capacity, verified at once: for those who hold the machine, not for the API.
+
+    Raises CorporateNumberTaken or Invalid.
+    """
+    return _admit(draft, OrganizationState.VERIFIED, Verb.ORGANIZATION_FOUNDED)
+
+
+def verify_organization(actor: Actor, organization_id: str) -> Organization:
+    """Trust an applicant, or a suspended organization again; raises NotFound or OrganizationMoveRefused."""
+    _move(organization_id, OrganizationState.VERIFIED, verified_at=clock.now(), suspended_reason=None)
+    audit.record(actor, Verb.ORGANIZATION_VERIFIED, subject=organization_id, counterparty=organization_id)
+    return _reread(Organization, organization_id)
+
+
+def suspend_organization(actor: Actor, organization_id: str, reason: str) -> Organization:
+    """Shut an organization out at once, with every token it holds.
+
+    The reason is kept beside the organization; the record names it by hash, since it may speak of
+    people. Raises NotFound, OwnSuspension, OrganizationMoveRefused or Invalid.
+    """
+    if organization_id == actor.organization_id:
+        raise OwnSuspension
+    tidied = rules.checked_text("reason", reason, rules.REASON_LENGTH_MAX)
+    _move(organization_id, OrganizationState.SUSPENDED, suspended_reason=tidied)
+    own_clients = select(ApiClient.id).where(ApiClient.organization_id == organization_id)
+    _revoke_tokens(AccessToken.client_id.in_(own_clients))
+    audit.record(
+        actor,
+        Verb.ORGANIZATION_SUSPENDED,
+        subject=organization_id,
+        counterparty=organization_id,
+        facts={"reason_sha256": sha256_hex(tidied.encode())},
+    )
+    return _reread(Organization, organization_id)
+
+
+def add_member(actor: Actor, organization_id: str, draft: MemberDraft) -> Member:
+    """Add a person to the caller's organization; raises NotFound, EmailTaken or Invalid."""
+    _refuse_strangers(actor, organization_id)
+    checked = rules.checked_member(draft)
+    member_id = new_id("mem")
+    statement = insert(Member).values(
+        id=member_id,
+        organization_id=organization_id,
+        name=checked.name,
+        email=checked.email,
+        role=checked.role.value,
+        created_at=clock.now(),
+    )
+    if _rowcount(statement.on_conflict_do_nothing()) == 0:
+        raise EmailTaken
+    audit.record(actor, Verb.MEMBER_ADDED, subject=member_id, facts={"role": checked.role.value})
+    return _reread(Member, member_id)
+
+
+def remove_member(actor: Actor, member_id: str) -> None:
+    """Erase a person of the caller's organization; the record keeps the id alone. Raises NotFound."""
+    member = queries.get_own_member(actor, member_id)
+    if _rowcount(delete(Member).where(Member.id == member.id)) == 0:
+        raise NotFound
+    audit.record(actor, Verb.MEMBER_REMOVED, subject=member_id)
+
+
+def register_client(actor: Actor, organization_id: str, name: str, scopes: Iterable[str]) -> tuple[ApiClient, str]:
+    """Give the caller's organization a new API client; returns it with its secret, which is shown this once.
+
+    Raises NotFound for another's organization, ScopeNotAvailable or Invalid.
+    """
+    _refuse_strangers(actor, organization_id)
+    capacities = queries.get_organization(organization_id).capacities
+    tidied = rules.checked_text("name", name)
+    return _register(actor, organization_id, tidied, _available(scopes, capacities))
+
+
+def suspend_client(actor: Actor, client_id: str) -> ApiClient:
+    """Shut an API client out at once and for good, with its tokens; doing it twice is no error.
+
+    For the client's own organization and for operators; raises NotFound for all others.
+    """
+    client = queries.get_client(client_id)
+    if Capacity.OPERATOR not in actor.capacities:
+        _refuse_strangers(actor, client.organization_id)
+    active = (ApiClient.id == client_id, ApiClient.state == ClientState.ACTIVE.value)
+    if _rowcount(update(ApiClient).where(*active).values(state=ClientState.SUSPENDED.value)):
+        _revoke_tokens(AccessToken.client_id == client_id)
+        audit.record(actor, Verb.CLIENT_SUSPENDED, subject=client_id, counterparty=client.organization_id)
+    return _reread(ApiClient, client_id)
+
+
+def rotate_client_secret(actor: Actor, client_id: str) -> tuple[ApiClient, str]:
+    """Replace the secret of one's own client; the old one and the tokens it bought are void at once.
+
+    Returns the client and the new secret, which is shown this once. Raises NotFound or ClientSuspended.
+    """
+    queries.get_own_client(actor, client_id)
+    secret = credentials.new_secret()
+    statement = (
+        update(ApiClient)
+        .where(ApiClient.id == client_id, ApiClient.state == ClientState.ACTIVE.value)
+        .values(secret_sha256=credentials.hash_of(secret), secret_changed_at=clock.now())
+    )
+    if _rowcount(statement) == 0:
+        raise ClientSuspended
+    _revoke_tokens(AccessToken.client_id == client_id)
+    audit.record(actor, Verb.CLIENT_SECRET_ROTATED, subject=client_id)
+    return _reread(ApiClient, client_id), secret
+
+
+def _admit(draft: ApplicationDraft, state: OrganizationState, verb: Verb) -> Admission:
+    checked = rules.checked_application(draft)
+    organization_id = new_id("org")
+    if _rowcount(_insertion(organization_id, checked, state).on_conflict_do_nothing()) == 0:
+        raise CorporateNumberTaken
+    actor = Actor(organization_id) if state is OrganizationState.APPLIED else SYSTEM
+    audit.record(
+        actor,
+        verb,
+        subject=organization_id,
+        facts={"kind": checked.kind.value, "capacities": sorted(checked.capacities)},
+    )
+    scopes = scopes_for(checked.capacities)
+    client, secret = _register(actor, organization_id, FIRST_CLIENT_NAME, scopes)
+    return Admission(_reread(Organization, organization_id), client, secret)
+
+
+def _insertion(organization_id: str, draft: ApplicationDraft, state: OrganizationState) -> Any:
+    now = clock.now()
+    return insert(Organization).values(
+        id=organization_id,
+        name_ja=draft.name_ja,
+        name_en=draft.name_en,
+        kind=draft.kind.value,
+        capacities=sorted(capacity.value for capacity in draft.capacities),
+        corporate_number=draft.corporate_number,
+        invoice_registration_number=draft.invoice_registration_number,
+        local_government_code=draft.local_government_code,
+        state=state.value,
+        created_at=now,
+        verified_at=now if state is OrganizationState.VERIFIED else None,
+    )
+
+
+def _register(actor: Actor, organization_id: str, name: str, scopes: Iterable[str]) -> tuple[ApiClient, str]:
+    secret, now = credentials.new_secret(), clock.now()
+    client = ApiClient(
+        id=new_id("cli"),
+        organization_id=organization_id,
+        name=name,
+        scopes=sorted(scopes),
+        secret_sha256=credentials.hash_of(secret),
+        state=ClientState.ACTIVE.value,
+        created_at=now,
+        secret_changed_at=now,
+    )
+    db.session.add(client)
+    db.session.flush()
+    audit.record(
+        actor,
+        Verb.CLIENT_REGISTERED,
+        subject=client.id,
+        counterparty=organization_id,
+        facts={"scopes": client.scopes},
+    )
+    return client, secret
+
+
+def _available(scopes: Iterable[str], capacities: Iterable[str]) -> frozenset[str]:
+    asked = frozenset(scopes)
+    available = scopes_for(frozenset(Capacity(capacity) for capacity in capacities))
+    if not asked or not asked <= available:
+        raise ScopeNotAvailable(
+            errors=[{"pointer": "/scopes", "detail": "must name scopes out of `available`, at least one"}],
+            available=sorted(available),
+        )
+    return asked
+
+
+def _move(organization_id: str, to: OrganizationState, **columns: Any) -> None:
+    present = queries.get_organization(organization_id)
+    sources = [source.value for source, targets in LEGAL_MOVES.items() if to in targets]
+    statement = (
+        update(Organization)
+        .where(Organization.id == organization_id, Organization.state.in_(sources))
+        .values(state=to.value, **columns)
+    )
+    if _rowcount(statement) == 0:
+        raise OrganizationMoveRefused(f"The organization cannot become {to.value}.", state=present.state)
+
+
+def _refuse_strangers(actor: Actor, organization_id: str) -> None:
+    if actor != SYSTEM and actor.organization_id != organization_id:
+        raise NotFound
+
+
+def _revoke_tokens(condition: Any) -> None:
+    live = (condition, AccessToken.revoked_at.is_(None))
+    _rowcount(update(AccessToken).where(*live).values(revoked_at=clock.now()))
+
+
+def _rowcount(statement: Any) -> int:
+    result = db.session.execute(statement.execution_options(synchronize_session=False))
+    return cast("CursorResult[Any]", result).rowcount
+
+
+def _reread(model: type[Row], identifier: str) -> Row:
+    return db.session.get_one(model, identifier, populate_existing=True)
