@@ -1,0 +1,104 @@
+"""The tables of the catalogue: datasets, releases, files, and the public listings made of them."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from marketplace.kit.db import Model
+
+
+class Dataset(Model):
+    """What a provider describes; ``source`` holds the foreign record it was imported from, whole."""
+
+    __tablename__ = "dataset"
+    __table_args__ = (
+        CheckConstraint("state IN ('draft', 'published', 'withdrawn')", name="state"),
+        CheckConstraint("version >= 1", name="version"),
+        CheckConstraint("title_ja <> '' OR title_en <> ''", name="title"),
+        CheckConstraint("region = 'JP' OR region ~ '^[0-9]{6}$'", name="region"),
+        UniqueConstraint("organization_id", "origin_id"),
+        Index("ix_dataset_organization_id_id", "organization_id", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    state: Mapped[str]
+    version: Mapped[int] = mapped_column(Integer)
+    title_ja: Mapped[str]
+    title_en: Mapped[str]
+    description_ja: Mapped[str]
+    description_en: Mapped[str]
+    theme: Mapped[str]
+    region: Mapped[str]
+    language: Mapped[str]
+    contact_name: Mapped[str]
+    contact_url: Mapped[str]
+    contact_email: Mapped[str]
+    update_frequency: Mapped[str]
+    keywords: Mapped[list[str]]
+    licence_hint: Mapped[str | None]
+    origin_id: Mapped[str | None]
+    source: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    published_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
+
+
+class Release(Model):
+    """One version of a dataset's files; sealed by a trigger once it is no draft."""
+
+    __tablename__ = "release"
+    __table_args__ = (
+        CheckConstraint("state IN ('draft', 'published', 'withdrawn')", name="state"),
+        CheckConstraint("state <> 'published' OR published_at IS NOT NULL", name="published_at"),
+        UniqueConstraint("dataset_id", "label"),
+        Index("ix_release_dataset_id_id", "dataset_id", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"))
+    label: Mapped[str]
+    notes: Mapped[str]
+    state: Mapped[str]
+    created_at: Mapped[datetime]
+    published_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
+
+
+class File(Model):
+    """One file of a release; its identity is ``sha256``. ``name_key`` makes lookalike names one."""
+
+    __tablename__ = "file"
+    __table_args__ = (
+        CheckConstraint("profile_state IN ('pending', 'profiled', 'opaque', 'failed')", name="profile_state"),
+        CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256"),
+        CheckConstraint("size_bytes >= 0", name="size_bytes"),
+        UniqueConstraint("release_id", "name_key"),
+        Index("ix_file_sha256", "sha256"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    release_id: Mapped[str] = mapped_column(ForeignKey("release.id"))
+    name: Mapped[str]
+    name_key: Mapped[str]
+    media_type: Mapped[str]
+    sha256: Mapped[str]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    received_at: Mapped[datetime]
+    profile_state: Mapped[str]
+    profile: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    profiled_at: Mapped[datetime | None]
+
+
+class Listing(Model):
+    """The public document of a dataset, materialised so that the catalogue is read without joins."""
+
+    __tablename__ = "listing"
+
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"), primary_key=True)
+    document: Mapped[dict[str, Any]]
+    updated_at: Mapped[datetime]
