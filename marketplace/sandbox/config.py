@@ -48,6 +48,6 @@ class SandboxConfig:
             raise ValueError("fee_basis_points must be 0 to 9999 (360 is 3.6 %)")
 
 
-def current() -> SandboxConfig:
-    """Return the settings of the sandbox mounted on the current application."""
-    return cast("SandboxConfig", current_app.extensions[EXTENSION])
+def find() -> SandboxConfig | None:
+    """Return the settings of the sandbox mounted on the current application, None when there is none."""
+    return cast("SandboxConfig | None", current_app.extensions.get(EXTENSION))
