@@ -2,7 +2,7 @@
 
 import unicodedata
 from enum import StrEnum
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 
 class Labelled(StrEnum):
@@ -13,15 +13,18 @@ class Labelled(StrEnum):
     en: str
     aliases: tuple[str, ...]
 
-    def __new__(cls, code: str, ja: str, en: str, *aliases: str) -> Self:
-        """Make one member out of its code, labels and the other spellings accepted on input."""
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.ja, member.en, member.aliases = ja, en, aliases
-        return member
+    # Type checkers take an enumeration's __new__ for the signature of looking a member up by its code.
+    if not TYPE_CHECKING:
+
+        def __new__(cls, code: str, ja: str, en: str, *aliases: str) -> Self:
+            """Make one member out of its code, labels and the other spellings accepted on input."""
+            member = str.__new__(cls, code)
+            member._value_ = code
+            member.ja, member.en, member.aliases = ja, en, aliases
+            return member
 
     @classmethod
-    def find(cls, word: str) -> Self | None:
+    def named(cls, word: str) -> Self | None:
         """Return the member that the word names as code, Japanese label or alias, whatever its width or case."""
         wanted = _fold(word)
         for member in cls:

@@ -1,0 +1,109 @@
+"""Tables of licensing: terms, offers and acceptances, none of which ever changes (triggers hold it)."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from marketplace.kit.db import Model
+from marketplace.licensing.states import OfferState, PriceKind, ReleaseScope
+
+
+def _one_of(column: str, values: type[OfferState | PriceKind | ReleaseScope]) -> str:
+    return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
+
+
+class Terms(Model):
+    """Usage terms of one provider; ``sha256`` of the canonical ``document`` is their name."""
+
+    __tablename__ = "terms"
+    __table_args__ = (
+        CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", "sha256"),
+        CheckConstraint("title_ja <> '' AND title_en <> ''", "title"),
+        CheckConstraint("jsonb_typeof(document) = 'object'", "document"),
+        UniqueConstraint("organization_id", "sha256"),
+        UniqueConstraint("id", "sha256"),
+        Index("ix_terms_organization_id_id", "organization_id", "id"),
+        Index("ix_terms_sha256", "sha256"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    title_ja: Mapped[str]
+    title_en: Mapped[str]
+    template: Mapped[str]
+    document: Mapped[dict[str, Any]]
+    sha256: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class Offer(Model):
+    """A dataset under terms at a price. Only ``state`` ever moves, from open to superseded or withdrawn.
+
+    ``supersedes`` names the version before; a partial unique index lets each be superseded once.
+    """
+
+    __tablename__ = "offer"
+    __table_args__ = (
+        CheckConstraint(_one_of("state", OfferState), "state"),
+        CheckConstraint(_one_of("price_kind", PriceKind), "price_kind"),
+        CheckConstraint(_one_of("release_scope", ReleaseScope), "release_scope"),
+        CheckConstraint(
+            "amount_yen BETWEEN 0 AND 999999999999 AND (price_kind = 'free') = (amount_yen = 0)", "amount_yen"
+        ),
+        CheckConstraint("included_mib >= 0 AND (price_kind = 'per_mib' OR included_mib = 0)", "included_mib"),
+        CheckConstraint("duration_days > 0", "duration_days"),
+        CheckConstraint("quota_bytes > 0", "quota_bytes"),
+        CheckConstraint("quota_downloads > 0", "quota_downloads"),
+        CheckConstraint("version >= 1 AND (version = 1) = (supersedes IS NULL)", "version"),
+        ForeignKeyConstraint(["terms_id", "terms_sha256"], ["terms.id", "terms.sha256"]),
+        Index(
+            "uq_offer_supersedes",
+            "supersedes",
+            unique=True,
+            postgresql_where=text("supersedes IS NOT NULL"),
+        ),
+        Index("ix_offer_dataset_id_id", "dataset_id", "id"),
+        Index("ix_offer_organization_id_id", "organization_id", "id"),
+        Index("ix_offer_terms_sha256", "terms_sha256"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"))
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    terms_id: Mapped[str]
+    terms_sha256: Mapped[str]
+    price_kind: Mapped[str]
+    amount_yen: Mapped[int] = mapped_column(BigInteger)
+    included_mib: Mapped[int] = mapped_column(BigInteger)
+    duration_days: Mapped[int | None]
+    quota_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    quota_downloads: Mapped[int | None] = mapped_column(BigInteger)
+    release_scope: Mapped[str]
+    version: Mapped[int]
+    supersedes: Mapped[str | None] = mapped_column(ForeignKey("offer.id"))
+    state: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class Acceptance(Model):
+    """That an organization accepted the terms with this hash: through whom and when. Kept for ever.
+
+    There is no foreign key to terms: what was accepted is the text that the hash names, and several
+    providers may use the same text. The ids of client and member are stamps, which outlive what they name.
+    """
+
+    __tablename__ = "acceptance"
+    __table_args__ = (
+        CheckConstraint("terms_sha256 ~ '^[0-9a-f]{64}$'", "terms_sha256"),
+        UniqueConstraint("organization_id", "terms_sha256"),
+        Index("ix_acceptance_organization_id_id", "organization_id", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    client_id: Mapped[str | None]
+    member_id: Mapped[str | None]
+    terms_sha256: Mapped[str]
+    accepted_at: Mapped[datetime]

@@ -1,0 +1,156 @@
+"""Reading terms, offers and acceptances."""
+
+import re
+from typing import Any, TypeVar
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from marketplace.identity.actors import Actor
+from marketplace.kit.db import db
+from marketplace.kit.errors import NotFound
+from marketplace.kit.ids import ID_PATTERN
+from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
+from marketplace.licensing import rules
+from marketplace.licensing.errors import OfferNotOpen, TermsNotAccepted
+from marketplace.licensing.models import Acceptance, Offer, Terms
+from marketplace.licensing.rules import Limits, Price, UsageTerms
+from marketplace.licensing.states import OfferState, PriceKind
+
+Row = TypeVar("Row", Terms, Offer, Acceptance)
+SHA256 = re.compile("[0-9a-f]{64}")
+
+
+def find_terms(identifier: str) -> Terms | None:
+    """Return terms by id or by hash; by hash, the first that were written with it."""
+    if SHA256.fullmatch(identifier):
+        statement = select(Terms).where(Terms.sha256 == identifier).order_by(Terms.id).limit(1)
+        return db.session.scalar(statement)
+    return _find(Terms, identifier)
+
+
+def get_terms(identifier: str) -> Terms:
+    """Return terms by id or by hash, or raise NotFound."""
+    return _present(find_terms(identifier))
+
+
+def get_own_terms(actor: Actor, identifier: str) -> Terms:
+    """Return terms of the caller's organization by id or hash; NotFound for all others."""
+    if SHA256.fullmatch(identifier):
+        own = (Terms.organization_id == actor.organization_id, Terms.sha256 == identifier)
+        return _present(db.session.scalar(select(Terms).where(*own)))
+    return _own(actor, _find(Terms, identifier))
+
+
+def usage_terms(terms: Terms) -> UsageTerms:
+    """Return the typed items of stored terms."""
+    return rules.restore_terms(terms.document)
+
+
+def list_own_terms(actor: Actor, *, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[Terms]:
+    """Return the terms that the caller's organization has written, newest first."""
+    statement = select(Terms).where(Terms.organization_id == actor.organization_id)
+    return _page(statement, Terms.id, cursor, size)
+
+
+def get_offer(offer_id: str) -> Offer:
+    """Return the offer, whatever its state, or raise NotFound."""
+    return _present(_find(Offer, offer_id))
+
+
+def get_own_offer(actor: Actor, offer_id: str) -> Offer:
+    """Return an offer of the caller's organization; NotFound for all others."""
+    return _own(actor, _find(Offer, offer_id))
+
+
+def lock_open_offer(offer_id: str) -> Offer:
+    """Return the offer as it is now and hold it open until the transaction ends.
+
+    Buyers do not wait for each other (FOR SHARE); whoever would supersede or withdraw the offer waits
+    for them. Raises NotFound or OfferNotOpen.
+    """
+    statement = select(Offer).where(Offer.id == _harmless(offer_id)).with_for_update(read=True)
+    offer = _present(db.session.scalar(statement.execution_options(populate_existing=True)))
+    if offer.state != OfferState.OPEN:
+        raise OfferNotOpen(state=offer.state)
+    return offer
+
+
+def list_offers(
+    dataset_id: str, *, open_only: bool = True, cursor: str | None = None, size: int = SIZE_DEFAULT
+) -> Page[Offer]:
+    """Return the offers of a dataset, newest first."""
+    statement = select(Offer).where(Offer.dataset_id == _harmless(dataset_id))
+    if open_only:
+        statement = statement.where(Offer.state == OfferState.OPEN.value)
+    return _page(statement, Offer.id, cursor, size)
+
+
+def price_of(offer: Offer) -> Price:
+    """Return the price of an offer as a value."""
+    return Price(PriceKind(offer.price_kind), offer.amount_yen, offer.included_mib)
+
+
+def limits_of(offer: Offer) -> Limits:
+    """Return the limits of an offer as a value."""
+    return Limits(offer.duration_days, offer.quota_bytes, offer.quota_downloads)
+
+
+def list_offerers(terms_sha256: str) -> list[str]:
+    """Return the ids of the organizations that have an open offer under these terms."""
+    statement = (
+        select(Offer.organization_id)
+        .where(Offer.terms_sha256 == _harmless(terms_sha256), Offer.state == OfferState.OPEN.value)
+        .distinct()
+        .order_by(Offer.organization_id)
+    )
+    return list(db.session.scalars(statement))
+
+
+def find_acceptance(organization_id: str, terms_sha256: str) -> Acceptance | None:
+    """Return the organization's acceptance of the terms with this hash, or None."""
+    key = (Acceptance.organization_id == organization_id, Acceptance.terms_sha256 == _harmless(terms_sha256))
+    return db.session.scalar(select(Acceptance).where(*key))
+
+
+def require_acceptance(organization_id: str, terms_sha256: str) -> Acceptance:
+    """Return the organization's acceptance or raise TermsNotAccepted."""
+    acceptance = find_acceptance(organization_id, terms_sha256)
+    if acceptance is None:
+        raise TermsNotAccepted(terms_sha256=terms_sha256)
+    return acceptance
+
+
+def list_acceptances(organization_id: str, *, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[Acceptance]:
+    """Return what an organization has accepted, newest first."""
+    statement = select(Acceptance).where(Acceptance.organization_id == organization_id)
+    return _page(statement, Acceptance.id, cursor, size)
+
+
+def _find(table: type[Row], identifier: str) -> Row | None:
+    return db.session.get(table, identifier) if ID_PATTERN.fullmatch(identifier) else None
+
+
+def _harmless(identifier: str) -> str:
+    # PostgreSQL has no NUL and no lone surrogate in texts and refuses the whole query; no id has one either.
+    return identifier if ID_PATTERN.fullmatch(identifier) or SHA256.fullmatch(identifier) else ""
+
+
+def _page(statement: Select[Any], key: InstrumentedAttribute[str], cursor: str | None, size: int) -> Page[Any]:
+    after = decode_cursor(cursor, 1)
+    if after:
+        statement = statement.where(key < _harmless(str(after[0])))
+    rows = db.session.scalars(statement.order_by(key.desc()).limit(size + 1)).all()
+    return cut(rows, size, lambda row: [row.id])
+
+
+def _present(row: Row | None) -> Row:
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _own(actor: Actor, row: Row | None) -> Row:
+    if row is None or row.organization_id != actor.organization_id:
+        raise NotFound
+    return row

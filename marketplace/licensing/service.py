@@ -1,0 +1,199 @@
+"""Deeds of licensing: writing terms, making and ending offers, accepting terms."""
+
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from marketplace.audit import service as audit
+from marketplace.audit.verbs import Verb
+from marketplace.catalog import queries as catalog
+from marketplace.catalog.errors import DatasetWithdrawn
+from marketplace.catalog.states import DatasetState
+from marketplace.identity.actors import Actor
+from marketplace.kit import clock
+from marketplace.kit.db import db
+from marketplace.kit.errors import Invalid, NotFound
+from marketplace.kit.ids import new_id
+from marketplace.licensing import queries, reading, rules
+from marketplace.licensing.errors import OfferNotOpen
+from marketplace.licensing.models import Acceptance, Offer, Terms
+from marketplace.licensing.rules import OfferDraft, TermsDraft
+from marketplace.licensing.states import OfferState, Template
+from marketplace.privacy import rules as privacy
+from marketplace.privacy.errors import PrivacyClassNotListable
+
+TITLE_MAX = 200
+
+
+def write_terms(actor: Actor, draft: TermsDraft) -> Terms:
+    """Keep usage terms; writing the same items again gives back what was written first, with its titles.
+
+    Raises Invalid; the pointers of items are relative to the document.
+    """
+    terms = rules.read_terms(draft.document)
+    sha256 = rules.terms_sha256(terms)
+    title_ja, title_en = _titles(draft, terms.template)
+    statement = insert(Terms).values(
+        id=new_id("trm"),
+        organization_id=actor.organization_id,
+        title_ja=title_ja,
+        title_en=title_en,
+        template=terms.template.value,
+        document=rules.terms_document(terms),
+        sha256=sha256,
+        created_at=clock.now(),
+    )
+    is_new = _rowcount(statement.on_conflict_do_nothing())
+    written = queries.get_own_terms(actor, sha256)
+    if is_new:
+        facts = {"sha256": sha256, "template": written.template}
+        audit.record(actor, Verb.TERMS_WRITTEN, subject=written.id, facts=facts)
+    return written
+
+
+def make_offer(actor: Actor, draft: OfferDraft) -> Offer:
+    """Offer one's own dataset under one's own terms at a price.
+
+    Raises NotFound, DatasetWithdrawn, PrivacyClassNotListable or Invalid.
+    """
+    terms = _check(actor, draft)
+    offer = _insert(draft, terms, version=1, supersedes=None)
+    _record(actor, Verb.OFFER_MADE, offer)
+    return offer
+
+
+def supersede_offer(actor: Actor, offer_id: str, draft: OfferDraft) -> Offer:
+    """Put a new version in the place of an open offer; of many who try, one succeeds.
+
+    Raises NotFound, OfferNotOpen, DatasetWithdrawn, PrivacyClassNotListable or Invalid.
+    """
+    before = queries.get_own_offer(actor, offer_id)
+    if draft.dataset_id != before.dataset_id:
+        raise Invalid(errors=[{"pointer": "/dataset_id", "detail": "a new version stays with its dataset"}])
+    terms = _check(actor, draft)
+    _close(before, OfferState.SUPERSEDED)
+    offer = _insert(draft, terms, version=before.version + 1, supersedes=before.id)
+    _record(actor, Verb.OFFER_SUPERSEDED, offer, supersedes=before.id)
+    return offer
+
+
+def withdraw_offer(actor: Actor, offer_id: str) -> Offer:
+    """Take an open offer from the market; what was bought under it stays. Raises NotFound or OfferNotOpen."""
+    offer = queries.get_own_offer(actor, offer_id)
+    _close(offer, OfferState.WITHDRAWN)
+    _record(actor, Verb.OFFER_WITHDRAWN, offer)
+    return offer
+
+
+def accept_terms(actor: Actor, terms_sha256: str) -> Acceptance:
+    """Bind the caller's organization to the terms that the hash names; doing it again gives back the first.
+
+    Raises NotFound where no open offer stands under such terms.
+    """
+    accepted = queries.find_acceptance(actor.organization_id, terms_sha256)
+    if accepted is not None:
+        return accepted
+    offerers = queries.list_offerers(terms_sha256)
+    if not offerers:
+        raise NotFound("No open offer stands under terms with this hash.")
+    is_new = _rowcount(_acceptance(actor, terms_sha256))
+    accepted = queries.require_acceptance(actor.organization_id, terms_sha256)
+    if is_new:
+        counterparty = offerers[0] if len(offerers) == 1 else None
+        facts = {"sha256": terms_sha256}
+        audit.record(actor, Verb.TERMS_ACCEPTED, subject=accepted.id, counterparty=counterparty, facts=facts)
+    return accepted
+
+
+def _titles(draft: TermsDraft, template: Template) -> tuple[str, str]:
+    collector = reading.Collector()
+    titles = []
+    for pointer, given, of_template in (
+        ("/title_ja", draft.title_ja, template.ja),
+        ("/title_en", draft.title_en, template.en),
+    ):
+        wanted = of_template if given is None and template is not Template.CUSTOM else given
+        title = collector.take(reading.text, wanted, pointer, "")
+        if len(title) > TITLE_MAX:
+            collector.add(pointer, f"at most {TITLE_MAX} characters are allowed")
+        titles.append(title)
+    collector.settle()
+    return titles[0], titles[1]
+
+
+def _check(actor: Actor, draft: OfferDraft) -> Terms:
+    dataset = catalog.get_own_dataset(actor, draft.dataset_id)
+    if dataset.state == DatasetState.WITHDRAWN:
+        raise DatasetWithdrawn
+    terms = queries.get_own_terms(actor, draft.terms_id)
+    items = queries.usage_terms(terms)
+    reason = privacy.listing_refusal(items.personal_data.code)
+    if reason is not None:
+        raise PrivacyClassNotListable(
+            reason,
+            errors=[{"pointer": "/terms_id", "detail": f"the terms state {items.personal_data.code.ja}"}],
+            privacy_class=items.personal_data.code.value,
+        )
+    rules.check_offer(draft, items, clock.today())
+    return terms
+
+
+def _insert(draft: OfferDraft, terms: Terms, *, version: int, supersedes: str | None) -> Offer:
+    offer = Offer(
+        id=new_id("ofr"),
+        dataset_id=draft.dataset_id,
+        organization_id=terms.organization_id,
+        terms_id=terms.id,
+        terms_sha256=terms.sha256,
+        price_kind=draft.price.kind.value,
+        amount_yen=draft.price.amount_yen,
+        included_mib=draft.price.included_mib,
+        duration_days=draft.limits.duration_days,
+        quota_bytes=draft.limits.quota_bytes,
+        quota_downloads=draft.limits.quota_downloads,
+        release_scope=draft.release_scope.value,
+        version=version,
+        supersedes=supersedes,
+        state=OfferState.OPEN.value,
+        created_at=clock.now(),
+    )
+    db.session.add(offer)
+    db.session.flush([offer])
+    return offer
+
+
+def _close(offer: Offer, state: OfferState) -> None:
+    is_open = (Offer.id == offer.id, Offer.state == OfferState.OPEN.value)
+    closed = _rowcount(update(Offer).where(*is_open).values(state=state.value))
+    db.session.execute(select(Offer).where(Offer.id == offer.id).execution_options(populate_existing=True))
+    if not closed:
+        raise OfferNotOpen(state=offer.state)
+
+
+def _acceptance(actor: Actor, terms_sha256: str) -> Any:
+    statement = insert(Acceptance).values(
+        id=new_id("acc"),
+        organization_id=actor.organization_id,
+        client_id=actor.client_id,
+        member_id=actor.member_id,
+        terms_sha256=terms_sha256,
+        accepted_at=clock.now(),
+    )
+    return statement.on_conflict_do_nothing(index_elements=["organization_id", "terms_sha256"])
+
+
+def _record(actor: Actor, verb: Verb, offer: Offer, **facts: Any) -> None:
+    audit.record(
+        actor,
+        verb,
+        subject=offer.id,
+        dataset=offer.dataset_id,
+        amount_minor=offer.amount_yen,
+        facts={"sha256": offer.terms_sha256, "price_kind": offer.price_kind, "version": offer.version, **facts},
+    )
+
+
+def _rowcount(statement: Any) -> int:
+    result = db.session.execute(statement.execution_options(synchronize_session=False))
+    return cast("CursorResult[Any]", result).rowcount

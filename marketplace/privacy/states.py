@@ -1,0 +1,58 @@
+"""How much of a person is in the data, and what must hold before it is listed."""
+
+from marketplace.kit.labels import Labelled
+
+
+class PrivacyClass(Labelled):
+    """Item 13070 of the CADDE 4.0 catalogue (パーソナルデータ類別)."""
+
+    NON_PERSONAL = "nonPersonalInformation", "非個人情報", "Non-personal information"
+    PERSONAL_SENSITIVE = (
+        "personalInformationSensitive",
+        "個人情報(要配慮含む)",
+        "Personal information, special-care-required included",
+    )
+    PERSONAL = (
+        "personalInformation",
+        "個人情報(要配慮含まない)",
+        "Personal information without special-care-required information",
+    )
+    ANONYMISED = "anonymouslyProcessedInformation", "匿名加工情報", "Anonymously processed information"
+    PSEUDONYMISED = "pseudonymouslyProcessedInformation", "仮名加工情報", "Pseudonymously processed information"
+    DEIDENTIFIED = (
+        "nonIdentifiableProcessedInformation",
+        "非識別加工情報",
+        "Non-identifiable processed information of administrative organs",
+        "行政機関等匿名加工情報",
+    )
+    OTHER = "other", "その他", "Other"
+
+
+class ListingCondition(Labelled):
+    """What must hold, beside the class itself, while data of a class is offered."""
+
+    SCAN_CLEAN = (
+        "scanClean",
+        "個人を識別し得る記述の検査に合格していること",
+        "no description of an identifiable person is found by inspection",
+    )
+    PROCESSING_STANDARDS = (
+        "processingStandards",
+        "個人情報保護法施行規則第34条の加工基準を満たすこと",
+        "the five processing standards of article 34 of the APPI enforcement rules are met",
+    )
+    ITEMS_PUBLISHED = (
+        "itemsPublished",
+        "含まれる情報の項目及び提供の方法をあらかじめ公表していること",
+        "the items of information contained and the method of provision are published beforehand",
+    )
+    STATED_AS_ANONYMISED = (
+        "statedAsAnonymised",
+        "提供先に対し匿名加工された情報である旨を明示すること",
+        "the recipient is told in writing that the information is anonymously processed",
+    )
+    NO_REIDENTIFICATION = (
+        "noReidentification",
+        "データ利用者は本人を識別する目的で他の情報と照合してはならないこと",
+        "the recipient must not match the data with other information in order to identify a person",
+    )
