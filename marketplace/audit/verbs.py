@@ -42,6 +42,8 @@ class Verb(StrEnum):
     PAYMENT_OPENED = "billing.payment.opened"
     PAYMENT_CAPTURED = "billing.payment.captured"
     PAYMENT_HELD = "billing.payment.held"
+    PAYMENT_FAILED = "billing.payment.failed"
+    PAYMENT_EXPIRED = "billing.payment.expired"
     INVOICE_ISSUED = "billing.invoice.issued"
     INVOICE_PAID = "billing.invoice.paid"
     LEDGER_POSTED = "billing.ledger.posted"

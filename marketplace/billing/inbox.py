@@ -1,0 +1,104 @@
+"""The inbox of gateway events: each is stored once, worked on by one, and keeps the trace of its failures.
+
+A story takes one event per transaction: ``claim`` it, do the work, ``mark_processed``. When the work
+raises, its transaction rolls back and ``record_trouble`` notes the failure in a transaction of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql
+
+from marketplace.billing.gateways.wire import without_personal_data
+from marketplace.billing.models import StripeEvent
+from marketplace.kit import clock
+from marketplace.kit.db import db
+
+RETRY_SECONDS_MAX = 3600
+TROUBLE_LENGTH_MAX = 500
+
+
+def store_event(event: Mapping[str, Any]) -> bool:
+    """Keep a verified event without the payer's personal data; False when it was here before."""
+    now = clock.now()
+    statement = (
+        postgresql.insert(StripeEvent)
+        .values(
+            id=event["id"],
+            type=event["type"],
+            livemode=event["livemode"],
+            payload=without_personal_data(event),
+            received_at=now,
+            due_at=now,
+            attempts=0,
+        )
+        .on_conflict_do_nothing(index_elements=["id"])
+        .returning(StripeEvent.id)
+    )
+    return db.session.execute(statement).scalar_one_or_none() is not None
+
+
+def due_event_ids(limit: int = 100) -> Sequence[str]:
+    """Return the events that are waiting to be worked on now, in the order of their turn."""
+    return db.session.scalars(
+        select(StripeEvent.id)
+        .where(StripeEvent.processed_at.is_(None), StripeEvent.due_at <= clock.now())
+        .order_by(StripeEvent.due_at, StripeEvent.id)
+        .limit(limit)
+    ).all()
+
+
+def claim(event_id: str) -> StripeEvent | None:
+    """Return an unprocessed event, locked for this transaction; None when it is done or being worked on."""
+    query = (
+        select(StripeEvent)
+        .where(StripeEvent.id == event_id, StripeEvent.processed_at.is_(None))
+        .with_for_update(skip_locked=True)
+    )
+    return db.session.scalar(query, execution_options={"populate_existing": True})
+
+
+def claim_due() -> StripeEvent | None:
+    """Return the next event whose turn it is, locked for this transaction; workers never share one."""
+    query = (
+        select(StripeEvent)
+        .where(StripeEvent.processed_at.is_(None), StripeEvent.due_at <= clock.now())
+        .order_by(StripeEvent.due_at, StripeEvent.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return db.session.scalar(query, execution_options={"populate_existing": True})
+
+
+def mark_processed(event_id: str) -> None:
+    """Note that the event's work is done; traces of earlier failures stay."""
+    db.session.execute(
+        update(StripeEvent)
+        .where(StripeEvent.id == event_id)
+        .values(processed_at=clock.now(), attempts=StripeEvent.attempts + 1)
+    )
+
+
+def record_trouble(event_id: str, error: BaseException) -> None:
+    """Note why the work failed and put the event back: after 2, 4, 8 … seconds, at most an hour."""
+    query = select(StripeEvent).where(StripeEvent.id == event_id).with_for_update()
+    event = db.session.scalars(query, execution_options={"populate_existing": True}).one()
+    if event.processed_at is not None:
+        return
+    event.attempts += 1
+    event.trouble = f"{type(error).__name__}: {error}"[:TROUBLE_LENGTH_MAX].replace("\0", "")
+    wait = min(2 ** min(event.attempts, 30), RETRY_SECONDS_MAX)
+    event.due_at = clock.now() + timedelta(seconds=wait)
+    db.session.flush([event])
+
+
+def list_troubled(limit: int = 100) -> Sequence[StripeEvent]:
+    """Return events that failed and are still waiting, longest waiting first."""
+    return db.session.scalars(
+        select(StripeEvent)
+        .where(StripeEvent.processed_at.is_(None), StripeEvent.trouble.is_not(None))
+        .order_by(StripeEvent.received_at)
+        .limit(limit)
+    ).all()

@@ -1,0 +1,212 @@
+"""Tables of orders, payments, gateway events and invoices; those of the ledger stand in ``ledger_models``."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, Identity, Index, Integer, Numeric, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from marketplace.kit.db import Model
+
+
+class Order(Model):
+    """One organization's order of one offer, with the price as it was when placed."""
+
+    __tablename__ = "purchase_order"
+    __table_args__ = (
+        CheckConstraint("state IN ('placed', 'paid', 'fulfilled', 'failed', 'expired')", name="state"),
+        CheckConstraint("price_kind IN ('free', 'one_off', 'per_mib')", name="price_kind"),
+        CheckConstraint("amount_net_yen >= 0 AND amount_tax_yen >= 0", name="amounts"),
+        CheckConstraint("amount_gross_yen = amount_net_yen + amount_tax_yen", name="gross"),
+        CheckConstraint("tax_rate_basis_points BETWEEN 0 AND 9999", name="tax_rate"),
+        CheckConstraint("(paid_at IS NOT NULL) = (state IN ('paid', 'fulfilled'))", name="paid_at"),
+        Index("ix_purchase_order_organization_id_id", "organization_id", "id"),
+        Index("ix_purchase_order_provider_organization_id_id", "provider_organization_id", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    client_id: Mapped[str | None]
+    provider_organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    offer_id: Mapped[str] = mapped_column(ForeignKey("offer.id"))
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"))
+    acceptance_id: Mapped[str] = mapped_column(ForeignKey("acceptance.id"))
+    terms_sha256: Mapped[str]
+    price_kind: Mapped[str]
+    amount_net_yen: Mapped[int] = mapped_column(BigInteger)
+    amount_tax_yen: Mapped[int] = mapped_column(BigInteger)
+    amount_gross_yen: Mapped[int] = mapped_column(BigInteger)
+    tax_rate_basis_points: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str]
+    created_at: Mapped[datetime]
+    paid_at: Mapped[datetime | None]
+
+
+class Invoice(Model):
+    """An invoice (請求書), a qualified one (適格請求書) where the issuer has a registration number.
+
+    Names and numbers are copied in, since an issued invoice must not change with the organization.
+    """
+
+    __tablename__ = "invoice"
+    __table_args__ = (
+        CheckConstraint("kind IN ('sale', 'usage')", name="kind"),
+        CheckConstraint("state IN ('open', 'paid')", name="state"),
+        CheckConstraint("(paid_at IS NOT NULL) = (state = 'paid')", name="paid_at"),
+        CheckConstraint("amount_net_yen >= 0 AND amount_tax_yen >= 0", name="amounts"),
+        CheckConstraint("amount_gross_yen = amount_net_yen + amount_tax_yen", name="gross"),
+        CheckConstraint("registration_number ~ '^T[0-9]{13}$'", name="registration_number"),
+        CheckConstraint("registration_number IS NOT NULL OR amount_tax_yen = 0", name="qualified"),
+        CheckConstraint("(kind = 'sale') = (order_id IS NOT NULL)", name="sale_order"),
+        CheckConstraint("num_nulls(period_from, period_to) IN (0, 2)", name="period"),
+        CheckConstraint("period_from <= period_to", name="period_order"),
+        CheckConstraint("(kind = 'usage') = (period_from IS NOT NULL)", name="usage_period"),
+        Index("ix_invoice_issuer_organization_id_id", "issuer_organization_id", "id"),
+        Index("ix_invoice_recipient_organization_id_id", "recipient_organization_id", "id"),
+        Index("ix_invoice_order_id", "order_id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(unique=True)
+    idem: Mapped[str] = mapped_column(unique=True)
+    content_sha256: Mapped[str]
+    kind: Mapped[str]
+    issuer_organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    issuer_name_ja: Mapped[str]
+    issuer_name_en: Mapped[str]
+    registration_number: Mapped[str | None]
+    recipient_organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    recipient_name_ja: Mapped[str]
+    recipient_name_en: Mapped[str]
+    order_id: Mapped[str | None] = mapped_column(ForeignKey("purchase_order.id"))
+    period_from: Mapped[date | None] = mapped_column(Date)
+    period_to: Mapped[date | None] = mapped_column(Date)
+    transaction_on: Mapped[date] = mapped_column(Date)
+    issued_on: Mapped[date] = mapped_column(Date)
+    lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    rate_totals: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    amount_net_yen: Mapped[int] = mapped_column(BigInteger)
+    amount_tax_yen: Mapped[int] = mapped_column(BigInteger)
+    amount_gross_yen: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str]
+    created_at: Mapped[datetime]
+    paid_at: Mapped[datetime | None]
+
+
+class InvoiceIssuer(Model):
+    """The short code under which an organization's invoices are numbered."""
+
+    __tablename__ = "invoice_issuer"
+
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"), primary_key=True)
+    code: Mapped[int] = mapped_column(BigInteger, Identity(always=True), unique=True)
+
+
+class InvoiceCounter(Model):
+    """The last serial of one issuer and year; its row lock makes numbers gapless."""
+
+    __tablename__ = "invoice_counter"
+
+    issuer_organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"), primary_key=True)
+    year: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    last_serial: Mapped[int] = mapped_column(BigInteger)
+
+
+class RatedLine(Model):
+    """One stretch of a grant's delivered bytes that an invoice has billed; no byte is billed twice."""
+
+    __tablename__ = "rated_line"
+    __table_args__ = (
+        CheckConstraint("0 <= bytes_from AND bytes_from < bytes_to", name="stretch"),
+        CheckConstraint("amount_yen_exact >= 0", name="amount"),
+        Index("uq_rated_line_grant_id_bytes_from", "grant_id", "bytes_from", unique=True),
+        Index("ix_rated_line_invoice_id", "invoice_id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    grant_id: Mapped[str]
+    invoice_id: Mapped[str | None] = mapped_column(ForeignKey("invoice.id"))
+    period_from: Mapped[date] = mapped_column(Date)
+    period_to: Mapped[date] = mapped_column(Date)
+    bytes_from: Mapped[int] = mapped_column(BigInteger)
+    bytes_to: Mapped[int] = mapped_column(BigInteger)
+    amount_yen_exact: Mapped[Decimal] = mapped_column(Numeric)
+
+
+class Payment(Model):
+    """One attempt to pay an order or an invoice; its key is stored before the gateway is first asked."""
+
+    __tablename__ = "payment"
+    __table_args__ = (
+        CheckConstraint("num_nonnulls(order_id, invoice_id) = 1", name="one_purpose"),
+        CheckConstraint("amount_minor > 0", name="amount"),
+        CheckConstraint("gateway = 'stripe'", name="gateway"),
+        CheckConstraint(
+            "state IN ('created', 'open', 'processing', 'expired', 'failed', 'held', 'paid')", name="state"
+        ),
+        Index(
+            "uq_payment_order_id_live",
+            "order_id",
+            unique=True,
+            postgresql_where=text("state IN ('created', 'open', 'processing', 'held')"),
+        ),
+        Index(
+            "uq_payment_invoice_id_live",
+            "invoice_id",
+            unique=True,
+            postgresql_where=text("state IN ('created', 'open', 'processing', 'held')"),
+        ),
+        Index("ix_payment_order_id", "order_id"),
+        Index("ix_payment_invoice_id", "invoice_id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    order_id: Mapped[str | None] = mapped_column(ForeignKey("purchase_order.id"))
+    invoice_id: Mapped[str | None] = mapped_column(ForeignKey("invoice.id"))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str]
+    state: Mapped[str]
+    gateway: Mapped[str]
+    idempotency_key: Mapped[str] = mapped_column(unique=True)
+    session_id: Mapped[str | None] = mapped_column(unique=True)
+    checkout_url: Mapped[str | None]
+    session_expires_at: Mapped[datetime | None]
+    payment_intent_id: Mapped[str | None]
+    charge_id: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+
+class PaymentFact(Model):
+    """One thing known of a payment; the same kind of the same gateway object is known once."""
+
+    __tablename__ = "payment_fact"
+
+    payment_id: Mapped[str] = mapped_column(ForeignKey("payment.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    object_id: Mapped[str] = mapped_column(primary_key=True)
+    amount_minor: Mapped[int | None] = mapped_column(BigInteger)
+    currency: Mapped[str]
+    occurred_at: Mapped[datetime]
+    event_id: Mapped[str | None]
+
+
+class StripeEvent(Model):
+    """One gateway event, stored once before anything is made of it."""
+
+    __tablename__ = "stripe_event"
+    __table_args__ = (
+        Index("ix_stripe_event_due_at", "due_at", postgresql_where=text("processed_at IS NULL")),
+        Index("ix_stripe_event_received_at", "received_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    type: Mapped[str]
+    livemode: Mapped[bool]
+    payload: Mapped[dict[str, Any]]
+    received_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    processed_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(Integer)
+    trouble: Mapped[str | None]

@@ -1,0 +1,179 @@
+"""Payments: one attempt at a time, its state always computed from the facts known of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.dialects import postgresql
+
+from marketplace.audit import service as audit
+from marketplace.audit.verbs import Verb
+from marketplace.billing import queries, rules
+from marketplace.billing.checkout import Checkout
+from marketplace.billing.errors import (
+    InvoiceNotFound,
+    InvoiceNotPayable,
+    OrderNotFound,
+    OrderNotPayable,
+    PaymentUnknown,
+)
+from marketplace.billing.models import Payment, PaymentFact
+from marketplace.billing.rules import Fact
+from marketplace.billing.states import LIVE_PAYMENT_STATES, FactKind, InvoiceState, OrderState, PaymentState
+from marketplace.identity.actors import SYSTEM, Actor
+from marketplace.kit import clock
+from marketplace.kit.db import db
+from marketplace.kit.ids import new_id
+
+_VERBS = {
+    PaymentState.PAID: Verb.PAYMENT_CAPTURED,
+    PaymentState.HELD: Verb.PAYMENT_HELD,
+    PaymentState.FAILED: Verb.PAYMENT_FAILED,
+    PaymentState.EXPIRED: Verb.PAYMENT_EXPIRED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentChange:
+    """A payment and its state before and after some facts became known."""
+
+    payment: Payment
+    before: PaymentState
+    after: PaymentState
+
+
+def open_for_order(actor: Actor, order_id: str) -> Payment:
+    """Return the attempt to pay the buyer's order that is under way, or open one.
+
+    The order's row lock lets one caller open; others get the same attempt. Raises OrderNotFound to
+    anyone but the buyer, and OrderNotPayable for an order that is not placed, costs nothing, or is held.
+    """
+    order = queries.lock_order(order_id)
+    if order.organization_id != actor.organization_id:
+        raise OrderNotFound
+    if order.state != OrderState.PLACED or order.amount_gross_yen == 0:
+        raise OrderNotPayable
+    live = _find_live(Payment.order_id == order_id)
+    if live is not None and live.state == PaymentState.HELD:
+        raise OrderNotPayable("Money of another amount arrived for this order; the operator is looking into it.")
+    return live or _open(actor, Payment(order_id=order_id, amount_minor=order.amount_gross_yen))
+
+
+def open_for_invoice(actor: Actor, invoice_id: str) -> Payment:
+    """Return the attempt to pay the recipient's invoice that is under way, or open one.
+
+    Raises InvoiceNotFound to anyone but the recipient, and InvoiceNotPayable as for orders.
+    """
+    invoice = queries.lock_invoice(invoice_id)
+    if invoice.recipient_organization_id != actor.organization_id:
+        raise InvoiceNotFound
+    if invoice.state != InvoiceState.OPEN or invoice.amount_gross_yen == 0:
+        raise InvoiceNotPayable
+    live = _find_live(Payment.invoice_id == invoice_id)
+    if live is not None and live.state == PaymentState.HELD:
+        raise InvoiceNotPayable("Money of another amount arrived for this invoice; the operator is looking into it.")
+    return live or _open(actor, Payment(invoice_id=invoice_id, amount_minor=invoice.amount_gross_yen))
+
+
+def attach_session(payment_id: str, checkout: Checkout) -> PaymentChange:
+    """Note the gateway's payment page; the first one noted stays, since one key opens one page."""
+    payment = _lock(payment_id)
+    if payment.session_id is None:
+        payment.session_id = checkout.session_id
+        payment.checkout_url = checkout.url
+        payment.session_expires_at = checkout.expires_at
+    opened = Fact(FactKind.SESSION_OPENED, checkout.session_id, None, payment.currency, clock.now())
+    return record_facts(payment_id, [opened])
+
+
+def record_facts(
+    payment_id: str,
+    facts: Iterable[Fact],
+    *,
+    payment_intent_id: str | None = None,
+    charge_id: str | None = None,
+) -> PaymentChange:
+    """Add facts to what is known of a payment and move it to the state that all of them amount to.
+
+    Facts known already change nothing. The payment's row lock puts parallel callers in line, so that
+    exactly one of them sees the change. Raises PaymentUnknown.
+    """
+    payment = _lock(payment_id)
+    _store(payment_id, facts)
+    payment.payment_intent_id = payment.payment_intent_id or payment_intent_id
+    payment.charge_id = payment.charge_id or charge_id
+    before = PaymentState(payment.state)
+    after = rules.payment_state(payment.amount_minor, payment.currency, _known(payment_id))
+    if after != before:
+        payment.state = after.value
+        _record(payment, after)
+    db.session.flush([payment])
+    return PaymentChange(payment, before, after)
+
+
+def _open(actor: Actor, payment: Payment) -> Payment:
+    payment.id = new_id("pay")
+    payment.currency = "JPY"
+    payment.state = PaymentState.CREATED.value
+    payment.gateway = "stripe"
+    # Kept with the row before the gateway is first asked: a retry after a crash asks with the same key.
+    payment.idempotency_key = f"checkout:{payment.id}"
+    payment.created_at = clock.now()
+    db.session.add(payment)
+    db.session.flush([payment])
+    audit.record(
+        actor,
+        Verb.PAYMENT_OPENED,
+        subject=payment.id,
+        amount_minor=payment.amount_minor,
+        facts={"pays": payment.order_id or payment.invoice_id},
+    )
+    return payment
+
+
+def _find_live(purpose: ColumnElement[bool]) -> Payment | None:
+    query = select(Payment).where(purpose, Payment.state.in_(LIVE_PAYMENT_STATES))
+    return db.session.scalar(query, execution_options={"populate_existing": True})
+
+
+def _lock(payment_id: str) -> Payment:
+    query = select(Payment).where(Payment.id == payment_id).with_for_update()
+    payment = db.session.scalar(query, execution_options={"populate_existing": True})
+    if payment is None:
+        raise PaymentUnknown
+    return payment
+
+
+def _store(payment_id: str, facts: Iterable[Fact]) -> None:
+    rows = [
+        {
+            "payment_id": payment_id,
+            "kind": fact.kind.value,
+            "object_id": fact.object_id,
+            "amount_minor": fact.amount_minor,
+            "currency": fact.currency,
+            "occurred_at": fact.occurred_at,
+            "event_id": fact.event_id,
+        }
+        for fact in facts
+    ]
+    if rows:
+        db.session.execute(postgresql.insert(PaymentFact).on_conflict_do_nothing(), rows)
+
+
+def _known(payment_id: str) -> list[Fact]:
+    return [
+        Fact(FactKind(row.kind), row.object_id, row.amount_minor, row.currency, row.occurred_at, row.event_id)
+        for row in queries.list_facts(payment_id)
+    ]
+
+
+def _record(payment: Payment, after: PaymentState) -> None:
+    if after in _VERBS:
+        audit.record(
+            SYSTEM,
+            _VERBS[after],
+            subject=payment.id,
+            amount_minor=payment.amount_minor,
+            facts={"pays": payment.order_id or payment.invoice_id},
+        )

@@ -1,0 +1,68 @@
+"""Rated usage: which delivered bytes of a grant have been billed. No byte is billed twice."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql
+
+from marketplace.billing import pricing
+from marketplace.billing.errors import UsageAlreadyRated
+from marketplace.billing.models import RatedLine
+from marketplace.kit.db import db
+from marketplace.kit.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """A stretch of a grant's delivered bytes and its exact price in yen."""
+
+    grant_id: str
+    bytes_from: int
+    bytes_to: int
+    exact_yen: Decimal
+
+    @property
+    def line_yen(self) -> int:
+        """The yen of its invoice line."""
+        return pricing.line_yen(self.exact_yen)
+
+
+def rate(grant_id: str, bytes_new: int, *, amount_yen_per_mib: int, included_mib: int) -> Rated:
+    """Price the bytes that were delivered since the grant was last billed; keeps nothing yet."""
+    before = billed_bytes(grant_id)
+    exact = pricing.rate_bytes(amount_yen_per_mib, included_mib, before, bytes_new)
+    return Rated(grant_id, before, before + bytes_new, exact)
+
+
+def keep(rated: Rated, period_from: date, period_to: date, invoice_id: str | None) -> None:
+    """Note that the stretch is billed, on an invoice or (within the included amount) on none.
+
+    Raises UsageAlreadyRated when another settlement took the same stretch; ValueError for no bytes.
+    """
+    if rated.bytes_to <= rated.bytes_from:
+        raise ValueError("there is nothing to keep of no bytes")
+    statement = (
+        postgresql.insert(RatedLine)
+        .values(
+            id=new_id("rtl"),
+            grant_id=rated.grant_id,
+            invoice_id=invoice_id,
+            period_from=period_from,
+            period_to=period_to,
+            bytes_from=rated.bytes_from,
+            bytes_to=rated.bytes_to,
+            amount_yen_exact=rated.exact_yen,
+        )
+        .on_conflict_do_nothing(index_elements=["grant_id", "bytes_from"])
+        .returning(RatedLine.id)
+    )
+    if db.session.execute(statement).scalar_one_or_none() is None:
+        raise UsageAlreadyRated
+
+
+def billed_bytes(grant_id: str) -> int:
+    """Return how many bytes of the grant have been billed so far."""
+    query = select(func.coalesce(func.max(RatedLine.bytes_to), 0)).where(RatedLine.grant_id == grant_id)
+    return int(db.session.execute(query).scalar_one())
