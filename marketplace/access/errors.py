@@ -1,0 +1,39 @@
+"""What access refuses."""
+
+from marketplace.kit.errors import Forbidden, Invalid
+
+
+class GrantExpired(Forbidden):
+    """The time of the grant has run out; told only to its owner."""
+
+    slug = "grant-expired"
+    title, title_ja = "Grant expired", "利用権の期限が切れています"
+    cause = "The time for which this grant was bought has run out."
+    cure = "Order the offer again; a new grant is issued once it is paid."
+
+
+class GrantRevoked(Forbidden):
+    """The grant was revoked; told only to its owner."""
+
+    slug = "grant-revoked"
+    title, title_ja = "Grant revoked", "利用権は取り消されています"
+    cause = "The provider or the operator has revoked this grant; `GET /v1/grants/{id}` states the reason."
+    cure = "Write to the provider; the contact stands in the dataset's record."
+
+
+class RevocationNotYours(Forbidden):
+    """A party to the grant, or an auditor, tried to revoke what only provider and operator may."""
+
+    slug = "revocation-not-yours"
+    title, title_ja = "Only the provider or the operator revokes a grant", "利用権の取消は提供者か運営者だけが行えます"
+    cause = "You may see this grant, but only its provider or the operator of the exchange may revoke it."
+    cure = "Ask the provider; a buyer who no longer wants a grant can simply let it lie."
+
+
+class ReasonMissing(Invalid):
+    """A grant is revoked for a stated reason, or not at all."""
+
+    slug = "revocation-reason-missing"
+    title, title_ja = "Reason missing", "理由が必要です"
+    cause = "A grant is only revoked for a reason of 1 to 1000 characters, which the buyer can read."
+    cure = "Send `reason` with a sentence the buyer will understand."

@@ -1,0 +1,162 @@
+"""Reading grants, and answering the one question of every download: what may be fetched now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Row, bindparam, or_, select, text
+
+from marketplace.access.errors import GrantExpired, GrantRevoked
+from marketplace.access.models import Grant, GrantRelease
+from marketplace.access.rules import Entitlement, is_visible, standing
+from marketplace.access.states import Standing
+from marketplace.identity.actors import Actor
+from marketplace.kit import clock, pages
+from marketplace.kit.db import UtcDateTime, db
+from marketplace.kit.errors import NotFound
+from marketplace.kit.pages import Page
+
+# One row when the caller owns the grant, with the newest file of that name among the releases bought.
+# The state of release and dataset in the catalogue is not asked: what was sold stays sold.
+_AUTHORIZE = text("""
+SELECT g.state, g.expires_at, g.organization_id, g.provider_organization_id, g.dataset_id,
+       f.release_id, f.id AS file_id, f.name AS file_name, f.media_type, f.sha256, f.size_bytes, f.published_at
+  FROM access_grant g
+  LEFT JOIN LATERAL (
+       SELECT file.*, release.published_at
+         FROM access_grant_release r
+         JOIN release ON release.id = r.release_id
+         JOIN file ON file.release_id = release.id
+        WHERE r.grant_id = g.id AND file.name = :file_name
+          AND (CAST(:release_id AS text) IS NULL OR release.id = :release_id)
+        ORDER BY release.published_at DESC, release.id DESC
+        LIMIT 1) f ON true
+ WHERE g.id = :grant_id AND g.organization_id = :organization_id
+""").columns(expires_at=UtcDateTime, published_at=UtcDateTime)
+
+_ENTITLED_FILES = text("""
+SELECT g.organization_id, g.provider_organization_id, g.dataset_id,
+       file.release_id, file.id AS file_id, file.name AS file_name, file.media_type, file.sha256, file.size_bytes,
+       release.published_at
+  FROM access_grant g
+  JOIN access_grant_release r ON r.grant_id = g.id
+  JOIN release ON release.id = r.release_id
+  JOIN file ON file.release_id = release.id
+ WHERE g.id = :grant_id
+ ORDER BY release.published_at DESC, release.id DESC, file.name
+""").columns(published_at=UtcDateTime)
+
+
+@dataclass(frozen=True, slots=True)
+class GrantFilter:
+    """Which grants to list; None leaves a field open."""
+
+    organization_id: str | None = None
+    provider_organization_id: str | None = None
+    dataset_id: str | None = None
+    state: str | None = None
+
+
+def authorize(actor: Actor, grant_id: str, file_name: str, release_id: str | None = None) -> Entitlement:
+    """Return what the actor may fetch under that name, in one query.
+
+    Where several releases of the grant hold the name, the newest is meant unless ``release_id`` names one.
+    Raises NotFound for anything that is not the actor's own, GrantRevoked or GrantExpired for what was.
+    """
+    # A NUL never gets into a text column, and the driver refuses to ask for one.
+    if "\0" in f"{grant_id}{file_name}{release_id}":
+        raise NotFound
+    row = db.session.execute(
+        _AUTHORIZE,
+        {
+            "grant_id": grant_id,
+            "organization_id": actor.organization_id,
+            "file_name": file_name,
+            "release_id": release_id,
+        },
+    ).one_or_none()
+    if row is None:
+        raise NotFound
+    _check_standing(row)
+    if row.file_id is None:
+        raise NotFound(f"This grant opens no file of the name {file_name!r}.")
+    return _entitlement(grant_id, row)
+
+
+def _check_standing(row: Row[tuple[object, ...]]) -> None:
+    match standing(row.state, row.expires_at, clock.now()):
+        case Standing.REVOKED:
+            raise GrantRevoked
+        case Standing.EXPIRED:
+            raise GrantExpired(f"The grant ran out at {clock.text(row.expires_at)}.")
+        case Standing.ACTIVE:
+            return
+
+
+def _entitlement(grant_id: str, row: Row[tuple[object, ...]]) -> Entitlement:
+    return Entitlement(
+        grant_id,
+        row.organization_id,
+        row.provider_organization_id,
+        row.dataset_id,
+        row.release_id,
+        row.file_id,
+        row.file_name,
+        row.media_type,
+        row.sha256,
+        row.size_bytes,
+        row.published_at,
+    )
+
+
+def get_grant(actor: Actor, grant_id: str) -> Grant:
+    """Return the grant to its parties and to overseers; NotFound for everyone else."""
+    grant = db.session.get(Grant, grant_id) if "\0" not in grant_id else None
+    if grant is None or not is_visible(actor, grant):
+        raise NotFound
+    return grant
+
+
+def require_grant(grant_id: str) -> Grant:
+    """Return a grant whoever asks, for the stories of the exchange itself; raises NotFound."""
+    grant = db.session.get(Grant, grant_id)
+    if grant is None:
+        raise NotFound
+    return grant
+
+
+def find_grant_of_order(order_id: str) -> Grant | None:
+    """Return the grant that an order gave, if it has."""
+    return db.session.scalar(select(Grant).where(Grant.order_id == order_id))
+
+
+def list_grants(
+    actor: Actor, wanted: GrantFilter | None = None, cursor: str | None = None, size: int = pages.SIZE_DEFAULT
+) -> Page[Grant]:
+    """List the grants to which the actor is a party, newest first; all of them for overseers."""
+    wanted = wanted or GrantFilter()
+    query = select(Grant).order_by(Grant.id.desc()).limit(size + 1)
+    if not actor.oversees:
+        me = actor.organization_id
+        query = query.where(or_(Grant.organization_id == me, Grant.provider_organization_id == me))
+    for column in (Grant.organization_id, Grant.provider_organization_id, Grant.dataset_id, Grant.state):
+        if (value := getattr(wanted, column.key)) is not None:
+            query = query.where(column == value)
+    if key := pages.decode_cursor(cursor, 1):
+        query = query.where(Grant.id < bindparam("after", str(key[0])))
+    return pages.cut(db.session.scalars(query).all(), size, lambda grant: [grant.id])
+
+
+def list_release_ids(grant_id: str) -> Sequence[str]:
+    """Return the ids of the releases that a grant opens, oldest first."""
+    query = select(GrantRelease.release_id).where(GrantRelease.grant_id == grant_id)
+    return db.session.scalars(query.order_by(GrantRelease.release_id)).all()
+
+
+def list_entitled_files(actor: Actor, grant_id: str) -> list[Entitlement]:
+    """List the files that a grant opens, newest release first, to whoever may see the grant.
+
+    Withdrawn releases are in it, though the catalogue hides them: the grant still opens them.
+    """
+    grant = get_grant(actor, grant_id)
+    rows = db.session.execute(_ENTITLED_FILES, {"grant_id": grant.id})
+    return [_entitlement(grant.id, row) for row in rows]

@@ -1,0 +1,80 @@
+"""What a grant is and what it is worth: pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from marketplace.access.errors import ReasonMissing
+from marketplace.access.models import Grant
+from marketplace.access.states import GrantState, Standing
+from marketplace.identity.actors import Actor
+from marketplace.identity.states import Capacity
+
+REASON_LENGTH_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class GrantDraft:
+    """What a fulfilled order gives: to whom, of whom, under which terms, which releases, how long.
+
+    ``release_ids`` are the releases bought; ``release_scope`` is the offer's (``licensing.states``), of
+    which ``all`` adds every published release, now and later.
+    ``duration_days`` None means without end.
+    """
+
+    order_id: str
+    organization_id: str
+    provider_organization_id: str
+    offer_id: str
+    dataset_id: str
+    acceptance_id: str
+    terms_sha256: str
+    release_scope: str
+    release_ids: tuple[str, ...]
+    duration_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entitlement:
+    """One file that a grant opens at this moment: everything that delivering and metering it takes."""
+
+    grant_id: str
+    organization_id: str
+    provider_organization_id: str
+    dataset_id: str
+    release_id: str
+    file_id: str
+    file_name: str
+    media_type: str
+    sha256: str
+    size_bytes: int
+    published_at: datetime
+
+
+def expiry(starts_at: datetime, duration_days: int | None) -> datetime | None:
+    """Return when a grant of that many times 24 hours runs out; None for one without end."""
+    return None if duration_days is None else starts_at + timedelta(days=duration_days)
+
+
+def standing(state: str, expires_at: datetime | None, at: datetime) -> Standing:
+    """Return what a grant is worth at an instant; it is worth nothing from ``expires_at`` on."""
+    if state == GrantState.REVOKED:
+        return Standing.REVOKED
+    return Standing.EXPIRED if expires_at is not None and at >= expires_at else Standing.ACTIVE
+
+
+def is_visible(actor: Actor, grant: Grant) -> bool:
+    """Whether the actor may know of the grant: its two parties and the overseers."""
+    return actor.oversees or actor.organization_id in {grant.organization_id, grant.provider_organization_id}
+
+
+def may_revoke(actor: Actor, grant: Grant) -> bool:
+    """Whether the actor may revoke the grant: its provider and the operator."""
+    return actor.organization_id == grant.provider_organization_id or Capacity.OPERATOR in actor.capacities
+
+
+def checked_reason(reason: str) -> str:
+    """Return the reason without surrounding blanks; raises ReasonMissing when it is empty or too long."""
+    tidy = reason.strip()
+    if not 1 <= len(tidy) <= REASON_LENGTH_MAX or "\0" in tidy:
+        raise ReasonMissing(errors=[{"pointer": "/reason", "detail": f"1 to {REASON_LENGTH_MAX} characters"}])
+    return tidy

@@ -1,0 +1,138 @@
+"""Issuing, extending and revoking grants."""
+
+from typing import Any
+
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.dialects import postgresql
+
+from marketplace.access import queries
+from marketplace.access.errors import RevocationNotYours
+from marketplace.access.models import Grant, GrantRelease
+from marketplace.access.rules import GrantDraft, checked_reason, expiry, may_revoke
+from marketplace.access.states import GrantState
+from marketplace.audit import service as audit
+from marketplace.audit.verbs import Verb
+from marketplace.catalog import queries as catalog
+from marketplace.identity.actors import SYSTEM, Actor
+from marketplace.kit import clock
+from marketplace.kit.canonical import sha256_hex
+from marketplace.kit.db import db
+from marketplace.kit.ids import new_id
+from marketplace.licensing.states import ReleaseScope
+
+_EXTEND = text("""
+INSERT INTO access_grant_release (grant_id, release_id)
+SELECT id, :release_id FROM access_grant
+ WHERE dataset_id = :dataset_id AND release_scope = 'all' AND state = 'active'
+   AND (expires_at IS NULL OR expires_at > :now)
+ON CONFLICT DO NOTHING
+RETURNING grant_id
+""")
+
+
+def issue(actor: Actor, draft: GrantDraft) -> Grant:
+    """Issue the grant of an order, once: a second call for the same order returns the first grant."""
+    starts_at = clock.now()
+    grant_id = db.session.scalar(
+        postgresql.insert(Grant)
+        .values(**_columns(draft), starts_at=starts_at, expires_at=expiry(starts_at, draft.duration_days))
+        .on_conflict_do_nothing(index_elements=["order_id"])
+        .returning(Grant.id)
+    )
+    if grant_id is not None:
+        release_ids = _open_releases(grant_id, draft)
+        audit.record(actor, Verb.GRANT_ISSUED, **_told(draft, grant_id, release_ids))
+    return db.session.scalars(select(Grant).where(Grant.order_id == draft.order_id)).one()
+
+
+def _columns(draft: GrantDraft) -> dict[str, str]:
+    return {
+        "id": new_id("grt"),
+        "order_id": draft.order_id,
+        "organization_id": draft.organization_id,
+        "provider_organization_id": draft.provider_organization_id,
+        "offer_id": draft.offer_id,
+        "dataset_id": draft.dataset_id,
+        "acceptance_id": draft.acceptance_id,
+        "terms_sha256": draft.terms_sha256,
+        "release_scope": draft.release_scope,
+        "state": GrantState.ACTIVE.value,
+    }
+
+
+def _open_releases(grant_id: str, draft: GrantDraft) -> list[str]:
+    release_ids = set(draft.release_ids)
+    if draft.release_scope == ReleaseScope.ALL:
+        # Read after the grant's row, whose foreign key has locked the dataset: see extend_to_release.
+        release_ids |= set(catalog.published_release_ids(draft.dataset_id))
+    rows = [{"grant_id": grant_id, "release_id": release_id} for release_id in sorted(release_ids)]
+    if rows:
+        db.session.execute(insert(GrantRelease), rows)
+    return sorted(release_ids)
+
+
+def _told(draft: GrantDraft, grant_id: str, release_ids: list[str]) -> dict[str, Any]:
+    return {
+        "subject": grant_id,
+        "counterparty": draft.provider_organization_id,
+        "dataset": draft.dataset_id,
+        "facts": {
+            "order_id": draft.order_id,
+            "offer_id": draft.offer_id,
+            "organization_id": draft.organization_id,
+            "terms_sha256": draft.terms_sha256,
+            "release_scope": draft.release_scope,
+            "release_ids": release_ids,
+            "duration_days": draft.duration_days,
+        },
+    }
+
+
+def extend_to_release(dataset_id: str, release_id: str, actor: Actor = SYSTEM) -> int:
+    """Open a newly published release to every live grant of scope ``all``; return how many it reached.
+
+    To be called in the transaction that publishes. The lock makes it wait for grants being issued
+    (their foreign key shares it), and makes them wait and then see this release as published: a grant
+    issued at the same moment misses nothing.
+    """
+    db.session.execute(text("SELECT 1 FROM dataset WHERE id = :id FOR UPDATE"), {"id": dataset_id})
+    facts = {"dataset_id": dataset_id, "release_id": release_id, "now": clock.now()}
+    grant_ids = db.session.scalars(_EXTEND, facts).all()
+    if grant_ids:
+        facts = {"release_id": release_id, "grants": len(grant_ids)}
+        audit.record(actor, Verb.GRANT_EXTENDED, subject=release_id, dataset=dataset_id, facts=facts)
+    return len(grant_ids)
+
+
+def revoke(actor: Actor, grant_id: str, reason: str) -> Grant:
+    """Revoke a grant for a reason its owner can read; the next request under it is refused.
+
+    Revoking a revoked grant changes nothing. Raises NotFound to those who may not know of the grant,
+    RevocationNotYours to its buyer and to auditors, ReasonMissing.
+    """
+    grant = queries.get_grant(actor, grant_id)
+    if not may_revoke(actor, grant):
+        raise RevocationNotYours
+    reason = checked_reason(reason)
+    revoked = db.session.scalar(
+        update(Grant)
+        .where(Grant.id == grant_id, Grant.state == GrantState.ACTIVE)
+        .values(state=GrantState.REVOKED.value, revoked_at=clock.now(), revoked_reason=reason)
+        .returning(Grant.id)
+    )
+    db.session.refresh(grant)
+    if revoked is not None:
+        _record_revocation(actor, grant, reason)
+    return grant
+
+
+def _record_revocation(actor: Actor, grant: Grant, reason: str) -> None:
+    # People write names into reasons: the record keeps the hash, the grant keeps the words.
+    audit.record(
+        actor,
+        Verb.GRANT_REVOKED,
+        subject=grant.id,
+        counterparty=grant.organization_id,
+        dataset=grant.dataset_id,
+        facts={"reason_sha256": sha256_hex(reason.encode()), "order_id": grant.order_id},
+    )

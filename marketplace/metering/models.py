@@ -1,0 +1,137 @@
+"""Tables of metering: quotas, deliveries, coverage, usage and what of it has been claimed for billing."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import INT8MULTIRANGE
+from sqlalchemy.orm import Mapped, mapped_column
+
+from marketplace.kit.db import Model
+
+
+class Quota(Model):
+    """What a grant includes and what is gone of it; a limit of None is no limit.
+
+    ``reserved_bytes`` is held for open deliveries. The row is also the lock of the grant's accounting.
+    """
+
+    __tablename__ = "quota"
+    __table_args__ = (
+        CheckConstraint("used_bytes >= 0 AND reserved_bytes >= 0 AND used_downloads >= 0", name="counts"),
+        CheckConstraint("used_bytes + reserved_bytes <= limit_bytes", name="bytes"),
+        CheckConstraint("used_downloads <= limit_downloads", name="downloads"),
+    )
+
+    grant_id: Mapped[str] = mapped_column(ForeignKey("access_grant.id"), primary_key=True)
+    limit_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    used_bytes: Mapped[int] = mapped_column(BigInteger)
+    reserved_bytes: Mapped[int] = mapped_column(BigInteger)
+    limit_downloads: Mapped[int | None] = mapped_column(BigInteger)
+    used_downloads: Mapped[int] = mapped_column(BigInteger)
+
+
+class Delivery(Model):
+    """One answer with bytes in it, from the grant check to the last byte acknowledged.
+
+    ``progress`` is the acknowledged bytes at ``seen_at``; ``bytes_sent`` and ``bytes_acked`` are final.
+    A delivery with ``unit_taken`` holds one unit of the download quota, until it has passed it on.
+    """
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        CheckConstraint("state IN ('open', 'complete', 'broken', 'stalled', 'swept')", name="state"),
+        CheckConstraint("start_byte >= 0 AND length >= 0", name="range"),
+        CheckConstraint("progress BETWEEN 0 AND length", name="progress"),
+        CheckConstraint("bytes_acked BETWEEN 0 AND bytes_sent AND bytes_sent <= length", name="bytes"),
+        CheckConstraint("reserved_bytes BETWEEN 0 AND length", name="reserved_bytes"),
+        CheckConstraint(
+            "num_nonnulls(closed_at, bytes_sent, bytes_acked) = CASE state WHEN 'open' THEN 0 ELSE 3 END",
+            name="closed",
+        ),
+        CheckConstraint("state <> 'complete' OR bytes_acked = length", name="complete"),
+        CheckConstraint("unit_taken OR NOT unit_passed_on", name="unit"),
+        Index("ix_delivery_seen_at_open", "seen_at", postgresql_where=text("state = 'open'")),
+        Index(
+            "ix_delivery_grant_id_sha256_unit",
+            "grant_id",
+            "sha256",
+            postgresql_where=text("unit_taken AND NOT unit_passed_on"),
+        ),
+        Index("ix_delivery_grant_id_id", "grant_id", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    grant_id: Mapped[str] = mapped_column(ForeignKey("quota.grant_id"))
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    provider_organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    client_id: Mapped[str | None]
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"))
+    release_id: Mapped[str] = mapped_column(ForeignKey("release.id"))
+    file_id: Mapped[str] = mapped_column(ForeignKey("file.id"))
+    sha256: Mapped[str]
+    start_byte: Mapped[int] = mapped_column(BigInteger)
+    length: Mapped[int] = mapped_column(BigInteger)
+    reserved_bytes: Mapped[int] = mapped_column(BigInteger)
+    unit_taken: Mapped[bool]
+    unit_passed_on: Mapped[bool]
+    state: Mapped[str]
+    progress: Mapped[int] = mapped_column(BigInteger)
+    opened_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    bytes_sent: Mapped[int | None] = mapped_column(BigInteger)
+    bytes_acked: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class Coverage(Model):
+    """Which bytes of one content a grant has received, ever: what is charged is the union.
+
+    ``bytes_covered`` is the measure of ``ranges``, ``bytes_added`` by how much the last delivery grew it.
+    """
+
+    __tablename__ = "coverage"
+    __table_args__ = (
+        CheckConstraint("bytes_added >= 0 AND bytes_covered >= bytes_added", name="bytes"),
+        CheckConstraint("NOT lower_inf(ranges) AND NOT upper_inf(ranges)", name="ranges"),
+    )
+
+    grant_id: Mapped[str] = mapped_column(ForeignKey("quota.grant_id"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    ranges: Mapped[Any] = mapped_column(INT8MULTIRANGE)
+    bytes_covered: Mapped[int] = mapped_column(BigInteger)
+    bytes_added: Mapped[int] = mapped_column(BigInteger)
+
+
+class UsageEvent(Model):
+    """What one closed delivery costs: ``bytes_new`` are charged. Append-only by trigger."""
+
+    __tablename__ = "usage_event"
+    __table_args__ = (
+        CheckConstraint("bytes_new BETWEEN 0 AND bytes_acked", name="bytes"),
+        Index("ix_usage_event_grant_id_occurred_at", "grant_id", "occurred_at"),
+        Index("ix_usage_event_organization_id_occurred_at", "organization_id", "occurred_at"),
+        Index("ix_usage_event_provider_organization_id_occurred_at", "provider_organization_id", "occurred_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    delivery_id: Mapped[str] = mapped_column(ForeignKey("delivery.id"), unique=True)
+    grant_id: Mapped[str] = mapped_column(ForeignKey("quota.grant_id"))
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    provider_organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"))
+    sha256: Mapped[str]
+    occurred_at: Mapped[datetime]
+    bytes_new: Mapped[int] = mapped_column(BigInteger)
+    bytes_acked: Mapped[int] = mapped_column(BigInteger)
+
+
+class UsageClaim(Model):
+    """That an event has been taken into a settlement; its key makes that happen once."""
+
+    __tablename__ = "usage_claim"
+    __table_args__ = (Index("ix_usage_claim_claimed_by", "claimed_by"),)
+
+    event_id: Mapped[str] = mapped_column(ForeignKey("usage_event.id"), primary_key=True)
+    claimed_by: Mapped[str]
+    claimed_at: Mapped[datetime]

@@ -1,0 +1,239 @@
+"""Opening and closing deliveries: what is asked is held, what was acknowledged is charged, once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, insert, text
+from sqlalchemy.dialects import postgresql
+
+from marketplace.access.rules import Entitlement
+from marketplace.audit import service as audit
+from marketplace.audit.verbs import Verb
+from marketplace.identity.actors import SYSTEM, Actor
+from marketplace.kit import clock
+from marketplace.kit.db import db
+from marketplace.kit.ids import new_id
+from marketplace.metering import coverage, quotas
+from marketplace.metering.models import Delivery, Quota, UsageEvent
+from marketplace.metering.rules import Ending, judge
+from marketplace.metering.states import DeliveryState
+
+SWEEP_SIZE = 100
+
+_CLOSE = text("""
+UPDATE delivery SET state = :state, bytes_sent = :sent, bytes_acked = :acked, progress = :acked,
+       closed_at = :now, seen_at = :now
+ WHERE id = :id AND state = 'open'
+""")
+_LOCK = text("SELECT * FROM delivery WHERE id = :id AND state = 'open' FOR UPDATE")
+# In the order of grants, so that two sweepers cannot wait for each other's quotas.
+_STALE = text("""
+SELECT * FROM delivery WHERE state = 'open' AND seen_at < :stale_before
+ ORDER BY grant_id, id LIMIT :size FOR UPDATE SKIP LOCKED
+""")
+_HEARTBEAT = text("""
+WITH beat AS (
+  SELECT d.id, b.acked
+    FROM delivery d JOIN unnest(CAST(:ids AS text[]), CAST(:acked AS bigint[])) AS b (id, acked) ON b.id = d.id
+   WHERE d.state = 'open' ORDER BY d.id FOR UPDATE OF d SKIP LOCKED)
+UPDATE delivery d SET seen_at = :now, progress = greatest(d.progress, least(beat.acked, d.length))
+  FROM beat WHERE beat.id = d.id
+RETURNING d.id
+""")
+_LOCK_QUOTA = text("SELECT FROM quota WHERE grant_id = :grant_id FOR UPDATE")
+_CLAIM = text("""
+WITH claimed AS (
+  INSERT INTO usage_claim (event_id, claimed_by, claimed_at)
+  SELECT e.id, :claimed_by, :now FROM usage_event e
+   WHERE e.grant_id = :grant_id AND e.occurred_at < :until
+     AND NOT EXISTS (SELECT FROM usage_claim c WHERE c.event_id = e.id)
+  ON CONFLICT DO NOTHING
+  RETURNING event_id)
+SELECT coalesce(sum(e.bytes_new), 0), count(*) FROM claimed JOIN usage_event e ON e.id = claimed.event_id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedDelivery:
+    """A delivery that may begin: what it holds of the grant's quota."""
+
+    id: str
+    start_byte: int
+    length: int
+    reserved_bytes: int
+    unit_taken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a delivery that has just been closed came to: ``bytes_new`` are charged."""
+
+    id: str
+    delivery_id: str
+    state: DeliveryState
+    bytes_new: int
+    bytes_acked: int
+
+
+class Claim(NamedTuple):
+    """What one settlement took of a grant's usage: the bytes to rate, and the events they come from."""
+
+    bytes_new: int
+    events: int
+
+
+def open_quota(grant_id: str, limit_bytes: int | None, limit_downloads: int | None) -> None:
+    """Begin the accounting of a grant, once; a limit of None is no limit."""
+    empty = {"used_bytes": 0, "reserved_bytes": 0, "used_downloads": 0}
+    limits = {"grant_id": grant_id, "limit_bytes": limit_bytes, "limit_downloads": limit_downloads}
+    db.session.execute(postgresql.insert(Quota).values(**limits, **empty).on_conflict_do_nothing())
+
+
+def open_delivery(entitlement: Entitlement, start: int, length: int, client_id: str | None) -> OpenedDelivery:
+    """Hold what sending ``length`` bytes from ``start`` on may cost; nothing is sent before this is kept.
+
+    To be called in the transaction of the grant check. Raises QuotaExhausted; roll back then.
+    """
+    reserved = quotas.reserve_bytes(entitlement, start, length)
+    opened = OpenedDelivery(new_id("dlv"), start, length, reserved, quotas.take_unit(entitlement, start))
+    db.session.execute(insert(Delivery).values(**_columns(entitlement, opened), client_id=client_id))
+    audit.record(
+        Actor(entitlement.organization_id, client_id),
+        Verb.DELIVERY_OPENED,
+        subject=opened.id,
+        counterparty=entitlement.provider_organization_id,
+        dataset=entitlement.dataset_id,
+        facts={
+            "grant_id": entitlement.grant_id,
+            "release_id": entitlement.release_id,
+            "sha256": entitlement.sha256,
+            "start_byte": start,
+            "length": length,
+            "reserved_bytes": reserved,
+            "unit_taken": opened.unit_taken,
+        },
+    )
+    return opened
+
+
+def _columns(entitlement: Entitlement, opened: OpenedDelivery) -> dict[str, Any]:
+    now = clock.now()
+    return {
+        "id": opened.id,
+        "grant_id": entitlement.grant_id,
+        "organization_id": entitlement.organization_id,
+        "provider_organization_id": entitlement.provider_organization_id,
+        "dataset_id": entitlement.dataset_id,
+        "release_id": entitlement.release_id,
+        "file_id": entitlement.file_id,
+        "sha256": entitlement.sha256,
+        "start_byte": opened.start_byte,
+        "length": opened.length,
+        "reserved_bytes": opened.reserved_bytes,
+        "unit_taken": opened.unit_taken,
+        "unit_passed_on": False,
+        "state": DeliveryState.OPEN.value,
+        "progress": 0,
+        "opened_at": now,
+        "seen_at": now,
+    }
+
+
+def close_delivery(delivery_id: str, sent: int, acked: int, outcome: str) -> Usage | None:
+    """Close an open delivery and charge what is new of the acknowledged bytes; None if it is not open.
+
+    ``outcome`` is ``complete``, ``broken`` or ``stalled``. However often and from however many threads
+    it is called, a delivery has one usage event, also when nothing was acknowledged.
+    """
+    row = db.session.execute(_LOCK, {"id": delivery_id}).one_or_none()
+    return None if row is None else _close(row, judge(row.length, sent, acked, outcome))
+
+
+def _close(row: Row[Any], ending: Ending) -> Usage:
+    # The order of locks is delivery, quota, coverage everywhere: closers cannot wait for each other.
+    quotas.release(row.grant_id, row.reserved_bytes)
+    bytes_new = coverage.absorb(row.grant_id, row.sha256, row.start_byte, row.start_byte + ending.bytes_acked)
+    quotas.charge(row.grant_id, bytes_new)
+    usage = Usage(new_id("use"), row.id, ending.state, bytes_new, ending.bytes_acked)
+    now = clock.now()
+    figures = {"state": ending.state.value, "sent": ending.bytes_sent, "acked": ending.bytes_acked}
+    db.session.execute(_CLOSE, {"id": row.id, "now": now, **figures})
+    db.session.execute(insert(UsageEvent).values(**_event(row, usage, now)))
+    _record_closing(row, usage, ending)
+    return usage
+
+
+def _event(row: Row[Any], usage: Usage, now: datetime) -> dict[str, Any]:
+    return {
+        "id": usage.id,
+        "delivery_id": row.id,
+        "grant_id": row.grant_id,
+        "organization_id": row.organization_id,
+        "provider_organization_id": row.provider_organization_id,
+        "dataset_id": row.dataset_id,
+        "sha256": row.sha256,
+        "occurred_at": now,
+        "bytes_new": usage.bytes_new,
+        "bytes_acked": usage.bytes_acked,
+    }
+
+
+def _record_closing(row: Row[Any], usage: Usage, ending: Ending) -> None:
+    audit.record(
+        Actor(row.organization_id, row.client_id),
+        Verb.DELIVERY_CLOSED,
+        subject=row.id,
+        counterparty=row.provider_organization_id,
+        dataset=row.dataset_id,
+        facts={
+            "grant_id": row.grant_id,
+            "usage_event_id": usage.id,
+            "sha256": row.sha256,
+            "state": ending.state.value,
+            "start_byte": row.start_byte,
+            "length": row.length,
+            "bytes_sent": ending.bytes_sent,
+            "bytes_acked": ending.bytes_acked,
+            "bytes_new": usage.bytes_new,
+        },
+    )
+
+
+def heartbeat(acked: Mapping[str, int]) -> int:
+    """Note the acknowledged bytes of running deliveries, by id; return how many are still open.
+
+    Progress never goes back, nor beyond the delivery's length. It is what a sweep charges.
+    """
+    if not acked:
+        return 0
+    facts = {"ids": list(acked), "acked": list(acked.values()), "now": clock.now()}
+    return len(db.session.scalars(_HEARTBEAT, facts).all())
+
+
+def sweep(stale_before: datetime, size: int = SWEEP_SIZE) -> list[Usage]:
+    """Close up to ``size`` open deliveries that were last seen before that instant; return what they came to.
+
+    Charged is the last progress noted: too little perhaps, never too much. A delivery that another
+    transaction is closing is left to it.
+    """
+    rows = db.session.execute(_STALE, {"stale_before": stale_before, "size": size}).all()
+    swept = DeliveryState.SWEPT.value
+    return [_close(row, judge(row.length, row.progress, row.progress, swept)) for row in rows]
+
+
+def claim_unbilled(grant_id: str, until: datetime, claimed_by: str, actor: Actor = SYSTEM) -> Claim:
+    """Take the grant's usage before ``until`` that nobody has claimed yet, for one settlement.
+
+    Each event is claimed once, whoever asks; a claim that is rolled back takes nothing. The grant's
+    accounting is locked until the transaction ends, so ``queries.claimed_bytes`` is exact after it.
+    """
+    facts = {"grant_id": grant_id, "until": until, "claimed_by": claimed_by, "now": clock.now()}
+    db.session.execute(_LOCK_QUOTA, {"grant_id": grant_id})
+    bytes_new, events = db.session.execute(_CLAIM, facts).one()
+    claim = Claim(int(bytes_new), events)
+    if events:
+        told = {"claimed_by": claimed_by, "until": clock.text(until), "bytes_new": claim.bytes_new, "events": events}
+        audit.record(actor, Verb.USAGE_SETTLED, subject=grant_id, facts=told)
+    return claim
