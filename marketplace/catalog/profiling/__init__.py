@@ -1,1 +1,6 @@
-"""Reading foreign files inside a sandboxed subprocess."""
+"""Reading foreign files inside a sandboxed subprocess: ``profile_file`` tells what a file holds."""
+
+from marketplace.catalog.profiling.parent import profile_file
+from marketplace.catalog.profiling.result import Profile, ProfileLimits, ProfileState
+
+__all__ = ["Profile", "ProfileLimits", "ProfileState", "profile_file"]

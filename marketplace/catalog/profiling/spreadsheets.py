@@ -1,0 +1,132 @@
+"""Profiles of XLSX workbooks (ECMA-376): the first sheet with cells, read row by row."""
+
+import zipfile
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from itertools import chain, islice
+from typing import Any, BinaryIO
+
+from marketplace.catalog.profiling import archives, headers, kinds, words
+from marketplace.catalog.profiling.columns import Column, cut
+from marketplace.catalog.profiling.result import Patience, ProfileLimits, Unreadable
+from marketplace.catalog.profiling.tables import Table, check_width, named
+
+MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_HEAD_ROWS = 100
+_BATCH_CELLS = 50_000
+_SHEETS_SHOWN = 100
+
+
+def is_workbook(archive: zipfile.ZipFile) -> bool:
+    """Return whether an archive is laid out as a workbook."""
+    names = set(archive.namelist())
+    return "[Content_Types].xml" in names and any(name.startswith("xl/workbook.") for name in names)
+
+
+def read(file: BinaryIO, archive: zipfile.ZipFile, limits: ProfileLimits, patience: Patience) -> dict[str, Any]:
+    """Return the profile of a workbook that passed the checks on its archive; raises Unreadable."""
+    archives.refuse_document_types(archive)
+    try:
+        return _read(file, archive, limits, patience)
+    except (Unreadable, MemoryError):
+        raise
+    except Exception as error:
+        # openpyxl answers a broken workbook with whatever its parts raise: KeyError, ValueError, ParseError, ...
+        raise Unreadable("damaged", format="XLSX", reason=type(error).__name__) from error
+
+
+def _read(file: BinaryIO, archive: zipfile.ZipFile, limits: ProfileLimits, patience: Patience) -> dict[str, Any]:
+    import openpyxl
+
+    file.seek(0)
+    book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+    titles = [sheet.title for sheet in book.worksheets]
+    title, found = "", None
+    for sheet in book.worksheets:
+        sheet.reset_dimensions()  # a stated range may lie
+        title, found = sheet.title, _sheet(sheet.iter_rows(values_only=True), limits, patience)
+        if found["columns"]:
+            break
+    if found is None or not found["columns"]:
+        raise Unreadable("empty-file")
+    names = archive.namelist()
+    warnings = list(found.pop("warnings"))
+    if len(titles) > 1:
+        warnings.append(words.warning("other-sheets", sheet=cut(title, 100), sheets=len(titles)))
+    if any("externalLinks/" in name for name in names):
+        warnings.append(words.warning("external-links"))
+    if any(name.endswith("vbaProject.bin") for name in names):
+        warnings.append(words.warning("contains-macros"))
+    shown = [cut(name, 100) for name in titles[:_SHEETS_SHOWN]]
+    return {"sheet": cut(title, 100), "sheets": shown, **found, "warnings": warnings}
+
+
+def _texts(row: Sequence[Any]) -> list[str]:
+    return ["" if cell is None else kinds.shown(cell) for cell in row]
+
+
+def _sheet(rows: Iterator[tuple[Any, ...]], limits: ProfileLimits, patience: Patience) -> dict[str, Any]:
+    """Describe one sheet; rows without any value are not rows."""
+    filled = (row for row in rows if any(cell is not None for cell in row))
+    head = list(islice(filled, _HEAD_ROWS))
+    width = max((_width(row) for row in head), default=0)
+    check_width(width, limits)
+    texts = [_texts(row[:width]) for row in head]
+    has_header = bool(texts) and headers.is_header(texts[0], texts[1:])
+    table = Table.of(named(texts[0] if has_header else [], width), limits)
+    _stream(chain(head[1:] if has_header else head, filled), table, patience)
+    found = table.warnings()
+    if texts and not has_header:
+        found.append(words.warning("no-header"))
+    return {"header": has_header, **table.document(), "warnings": found}
+
+
+def _width(row: tuple[Any, ...]) -> int:
+    return max((place for place, cell in enumerate(row, start=1) if cell is not None), default=0)
+
+
+def _stream(rows: Iterator[tuple[Any, ...]], table: Table, patience: Patience) -> None:
+    width = len(table.columns)
+    if not width:
+        return
+    size = max(1, _BATCH_CELLS // width)
+    while batch := list(islice(rows, size)):
+        fitted = [row[:width] + (None,) * (width - len(row)) for row in batch]
+        for column, cells in zip(table.columns, zip(*fitted, strict=True), strict=True):
+            _add(column, cells)
+        table.add_preview(fitted)
+        table.rows += len(fitted)
+        if patience.is_over():
+            table.is_complete = next(rows, None) is None
+            return
+
+
+def _add(column: Column, cells: Sequence[Any]) -> None:
+    column.add_nulls(sum(cell is None for cell in cells))
+    column.add_texts([cell for cell in cells if isinstance(cell, str)])
+    by_kind: dict[str, list[Any]] = {}
+    for cell in cells:
+        if cell is not None and not isinstance(cell, str):
+            kind, value = _stated(cell)
+            by_kind.setdefault(kind, []).append(value)
+    for kind, values in by_kind.items():
+        column.add_values(kind, values, (min(values), max(values)))
+
+
+_STATED: tuple[tuple[type, str], ...] = (
+    (bool, "boolean"),
+    (int, "integer"),
+    (datetime, "datetime"),
+    (date, "date"),
+    (time, "time"),
+    (timedelta, "duration"),
+)
+
+
+def _stated(cell: Any) -> tuple[str, Any]:
+    """Return the type that the workbook states, and the value exactly."""
+    if isinstance(cell, float):
+        return "decimal", Decimal(repr(cell))
+    kind = next((name for python_type, name in _STATED if isinstance(cell, python_type)), "other")
+    return (kind, cell) if kind != "other" else (kind, str(cell))
