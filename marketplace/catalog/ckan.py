@@ -1,6 +1,7 @@
 """Reading a CKAN package as a dataset draft; the package itself is kept whole beside it."""
 
 import json
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,10 @@ from marketplace.catalog.errors import PackageUnreadable
 from marketplace.catalog.frequency import frequency_of
 from marketplace.catalog.rules import DatasetDraft
 from marketplace.catalog.states import THEME_LABELS, Licence, Theme
+from marketplace.kit.canonical import sha256_hex
 
 PACKAGE_BYTES_MAX = 4 * 2**20
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # JSON's escape of it, and not an escaped backslash before u0000
 _FREQUENCY_KEYS = ("更新頻度", "frequency", "accrual_periodicity", "update_frequency", "accrualperiodicity")
 _REGION_KEYS = ("全国地方公共団体コード", "都道府県コード又は市区町村コード", "region", "lgcode")
 _GROUPS = {
@@ -85,6 +88,11 @@ def read_package(package: dict[str, Any], region_default: str = rules.COUNTRY) -
     return ReadPackage(origin_id, draft)
 
 
+def package_sha256(package: dict[str, Any]) -> str:
+    """Return the SHA-256 of the package with sorted keys (RFC 8785 would refuse CKAN's larger integers)."""
+    return sha256_hex(json.dumps(package, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode())
+
+
 def _check_storable(package: dict[str, Any]) -> None:
     try:
         text = json.dumps(package, ensure_ascii=False, allow_nan=False)
@@ -93,7 +101,7 @@ def _check_storable(package: dict[str, Any]) -> None:
         raise PackageUnreadable(f"The package is not plain JSON: {error}") from error
     if size_bytes > PACKAGE_BYTES_MAX:
         raise PackageUnreadable(f"The package is larger than {PACKAGE_BYTES_MAX:,} bytes.")
-    if "\\u0000" in text:
+    if _NUL.search(text):
         raise PackageUnreadable("The package contains a NUL character, which no database text can hold.")
 
 

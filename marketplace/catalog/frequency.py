@@ -12,7 +12,8 @@ _WORDS = {
         " irregular irreg asneeded adhoc"
     ),
     Frequency.NEVER: (
-        "公開時のみ 更新無 更新無し 更新なし 更新しない 更新予定なし 更新の予定なし 1回のみ 一回限り never notplanned static"
+        "公開時のみ 更新無 更新無し 更新なし 更新しない 更新予定なし 更新の予定なし 1回のみ 一回限り"
+        " never notplanned static"
     ),
     Frequency.CONT: "常時 リアルタイム 連続 continuous realtime",
     Frequency.UPDATE_CONT: "逐次 継続的に更新 continuouslyupdated",

@@ -1,0 +1,179 @@
+"""Reads of the catalogue."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from marketplace.catalog import rules
+from marketplace.catalog.models import Dataset, File, Release
+from marketplace.catalog.states import DatasetState, ProfileState, ReleaseState
+from marketplace.identity.actors import Actor
+from marketplace.kit.db import db
+from marketplace.kit.errors import NotFound
+from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
+
+Row = TypeVar("Row", Dataset, Release)
+Found = TypeVar("Found", Dataset, Release, File)
+
+
+def find_dataset(dataset_id: str) -> Dataset | None:
+    """Return the dataset in whatever state, or None."""
+    return db.session.scalar(select(Dataset).where(Dataset.id == rules.storable(dataset_id)))
+
+
+def get_dataset(dataset_id: str) -> Dataset:
+    """Return the dataset in whatever state, or raise NotFound."""
+    return _present(find_dataset(dataset_id))
+
+
+def get_own_dataset(actor: Actor, dataset_id: str) -> Dataset:
+    """Return a dataset of the caller's organization; NotFound for all others."""
+    dataset = get_dataset(dataset_id)
+    if dataset.organization_id != actor.organization_id:
+        raise NotFound
+    return dataset
+
+
+def get_visible_dataset(actor: Actor, dataset_id: str) -> Dataset:
+    """Return a dataset that the caller owns or oversees; NotFound for all others."""
+    dataset = get_dataset(dataset_id)
+    if dataset.organization_id != actor.organization_id and not actor.oversees:
+        raise NotFound
+    return dataset
+
+
+def find_origin(organization_id: str, origin_id: str) -> Dataset | None:
+    """Return the dataset that an organization imported from a foreign record, or None."""
+    return db.session.scalar(
+        select(Dataset).where(
+            Dataset.organization_id == organization_id, Dataset.origin_id == rules.storable(origin_id)
+        )
+    )
+
+
+def list_datasets(
+    *,
+    organization_id: str | None = None,
+    state: DatasetState | None = None,
+    cursor: str | None = None,
+    size: int = SIZE_DEFAULT,
+) -> Page[Dataset]:
+    """Return datasets, newest first, of one organization or of all."""
+    statement = select(Dataset)
+    if organization_id is not None:
+        statement = statement.where(Dataset.organization_id == rules.storable(organization_id))
+    if state is not None:
+        statement = statement.where(Dataset.state == state)
+    return _page(statement, Dataset.id, cursor, size)
+
+
+def get_release(release_id: str) -> Release:
+    """Return the release in whatever state, or raise NotFound."""
+    return _present(db.session.scalar(select(Release).where(Release.id == rules.storable(release_id))))
+
+
+def get_own_release(actor: Actor, release_id: str) -> Release:
+    """Return a release of a dataset of the caller's organization; NotFound for all others."""
+    release = get_release(release_id)
+    get_own_dataset(actor, release.dataset_id)
+    return release
+
+
+def get_visible_release(actor: Actor, release_id: str) -> Release:
+    """Return a release that the caller owns or oversees; NotFound for all others."""
+    release = get_release(release_id)
+    get_visible_dataset(actor, release.dataset_id)
+    return release
+
+
+def find_release_by_label(dataset_id: str, label: str) -> Release | None:
+    """Return the release of a dataset with this label, or None."""
+    return db.session.scalar(
+        select(Release).where(Release.dataset_id == rules.storable(dataset_id), Release.label == rules.storable(label))
+    )
+
+
+def list_releases(
+    dataset_id: str,
+    *,
+    state: ReleaseState | None = None,
+    cursor: str | None = None,
+    size: int = SIZE_DEFAULT,
+) -> Page[Release]:
+    """Return the releases of a dataset, newest first."""
+    statement = select(Release).where(Release.dataset_id == rules.storable(dataset_id))
+    if state is not None:
+        statement = statement.where(Release.state == state)
+    return _page(statement, Release.id, cursor, size)
+
+
+def published_release_ids(dataset_id: str) -> list[str]:
+    """Return the ids of the releases that the public may see, latest published first; none once it is withdrawn."""
+    return list(
+        db.session.scalars(
+            select(Release.id)
+            .join(Dataset, Dataset.id == Release.dataset_id)
+            .where(
+                Release.dataset_id == rules.storable(dataset_id),
+                Release.state == ReleaseState.PUBLISHED,
+                Dataset.state == DatasetState.PUBLISHED,
+            )
+            .order_by(Release.published_at.desc(), Release.id.desc())
+        )
+    )
+
+
+def get_file(file_id: str) -> File:
+    """Return the file, or raise NotFound."""
+    return _present(db.session.scalar(select(File).where(File.id == rules.storable(file_id))))
+
+
+def find_file(release_id: str, name: str) -> File | None:
+    """Return the file of exactly this name in a release, or None."""
+    return db.session.scalar(
+        select(File).where(File.release_id == rules.storable(release_id), File.name == rules.storable(name))
+    )
+
+
+def find_lookalike(release_id: str, name_key: str) -> File | None:
+    """Return the file of a release whose name has this key, or None."""
+    return db.session.scalar(select(File).where(File.release_id == release_id, File.name_key == name_key))
+
+
+def list_files(release_id: str) -> Sequence[File]:
+    """Return all files of a release by name: at most ``rules.FILES_PER_RELEASE_MAX``."""
+    return db.session.scalars(
+        select(File).where(File.release_id == rules.storable(release_id)).order_by(File.name)
+    ).all()
+
+
+def count_files(release_id: str) -> int:
+    """Return how many files a release holds."""
+    return db.session.scalar(select(func.count()).select_from(File).where(File.release_id == release_id)) or 0
+
+
+def pending_file_names(release_id: str) -> list[str]:
+    """Return the names of the files that are not profiled yet."""
+    return list(
+        db.session.scalars(
+            select(File.name)
+            .where(File.release_id == release_id, File.profile_state == ProfileState.PENDING)
+            .order_by(File.name)
+        )
+    )
+
+
+def _page(statement: Select[Row], key: InstrumentedAttribute[str], cursor: str | None, size: int) -> Page[Row]:
+    after = decode_cursor(cursor, 1)
+    if after:
+        statement = statement.where(key < rules.storable(str(after[0])))
+    rows = db.session.scalars(statement.order_by(key.desc()).limit(size + 1)).all()
+    return cut(rows, size, lambda row: [row.id])
+
+
+def _present(row: Found | None) -> Found:
+    if row is None:
+        raise NotFound
+    return row
