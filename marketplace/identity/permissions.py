@@ -40,6 +40,7 @@ class Permission(StrEnum):
     SETTLEMENT_CLOSE = "settlement.close"
     LEDGER_READ = "ledger.read"
     AUDIT_READ = "audit.read"
+    GATEWAY_REPORT = "gateway.report"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,9 @@ PERMISSIONS: dict[Permission, Rule] = {
     Permission.CATALOG_READ: Rule(None, frozenset(), "read the public catalogue, offers and terms"),
     Permission.SYSTEM_READ: Rule(None, frozenset(), "read health, readiness and documentation"),
     Permission.ORGANIZATION_APPLY: Rule(None, frozenset(), "apply to take part", changes=True),
+    Permission.GATEWAY_REPORT: Rule(
+        None, frozenset(), "report a payment event, authorized by the gateway's signature", changes=True
+    ),
     Permission.ORGANIZATION_READ_OWN: Rule("organization:read", frozenset(), "read one's own organization"),
     Permission.ORGANIZATION_LIST: Rule("market:read", OVERSEERS, "read all organizations"),
     Permission.ORGANIZATION_JUDGE: Rule(
