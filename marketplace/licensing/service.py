@@ -159,7 +159,7 @@ def _insert(draft: OfferDraft, terms: Terms, *, version: int, supersedes: str | 
         created_at=clock.now(),
     )
     db.session.add(offer)
-    db.session.flush([offer])
+    db.session.flush()
     return offer
 
 
