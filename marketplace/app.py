@@ -1,32 +1,108 @@
-"""The composition root: settings, database, gateways, blueprints, commands."""
+"""The composition root: settings, database, facilities, blueprints, background work, commands."""
 
 import os
+import signal
 import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from flask import Flask
+from sqlalchemy import create_engine
 
-from marketplace.kit import logs, postgres, settings
+from marketplace import background, cli
+from marketplace.api import (
+    audit,
+    catalog,
+    clients,
+    datasets,
+    grants,
+    invoices,
+    ledger,
+    oauth,
+    offers,
+    openapi,
+    orders,
+    organizations,
+    problems,
+    releases,
+    system,
+    terms,
+    usage,
+    webhooks,
+)
+from marketplace.billing.gateways.stripe import StripeGateway, within_process
+from marketplace.catalog.search import SearchIndex
+from marketplace.delivery.stores.local import LocalStore
+from marketplace.exchange import facilities
+from marketplace.exchange.facilities import Facilities
+from marketplace.kit import logs, migrations, postgres, settings
 from marketplace.kit.db import db
 from marketplace.kit.settings import BadSetting, Settings
+from marketplace.sandbox import mounting as sandbox
+from marketplace.sandbox.config import SandboxConfig
+from marketplace.sandbox.transport import exchange_with
+from marketplace.web import pages
+
+RESOURCES = (
+    organizations, clients, datasets, releases, terms, offers, catalog, orders, invoices, grants, usage, ledger,
+    audit, system,
+)  # fmt: skip
 
 
 def create_app(given: Settings | None = None) -> Flask:
     """Build the application on a database that is already there; raises BadSetting."""
     chosen = given or settings.from_environment(os.environ)
-    settings.install(chosen)
+    settings.check(chosen)
     app = Flask(__name__, static_folder=None)
-    app.config["SQLALCHEMY_DATABASE_URI"] = _database_url(chosen)
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
-        "pool_size": chosen.threads + 8,
-        "max_overflow": 16,
-        "pool_pre_ping": True,
-        "connect_args": {"options": "-c timezone=UTC -c lock_timeout=20s"},
-    }
-    app.config["MAX_FORM_MEMORY_SIZE"] = chosen.request_body_bytes_max
     app.config["MUSUBI_SETTINGS"] = chosen
-    db.init_app(app)
+    _attach_database(app, chosen)
+    _attach_facilities(app, chosen)
     _mount(app, chosen)
+    install(app)
     return app
+
+
+def install(app: Flask) -> None:
+    """Make the settings and facilities of this application those of the process."""
+    settings.install(app.config["MUSUBI_SETTINGS"])
+    facilities.install(app.extensions["marketplace.facilities"])
+
+
+def create_serving_app(given: Settings) -> Flask:
+    """Build the application and start its background work, in the process that serves it."""
+    app = create_app(given)
+    background.start(app, with_jobs=given.run_worker)
+    return app
+
+
+def prepare(given: Settings) -> Settings:
+    """Start the embedded database where none is given, bring the schema up, and name the database."""
+    given.data_dir.mkdir(parents=True, exist_ok=True)
+    url = _database_url(given)
+    engine = create_engine(url)
+    try:
+        migrations.upgrade(engine)
+    finally:
+        engine.dispose()
+    return replace(given, database_url=url)
+
+
+def main() -> None:
+    """Run the ``marketplace`` command; a bad setting ends it with one clear line."""
+    logs.configure()
+    composition = cli.Composition(
+        settings=lambda: settings.from_environment(os.environ),
+        prepare=prepare,
+        create_app=create_app,
+        create_serving_app=create_serving_app,
+        run_worker=_run_worker,
+    )
+    try:
+        cli.build(composition)()
+    except BadSetting as error:
+        sys.exit(f"marketplace: {error}")
 
 
 def _database_url(chosen: Settings) -> str:
@@ -35,14 +111,65 @@ def _database_url(chosen: Settings) -> str:
     return postgres.database_url(chosen.data_dir)
 
 
+def _attach_database(app: Flask, chosen: Settings) -> None:
+    app.config["SQLALCHEMY_DATABASE_URI"] = _database_url(chosen)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        "pool_size": chosen.threads + 8,
+        "max_overflow": 16,
+        "pool_pre_ping": True,
+        "connect_args": {"options": "-c timezone=UTC -c lock_timeout=20s"},
+    }
+    db.init_app(app)
+
+
+def _attach_facilities(app: Flask, chosen: Settings) -> None:
+    chosen.search_dir.mkdir(parents=True, exist_ok=True)
+    app.extensions["marketplace.facilities"] = Facilities(
+        settings=chosen,
+        store=LocalStore(chosen.store_dir),
+        index=SearchIndex(chosen.search_dir),
+        gateway=StripeGateway(
+            api_key=chosen.stripe_api_key,
+            site_url=chosen.base_url,
+            api_base=chosen.gateway_base,
+            webhook_secrets=chosen.stripe_webhook_secrets,
+            max_retries=chosen.stripe_max_retries,
+            timeout_seconds=chosen.stripe_timeout_seconds,
+            live=chosen.payments_live,
+            # A server that called itself through its own thread pool could wait for itself for ever.
+            transport=within_process(exchange_with(app)) if chosen.sandbox else None,
+        ),
+    )
+
+
 def _mount(app: Flask, chosen: Settings) -> None:
-    del app, chosen
+    problems.register(app)
+    api = openapi.describe(app, chosen.base_url)
+    for resource in RESOURCES:
+        api.register_blueprint(resource.blp)
+    for plain in (oauth.blp, webhooks.blp, pages.blp):
+        app.register_blueprint(plain)
+    if chosen.sandbox:
+        config = SandboxConfig(
+            webhook_url=f"{chosen.base_url}/webhooks/stripe",
+            webhook_secret=chosen.stripe_webhook_secrets[0],
+            public_url=f"{chosen.base_url}/sandbox",
+        )
+        app.register_blueprint(sandbox.blueprint(config))
+    background.attach(app)
 
 
-def main() -> None:
-    """Run the ``marketplace`` command; a bad setting ends it with one clear line."""
-    logs.configure()
-    try:
-        create_app()
-    except BadSetting as error:
-        sys.exit(f"marketplace: {error}")
+def _run_worker(app: Any) -> None:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _setter(stop))
+    background.start(app, with_jobs=True)
+    stop.wait()
+    background.stop(app)
+
+
+def _setter(stop: threading.Event) -> Callable[..., None]:
+    def end(_number: int, _frame: object) -> None:
+        stop.set()
+
+    return end

@@ -50,6 +50,11 @@ def due_event_ids(limit: int = 100) -> Sequence[str]:
     ).all()
 
 
+def get_event(event_id: str) -> StripeEvent:
+    """Return a stored event, unlocked; NoResultFound when it was never stored."""
+    return db.session.get_one(StripeEvent, event_id)
+
+
 def claim(event_id: str) -> StripeEvent | None:
     """Return an unprocessed event, locked for this transaction; None when it is done or being worked on."""
     query = (
@@ -91,7 +96,7 @@ def record_trouble(event_id: str, error: BaseException) -> None:
     event.trouble = f"{type(error).__name__}: {error}"[:TROUBLE_LENGTH_MAX].replace("\0", "")
     wait = min(2 ** min(event.attempts, 30), RETRY_SECONDS_MAX)
     event.due_at = clock.now() + timedelta(seconds=wait)
-    db.session.flush([event])
+    db.session.flush()
 
 
 def list_troubled(limit: int = 100) -> Sequence[StripeEvent]:

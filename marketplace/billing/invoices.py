@@ -41,6 +41,7 @@ class InvoiceLine:
     unit_price_yen: int
     amount_net_yen: int
     tax_rate_basis_points: int
+    grant_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def issue(actor: Actor, draft: InvoiceDraft, *, paid_at: datetime | None = None)
     number = f"M{_issuer_code(draft.issuer.organization_id):04d}-{issued_on.year}-{counter.last_serial:06d}"
     invoice = _compose(draft, digest, number, issued_on, paid_at)
     db.session.add(invoice)
-    db.session.flush([counter, invoice])
+    db.session.flush()
     _record(actor, Verb.INVOICE_ISSUED, invoice)
     return invoice
 

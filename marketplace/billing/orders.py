@@ -57,7 +57,7 @@ def open_order(actor: Actor, draft: OrderDraft) -> Order:
         created_at=clock.now(),
     )
     db.session.add(order)
-    db.session.flush([order])
+    db.session.flush()
     facts = {"offer": order.offer_id, "acceptance": order.acceptance_id, "terms_sha256": order.terms_sha256}
     _record(actor, Verb.ORDER_PLACED, order, facts)
     return order

@@ -107,7 +107,7 @@ def record_facts(
     if after != before:
         payment.state = after.value
         _record(payment, after)
-    db.session.flush([payment])
+    db.session.flush()
     return PaymentChange(payment, before, after)
 
 
@@ -120,7 +120,7 @@ def _open(actor: Actor, payment: Payment) -> Payment:
     payment.idempotency_key = f"checkout:{payment.id}"
     payment.created_at = clock.now()
     db.session.add(payment)
-    db.session.flush([payment])
+    db.session.flush()
     audit.record(
         actor,
         Verb.PAYMENT_OPENED,

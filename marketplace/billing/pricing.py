@@ -1,5 +1,6 @@
 """Rating: what a price comes to. Pure and exact; only an invoice line is rounded."""
 
+from collections.abc import Iterable
 from decimal import ROUND_FLOOR, Context, Decimal, Inexact, localcontext
 
 from marketplace.licensing.states import PriceKind
@@ -7,6 +8,7 @@ from marketplace.licensing.states import PriceKind
 MEBIBYTE_BYTES = 2**20
 # Dividing by 2**20 takes 20 decimals; 60 digits hold any bytes times any yen. Inexact must never happen.
 _EXACT = Context(prec=60, traps=[Inexact])
+_WIDE = Context(prec=60)
 
 
 def upfront_net_yen(price_kind: PriceKind, amount_yen: int) -> int:
@@ -34,11 +36,17 @@ def rate_bytes(amount_yen_per_mib: int, included_mib: int, bytes_before: int, by
         return Decimal(charged) * amount_yen_per_mib / MEBIBYTE_BYTES
 
 
+def sum_exact(amounts: Iterable[Decimal]) -> Decimal:
+    """Return the exact sum; plain ``+`` and ``sum`` round to 28 digits in Python's default context."""
+    with localcontext(_EXACT):
+        return sum(amounts, Decimal(0))
+
+
 def line_yen(exact: Decimal) -> int:
     """Return the yen of one invoice line: the exact amount, floored once."""
     if exact < 0:
         raise ValueError("an invoice line is not negative: corrections are credit notes")
-    return int(exact.to_integral_value(rounding=ROUND_FLOOR))
+    return int(exact.to_integral_value(rounding=ROUND_FLOOR, context=_WIDE))
 
 
 def _require_count(name: str, value: int) -> None:

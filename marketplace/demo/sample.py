@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
-FILE_NAME = "synthetic_sapporo_people_flow_合成データ.csv"
+FILE_NAME = "sapporo_people_flow_synthetic.csv"
 _PREAMBLE = (
     "# 合成データ：乱数から作った架空の値です。札幌市の実測値ではありません。",
     "# Synthetic data: invented from random numbers; these are not measurements of the City of Sapporo.",
     "# license,https://creativecommons.org/publicdomain/zero/1.0/",
 )
-_COLUMNS = ("日付", "メッシュコード", "地区", "平日休日", "気温_最高_℃", "気温_最低_℃", "人流_人", "備考")
-# Quarter-grid squares (JIS X 0410, third mesh) of the right size and region; the names are those of the ten wards.
+_COLUMNS = ("日付", "メッシュコード", "区", "平日休日", "時間帯", "気温_最高_℃", "気温_最低_℃", "人流_人", "備考")
+# Third-mesh codes (JIS X 0410) from the region, given to wards at will: the figures are invented anyway.
 _PLACES = (
     ("64414278", "中央区", 9000),
     ("64414287", "中央区", 5200),
@@ -29,13 +29,14 @@ _PLACES = (
     ("64414282", "手稲区", 1900),
     ("64414361", "厚別区", 2300),
 )
+_BANDS = (("朝", 70), ("昼", 110), ("夜", 50))
 _FIRST_DAY, _DAYS = date(2023, 4, 1), 1096
 _COLDEST_DAY_OF_YEAR = 28
 _SNOW_BELOW_TENTHS = -60
 
 
 def write_sample(directory: Path) -> Path:
-    """Write the sample into the directory and return its path: about 1 MiB, the same bytes every time.
+    """Write the sample into the directory and return its path: about 2 MiB, the same bytes every time.
 
     UTF-8 with a byte order mark, CRLF, and ``#`` lines that say it is synthetic, as Japanese offices publish.
     """
@@ -53,17 +54,12 @@ def _rows(chance: random.Random) -> Iterator[tuple[str, ...]]:
     for offset in range(_DAYS):
         day = _FIRST_DAY + timedelta(days=offset)
         high, low = _temperatures(day, chance)
+        kind = "休日" if _is_weekend(day) else "平日"
+        note = "合成値,雪" if high < _SNOW_BELOW_TENTHS else "合成値"
         for mesh, ward, usual in _PLACES:
-            yield (
-                day.isoformat(),
-                mesh,
-                ward,
-                "休日" if _is_weekend(day) else "平日",
-                _tenths(high),
-                _tenths(low),
-                str(_passers(day, usual, high, chance)),
-                "合成値,雪" if high < _SNOW_BELOW_TENTHS else "合成値",
-            )
+            for band, percent in _BANDS:
+                passers = _passers(day, usual * percent // 100, high, chance)
+                yield (day.isoformat(), mesh, ward, kind, band, _tenths(high), _tenths(low), str(passers), note)
 
 
 def _temperatures(day: date, chance: random.Random) -> tuple[int, int]:

@@ -1,0 +1,78 @@
+"""The record of every deed, for operator and auditor. Looking at it is itself recorded."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Response, current_app
+
+from marketplace.api.endpoint import actor, blueprint, guarded
+from marketplace.api.schemas import oversight as schemas
+from marketplace.audit import exports, queries, rules, sequencer, service
+from marketplace.audit.verbs import Verb
+from marketplace.identity.permissions import Permission
+from marketplace.kit import clock
+from marketplace.kit.transaction import transaction
+
+blp = blueprint("audit", "/v1/audit", "The append-only record, linked into a Merkle tree.")
+FORMATS = {"csv": (exports.as_csv, "text/csv; charset=utf-8"), "ndjson": (exports.as_ndjson, "application/x-ndjson")}
+
+
+@blp.route("/entries")
+@guarded(Permission.AUDIT_READ)
+@blp.arguments(schemas.EntryQuery, location="query")
+@blp.response(200, schemas.EntryPage)
+def search(query: dict[str, Any]) -> dict[str, Any]:
+    """Search by date range, amount range, counterparty and more, in any combination; newest first."""
+    page = {name: query.pop(name) for name in ("cursor", "size") if name in query}
+    _note(Verb.RECORD_SEARCHED, query)
+    found = queries.search_entries(queries.Search(**query), **page)
+    return {"items": [shown(placed) for placed in found.items], "next_cursor": found.next_cursor}
+
+
+@blp.route("/entries/<entry_id>")
+@guarded(Permission.AUDIT_READ)
+@blp.response(200, schemas.EntryView)
+def read(entry_id: str) -> dict[str, Any]:
+    """Read one entry."""
+    return shown(queries.get_entry(entry_id))
+
+
+@blp.route("/export")
+@guarded(Permission.AUDIT_READ)
+@blp.arguments(schemas.ExportQuery, location="query")
+@blp.response(200)
+@blp.doc(responses={200: {"description": "The entries", "content": {"application/x-ndjson": {}, "text/csv": {}}}})
+def export(query: dict[str, Any]) -> Response:
+    """Export a whole search, oldest first, as NDJSON or as CSV that is safe to open in a spreadsheet."""
+    form = query.pop("format")
+    writer, media_type = FORMATS[form]
+    _note(Verb.RECORD_EXPORTED, query)
+    app = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - the stream outlives the request
+
+    def pieces() -> Iterator[bytes]:
+        with app.app_context():
+            yield from writer(queries.all_entries(queries.Search(**query)))
+
+    headers = {"Content-Disposition": f'attachment; filename="record.{form}"', "Cache-Control": "private, no-store"}
+    return Response(pieces(), headers=headers, content_type=media_type)
+
+
+@blp.route("/tree")
+@guarded(Permission.AUDIT_READ)
+@blp.response(200, schemas.TreeView)
+def read_tree() -> dict[str, Any]:
+    """Read the size and the root hash of the tree, to be noted and compared later."""
+    size, root = sequencer.root()
+    return {"size": size, "root": root.hex(), "unplaced": sequencer.unplaced()}
+
+
+def shown(placed: queries.PlacedEntry) -> dict[str, Any]:
+    """Return an entry as the wire shows it."""
+    return {name: getattr(placed.entry, name) for name in rules.FIELDS} | {"position": placed.position}
+
+
+def _note(verb: Verb, query: dict[str, Any]) -> None:
+    # What an auditor looked for is part of the record (design: every look is itself recorded).
+    asked = {name: clock.text(value) if name.startswith("occurred") else value for name, value in query.items()}
+    with transaction():
+        service.record(actor(), verb, subject=actor().organization_id, facts={"asked": asked})

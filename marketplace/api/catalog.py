@@ -1,0 +1,33 @@
+"""The public catalogue: reading and searching, by anybody."""
+
+from typing import Any
+
+from marketplace.api.endpoint import blueprint, guarded
+from marketplace.api.schemas import catalog as schemas
+from marketplace.catalog import listings
+from marketplace.exchange import discovery
+from marketplace.identity.permissions import Permission
+from marketplace.kit.errors import NotFound
+
+blp = blueprint("catalog", "/v1/catalog", "The public catalogue.")
+
+
+@blp.route("")
+@guarded(Permission.CATALOG_READ)
+@blp.arguments(schemas.CatalogQuery, location="query")
+@blp.response(200, schemas.CatalogPage)
+def search(query: dict[str, Any]) -> dict[str, Any]:
+    """Search in Japanese or English; without words, the newest come first."""
+    filters = {facet: query[facet] for facet in schemas.FACETS if query.get(facet)}
+    return discovery.search(query["q"], filters, query.get("cursor"), query.get("size", 20))
+
+
+@blp.route("/<dataset_id>")
+@guarded(Permission.CATALOG_READ)
+@blp.response(200)
+def read(dataset_id: str) -> dict[str, Any]:
+    """Read everything public about a dataset: description, releases, profiles, previews, offers."""
+    listed = listings.find_listing(dataset_id)
+    if listed is None:
+        raise NotFound
+    return listed

@@ -1,0 +1,106 @@
+"""Datasets of a provider, before and after publication."""
+
+from typing import Any
+
+from marketplace.api.endpoint import actor, blueprint, expected_version, guarded
+from marketplace.api.schemas import catalog as schemas
+from marketplace.api.schemas.base import PageQuery
+from marketplace.catalog import queries, service
+from marketplace.catalog.rules import DatasetDraft
+from marketplace.catalog.states import Frequency, Licence, Theme
+from marketplace.exchange import listing
+from marketplace.identity.permissions import Permission
+from marketplace.kit.transaction import transaction
+
+blp = blueprint("datasets", "/v1/datasets", "Datasets of a provider.")
+
+
+@blp.route("", methods=["POST"])
+@guarded(Permission.DATASETS_WRITE)
+@blp.arguments(schemas.DatasetDraft)
+@blp.response(201, schemas.DatasetView)
+def register(draft: dict[str, Any]) -> Any:
+    """Register a dataset; nobody else sees it until a release is published."""
+    with transaction():
+        return service.register_dataset(actor(), DatasetDraft(**_typed(draft)))
+
+
+@blp.route("")
+@guarded(Permission.DATASETS_READ)
+@blp.arguments(PageQuery, location="query")
+@blp.response(200, schemas.DatasetPage)
+def list_datasets(query: dict[str, Any]) -> Any:
+    """List one's own datasets, newest first; overseers see all."""
+    caller = actor()
+    return queries.list_datasets(None if caller.oversees else caller.organization_id, **query)
+
+
+@blp.route("/import", methods=["POST"])
+@guarded(Permission.DATASETS_WRITE)
+@blp.arguments(schemas.CkanImport)
+@blp.response(201, schemas.DatasetView)
+def import_ckan(body: dict[str, Any]) -> Any:
+    """Take over a CKAN package; the same package again renews the same dataset."""
+    with transaction():
+        return listing.import_ckan(actor(), body["package"])
+
+
+@blp.route("/<dataset_id>")
+@guarded(Permission.DATASETS_READ)
+@blp.response(200, schemas.DatasetView)
+def read(dataset_id: str) -> Any:
+    """Read a dataset. Its version is in ETag, to be sent back in If-Match with a change."""
+    dataset = queries.get_visible_dataset(actor(), dataset_id)
+    return dataset, 200, {"ETag": f'"{dataset.version}"'}
+
+
+@blp.route("/<dataset_id>", methods=["PATCH"])
+@guarded(Permission.DATASETS_WRITE)
+@blp.arguments(schemas.DatasetChanges)
+@blp.response(200, schemas.DatasetView)
+def revise(changes: dict[str, Any], dataset_id: str) -> Any:
+    """Change what is said of a dataset, if it is still at the version in If-Match."""
+    with transaction():
+        dataset = listing.revise(actor(), dataset_id, _typed(changes), expected_version())
+        return dataset, 200, {"ETag": f'"{dataset.version}"'}
+
+
+@blp.route("/<dataset_id>/withdraw", methods=["POST"])
+@guarded(Permission.DATASETS_WRITE)
+@blp.response(200, schemas.DatasetView)
+def withdraw(dataset_id: str) -> Any:
+    """Take a dataset out of the catalogue for good; grants already sold are untouched."""
+    with transaction():
+        return listing.withdraw_dataset(actor(), dataset_id)
+
+
+@blp.route("/<dataset_id>/releases", methods=["POST"])
+@guarded(Permission.DATASETS_WRITE)
+@blp.arguments(schemas.ReleaseDraft)
+@blp.response(201, schemas.ReleaseView)
+def open_release(draft: dict[str, Any], dataset_id: str) -> Any:
+    """Open a draft release, to put files into."""
+    with transaction():
+        return service.open_release(actor(), dataset_id, draft["label"], draft["notes"])
+
+
+@blp.route("/<dataset_id>/releases")
+@guarded(Permission.DATASETS_READ)
+@blp.arguments(PageQuery, location="query")
+@blp.response(200, schemas.ReleasePage)
+def list_releases(query: dict[str, Any], dataset_id: str) -> Any:
+    """List the releases of a dataset, newest first."""
+    dataset = queries.get_visible_dataset(actor(), dataset_id)
+    return queries.list_releases(dataset.id, **query)
+
+
+def _typed(fields: dict[str, Any]) -> dict[str, Any]:
+    kinds: dict[str, Any] = {
+        "theme": Theme,
+        "update_frequency": Frequency,
+        "licence_hint": lambda word: None if word is None else Licence(word),
+        "keywords": tuple,
+    }
+    return {name: kinds.get(name, lambda value: value)(value) for name, value in fields.items()}
+
+

@@ -1,0 +1,29 @@
+"""The ledger, for operator and auditor."""
+
+from typing import Any
+
+from marketplace.api.endpoint import blueprint, guarded
+from marketplace.api.schemas import oversight as schemas
+from marketplace.billing import ledger_queries as ledger
+from marketplace.identity.permissions import Permission
+
+blp = blueprint("ledger", "/v1/ledger", "Double-entry books, balanced by the database.")
+
+
+@blp.route("/trial-balance")
+@guarded(Permission.LEDGER_READ)
+@blp.arguments(schemas.TrialBalanceQuery, location="query")
+@blp.response(200, schemas.TrialBalanceView)
+def read_trial_balance(query: dict[str, Any]) -> Any:
+    """Add up every account; the total is 0."""
+    return ledger.trial_balance(query.get("until"))
+
+
+@blp.route("/transactions")
+@guarded(Permission.LEDGER_READ)
+@blp.arguments(schemas.TransactionQuery, location="query")
+@blp.response(200, schemas.TransactionPage)
+def list_transactions(query: dict[str, Any]) -> Any:
+    """List booked transactions with their entries, newest first."""
+    page = {name: query.pop(name) for name in ("cursor", "size") if name in query}
+    return ledger.list_transactions(**page, chosen=ledger.TransactionFilter(**query))

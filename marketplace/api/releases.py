@@ -1,0 +1,75 @@
+"""Releases: uploading files, publishing, withdrawing."""
+
+from typing import Any
+
+from flask import request
+
+from marketplace.api import uploads
+from marketplace.api.endpoint import actor, blueprint, guarded
+from marketplace.api.schemas import catalog as schemas
+from marketplace.catalog import queries
+from marketplace.exchange import listing
+from marketplace.identity.permissions import Permission
+from marketplace.kit.errors import NotFound
+from marketplace.kit.transaction import transaction
+
+blp = blueprint("releases", "/v1/releases", "Immutable versions of a dataset's files.")
+OPAQUE = "application/octet-stream"
+
+
+@blp.route("/<release_id>")
+@guarded(Permission.DATASETS_READ)
+@blp.response(200, schemas.ReleaseView)
+def read(release_id: str) -> dict[str, Any]:
+    """Read a release with its files and their profiles."""
+    release = queries.get_visible_release(actor(), release_id)
+    names = ("id", "dataset_id", "label", "notes", "state", "created_at", "published_at")
+    return {name: getattr(release, name) for name in names} | {"files": queries.list_files(release.id)}
+
+
+@blp.route("/<release_id>/files/<name>", methods=["PUT"])
+@guarded(Permission.DATASETS_WRITE)
+@blp.response(201, schemas.FileView)
+@blp.doc(
+    requestBody={"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+)
+def put_file(release_id: str, name: str) -> Any:
+    """Stream a file into a draft release.
+
+    `Content-Digest: sha-256=:…:` (RFC 9530) is compared with what arrives where it is given. The same
+    bytes under the same name again are the same file; other bytes are refused.
+    """
+    queries.get_own_release(actor(), release_id)
+    stored = listing.receive(uploads.chunks(), uploads.announced_sha256(), request.content_length)
+    with transaction():
+        return listing.attach(actor(), release_id, name, request.content_type or OPAQUE, stored)
+
+
+@blp.route("/<release_id>/files/<name>")
+@guarded(Permission.DATASETS_READ)
+@blp.response(200, schemas.FileView)
+def read_file(release_id: str, name: str) -> Any:
+    """Read what is known of a file: its hash, size and profile; never its bytes."""
+    release = queries.get_visible_release(actor(), release_id)
+    file = queries.find_file(release.id, name)
+    if file is None:
+        raise NotFound
+    return file
+
+
+@blp.route("/<release_id>/publish", methods=["POST"])
+@guarded(Permission.DATASETS_WRITE)
+@blp.response(200, schemas.ReleaseView)
+def publish(release_id: str) -> Any:
+    """Seal a release and show it to everybody."""
+    with transaction():
+        return listing.publish(actor(), release_id)
+
+
+@blp.route("/<release_id>/withdraw", methods=["POST"])
+@guarded(Permission.DATASETS_WRITE)
+@blp.response(200, schemas.ReleaseView)
+def withdraw(release_id: str) -> Any:
+    """Hide a release; whoever bought it keeps it."""
+    with transaction():
+        return listing.withdraw_release(actor(), release_id)

@@ -1,0 +1,121 @@
+"""Datasets, releases, files and the public catalogue on the wire."""
+
+from marshmallow import Schema, fields, validate
+
+from marketplace.api.schemas.base import Instant, PageQuery, Strict, line, one_of, page_of, prose
+from marketplace.catalog.states import DatasetState, Frequency, Licence, ProfileState, ReleaseState, Theme
+
+FACETS = ("theme", "format", "price_class", "region", "publisher", "frequency")
+
+
+class DatasetDraft(Strict):
+    """What a provider says of a dataset."""
+
+    title_ja = line(required=True)
+    title_en = line(required=True)
+    description_ja = prose(required=True)
+    description_en = prose(required=True)
+    theme = one_of(Theme, required=True)
+    region = line(10, required=True, metadata={"description": "JP, or a 6-digit local-government code"})
+    language = line(10, required=True)
+    update_frequency = one_of(Frequency, required=True)
+    contact_name = line(300, load_default="", metadata={"description": "an office, not a person"})
+    contact_url = line(2000, load_default="")
+    contact_email = line(300, load_default="")
+    keywords = fields.List(line(60), validate=validate.Length(max=50))
+    licence_hint = one_of(Licence, allow_none=True)
+
+
+class DatasetChanges(DatasetDraft):
+    """Some of a dataset's fields, to be changed."""
+
+    def __init__(self, **kwargs: object) -> None:
+        """Every field may be absent."""
+        super().__init__(partial=True, **kwargs)  # type: ignore[arg-type] # marshmallow's own keywords
+
+
+class DatasetView(Schema):
+    """A dataset as its provider sees it."""
+
+    id = fields.String(required=True)
+    organization_id = fields.String(required=True)
+    title_ja = fields.String(required=True)
+    title_en = fields.String(required=True)
+    description_ja = fields.String(required=True)
+    description_en = fields.String(required=True)
+    theme = fields.String(allow_none=True)
+    region = fields.String(required=True)
+    language = fields.String(required=True)
+    update_frequency = fields.String(required=True)
+    contact_name = fields.String(required=True)
+    contact_url = fields.String(required=True)
+    contact_email = fields.String(required=True)
+    keywords = fields.List(fields.String())
+    licence_hint = fields.String(allow_none=True)
+    state = one_of(DatasetState, required=True)
+    version = fields.Integer(required=True)
+    created_at = Instant(required=True)
+    updated_at = Instant(required=True)
+
+
+class FileView(Schema):
+    """A file of a release, with what the profiler found in it."""
+
+    id = fields.String(required=True)
+    name = fields.String(required=True)
+    media_type = fields.String(required=True)
+    sha256 = fields.String(required=True)
+    size_bytes = fields.Integer(required=True)
+    profile_state = one_of(ProfileState, required=True)
+    profile = fields.Dict(allow_none=True)
+
+
+class ReleaseDraft(Strict):
+    """A new release of a dataset."""
+
+    label = line(80, required=True, metadata={"description": "such as 2026-11 or v3"})
+    notes = prose(5000, load_default="")
+
+
+class ReleaseView(Schema):
+    """A release, and its files where they are asked for."""
+
+    id = fields.String(required=True)
+    dataset_id = fields.String(required=True)
+    label = fields.String(required=True)
+    notes = fields.String(required=True)
+    state = one_of(ReleaseState, required=True)
+    created_at = Instant(required=True)
+    published_at = Instant(allow_none=True)
+    files = fields.List(fields.Nested(FileView))
+
+
+class CatalogQuery(PageQuery):
+    """A search: words in Japanese or English, and any number of facet values."""
+
+    q = fields.String(load_default="", validate=validate.Length(max=1000))
+    theme = fields.List(fields.String())
+    format = fields.List(fields.String())
+    price_class = fields.List(fields.String())
+    region = fields.List(fields.String())
+    publisher = fields.List(fields.String())
+    frequency = fields.List(fields.String())
+
+
+class CatalogPage(Schema):
+    """Found datasets in order of relevance, with counts per facet value."""
+
+    items = fields.List(fields.Dict(), required=True)
+    facets = fields.Dict(keys=fields.String(), values=fields.Dict(), required=True)
+    total = fields.Integer(required=True)
+    next_cursor = fields.String(allow_none=True, required=True)
+
+
+class CkanImport(Strict):
+    """A CKAN `package_show` record to be listed as a draft."""
+
+    package = fields.Dict(required=True)
+
+
+DatasetPage = page_of(DatasetView)
+ReleasePage = page_of(ReleaseView)

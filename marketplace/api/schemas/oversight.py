@@ -1,0 +1,107 @@
+"""The ledger and the record on the wire."""
+
+from marshmallow import Schema, fields, validate
+
+from marketplace.api.schemas.base import Instant, PageQuery, Strict, Whole, line, one_of, page_of
+from marketplace.audit.verbs import Verb
+
+
+class AccountView(Schema):
+    """An account with its balance; debit is positive, credit negative."""
+
+    code = fields.String(required=True)
+    currency = fields.String(required=True)
+    balance_minor = fields.Integer(required=True)
+
+
+class TrialBalanceView(Schema):
+    """All accounts and their sum, which is 0."""
+
+    accounts = fields.List(fields.Nested(AccountView), required=True)
+    total_minor = fields.Integer(required=True)
+
+
+class TrialBalanceQuery(Strict):
+    """Until which day, inclusive; today when absent."""
+
+    until = fields.Date()
+
+
+class PostingView(Schema):
+    """One leg of a transaction."""
+
+    account = fields.String(required=True)
+    currency = fields.String(required=True)
+    amount_minor = fields.Integer(required=True)
+
+
+class TransactionView(Schema):
+    """A balanced transaction."""
+
+    id = fields.Integer(required=True)
+    kind = fields.String(required=True)
+    ref = fields.String(required=True)
+    effective_on = fields.Date(required=True)
+    entries = fields.List(fields.Nested(PostingView), required=True)
+
+
+class TransactionQuery(PageQuery):
+    """Which transactions."""
+
+    account = line(metadata={"description": "with its sub-accounts"})
+    date_from = fields.Date()
+    date_to = fields.Date()
+    ref = line(metadata={"description": "the order, invoice or payment it books"})
+
+
+class EntrySearch(Strict):
+    """What an auditor looks for, in any combination."""
+
+    occurred_from = Instant()
+    occurred_to = Instant()
+    amount_from = fields.Integer(strict=False)
+    amount_to = fields.Integer(strict=False)
+    organization_id = line(50)
+    counterparty_id = line(50)
+    verb = one_of(Verb)
+    subject = line(100)
+    dataset_id = line(50)
+
+
+class EntryQuery(EntrySearch, PageQuery):
+    """A page of a search."""
+
+
+class ExportQuery(EntrySearch):
+    """A whole search as a file."""
+
+    format = fields.String(load_default="ndjson", validate=validate.OneOf(["csv", "ndjson"]))
+
+
+class EntryView(Schema):
+    """A deed in the record, with its place in the tree once it has one."""
+
+    id = fields.String(required=True)
+    position = Whole(allow_none=True)
+    occurred_at = Instant(required=True)
+    organization_id = fields.String(required=True)
+    client_id = fields.String(allow_none=True)
+    member_id = fields.String(allow_none=True)
+    verb = fields.String(required=True)
+    subject = fields.String(required=True)
+    counterparty_id = fields.String(allow_none=True)
+    dataset_id = fields.String(allow_none=True)
+    amount_minor = fields.Integer(allow_none=True)
+    facts = fields.Dict(required=True)
+
+
+class TreeView(Schema):
+    """The Merkle tree of the record (RFC 6962): how many leaves, and the hash over them."""
+
+    size = fields.Integer(required=True)
+    root = fields.String(required=True)
+    unplaced = fields.Integer(required=True, metadata={"description": "entries that wait for their place, at most 1000"})
+
+
+TransactionPage = page_of(TransactionView)
+EntryPage = page_of(EntryView)

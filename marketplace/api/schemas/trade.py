@@ -1,0 +1,229 @@
+"""Terms, offers, orders, invoices, grants and usage on the wire."""
+
+from marshmallow import Schema, fields, validate
+
+from marketplace.api.schemas.base import Instant, PageQuery, Strict, Whole, identifier, line, one_of, page_of
+from marketplace.billing.states import InvoiceKind, InvoiceState, OrderState
+from marketplace.licensing.states import OfferState, PriceKind, ReleaseScope
+
+YEN_MAX = 999_999_999_999
+SHA256 = validate.Regexp(r"\A[0-9a-f]{64}\Z", error="Not a SHA-256 in lower-case hex.")
+
+
+class TermsDraft(Strict):
+    """Terms from a template, from scratch, or from a template with some items changed."""
+
+    title_ja = line()
+    title_en = line()
+    template = line(50)
+    items = fields.Dict(metadata={"description": "the 15 trading-policy items of CADDE 4.0"})
+
+
+class TermsView(Schema):
+    """Usage terms, named by the SHA-256 of their canonical JSON."""
+
+    id = fields.String(required=True)
+    organization_id = fields.String(required=True)
+    title_ja = fields.String(required=True)
+    title_en = fields.String(required=True)
+    template = fields.String(allow_none=True)
+    document = fields.Dict(required=True)
+    sha256 = fields.String(required=True)
+    created_at = Instant(required=True)
+
+
+class RenderedTermsView(TermsView):
+    """Terms with all their renderings, made from one source."""
+
+    text_ja = fields.String(required=True)
+    text_en = fields.String(required=True)
+    odrl = fields.Dict(required=True)
+
+
+class PriceDraft(Strict):
+    """A price in integer yen before tax."""
+
+    kind = one_of(PriceKind, required=True)
+    amount_yen = Whole(load_default=0, validate=validate.Range(0, YEN_MAX))
+    included_mib = Whole(allow_none=True, validate=validate.Range(0, 2**40))
+
+
+class OfferVersionDraft(Strict):
+    """What a version of an offer says."""
+
+    terms_id = identifier("trm", required=True)
+    price = fields.Nested(PriceDraft, required=True)
+    duration_days = Whole(allow_none=True, validate=validate.Range(1, 36_500))
+    quota_bytes = Whole(allow_none=True, validate=validate.Range(1, 2**62))
+    quota_downloads = Whole(allow_none=True, validate=validate.Range(1, 2**31 - 1))
+    release_scope = one_of(ReleaseScope, load_default=ReleaseScope.CURRENT.value)
+
+
+class OfferDraft(OfferVersionDraft):
+    """A new offer for a dataset."""
+
+    dataset_id = identifier("ds", required=True)
+
+
+class OfferView(Schema):
+    """An offer: a dataset under terms for a price."""
+
+    id = fields.String(required=True)
+    dataset_id = fields.String(required=True)
+    organization_id = fields.String(required=True)
+    terms_id = fields.String(required=True)
+    terms_sha256 = fields.String(required=True)
+    price_kind = one_of(PriceKind, required=True)
+    amount_yen = fields.Integer(required=True)
+    included_mib = fields.Integer(allow_none=True)
+    duration_days = fields.Integer(allow_none=True)
+    quota_bytes = fields.Integer(allow_none=True)
+    quota_downloads = fields.Integer(allow_none=True)
+    release_scope = one_of(ReleaseScope, required=True)
+    version = fields.Integer(required=True)
+    supersedes = fields.String(allow_none=True)
+    state = one_of(OfferState, required=True)
+    created_at = Instant(required=True)
+
+
+class OfferQuery(PageQuery):
+    """Which offers."""
+
+    dataset_id = identifier("ds", required=True)
+
+
+class OrderDraft(Strict):
+    """An order: an offer, and the terms the buyer accepts by their name."""
+
+    offer_id = identifier("ofr", required=True)
+    accept_terms_sha256 = fields.String(required=True, validate=SHA256)
+
+
+class OrderView(Schema):
+    """An order with where to pay it, and the grant once it is fulfilled."""
+
+    id = fields.String(required=True)
+    organization_id = fields.String(required=True)
+    provider_organization_id = fields.String(required=True)
+    offer_id = fields.String(required=True)
+    dataset_id = fields.String(required=True)
+    terms_sha256 = fields.String(required=True)
+    price_kind = one_of(PriceKind, required=True)
+    amount_net_yen = fields.Integer(required=True)
+    amount_tax_yen = fields.Integer(required=True)
+    amount_gross_yen = fields.Integer(required=True)
+    state = one_of(OrderState, required=True)
+    created_at = Instant(required=True)
+    paid_at = Instant(allow_none=True)
+    payment_state = fields.String(allow_none=True)
+    checkout_url = fields.String(allow_none=True)
+    grant_id = fields.String(allow_none=True)
+    invoice_id = fields.String(allow_none=True)
+
+
+class InvoiceView(Schema):
+    """An invoice; qualified (適格請求書) where it bears a registration number."""
+
+    id = fields.String(required=True)
+    number = fields.String(required=True)
+    kind = one_of(InvoiceKind, required=True)
+    issuer_organization_id = fields.String(required=True)
+    issuer_name_ja = fields.String(required=True)
+    issuer_name_en = fields.String(required=True)
+    registration_number = fields.String(allow_none=True)
+    recipient_organization_id = fields.String(required=True)
+    recipient_name_ja = fields.String(required=True)
+    recipient_name_en = fields.String(required=True)
+    order_id = fields.String(allow_none=True)
+    period_from = fields.Date(allow_none=True)
+    period_to = fields.Date(allow_none=True)
+    transaction_on = fields.Date(required=True)
+    issued_on = fields.Date(required=True)
+    lines = fields.List(fields.Dict(), required=True)
+    rate_totals = fields.List(fields.Dict(), required=True)
+    amount_net_yen = fields.Integer(required=True)
+    amount_tax_yen = fields.Integer(required=True)
+    amount_gross_yen = fields.Integer(required=True)
+    state = one_of(InvoiceState, required=True)
+    paid_at = Instant(allow_none=True)
+    checkout_url = fields.String(allow_none=True)
+
+
+class GrantView(Schema):
+    """What an organization may fetch, until when, and how much is left."""
+
+    id = fields.String(required=True)
+    organization_id = fields.String(required=True)
+    provider_organization_id = fields.String(required=True)
+    order_id = fields.String(required=True)
+    offer_id = fields.String(required=True)
+    dataset_id = fields.String(required=True)
+    terms_sha256 = fields.String(required=True)
+    state = fields.String(required=True)
+    starts_at = Instant(required=True)
+    expires_at = Instant(allow_none=True)
+    revoked_at = Instant(allow_none=True)
+    quota = fields.Dict(allow_none=True)
+
+
+class GrantFileView(Schema):
+    """A file that a grant opens."""
+
+    release_id = fields.String(required=True)
+    name = fields.String(required=True)
+    media_type = fields.String(required=True)
+    sha256 = fields.String(required=True)
+    size_bytes = fields.Integer(required=True)
+    url = fields.String(required=True)
+
+
+class UsageQuery(PageQuery):
+    """Which usage; days are Japanese and both included."""
+
+    grant_id = identifier("grt")
+    dataset_id = identifier("ds")
+    from_on = fields.Date()
+    to_on = fields.Date()
+
+
+class UsageLineView(Schema):
+    """One grant's usage on one day: `bytes_new` are charged, `bytes_acked` arrived."""
+
+    day = fields.Date(required=True)
+    grant_id = fields.String(required=True)
+    dataset_id = fields.String(required=True)
+    organization_id = fields.String(required=True)
+    provider_organization_id = fields.String(required=True)
+    bytes_new = fields.Integer(required=True)
+    bytes_acked = fields.Integer(required=True)
+    deliveries = fields.Integer(required=True)
+
+
+class UsagePage(Schema):
+    """Lines of a statement, and the sums of the whole of it."""
+
+    items = fields.List(fields.Nested(UsageLineView), required=True)
+    next_cursor = fields.String(allow_none=True, required=True)
+    total_bytes = fields.Integer(required=True)
+    total_bytes_acked = fields.Integer(required=True)
+    total_deliveries = fields.Integer(required=True)
+
+
+class SettlementDraft(Strict):
+    """Until when usage is billed; now when absent."""
+
+    until = Instant()
+
+
+class SettlementView(Schema):
+    """The invoices that a settlement issued."""
+
+    until = Instant(required=True)
+    invoices = fields.List(fields.Nested(InvoiceView), required=True)
+
+
+TermsPage = page_of(TermsView)
+OfferPage = page_of(OfferView)
+OrderPage = page_of(OrderView)
+InvoicePage = page_of(InvoiceView)
+GrantPage = page_of(GrantView)

@@ -1,0 +1,110 @@
+"""Handing a file to whatever server runs us, and metering what it reports back."""
+
+import logging
+import threading
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from flask import Flask, Response, request
+
+from marketplace.delivery.streaming import CountedBody
+from marketplace.exchange import download
+
+log = logging.getLogger(__name__)
+SEND_FILE = "marketplace.send_file"
+INTERVAL_SECONDS = 10.0
+
+
+class RawBody(Response):
+    """A response whose body goes to the server untouched, so that a file can be sent by the kernel."""
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        """Start the response and return the body as it is; HEAD never has one here."""
+        status, headers = self.status, self.get_wsgi_headers(environ).to_wsgi_list()
+        start_response(status, headers)
+        return self.response  # type: ignore[return-value] # bytes by construction
+
+
+def respond(app: Flask, answer: download.Answer) -> Response:
+    """Make the response of a download; a body is sent by the server itself where it knows how."""
+    if answer.file is None or answer.delivery_id is None:
+        return Response(status=answer.status, headers=dict(answer.headers))
+    close = partial(_close, app, answer.delivery_id)
+    send_file = request.environ.get(SEND_FILE)
+    if send_file is not None:
+        body = send_file(answer.file, answer.start, answer.length, close, key=answer.delivery_id)
+    else:
+        body = CountedBody(answer.file, answer.start, answer.length, close)
+    return RawBody(body, answer.status, dict(answer.headers), direct_passthrough=True)
+
+
+def _close(app: Flask, delivery_id: str, sent: int, acked: int, outcome: str) -> None:
+    reports(app).settle(delivery_id, sent, acked, outcome)
+
+
+def reports(app: Flask) -> "Reports":
+    """Return the reports of this application's deliveries."""
+    return app.extensions["marketplace.reports"]  # type: ignore[no-any-return] # Flask's dict is untyped
+
+
+class Reports(threading.Thread):
+    """Keeps what servers report of deliveries until the database has it, and notes progress meanwhile.
+
+    A report that cannot be stored (the database is away) is tried again; if this process dies first,
+    the sweeper closes the delivery with the progress noted last.
+    """
+
+    def __init__(self, app: Flask, progress: Any) -> None:
+        super().__init__(name="delivery-reports", daemon=True)
+        self._app, self._progress = app, progress
+        self._waiting: dict[str, tuple[int, int, str]] = {}
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+
+    def settle(self, delivery_id: str, sent: int, acked: int, outcome: str) -> None:
+        """Meter a finished delivery now, or as soon as the database answers."""
+        with self._lock:
+            self._waiting[delivery_id] = (sent, acked, outcome)
+        self._store(delivery_id)
+
+    def run(self) -> None:
+        """Store waiting reports and progress until stopped."""
+        while not self._stopped.wait(INTERVAL_SECONDS):
+            self.beat()
+
+    def stop(self) -> None:
+        """Store what waits, once more, and end."""
+        self._stopped.set()
+        if self.is_alive():
+            self.join(INTERVAL_SECONDS)
+        self.beat()
+
+    def beat(self) -> None:
+        """Try every waiting report again, and note how far running deliveries are."""
+        with self._lock:
+            waiting = list(self._waiting)
+        for delivery_id in waiting:
+            self._store(delivery_id)
+        acked = dict(self._progress())
+        if acked:
+            self._guarded(partial(download.note_progress, acked))
+
+    def _store(self, delivery_id: str) -> None:
+        with self._lock:
+            report = self._waiting.get(delivery_id)
+        if report and self._guarded(partial(download.close_delivery, delivery_id, *report)):
+            with self._lock:
+                self._waiting.pop(delivery_id, None)
+
+    def _guarded(self, deed: Any) -> bool:
+        try:
+            # Always a context of its own: the server reports from threads of its own, or when a request ends.
+            with self._app.app_context():
+                deed()
+        except Exception:
+            log.exception("a delivery could not be metered yet")
+            return False
+        return True
+
+

@@ -1,0 +1,36 @@
+"""The work beside the requests: sequencing the record, jobs, delivery reports."""
+
+import atexit
+from typing import Any
+
+from flask import Flask
+
+from marketplace.api.streams import Reports
+from marketplace.audit.sequencer import Sequencer
+from marketplace.kit.jobs import Worker
+from marketplace.server import sender
+
+EXTENSION = "marketplace.background"
+REPORTS = "marketplace.reports"
+
+
+def attach(app: Flask) -> None:
+    """Give an application the place where its deliveries are reported; nothing runs yet."""
+    app.extensions[REPORTS] = Reports(app, sender.progress)
+
+
+def start(app: Flask, *, with_jobs: bool) -> None:
+    """Start the threads of a serving process; they end with it."""
+    threads: list[Any] = [app.extensions[REPORTS], Sequencer(app.app_context)]
+    if with_jobs:
+        threads.append(Worker(app.config["SQLALCHEMY_DATABASE_URI"], app.app_context))
+    app.extensions[EXTENSION] = threads
+    for thread in threads:
+        thread.start()
+    atexit.register(stop, app)
+
+
+def stop(app: Flask) -> None:
+    """End the threads: what they have at hand is finished, what waits stays in the database."""
+    for thread in reversed(app.extensions.pop(EXTENSION, [])):
+        thread.stop()

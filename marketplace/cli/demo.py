@@ -1,0 +1,169 @@
+"""Playing the first trade, or serving its world."""
+
+import json
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from marketplace.cli.composition import Composition, application, pass_composition
+from marketplace.demo import cast, play, sample, stage
+from marketplace.demo.listing import files_of
+from marketplace.demo.narration import Narrator
+from marketplace.demo.party import DemoFailed, Party
+from marketplace.identity import service as identity
+from marketplace.identity.rules import ApplicationDraft
+from marketplace.identity.states import Capacity, OrganizationKind
+from marketplace.kit import postgres
+from marketplace.kit.transaction import transaction
+
+
+@click.command()
+@click.argument("data", required=False, type=click.Path(exists=True, path_type=Path))
+@click.option("--serve", "keep_serving", is_flag=True, help="set the world up and serve it until SIGTERM")
+@click.option("--port", type=int, help="port on the loopback interface; a free one when absent")
+@click.option("--world", type=click.Path(path_type=Path, dir_okay=False), help="write the world's addresses here (JSON)")
+@pass_composition
+def demo(
+    composition: Composition, data: Path | None, keep_serving: bool, port: int | None, world: Path | None
+) -> None:
+    """Play the first trade over HTTP, with DATA (a file or a folder) or with a synthetic sample."""
+    stop = _stop_on_signals()
+    chosen_port = port or stage.free_port()
+    base_url = f"http://127.0.0.1:{chosen_port}"
+    narrator = Narrator()
+    try:
+        with _home() as home, stage_set(composition, home, base_url, chosen_port) as (operator, auditor):
+            paths = _files(data, home)
+            narrator.say("exchange", "is open", address=base_url, payments="sandbox, no real money")
+            parties = play.assemble(base_url, operator, auditor, narrator)
+            made = play.set_up(parties, narrator, paths, play.titles_for(data))
+            if keep_serving:
+                _serve(made, narrator, world, stop)
+            else:
+                _finish(narrator, play.play(made, narrator))
+    except DemoFailed as failure:
+        sys.exit(f"the trade failed: {failure}")
+
+
+@contextmanager
+def stage_set(composition: Composition, home: Path, base_url: str, port: int) -> Iterator[tuple[Party, Party]]:
+    """Found operator and auditor on the machine itself, then open the real server to everybody."""
+    settings = replace(composition.settings(), base_url=base_url, port=port, data_dir=home, database_url=None)
+    try:
+        with application(replace_settings(composition, settings)):
+            operator = _found(cast.OPERATOR, "operator", base_url)
+            auditor = _found(cast.AUDITOR, "auditor", base_url)
+        with stage.server(base_url, port, home):
+            yield operator, auditor
+    finally:
+        postgres.stop(home)
+
+
+def replace_settings(composition: Composition, settings: Any) -> Composition:
+    """Return the composition with these settings instead of those of the environment."""
+    return replace(composition, settings=lambda: settings)
+
+
+def _found(draft: dict[str, Any], role: str, base_url: str) -> Party:
+    with transaction():
+        admission = identity.found_organization(
+            ApplicationDraft(
+                **draft
+                | {
+                    "kind": OrganizationKind(draft["kind"]),
+                    "capacities": frozenset(Capacity(capacity) for capacity in draft["capacities"]),
+                }
+            )
+        )
+        return Party(role, base_url, admission.organization.id, admission.client.id, admission.secret)
+
+
+def _serve(made: play.World, narrator: Narrator, world: Path | None, stop: threading.Event) -> None:
+    grant_id = play.buy(made, narrator)
+    if world:
+        _write_atomically(world, _described(made, grant_id))
+    base_url = made.parties["provider"].base_url
+    print(f"\nMusubi is open at {base_url}  (pages: {base_url}/docs, catalogue: {base_url}/v1/catalog)")
+    if world:
+        print(f"The clients and addresses of this world are in {world}.")
+    print("It stays until SIGTERM or Ctrl-C.", flush=True)
+    stop.wait()
+    print("closing", flush=True)
+
+
+def _described(made: play.World, grant_id: str) -> dict[str, Any]:
+    file = made.release["files"][0]
+    base_url = made.parties["provider"].base_url
+    return {
+        "base_url": base_url,
+        "issuer": base_url,
+        "clients": {role: party.credentials() for role, party in made.parties.items()},
+        "dataset_id": made.dataset_id,
+        "release_id": made.release["id"],
+        "offer_id": made.once["id"],
+        "grant_id": grant_id,
+        "file_name": file["name"],
+        "file_sha256": file["sha256"],
+        "file_size": file["size_bytes"],
+        "unbought_offer_id": made.metered["id"],
+        "unbought_offer_url": f"{base_url}/v1/offers/{made.metered['id']}",
+    }
+
+
+def _finish(narrator: Narrator, rows: list[tuple[str, str]]) -> None:
+    print("\nFIRST TRADE COMPLETE")
+    narrator.table(rows)
+
+
+def _files(data: Path | None, home: Path) -> list[Path]:
+    if data is None:
+        folder = home / "sample"
+        folder.mkdir()
+        return [sample.write_sample(folder)]
+    found = files_of(data)
+    if not found:
+        raise DemoFailed(f"{data} holds no file")
+    return found
+
+
+@contextmanager
+def _home() -> Iterator[Path]:
+    # A fresh installation every time; the embedded server, which never runs as root, must be able to enter it.
+    home = Path(tempfile.mkdtemp(prefix="musubi-"))
+    home.chmod(0o755)
+    try:
+        yield home
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _write_atomically(path: Path, document: dict[str, Any]) -> None:
+    draft = path.with_name(path.name + ".part")
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+
+    def end(_number: int, _frame: object) -> None:
+        if stop.is_set():
+            return
+        stop.set()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+    return stop
+
+
+COMMANDS = (demo,)

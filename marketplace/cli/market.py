@@ -1,0 +1,74 @@
+"""Operating the market from the machine: founding organizations, settling, rebuilding the index."""
+
+import click
+
+from marketplace.cli.composition import Composition, application, pass_composition
+from marketplace.exchange import listing, settlement
+from marketplace.identity import service as identity
+from marketplace.identity.actors import SYSTEM
+from marketplace.identity.rules import ApplicationDraft
+from marketplace.identity.states import Capacity, OrganizationKind
+from marketplace.kit import clock
+from marketplace.kit.transaction import transaction
+
+
+@click.command()
+@click.option("--name-ja", required=True)
+@click.option("--name-en", required=True)
+@click.option("--kind", type=click.Choice([kind.value for kind in OrganizationKind]), required=True)
+@click.option("--capacity", "capacities", type=click.Choice([one.value for one in Capacity]), multiple=True, required=True)
+@click.option("--corporate-number", help="法人番号, 13 digits")
+@click.option("--invoice-number", help="登録番号, T and 13 digits")
+@click.option("--government-code", help="全国地方公共団体コード, 6 digits")
+@pass_composition
+def found(composition: Composition, capacities: tuple[str, ...], kind: str, **given: str | None) -> None:
+    """Found an organization, verified at once; this is how operator and auditor come to be.
+
+    Prints the first API client and its secret, which is shown this once.
+    """
+    draft = ApplicationDraft(
+        name_ja=given["name_ja"] or "",
+        name_en=given["name_en"] or "",
+        kind=OrganizationKind(kind),
+        capacities=frozenset(Capacity(capacity) for capacity in capacities),
+        corporate_number=given["corporate_number"],
+        invoice_registration_number=given["invoice_number"],
+        local_government_code=given["government_code"],
+    )
+    with application(composition), transaction():
+        admission = identity.found_organization(draft)
+        click.echo(f"organization {admission.organization.id}")
+        click.echo(f"client_id {admission.client.id}")
+        click.echo(f"client_secret {admission.secret}")
+
+
+@click.command()
+@click.option("--until", help="an RFC 3339 instant; now when absent")
+@pass_composition
+def settle(composition: Composition, until: str | None) -> None:
+    """Bill all metered usage until an instant: one invoice per seller and buyer, each byte once."""
+    try:
+        at = min(clock.parse(until), clock.now()) if until else clock.now()
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--until") from error
+    with application(composition):
+        invoices = settlement.settle(SYSTEM, at)
+        for invoice in invoices:
+            click.echo(f"{invoice.number} {invoice.recipient_name_en}: {invoice.amount_gross_yen:,} yen")
+        click.echo(f"{len(invoices)} invoices until {clock.text(at)}")
+
+
+@click.group()
+def search() -> None:
+    """Look after the search index."""
+
+
+@search.command()
+@pass_composition
+def rebuild(composition: Composition) -> None:
+    """Make the search index anew from the listings."""
+    with application(composition):
+        click.echo(f"{listing.rebuild_index()} datasets in the index")
+
+
+COMMANDS = (found, settle, search)

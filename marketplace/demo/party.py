@@ -1,0 +1,88 @@
+"""One actor of the demo: an OAuth client that speaks to the exchange over HTTP and nothing else."""
+
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+TIMEOUT_SECONDS = 60
+
+
+class DemoFailed(Exception):
+    """A step that did not go as the exchange promises."""
+
+
+@dataclass
+class Party:
+    """An organization's API client; asks for a fresh token when the one at hand runs out."""
+
+    role: str
+    base_url: str
+    organization_id: str
+    client_id: str
+    client_secret: str
+    http: requests.Session = field(default_factory=requests.Session)
+    _token: str = ""
+    _token_until: float = 0.0
+
+    def credentials(self) -> dict[str, str]:
+        """Return what another program needs to act as this party."""
+        return {
+            "organization_id": self.organization_id,
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+        }
+
+    def call(self, method: str, path: str, *, expect: int | None = None, **kwargs: Any) -> requests.Response:
+        """Send one request with a bearer token; raises DemoFailed on any answer of 400 or above."""
+        headers = {"Authorization": f"Bearer {self.token()}", **kwargs.pop("headers", {})}
+        response = self.http.request(
+            method, self.base_url + path, headers=headers, timeout=TIMEOUT_SECONDS, **kwargs
+        )
+        if response.status_code != expect and response.status_code >= 400:
+            raise DemoFailed(f"{self.role}: {method} {path} -> {response.status_code}: {response.text[:2000]}")
+        return response
+
+    def get(self, path: str, **params: Any) -> Any:
+        """Read a JSON document."""
+        return self.call("GET", path, params=params).json()
+
+    def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Do a deed, under a fresh Idempotency-Key, and return its JSON answer."""
+        return self.call("POST", path, json=body or {}, headers={"Idempotency-Key": str(uuid.uuid4())}).json()
+
+    def token(self) -> str:
+        """Return an access token with at least half a minute left (RFC 6749 section 4.4)."""
+        if time.monotonic() > self._token_until - 30:
+            response = self.http.post(
+                f"{self.base_url}/oauth/token",
+                data={"grant_type": "client_credentials"},
+                auth=(self.client_id, self.client_secret),
+                timeout=TIMEOUT_SECONDS,
+            )
+            if response.status_code != 200:
+                raise DemoFailed(f"{self.role}: no token: {response.text[:500]}")
+            answer = response.json()
+            self._token, self._token_until = answer["access_token"], time.monotonic() + answer["expires_in"]
+        return self._token
+
+
+def apply(base_url: str, role: str, application: dict[str, Any]) -> Party:
+    """Apply to take part, as anybody may, and return the applicant."""
+    response = requests.post(f"{base_url}/v1/organizations", json=application, timeout=TIMEOUT_SECONDS)
+    if response.status_code != 201:
+        raise DemoFailed(f"{role} could not apply: {response.status_code} {response.text[:2000]}")
+    client = response.json()["client"]
+    return Party(role, base_url, client["organization_id"], client["id"], client["secret"])
+
+
+def wait_for(what: str, ready: Any, timeout_seconds: float = 120) -> Any:
+    """Ask again until ``ready()`` answers with something; raises DemoFailed when it never does."""
+    deadline = time.monotonic() + timeout_seconds
+    while time.monotonic() < deadline:
+        if answer := ready():
+            return answer
+        time.sleep(0.1)
+    raise DemoFailed(f"waited in vain for {what}")

@@ -1,0 +1,65 @@
+"""Starting the real server for the demo, and ending it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+
+from marketplace.demo.party import DemoFailed, wait_for
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody uses at the moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def server(base_url: str, port: int, data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run ``marketplace serve`` as its own process until the block ends; its log goes to a file."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MARKETPLACE_")}
+    environment |= {
+        "MARKETPLACE_BASE_URL": base_url,
+        "MARKETPLACE_PORT": str(port),
+        "MARKETPLACE_DATA_DIR": str(data_dir),
+    }
+    with (data_dir / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "marketplace", "serve"],
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            wait_for("the server", lambda: _ready(base_url, process, data_dir))
+            yield process
+        finally:
+            _end(process)
+
+
+def _ready(base_url: str, process: subprocess.Popen[bytes], data_dir: Path) -> bool:
+    if process.poll() is not None:
+        tail = (data_dir / "server.log").read_text(errors="replace")[-2000:]
+        raise DemoFailed(f"the server ended with {process.returncode}:\n{tail}")
+    try:
+        return requests.get(f"{base_url}/v1/ready", timeout=5).status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)

@@ -1,0 +1,98 @@
+"""Download: from a grant to bytes on the wire, metered by what arrived."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import BinaryIO
+
+from marketplace.access import queries as access
+from marketplace.delivery import conditional
+from marketplace.exchange import facilities
+from marketplace.identity.actors import Actor
+from marketplace.kit import clock, jobs
+from marketplace.kit.transaction import transaction
+from marketplace.metering import service as metering
+
+log = logging.getLogger(__name__)
+STALE_AFTER = timedelta(seconds=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a client asks for: a file of a grant, with its conditions."""
+
+    grant_id: str
+    file_name: str
+    release_id: str | None
+    method: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The complete answer to a download: the body is there where ``delivery_id`` is."""
+
+    status: int
+    headers: Mapping[str, str]
+    start: int
+    length: int
+    file: BinaryIO | None
+    delivery_id: str | None
+
+
+def open_delivery(actor: Actor, wanted: Wanted) -> Answer:
+    """Check the grant, decide on conditions and ranges, hold the quota: in one transaction.
+
+    HEAD, 304, 412 and 416 have no body, open no delivery and cost nothing. The file is opened first,
+    so that bytes that are not there are never charged. Raises NotFound, GrantRevoked, GrantExpired,
+    QuotaExhausted or BytesMissing.
+    """
+    entitled = access.authorize(actor, wanted.grant_id, wanted.file_name, wanted.release_id)
+    decision = conditional.evaluate(
+        wanted.method,
+        wanted.headers,
+        entitled.sha256,
+        entitled.published_at,
+        entitled.size_bytes,
+        media_type=entitled.media_type,
+        file_name=entitled.file_name,
+    )
+    if decision.length == 0:
+        return Answer(decision.status, decision.headers, 0, 0, None, None)
+    file = facilities.current().store.open(entitled.sha256)
+    try:
+        opened = metering.open_delivery(entitled, decision.start, decision.length, actor.client_id)
+    except BaseException:
+        file.close()
+        raise
+    return Answer(decision.status, decision.headers, decision.start, decision.length, file, opened.id)
+
+
+def close_delivery(delivery_id: str, sent: int, acked: int, outcome: str) -> None:
+    """Meter what was acknowledged of a delivery, once."""
+    with transaction():
+        metering.close_delivery(delivery_id, sent, acked, outcome)
+
+
+def note_progress(acked: Mapping[str, int]) -> None:
+    """Note how far running deliveries are: what would be charged if this process died now."""
+    with transaction():
+        metering.heartbeat(acked)
+
+
+@jobs.task("metering.sweep", cron="* * * * *")
+def sweep() -> None:
+    """Close deliveries whose server died, with the progress noted last: too little perhaps, never too much."""
+    while True:
+        with transaction():
+            swept = metering.sweep(clock.now() - STALE_AFTER)
+        if not swept:
+            return
+        log.warning("swept %d deliveries that nobody had closed", len(swept))
+
+
+@jobs.task("delivery.tidy", cron="17 * * * *")
+def tidy() -> None:
+    """Remove what uploads left behind that died more than a day ago."""
+    facilities.current().store.clear_abandoned(clock.now() - timedelta(days=1))

@@ -1,0 +1,30 @@
+"""What the stories refuse."""
+
+from marketplace.kit.errors import Conflict
+
+
+class OwnOffer(Conflict):
+    """A provider orders from itself."""
+
+    slug = "own-offer"
+    title, title_ja = "Your own offer", "自組織の提供条件です"
+    cause = "An organization cannot buy from itself."
+    cure = "Fetch your files from where you keep them."
+
+
+class TermsDiffer(Conflict):
+    """The buyer accepts other terms than those of the offer."""
+
+    slug = "terms-differ"
+    title, title_ja = "Terms differ from the offer's", "利用条件が一致しません"
+    cause = "The hash you accept is not the hash of the terms that this offer stands under."
+    cure = "Read the terms named by `terms_sha256`, and accept them by that hash."
+
+
+class NothingToDeliver(Conflict):
+    """An offer for a dataset without any published release."""
+
+    slug = "nothing-to-deliver"
+    title, title_ja = "Nothing to deliver", "提供できるデータがありません"
+    cause = "The dataset has no published release at the moment, so a grant would open nothing."
+    cure = "Wait until the provider publishes a release, or ask for one."

@@ -1,0 +1,142 @@
+"""Listing: from an uploaded file to a dataset that everybody finds, and back."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from marketplace.access import service as access
+from marketplace.catalog import listings, profiling, queries, service
+from marketplace.catalog.models import Dataset, File, Release
+from marketplace.catalog.states import DatasetState, ProfileState
+from marketplace.delivery.stores import Stored
+from marketplace.exchange import facilities, showcase
+from marketplace.identity.actors import Actor
+from marketplace.kit import jobs
+from marketplace.kit.transaction import transaction
+from marketplace.licensing import service as licensing
+from marketplace.licensing.models import Offer
+from marketplace.licensing.offers import OfferDraft
+
+
+def receive(chunks: Iterable[bytes], sha256: str | None, size_bytes: int | None) -> Stored:
+    """Stream a body into the store, before any transaction is open, at constant memory.
+
+    ``sha256`` and ``size_bytes`` are what the sender announced, and are compared. Bytes that no
+    release comes to name are harmless: they are kept once by their hash and shown to nobody.
+    """
+    means = facilities.current()
+    return means.store.receive(chunks, means.settings.upload_size_bytes_max, sha256, size_bytes)
+
+
+def attach(actor: Actor, release_id: str, name: str, media_type: str, stored: Stored) -> File:
+    """Name received bytes as a file of a draft release; its profile is made in the background."""
+    return service.attach_file(actor, release_id, name, media_type, stored.sha256, stored.size_bytes)
+
+
+@jobs.task("catalog.profile")
+def profile(file_id: str) -> None:
+    """Profile one file in its sandbox and keep what was found; a file that cannot be read says so."""
+    file = queries.get_file(file_id)
+    if file.profile_state != ProfileState.PENDING:
+        return
+    means = facilities.current()
+    with means.store.open(file.sha256) as stored:
+        found = profiling.profile_file(Path(stored.name), file.name, _limits(means))
+    with transaction():
+        service.record_profile(file_id, found.document, ProfileState(found.state))
+
+
+def publish(actor: Actor, release_id: str) -> Release:
+    """Make a release visible, open it to the grants that include future releases, and list it."""
+    release = service.publish_release(actor, release_id)
+    access.extend_to_release(release.dataset_id, release.id, actor)
+    refresh(release.dataset_id)
+    return release
+
+
+def withdraw_release(actor: Actor, release_id: str) -> Release:
+    """Hide a release; whoever bought it keeps it."""
+    release = service.withdraw_release(actor, release_id)
+    refresh(release.dataset_id)
+    return release
+
+
+def revise(actor: Actor, dataset_id: str, changes: dict[str, Any], expected_version: int) -> Dataset:
+    """Change what is said of a dataset, and list it anew."""
+    dataset = service.revise_dataset(actor, dataset_id, changes, expected_version)
+    refresh(dataset_id)
+    return dataset
+
+
+def withdraw_dataset(actor: Actor, dataset_id: str) -> Dataset:
+    """Hide a dataset with all its releases; grants stay as they are."""
+    dataset = service.withdraw_dataset(actor, dataset_id)
+    refresh(dataset_id)
+    return dataset
+
+
+def make_offer(actor: Actor, draft: OfferDraft) -> Offer:
+    """Offer a dataset, and show the offer where the dataset is listed."""
+    offer = licensing.make_offer(actor, draft)
+    refresh(offer.dataset_id)
+    return offer
+
+
+def supersede_offer(actor: Actor, offer_id: str, draft: OfferDraft) -> Offer:
+    """Put a new version in the place of an offer."""
+    offer = licensing.supersede_offer(actor, offer_id, draft)
+    refresh(offer.dataset_id)
+    return offer
+
+
+def withdraw_offer(actor: Actor, offer_id: str) -> Offer:
+    """Take an offer from the market; grants bought under it stay."""
+    offer = licensing.withdraw_offer(actor, offer_id)
+    refresh(offer.dataset_id)
+    return offer
+
+
+def refresh(dataset_id: str) -> None:
+    """Materialise the public document of a dataset anew, or drop it, and have the index follow."""
+    dataset = queries.get_dataset(dataset_id)
+    if _is_public(dataset):
+        listings.put_listing(dataset_id, showcase.document(dataset))
+    else:
+        listings.drop_listing(dataset_id)
+    jobs.enqueue("catalog.index", queueing_lock=f"index:{dataset_id}", lock="index", dataset_id=dataset_id)
+
+
+@jobs.task("catalog.index")
+def index(dataset_id: str) -> None:
+    """Bring the search index to what is listed of a dataset now."""
+    listed = listings.find_listing(dataset_id)
+    if listed is None:
+        facilities.current().index.remove(dataset_id)
+    else:
+        facilities.current().index.upsert(listed)
+
+
+def rebuild_index() -> int:
+    """Make the search index anew from the listings; returns how many there are."""
+    facilities.current().index.rebuild(listings.all_documents())
+    return listings.count_listings()
+
+
+def import_ckan(actor: Actor, package: dict[str, Any]) -> Dataset:
+    """Take over a CKAN package and list it: it is public where it comes from, with or without files here."""
+    dataset = service.import_ckan_package(actor, package)
+    refresh(dataset.id)
+    return dataset
+
+
+def _is_public(dataset: Dataset) -> bool:
+    is_imported = dataset.origin_id is not None and dataset.state == DatasetState.DRAFT
+    return is_imported or dataset.state == DatasetState.PUBLISHED
+
+
+def _limits(means: facilities.Facilities) -> profiling.ProfileLimits:
+    return profiling.ProfileLimits(
+        memory_bytes=means.settings.profile_memory_bytes_max,
+        cpu_seconds=means.settings.profile_cpu_seconds_max,
+        preview_rows=means.settings.preview_rows_max,
+    )

@@ -1,0 +1,120 @@
+"""Settlement: turning metered usage into invoices, each delivered byte once."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from marketplace.access.models import Grant
+from marketplace.access import queries as access
+from marketplace.billing import invoices, ledger, postings, rating, tax
+from marketplace.billing.invoices import InvoiceDraft, InvoiceLine
+from marketplace.billing.models import Invoice
+from marketplace.billing.rating import Rated
+from marketplace.billing.states import InvoiceKind
+from marketplace.catalog import queries as catalog
+from marketplace.exchange import commerce
+from marketplace.identity import queries as identity
+from marketplace.identity.actors import Actor
+from marketplace.identity.models import Organization
+from marketplace.kit import clock
+from marketplace.kit.ids import new_id
+from marketplace.kit.transaction import transaction
+from marketplace.licensing import queries as licensing
+from marketplace.licensing.models import Offer
+from marketplace.licensing.states import PriceKind
+from marketplace.metering import queries as usage
+from marketplace.metering import service as metering
+
+
+@dataclass(frozen=True, slots=True)
+class _Billed:
+    grant: Grant
+    offer: Offer
+    rated: Rated
+
+
+def settle(actor: Actor, until: datetime | None = None) -> list[Invoice]:
+    """Bill all usage before ``until`` that nobody has billed; one invoice per seller and buyer.
+
+    Each pair is one transaction of its own: a settlement that dies half-way has billed some pairs
+    wholly and the others not at all, and running it again bills the rest. Two at once bill nothing twice.
+    """
+    until = until or clock.now()
+    pairs: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for grant_id in usage.list_unclaimed_grant_ids(until):
+        grant = access.require_grant(grant_id)
+        pairs[grant.provider_organization_id, grant.organization_id].append(grant_id)
+    issued = []
+    for (provider_id, buyer_id), grant_ids in sorted(pairs.items()):
+        with transaction():
+            invoice = _settle_pair(actor, provider_id, buyer_id, sorted(grant_ids), until)
+        if invoice is not None:
+            issued.append(invoice)
+    return issued
+
+
+def _settle_pair(
+    actor: Actor, provider_id: str, buyer_id: str, grant_ids: list[str], until: datetime
+) -> Invoice | None:
+    settlement_id = new_id("stl")
+    billed = [one for grant_id in grant_ids if (one := _rate(actor, grant_id, until, settlement_id))]
+    if not billed:
+        return None
+    due = [one for one in billed if one.rated.line_yen]
+    seller = identity.get_organization(provider_id)
+    invoice = _issue(actor, seller, buyer_id, due, settlement_id, until) if due else None
+    for one in billed:
+        day = until.astimezone(clock.JST).date()
+        begun = one.grant.starts_at.astimezone(clock.JST).date()
+        rating.keep(one.rated, min(begun, day), day, invoice.id if invoice else None)
+    return invoice
+
+
+def _rate(actor: Actor, grant_id: str, until: datetime, settlement_id: str) -> _Billed | None:
+    claim = metering.claim_unbilled(grant_id, until, settlement_id, actor)
+    grant = access.require_grant(grant_id)
+    offer = licensing.get_offer(grant.offer_id)
+    if not claim.bytes_new or offer.price_kind != PriceKind.PER_MIB:
+        return None
+    rated = rating.rate(
+        grant_id, claim.bytes_new, amount_yen_per_mib=offer.amount_yen, included_mib=offer.included_mib or 0
+    )
+    return _Billed(grant, offer, rated)
+
+
+def _issue(
+    actor: Actor, seller: Organization, buyer_id: str, due: list[_Billed], settlement_id: str, until: datetime
+) -> Invoice:
+    day = until.astimezone(clock.JST).date()
+    rate = tax.rate_on(day) if seller.invoice_registration_number else 0
+    buyer = identity.get_organization(buyer_id)
+    draft = InvoiceDraft(
+        kind=InvoiceKind.USAGE,
+        idem=f"usage:{settlement_id}",
+        issuer=commerce.invoice_party(seller),
+        registration_number=seller.invoice_registration_number,
+        recipient=commerce.invoice_party(buyer),
+        lines=[_line(one, rate) for one in due],
+        transaction_on=day,
+        period_from=min(one.grant.starts_at.astimezone(clock.JST).date() for one in due),
+        period_to=day,
+    )
+    invoice = invoices.issue(actor, draft)
+    quote = tax.Quote(invoice.amount_net_yen, invoice.amount_tax_yen, rate)
+    entries = postings.invoice_issued(commerce.sale(seller.id, quote), buyer_id)
+    ledger.post("invoice_issued", invoice.id, f"issued:{invoice.id}", clock.today(), entries, actor=actor)
+    return invoice
+
+
+def _line(one: _Billed, rate: int) -> InvoiceLine:
+    dataset = catalog.get_dataset(one.grant.dataset_id)
+    return InvoiceLine(
+        description_ja=f"データ配信 {dataset.title_ja or dataset.title_en}（1 MiB あたり {one.offer.amount_yen} 円）",
+        description_en=f"Data delivered: {dataset.title_en or dataset.title_ja} ({one.offer.amount_yen} yen per MiB)",
+        quantity=str(one.rated.bytes_to - one.rated.bytes_from),
+        unit="byte",
+        unit_price_yen=one.offer.amount_yen,
+        amount_net_yen=one.rated.line_yen,
+        tax_rate_basis_points=rate,
+        grant_id=one.grant.id,
+    )
