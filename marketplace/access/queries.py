@@ -7,7 +7,7 @@ from sqlalchemy import Row, bindparam, or_, select, text
 
 from marketplace.access.errors import GrantExpired, GrantRevoked
 from marketplace.access.models import Grant, GrantRelease
-from marketplace.access.rules import Entitlement, is_visible, standing
+from marketplace.access.rules import Entitlement, is_storable, is_visible, standing
 from marketplace.access.states import Standing
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock, pages
@@ -62,8 +62,7 @@ def authorize(actor: Actor, grant_id: str, file_name: str, release_id: str | Non
     Where several releases of the grant hold the name, the newest is meant unless ``release_id`` names one.
     Raises NotFound for anything that is not the actor's own, GrantRevoked or GrantExpired for what was.
     """
-    # A NUL never gets into a text column, and the driver refuses to ask for one.
-    if "\0" in f"{grant_id}{file_name}{release_id}":
+    if not is_storable(grant_id, file_name, release_id):
         raise NotFound
     row = db.session.execute(
         _AUTHORIZE,
@@ -83,13 +82,11 @@ def authorize(actor: Actor, grant_id: str, file_name: str, release_id: str | Non
 
 
 def _check_standing(row: Row[tuple[object, ...]]) -> None:
-    match standing(row.state, row.expires_at, clock.now()):
-        case Standing.REVOKED:
-            raise GrantRevoked
-        case Standing.EXPIRED:
-            raise GrantExpired(f"The grant ran out at {clock.text(row.expires_at)}.")
-        case Standing.ACTIVE:
-            return
+    now = standing(row.state, row.expires_at, clock.now())
+    if now is Standing.REVOKED:
+        raise GrantRevoked
+    if now is Standing.EXPIRED:
+        raise GrantExpired(f"The grant ran out at {clock.text(row.expires_at)}.")
 
 
 def _entitlement(grant_id: str, row: Row[tuple[object, ...]]) -> Entitlement:
@@ -110,7 +107,7 @@ def _entitlement(grant_id: str, row: Row[tuple[object, ...]]) -> Entitlement:
 
 def get_grant(actor: Actor, grant_id: str) -> Grant:
     """Return the grant to its parties and to overseers; NotFound for everyone else."""
-    grant = db.session.get(Grant, grant_id) if "\0" not in grant_id else None
+    grant = db.session.get(Grant, grant_id) if is_storable(grant_id) else None
     if grant is None or not is_visible(actor, grant):
         raise NotFound
     return grant

@@ -75,6 +75,12 @@ def may_revoke(actor: Actor, grant: Grant) -> bool:
 def checked_reason(reason: str) -> str:
     """Return the reason without surrounding blanks; raises ReasonMissing when it is empty or too long."""
     tidy = reason.strip()
-    if not 1 <= len(tidy) <= REASON_LENGTH_MAX or "\0" in tidy:
+    if not 1 <= len(tidy) <= REASON_LENGTH_MAX or not is_storable(tidy):
         raise ReasonMissing(errors=[{"pointer": "/reason", "detail": f"1 to {REASON_LENGTH_MAX} characters"}])
     return tidy
+
+
+def is_storable(*words: str | None) -> bool:
+    """Whether a text column can hold, and a query ask for, the words: no NUL and no lone surrogate."""
+    joined = "".join(word or "" for word in words)
+    return "\0" not in joined and not any("\ud800" <= sign <= "\udfff" for sign in joined)
