@@ -13,12 +13,16 @@ from marketplace.kit.errors import NotFound
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
 
 Row = TypeVar("Row", Organization, Member, ApiClient)
-Owned = TypeVar("Owned", Member, ApiClient)
+
+
+def harmless(identifier: str) -> str:
+    """Return a text that PostgreSQL can compare: it refuses the whole query for a NUL, which no id has."""
+    return identifier.replace("\x00", " ")
 
 
 def find_organization(organization_id: str) -> Organization | None:
     """Return the organization, or None."""
-    return db.session.scalar(select(Organization).where(Organization.id == _harmless(organization_id)))
+    return db.session.scalar(select(Organization).where(Organization.id == harmless(organization_id)))
 
 
 def get_organization(organization_id: str) -> Organization:
@@ -31,11 +35,6 @@ def get_visible_organization(actor: Actor, organization_id: str) -> Organization
     if actor.organization_id != organization_id and not actor.oversees:
         raise NotFound
     return get_organization(organization_id)
-
-
-def find_by_corporate_number(corporate_number: str) -> Organization | None:
-    """Return the organization with this corporate number, or None."""
-    return db.session.scalar(select(Organization).where(Organization.corporate_number == _harmless(corporate_number)))
 
 
 def list_organizations(
@@ -56,7 +55,7 @@ def list_organizations(
 
 def find_client(client_id: str) -> ApiClient | None:
     """Return the API client, or None."""
-    return db.session.scalar(select(ApiClient).where(ApiClient.id == _harmless(client_id)))
+    return db.session.scalar(select(ApiClient).where(ApiClient.id == harmless(client_id)))
 
 
 def get_client(client_id: str) -> ApiClient:
@@ -66,12 +65,10 @@ def get_client(client_id: str) -> ApiClient:
 
 def get_own_client(actor: Actor, client_id: str) -> ApiClient:
     """Return a client of the caller's organization; NotFound for all others."""
-    return _own(actor, find_client(client_id))
-
-
-def get_own_member(actor: Actor, member_id: str) -> Member:
-    """Return a member of the caller's organization; NotFound for all others."""
-    return _own(actor, db.session.scalar(select(Member).where(Member.id == _harmless(member_id))))
+    client = get_client(client_id)
+    if client.organization_id != actor.organization_id:
+        raise NotFound
+    return client
 
 
 def list_clients(organization_id: str, *, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[ApiClient]:
@@ -89,23 +86,12 @@ def list_members(organization_id: str, *, cursor: str | None = None, size: int =
 def _page(statement: Select[Row], key: InstrumentedAttribute[str], cursor: str | None, size: int) -> Page[Row]:
     after = decode_cursor(cursor, 1)
     if after:
-        statement = statement.where(key < _harmless(str(after[0])))
+        statement = statement.where(key < harmless(str(after[0])))
     rows = db.session.scalars(statement.order_by(key.desc()).limit(size + 1)).all()
     return cut(rows, size, lambda row: [row.id])
 
 
-def _harmless(identifier: str) -> str:
-    # PostgreSQL has no NUL in texts and refuses the whole query; no id has one either.
-    return identifier.replace("\x00", " ")
-
-
 def _present(row: Row | None) -> Row:
     if row is None:
-        raise NotFound
-    return row
-
-
-def _own(actor: Actor, row: Owned | None) -> Owned:
-    if row is None or row.organization_id != actor.organization_id:
         raise NotFound
     return row

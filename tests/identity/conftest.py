@@ -1,7 +1,7 @@
 """Callers of the authorization server."""
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +9,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from marketplace.api.oauth import blp
 from marketplace.identity import service
 from marketplace.identity.service import Admission
 from marketplace.identity.states import Capacity
@@ -28,13 +27,6 @@ def found(*capacities: Capacity) -> Admission:
     """A verified organization with its first client, kept."""
     with transaction():
         return service.found_organization(ApplicationDraftFactory(capacities=frozenset(capacities)))
-
-
-@pytest.fixture(scope="session")
-def shared_app(shared_app: Flask) -> Iterator[Flask]:
-    if "oauth" not in shared_app.blueprints:
-        shared_app.register_blueprint(blp)
-    return shared_app
 
 
 @pytest.fixture

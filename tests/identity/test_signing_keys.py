@@ -1,6 +1,5 @@
 """The key file: private, made once, replaceable."""
 
-import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -41,7 +40,7 @@ def some_claims() -> dict[str, object]:
 def test_a_key_is_made_when_there_is_none_and_only_the_owner_reads_it(path: Path) -> None:
     ring = keys.current()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert os.listdir(path.parent) == ["oauth.pem"]
+    assert list(path.parent.iterdir()) == [path]
     assert keys.current() is ring
 
 
@@ -49,7 +48,7 @@ def test_of_several_processes_that_start_at_once_one_makes_the_key(path: Path) -
     with ThreadPoolExecutor(8) as pool:
         rings = list(pool.map(lambda _: keys.current().signing.kid, range(8)))
     assert len(set(rings)) == 1
-    assert os.listdir(path.parent) == ["oauth.pem"]
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_key_that_is_there_is_never_overwritten(path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
-from authlib.oauth2.rfc6749 import ClientMixin, InvalidClientError, InvalidRequestError
+from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 from sqlalchemy import select
 
 from marketplace.identity import credentials
@@ -50,16 +50,12 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownClient(ClientMixin):  # type: ignore[misc]  # Authlib carries no types
+class KnownClient:
     """An authenticated client, and the scopes that it may have at this moment."""
 
     id: str
     organization_id: str
     scopes: frozenset[str]
-
-    def get_client_id(self) -> str:
-        """Return the client id."""
-        return self.id
 
     def check_grant_type(self, grant_type: str) -> bool:
         """Allow the one grant that needs no person."""
