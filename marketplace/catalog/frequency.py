@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from marketplace.catalog.states import Frequency
+from marketplace.catalog.states import FREQUENCY_LABELS, Frequency
 
 _WORDS = {
     Frequency.UNKNOWN: "不明 未定 未設定 unknown -",
@@ -32,7 +32,15 @@ _WORDS = {
     Frequency.BIENNIAL: "隔年 biennial r/p2y",
     Frequency.QUINQUENNIAL: "quinquennial r/p5y",
 }
-_BY_WORD = {word: frequency for frequency, words in _WORDS.items() for word in words.split()}
+
+
+def _fold(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+_BY_WORD = {word: frequency for frequency, words in _WORDS.items() for word in words.split()} | {
+    _fold(label): frequency for frequency, labels in FREQUENCY_LABELS.items() for label in labels
+}
 _EVERY = {
     ("年", 1): Frequency.ANNUAL,
     ("年", 2): Frequency.BIENNIAL,
@@ -91,8 +99,7 @@ def frequency_of(text: str) -> Frequency:
     code = text.strip().rpartition("/")[2].upper()
     if code in set(Frequency):
         return Frequency(code)
-    folded = "".join(unicodedata.normalize("NFKC", text).casefold().split())
-    plain = _ASIDE.sub("", folded)
+    plain = _ASIDE.sub("", _fold(text))
     if not plain:
         return Frequency.UNKNOWN
     return _BY_WORD.get(plain) or _counted(plain.translate(_KANJI_DIGITS)) or Frequency.OTHER

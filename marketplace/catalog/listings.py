@@ -37,9 +37,10 @@ def drop_listing(dataset_id: str) -> None:
     db.session.execute(delete(Listing).where(Listing.dataset_id == dataset_id))
 
 
-def find_listing(dataset_id: str) -> Document | None:
-    """Return the public document of a dataset, or None where the public may not see it."""
-    return find_listings([dataset_id]).get(dataset_id)
+def find_listing(dataset_id: str) -> Listing | None:
+    """Return a dataset's document and since when it stands, or None where the public may not see it."""
+    statement = select(Listing).where(Listing.dataset_id == rules.storable(dataset_id))
+    return db.session.scalar(statement.execution_options(populate_existing=True))
 
 
 def find_listings(dataset_ids: Iterable[str]) -> dict[str, Document]:

@@ -125,9 +125,14 @@ def published_release_ids(dataset_id: str) -> list[str]:
     )
 
 
+def find_file_by_id(file_id: str) -> File | None:
+    """Return the file, or None."""
+    return db.session.scalar(select(File).where(File.id == rules.storable(file_id)))
+
+
 def get_file(file_id: str) -> File:
     """Return the file, or raise NotFound."""
-    return _present(db.session.scalar(select(File).where(File.id == rules.storable(file_id))))
+    return _present(find_file_by_id(file_id))
 
 
 def find_file(release_id: str, name: str) -> File | None:

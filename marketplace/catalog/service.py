@@ -90,7 +90,7 @@ def open_release(actor: Actor, dataset_id: str, label: str, notes: str = "") -> 
     rules.check_release(label, notes)
     release_id = new_id("rel")
     row = {"id": release_id, "dataset_id": dataset.id, "label": label, "notes": notes, "state": ReleaseState.DRAFT}
-    if not _changed(insert(Release).values(**row, created_at=clock.now()).on_conflict_do_nothing()):
+    if not _inserted(Release, row | {"created_at": clock.now()}):
         held = queries.find_release_by_label(dataset.id, label)
         raise ReleaseLabelTaken(release_id=held.id if held else None)
     audit.record(actor, Verb.RELEASE_OPENED, subject=release_id, dataset=dataset.id)
@@ -188,7 +188,7 @@ def import_ckan_package(actor: Actor, package: dict[str, Any]) -> Dataset:
     read = ckan.read_package(package, publisher.local_government_code or rules.COUNTRY)
     origin = {"origin_id": read.origin_id, "source": package}
     row = _dataset_row(publisher.id, read.draft) | origin
-    if _changed(insert(Dataset).values(row).on_conflict_do_nothing()):
+    if _inserted(Dataset, row):
         _record_import(actor, row["id"], package, version=1)
         return _reread(Dataset, row["id"])
     return _renew_import(actor, read, package)
@@ -278,6 +278,12 @@ def _show_dataset(dataset_id: str) -> None:
 def _write_draft(dataset_id: str, expected_version: int, draft: DatasetDraft, **more: Any) -> bool:
     values = draft.columns() | {"version": expected_version + 1, "updated_at": clock.now()} | more
     return _changed(update(Dataset).where(Dataset.id == dataset_id, Dataset.version == expected_version).values(values))
+
+
+def _inserted(table: type[Row], row: dict[str, Any]) -> bool:
+    # Waits for whoever inserts the same key at this moment, and is told no if that one is kept.
+    statement = insert(table).values(row).on_conflict_do_nothing().returning(table.id)
+    return db.session.scalar(statement) is not None
 
 
 def _changed(statement: Executable) -> bool:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 WORD_LENGTH_MAX = 100
+QUERY_LENGTH_MAX = 1_000
 # SudachiPy refuses more than 49,149 bytes at once; a character has at most 4.
 _PIECE = re.compile(r".{1,8000}(?![^\s。])|.{1,8000}", re.DOTALL)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -61,7 +62,7 @@ def read_query(text: str, words_max: int) -> Phrase:
 
     Particles are left out, unless there is nothing else. A text without any word gives an empty phrase.
     """
-    piece = fold(text)[:8000]
+    piece = fold(text)[:QUERY_LENGTH_MAX]
     return Phrase(_telling(_words(piece, "A"), words_max), _telling(_words(piece, "C"), words_max))
 
 
