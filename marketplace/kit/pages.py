@@ -33,12 +33,14 @@ def decode_cursor(cursor: str | None, length: int) -> list[Any] | None:
         return None
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error) as error:
+    except (ValueError, binascii.Error, RecursionError) as error:
         raise _broken() from error
     if (
         not isinstance(key, list)
         or len(key) != length
         or not all(isinstance(part, str | int) for part in key)
+        # A text that no column can hold cannot be compared with one either.
+        or any(sign == "\0" or "\ud800" <= sign <= "\udfff" for part in key for sign in str(part))
     ):
         raise _broken()
     return key

@@ -1,12 +1,13 @@
 """Usage as the parties read it, and as settlement claims it."""
 
+import base64
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from marketplace.audit.models import Entry
 from marketplace.audit.verbs import Verb
-from marketplace.kit import clock
+from marketplace.kit import clock, pages
 from marketplace.kit.errors import Invalid
 from marketplace.metering import queries
 from marketplace.metering import service as metering
@@ -87,7 +88,9 @@ def test_pages_of_a_statement_join_without_gap_while_usage_goes_on(used):
         fetch(used[1])
     assert seen == whole
     assert cursor is None
-    for forged in ("x", "WzFd"):
+    nul = pages.encode_cursor(["2026-11-22", "grt_\0"])
+    deep = base64.urlsafe_b64encode(b"[" * 5000).decode()
+    for forged in ("x", "WzFd", "あ", nul, deep):
         with pytest.raises(Invalid):
             queries.statement(auditor, cursor=forged)
 
