@@ -1,8 +1,8 @@
 """Deeds of licensing: writing terms, making and ending offers, accepting terms."""
 
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.audit import service as audit
@@ -44,7 +44,8 @@ def write_terms(actor: Actor, draft: TermsDraft) -> Terms:
         sha256=sha256,
         created_at=clock.now(),
     )
-    is_new = _rowcount(statement.on_conflict_do_nothing())
+    unseen = statement.on_conflict_do_nothing(index_elements=["organization_id", "sha256"])
+    is_new = db.session.scalar(unseen.returning(Terms.id)) is not None
     written = queries.get_own_terms(actor, sha256)
     if is_new:
         facts = {"sha256": sha256, "template": written.template}
@@ -97,7 +98,7 @@ def accept_terms(actor: Actor, terms_sha256: str) -> Acceptance:
     offerers = queries.list_offerers(terms_sha256)
     if not offerers:
         raise NotFound("No open offer stands under terms with this hash.")
-    is_new = _rowcount(_acceptance(actor, terms_sha256))
+    is_new = db.session.scalar(_acceptance(actor, terms_sha256)) is not None
     accepted = queries.require_acceptance(actor.organization_id, terms_sha256)
     if is_new:
         counterparty = offerers[0] if len(offerers) == 1 else None
@@ -165,9 +166,10 @@ def _insert(draft: OfferDraft, terms: Terms, *, version: int, supersedes: str | 
 
 def _close(offer: Offer, state: OfferState) -> None:
     is_open = (Offer.id == offer.id, Offer.state == OfferState.OPEN.value)
-    closed = _rowcount(update(Offer).where(*is_open).values(state=state.value))
-    db.session.execute(select(Offer).where(Offer.id == offer.id).execution_options(populate_existing=True))
-    if not closed:
+    statement = update(Offer).where(*is_open).values(state=state.value).returning(Offer.id)
+    closed = db.session.scalar(statement.execution_options(synchronize_session=False))
+    db.session.refresh(offer)
+    if closed is None:
         raise OfferNotOpen(state=offer.state)
 
 
@@ -180,7 +182,8 @@ def _acceptance(actor: Actor, terms_sha256: str) -> Any:
         terms_sha256=terms_sha256,
         accepted_at=clock.now(),
     )
-    return statement.on_conflict_do_nothing(index_elements=["organization_id", "terms_sha256"])
+    unseen = statement.on_conflict_do_nothing(index_elements=["organization_id", "terms_sha256"])
+    return unseen.returning(Acceptance.id)
 
 
 def _record(actor: Actor, verb: Verb, offer: Offer, **facts: Any) -> None:
@@ -192,8 +195,3 @@ def _record(actor: Actor, verb: Verb, offer: Offer, **facts: Any) -> None:
         amount_minor=offer.amount_yen,
         facts={"sha256": offer.terms_sha256, "price_kind": offer.price_kind, "version": offer.version, **facts},
     )
-
-
-def _rowcount(statement: Any) -> int:
-    result = db.session.execute(statement.execution_options(synchronize_session=False))
-    return cast("CursorResult[Any]", result).rowcount

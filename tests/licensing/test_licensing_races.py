@@ -98,7 +98,8 @@ def test_of_supersession_and_withdrawal_one_wins(own_database, world):
 
 def test_buyers_hold_an_offer_together_and_its_end_waits_for_them(own_database, world):
     provider, _, _, offer_id, _ = world
-    assert len({offer.id for offer in at_once(own_database, lambda _: queries.lock_open_offer(offer_id))}) == 1
+    held = at_once(own_database, lambda _: queries.lock_open_offer(offer_id).id)
+    assert held == [offer_id] * THREADS
     with transaction():
         queries.lock_open_offer(offer_id)
         with db.engine.connect() as other:
