@@ -2,6 +2,7 @@
 
 import resource
 import socket
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
-WORKER = "marketplace.server.worker.SendfileWorker"
+# epoll and SIOCOUTQ are Linux's; elsewhere gunicorn's own worker serves, and the application counts what it yields.
+WORKER = "marketplace.server.worker.SendfileWorker" if sys.platform == "linux" else "gthread"
 DESCRIPTORS_RESERVED = 256
 Address = tuple[str, int]
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]

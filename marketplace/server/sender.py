@@ -18,10 +18,10 @@ QUANTUM_BYTES = 4 * 2**20
 FIRST_PUSH_BYTES = 2**20
 REPORT_THREADS = 4
 SCAN_SECONDS = 1.0
-RECHECK_SECONDS_MIN = 0.001
+RECHECK_SECONDS_MIN = 0.005
 RECHECK_SECONDS_MAX = 0.25
-GONE = select.EPOLLERR | select.EPOLLHUP
-EVENTS = select.EPOLLOUT | select.EPOLLIN | select.EPOLLET
+# include/uapi/linux/eventpoll.h, by number so that `progress` and `stop` can be imported on every system
+READABLE, WRITABLE, FAILED, HUNG_UP, EDGES = 0x1, 0x4, 0x8, 0x10, 1 << 31
 log = logging.getLogger(__name__)
 _running: set["Sender"] = set()
 
@@ -52,7 +52,7 @@ class Sender:
         self._scan_seconds = min(SCAN_SECONDS, stall_seconds / 2)
         self._epoll = select.epoll()
         self._alarm = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._epoll.register(self._alarm, select.EPOLLIN)
+        self._epoll.register(self._alarm, READABLE)
         self._intake = threading.Lock()
         self._arrivals: deque[Transfer] = deque()
         self._orders: deque[Callable[[Transfer], bool]] = deque()
@@ -147,7 +147,7 @@ class Sender:
         transfer = self._transfers.get(descriptor)
         if transfer is None:
             return
-        if events & GONE:
+        if events & (FAILED | HUNG_UP):
             self._end(transfer, Outcome.BROKEN)
         else:
             self._queue(transfer)
@@ -191,7 +191,7 @@ class Sender:
         """Wait for room, for the peer's end, or for its next request, which carries its acknowledgements."""
         if not transfer.registered:
             transfer.registered = True
-            self._epoll.register(transfer.socket_descriptor, EVENTS)
+            self._epoll.register(transfer.socket_descriptor, READABLE | WRITABLE | EDGES)
 
     def _recheck_in(self, seconds: float, transfer: Transfer) -> None:
         entry = (time.monotonic() + seconds, next(self._numbers), seconds, transfer)

@@ -15,6 +15,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from flask import Flask, Response
+from werkzeug.test import create_environ
+
+from marketplace.server.body import FileBody
 
 AMBIGUOUS = {
     "both lengths": b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -128,6 +132,23 @@ def test_wsgiref_runs_the_same_application(small_file, tmp_path):
         thread.join()
     size = small_file.stat().st_size - 3
     assert app.reports[0][:3] == [size, size, "complete"]
+
+
+def test_flask_passes_the_body_through_untouched(small_file):
+    reports = []
+    app = Flask("tiny")
+
+    @app.get("/file")
+    def send():
+        body = FileBody(small_file.open("rb"), 0, 10, lambda *report: reports.append(report))
+        return Response(body, headers={"Content-Length": "10"}, direct_passthrough=True)
+
+    environ = create_environ("/file")
+    body = app(environ, lambda *_: None)
+    assert isinstance(body, FileBody)
+    assert b"".join(body) == small_file.read_bytes()[:10]
+    body.close()
+    assert reports == [(10, 10, "complete")]
 
 
 def test_gunicorns_own_command_accepts_the_worker(tmp_path):
