@@ -14,7 +14,7 @@ class Labelled(StrEnum):
     aliases: tuple[str, ...]
 
     # Type checkers take an enumeration's __new__ for the signature of looking a member up by its code.
-    if not TYPE_CHECKING:
+    if not TYPE_CHECKING:  # pragma: no branch - never false at run time
 
         def __new__(cls, code: str, ja: str, en: str, *aliases: str) -> Self:
             """Make one member out of its code, labels and the other spellings accepted on input."""
