@@ -89,13 +89,13 @@ def exact_steps(text: str) -> list[Step]:
     phrase = words.read_query(text, WORDS_MAX)
     if not phrase.parts:
         return []
-    titled = [_having(word, ("title",)) for word in phrase.parts]
-    whole = [*titled, *(_having(unit, ("title",)) for unit in phrase.units)]
-    named = [*whole, Query.term_query(schema(), "name", words.name_of(text)[:8000], "basic")]
+    titled = every([_having(word, ("title",)) for word in phrase.parts])
+    named = Query.term_query(schema(), "name", words.name_of(text), "basic")
+    whole = every([_having(unit, ("title",)) for unit in phrase.units])
     return [
-        Step(NEAREST, every(named)),
-        Step(UNITS_IN_TITLE, every(whole)),
-        Step(ALL_IN_TITLE, every(titled)),
+        Step(NEAREST, every([titled, named])),
+        Step(UNITS_IN_TITLE, every([titled, either([named, whole])])),
+        Step(ALL_IN_TITLE, titled),
         Step(ALL_IN_HEAD, every([_having(word, HEAD) for word in phrase.parts])),
         Step(ALL_IN_TEXT, every([_having(word, TEXT) for word in phrase.parts])),
     ]
@@ -120,6 +120,13 @@ def every(queries: Sequence[Any], but: Any = None) -> Any:
     return Query.boolean_query([*((Occur.Must, query) for query in queries), *refused])
 
 
+def either(queries: Sequence[Any]) -> Any:
+    """Return the query for documents that satisfy one of these."""
+    from tantivy import Occur, Query
+
+    return Query.boolean_query([(Occur.Should, query) for query in queries])
+
+
 def one_of(facet: str, values: Sequence[str]) -> Any:
     """Return the query for documents with one of these facet values."""
     return _any_term([facet], [value.encode("utf-8", "ignore").decode() for value in values])
@@ -138,10 +145,9 @@ def _having(word: Word, fields: Sequence[str]) -> Any:
 
 def _any_term(fields: Sequence[str], terms: Sequence[str]) -> Any:
     # Not a term set: tantivy walks its whole dictionary for one, 1 ms where a term takes microseconds.
-    from tantivy import Occur, Query
+    from tantivy import Query
 
-    found = [Query.term_query(schema(), field, term, "basic") for field in fields for term in terms]
-    return Query.boolean_query([(Occur.Should, query) for query in found])
+    return either([Query.term_query(schema(), field, term, "basic") for field in fields for term in terms])
 
 
 def _facets_of(document: dict[str, Any]) -> dict[str, list[str]]:

@@ -189,7 +189,7 @@ def import_ckan_package(actor: Actor, package: dict[str, Any]) -> Dataset:
     origin = {"origin_id": read.origin_id, "source": package}
     row = _dataset_row(publisher.id, read.draft) | origin
     if _inserted(Dataset, row):
-        _record_import(actor, row["id"], package, version=1)
+        _record_import(actor, row["id"], package, 1)
         return _reread(Dataset, row["id"])
     return _renew_import(actor, read, package)
 
@@ -209,8 +209,9 @@ def _renew_import(actor: Actor, read: ckan.ReadPackage, package: dict[str, Any])
         return held
     if held.state == DatasetState.WITHDRAWN:
         raise DatasetWithdrawn
+    version = held.version + 1
     _write_draft(held.id, held.version, read.draft, source=package)
-    _record_import(actor, held.id, package, version=held.version + 1)
+    _record_import(actor, held.id, package, version)
     return _reread(Dataset, held.id)
 
 
