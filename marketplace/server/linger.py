@@ -2,9 +2,9 @@
 
 import selectors
 import socket
-import time
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 LINGER_SECONDS = 2.0
@@ -32,11 +32,11 @@ class Lingering:
         except (OSError, ValueError):
             self._close(conn)
             return
-        self._waiting.append((time.monotonic() + LINGER_SECONDS, conn))
+        self._waiting.append((monotonic() + LINGER_SECONDS, conn))
 
     def expire(self) -> None:
         """Close what has lingered long enough."""
-        now = time.monotonic()
+        now = monotonic()
         while self._waiting and self._waiting[0][0] <= now:
             _, conn = self._waiting.popleft()
             if conn.sock.fileno() >= 0:

@@ -203,6 +203,33 @@ def test_a_slow_peer_gets_a_smaller_kernel_buffer(trip):
     assert not one.transfer.note_progress(62.0, 60)
 
 
+def test_transfers_take_turns_when_a_quantum_is_used_up(sender, trip, monkeypatch):
+    monkeypatch.setattr(sender_module, "FIRST_PUSH_BYTES", 1000)
+    monkeypatch.setattr(sender_module, "QUANTUM_BYTES", 1000)
+    trips = [trip(300_000) for _ in range(3)]
+    for one in trips:
+        one.submit(sender)
+    for one in trips:
+        assert one.read() == 300_000
+        assert one.end() == (300_000, 300_000, Outcome.COMPLETE)
+
+
+def test_late_events_for_an_ended_transfer_do_nothing(trip):
+    idle = Sender()
+    one = trip(16 * MIB)
+    one.submit(idle)
+    idle._take_arrivals()
+    idle._queue(one.transfer)
+    idle._end(one.transfer, Outcome.BROKEN)
+    idle._end(one.transfer, Outcome.BROKEN)
+    idle._serve(one.transfer)
+    idle._wake(one.transfer.socket_descriptor, 1)
+    sent, _, outcome = one.end()
+    assert outcome is Outcome.BROKEN
+    assert sent == one.transfer.sent
+    assert one.reports.empty()
+
+
 def test_what_the_kernel_no_longer_answers_for_has_not_arrived(trip):
     one = trip(1000)
     assert one.transfer.push(1000) is Push.SENT
