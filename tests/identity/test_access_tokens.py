@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.identity.errors import InvalidToken
 from marketplace.identity.models import AccessToken, ApiClient, FailedAuthentication
-from marketplace.identity.oauth import access_tokens, housekeeping, keys, throttle
+from marketplace.identity.oauth import access_tokens, keys, throttle
 from marketplace.identity.states import Capacity
 from marketplace.kit import clock, settings
 from marketplace.kit.db import db
@@ -306,11 +306,13 @@ def test_a_forged_token_is_not_remembered(token: str) -> None:
 def test_rows_that_have_run_out_are_forgotten_and_others_kept(session: Session, token: str) -> None:
     throttle.count_failure("someone")
     session.commit()
-    housekeeping.forget_expired()
+    access_tokens.forget_expired()
+    throttle.forget_ended()
     assert not refused(token)
     counts = (select(func.count()).select_from(model) for model in (AccessToken, FailedAuthentication))
     assert [session.scalar(count) for count in counts] == [1, 1]
     with clock.stopped(clock.now() + timedelta(hours=1)):
-        housekeeping.forget_expired()
+        access_tokens.forget_expired()
+        throttle.forget_ended()
     counts = (select(func.count()).select_from(model) for model in (AccessToken, FailedAuthentication))
     assert [session.scalar(count) for count in counts] == [0, 0]

@@ -10,16 +10,17 @@ from typing import Any
 
 from joserfc import jws
 from joserfc.errors import JoseError
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from marketplace.identity.actors import Actor
 from marketplace.identity.errors import InvalidToken
 from marketplace.identity.models import AccessToken, ApiClient, Organization
 from marketplace.identity.oauth import keys
 from marketplace.identity.states import Capacity, ClientState, OrganizationState
-from marketplace.kit import clock, settings
+from marketplace.kit import clock, jobs, settings
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
+from marketplace.kit.transaction import transaction
 
 LENGTH_MAX = 4096
 VERIFIED_MAX = 10_000
@@ -150,6 +151,13 @@ def revoke(jti: str) -> bool:
     statement = update(AccessToken).where(AccessToken.jti == jti, AccessToken.revoked_at.is_(None))
     statement = statement.values(revoked_at=clock.now()).returning(AccessToken.jti)
     return db.session.execute(statement).first() is not None
+
+
+@jobs.task("identity.forget_tokens", cron="*/10 * * * *")
+def forget_expired() -> None:
+    """Delete the rows of tokens that have run out, on which nothing depends any more."""
+    with transaction():
+        db.session.execute(delete(AccessToken).where(AccessToken.expires_at <= clock.now()))
 
 
 def _signed_payload(token: str, key: keys.SigningKey) -> dict[str, Any]:

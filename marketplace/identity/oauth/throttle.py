@@ -8,13 +8,14 @@ a client id must not be able to shut its owner out.
 from datetime import timedelta
 
 from authlib.oauth2 import OAuth2Error
-from sqlalchemy import case, select
+from sqlalchemy import case, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.identity.models import FailedAuthentication
-from marketplace.kit import clock
+from marketplace.kit import clock, jobs
 from marketplace.kit.canonical import sha256_hex
 from marketplace.kit.db import db
+from marketplace.kit.transaction import transaction
 
 FAILURES_MAX = 100
 WINDOW = timedelta(minutes=10)
@@ -67,3 +68,10 @@ def count_failure(key: str) -> None:
             },
         )
     )
+
+
+@jobs.task("identity.forget_failures", cron="*/10 * * * *")
+def forget_ended() -> None:
+    """Delete the counts of windows that have ended."""
+    with transaction():
+        db.session.execute(delete(FailedAuthentication).where(_counts.window_ends_at <= clock.now()))
