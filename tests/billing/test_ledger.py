@@ -204,7 +204,12 @@ def test_seal_and_surplus_entry_in_one_statement_are_refused(session: Session, f
     for seq, (code, amount) in enumerate(BALANCED):
         session.execute(text(ENTRY), {"txn": txn_id, "seq": seq, "code": code, "amount": amount, "currency": "JPY"})
     seal = "INSERT INTO ledger_seal (txn_id, entries) VALUES (:txn, 2)"
-    surplus = ENTRY.replace(":seq", "9").replace(":currency", "'JPY'").replace(":amount", "1").replace(":code", "'Assets:Bank'")
+    surplus = (
+        ENTRY.replace(":seq", "9")
+        .replace(":currency", "'JPY'")
+        .replace(":amount", "1")
+        .replace(":code", "'Assets:Bank'")
+    )
     inner, outer = (seal, surplus) if first == "seal" else (surplus, seal)
     with pytest.raises(DBAPIError, match=r"sealed|number of entries"), session.begin_nested():
         session.execute(text(f"WITH inner_deed AS ({inner} RETURNING 1) {outer}"), {"txn": txn_id})

@@ -185,6 +185,12 @@ def test_a_payment_nobody_opened_is_unknown(session: Session) -> None:
     assert queries.get_payment(payment.id) is payment
 
 
+def test_no_facts_change_nothing(session: Session) -> None:
+    payment = PaymentFactory()
+    change = payments.record_facts(payment.id, [], payment_intent_id="pi_1")
+    assert (change.before, change.after, payment.payment_intent_id) == ("created", "created", "pi_1")
+
+
 def test_a_payment_is_found_by_any_of_its_names(session: Session) -> None:
     PaymentFactory(session_id="cs_noise", payment_intent_id="pi_noise")
     payment = PaymentFactory(session_id="cs_1", payment_intent_id="pi_1")
@@ -253,7 +259,10 @@ def report(**changes) -> CheckoutReport:
         ({"payment_status": "unpaid", "intent_status": "requires_payment_method"}, [FactKind.SESSION_ASYNC_FAILED]),
         ({"payment_status": "unpaid", "intent_status": "canceled"}, [FactKind.SESSION_ASYNC_FAILED]),
         ({"status": "expired", "payment_status": "unpaid"}, [FactKind.SESSION_EXPIRED]),
-        ({"charge_id": "ch_1", "fee_minor": 198, "fee_currency": "JPY"}, [FactKind.SESSION_COMPLETED_PAID, FactKind.CHARGE_FEE]),
+        (
+            {"charge_id": "ch_1", "fee_minor": 198, "fee_currency": "JPY"},
+            [FactKind.SESSION_COMPLETED_PAID, FactKind.CHARGE_FEE],
+        ),
         ({"fee_minor": 198}, [FactKind.SESSION_COMPLETED_PAID]),
     ],
 )

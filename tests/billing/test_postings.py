@@ -77,7 +77,7 @@ def test_a_sale_loses_no_yen(quote, commission):
     "parts", [(-1, 0, 0, 0), (0, -1, 0, 0), (100, 10, -1, 0), (100, 10, 0, -1), (100, 10, 100, 11)]
 )
 def test_impossible_sales_are_refused(parts):
-    with pytest.raises(ValueError, match="negative part|larger than"):
+    with pytest.raises(ValueError, match=r"negative part|larger than"):
         Sale("org_p", *parts)
 
 

@@ -50,7 +50,10 @@ def test_two_parts_cost_what_the_whole_costs(price, included, before, first, sec
     assert pricing.sum_exact(parts) == pricing.rate_bytes(price, included, before, first + second)
 
 
-@pytest.mark.parametrize(("exact", "line"), [("0", 0), ("0.99999999999999999999", 0), ("1", 1), ("99.99", 99), ("1" + "0" * 40 + ".5", 10**40)])
+@pytest.mark.parametrize(
+    ("exact", "line"),
+    [("0", 0), ("0.99999999999999999999", 0), ("1", 1), ("99.99", 99), ("1" + "0" * 40 + ".5", 10**40)],
+)
 def test_a_line_is_floored_to_yen(exact, line):
     assert pricing.line_yen(Decimal(exact)) == line
 
