@@ -86,7 +86,7 @@ def list_members(organization_id: str, *, cursor: str | None = None, size: int =
 def _page(statement: Select[Row], key: InstrumentedAttribute[str], cursor: str | None, size: int) -> Page[Row]:
     after = decode_cursor(cursor, 1)
     if after:
-        statement = statement.where(key < harmless(str(after[0])))
+        statement = statement.where(key < str(after[0]))
     rows = db.session.scalars(statement.order_by(key.desc()).limit(size + 1)).all()
     return cut(rows, size, lambda row: [row.id])
 

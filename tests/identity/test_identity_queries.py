@@ -71,7 +71,7 @@ def test_what_does_not_exist_is_not_found(app: Flask, identifier: str) -> None:
             read(identifier)
 
 
-def test_a_cursor_with_a_nul_is_harmless_and_a_broken_one_is_refused() -> None:
-    assert queries.list_organizations(cursor=encode_cursor(["\x00"])).items == []
+@pytest.mark.parametrize("cursor", ["nonsense", encode_cursor(["\x00"]), encode_cursor(["a", "b"])])
+def test_a_cursor_that_no_list_handed_out_is_refused(cursor: str) -> None:
     with pytest.raises(Invalid):
-        queries.list_organizations(cursor="nonsense")
+        queries.list_organizations(cursor=cursor)
