@@ -55,7 +55,7 @@ def _columns(draft: GrantDraft) -> dict[str, str]:
         "dataset_id": draft.dataset_id,
         "acceptance_id": draft.acceptance_id,
         "terms_sha256": draft.terms_sha256,
-        "release_scope": draft.release_scope,
+        "release_scope": str(draft.release_scope),
         "state": GrantState.ACTIVE.value,
     }
 
@@ -81,7 +81,7 @@ def _told(draft: GrantDraft, grant_id: str, release_ids: list[str]) -> dict[str,
             "offer_id": draft.offer_id,
             "organization_id": draft.organization_id,
             "terms_sha256": draft.terms_sha256,
-            "release_scope": draft.release_scope,
+            "release_scope": str(draft.release_scope),
             "release_ids": release_ids,
             "duration_days": draft.duration_days,
         },

@@ -27,6 +27,11 @@ class CountedBody:
         self._open = True
         self._lock = threading.Lock()
 
+    @property
+    def acked(self) -> int:
+        """The bytes that the server has taken so far: what a heartbeat may note while the body runs."""
+        return self._acked
+
     def __iter__(self) -> Self:
         return self
 

@@ -39,7 +39,6 @@ SELECT EXISTS (SELECT FROM delivery
                 WHERE grant_id = :grant_id AND sha256 = :sha256 AND unit_taken AND NOT unit_passed_on)
 """)
 _RELEASE = text("UPDATE quota SET reserved_bytes = reserved_bytes - :reserved WHERE grant_id = :grant_id")
-_CHARGE = text("UPDATE quota SET used_bytes = used_bytes + :bytes WHERE grant_id = :grant_id")
 
 
 def reserve_bytes(entitlement: Entitlement, first: int, length: int) -> int:
@@ -79,11 +78,6 @@ def take_unit(entitlement: Entitlement, first: int) -> bool:
 def release(grant_id: str, reserved: int) -> None:
     """Give back what a delivery held, and lock the grant's quota until the transaction ends."""
     db.session.execute(_RELEASE, {"grant_id": grant_id, "reserved": reserved})
-
-
-def charge(grant_id: str, bytes_new: int) -> None:
-    """Count bytes as used; they fit, since they were held until ``release``."""
-    db.session.execute(_CHARGE, {"grant_id": grant_id, "bytes": bytes_new})
 
 
 def _exhausted(grant_id: str) -> QuotaExhausted:

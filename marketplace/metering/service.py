@@ -16,16 +16,26 @@ from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 from marketplace.metering import coverage, quotas
-from marketplace.metering.models import Delivery, Quota, UsageEvent
+from marketplace.metering.models import Delivery, Quota
 from marketplace.metering.rules import Ending, judge
 from marketplace.metering.states import DeliveryState
 
 SWEEP_SIZE = 100
 
-_CLOSE = text("""
-UPDATE delivery SET state = :state, bytes_sent = :sent, bytes_acked = :acked, progress = :acked,
-       closed_at = :now, seen_at = :now
- WHERE id = :id AND state = 'open'
+# One statement keeps the end, the charge and the event, or none of them.
+_FINISH = text("""
+WITH closed AS (
+  UPDATE delivery SET state = :state, bytes_sent = :sent, bytes_acked = :acked, progress = :acked,
+         closed_at = :now, seen_at = :now
+   WHERE id = :id AND state = 'open'
+  RETURNING *),
+charged AS (
+  UPDATE quota SET used_bytes = used_bytes + :bytes_new FROM closed WHERE quota.grant_id = closed.grant_id)
+INSERT INTO usage_event (id, delivery_id, grant_id, organization_id, provider_organization_id, dataset_id, sha256,
+                         occurred_at, bytes_new, bytes_acked)
+SELECT :event_id, id, grant_id, organization_id, provider_organization_id, dataset_id, sha256,
+       :now, :bytes_new, :acked
+  FROM closed
 """)
 _LOCK = text("SELECT * FROM delivery WHERE id = :id AND state = 'open' FOR UPDATE")
 # In the order of grants, so that two sweepers cannot wait for each other's quotas.
@@ -153,31 +163,15 @@ def close_delivery(delivery_id: str, sent: int, acked: int, outcome: str) -> Usa
 
 def _close(row: Row[Any], ending: Ending) -> Usage:
     # The order of locks is delivery, quota, coverage everywhere: closers cannot wait for each other.
+    # What is charged was held until here, and coverage has only grown since: it fits into the quota.
     quotas.release(row.grant_id, row.reserved_bytes)
     bytes_new = coverage.absorb(row.grant_id, row.sha256, row.start_byte, row.start_byte + ending.bytes_acked)
-    quotas.charge(row.grant_id, bytes_new)
     usage = Usage(new_id("use"), row.id, ending.state, bytes_new, ending.bytes_acked)
-    now = clock.now()
-    figures = {"state": ending.state.value, "sent": ending.bytes_sent, "acked": ending.bytes_acked}
-    db.session.execute(_CLOSE, {"id": row.id, "now": now, **figures})
-    db.session.execute(insert(UsageEvent).values(**_event(row, usage, now)))
+    facts = {"id": row.id, "event_id": usage.id, "now": clock.now(), "state": ending.state.value}
+    figures = {"sent": ending.bytes_sent, "acked": ending.bytes_acked, "bytes_new": bytes_new}
+    db.session.execute(_FINISH, facts | figures)
     _record_closing(row, usage, ending)
     return usage
-
-
-def _event(row: Row[Any], usage: Usage, now: datetime) -> dict[str, Any]:
-    return {
-        "id": usage.id,
-        "delivery_id": row.id,
-        "grant_id": row.grant_id,
-        "organization_id": row.organization_id,
-        "provider_organization_id": row.provider_organization_id,
-        "dataset_id": row.dataset_id,
-        "sha256": row.sha256,
-        "occurred_at": now,
-        "bytes_new": usage.bytes_new,
-        "bytes_acked": usage.bytes_acked,
-    }
 
 
 def _record_closing(row: Row[Any], usage: Usage, ending: Ending) -> None:

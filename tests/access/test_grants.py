@@ -17,6 +17,7 @@ from marketplace.identity.actors import SYSTEM
 from marketplace.identity.models import Organization
 from marketplace.kit import clock
 from marketplace.kit.errors import Invalid, NotFound
+from marketplace.licensing.states import ReleaseScope
 from tests.factories.access import GrantFactory, PaidOrderFactory, SoldDatasetFactory, draft_of, release_with
 from tests.factories.identity import OrganizationFactory, actor_of
 
@@ -72,8 +73,10 @@ def test_the_same_order_gives_the_same_grant_and_is_recorded_once(session, order
 
 def test_a_grant_of_all_releases_opens_those_of_now_and_of_later(session, order):
     old = [release_with(order.dataset_id, {"人流.csv": CSV}) for _ in range(2)]
-    grant = access.issue(SYSTEM, draft_of(order, release_scope="all", release_ids=(old[1],)))
+    grant = access.issue(SYSTEM, draft_of(order, release_scope=ReleaseScope.ALL, release_ids=(old[1],)))
+    assert grant.release_scope == "all"
     assert queries.list_release_ids(grant.id) == sorted(old)
+    assert entries(session, Verb.GRANT_ISSUED)[0].facts["release_scope"] == "all"
     new = release_with(order.dataset_id, {"人流.csv": CSV})
     assert access.extend_to_release(order.dataset_id, new) == 1
     assert queries.list_release_ids(grant.id) == sorted([*old, new])
@@ -148,6 +151,13 @@ def test_a_grant_is_shown_to_its_parties_and_overseers_and_to_nobody_else(sessio
     ):
         with pytest.raises(NotFound):
             queries.get_grant(actor, grant_id)
+
+
+def test_stories_of_the_exchange_get_any_grant_there_is(session):
+    grant = GrantFactory()
+    assert queries.require_grant(grant.id).id == grant.id
+    with pytest.raises(NotFound):
+        queries.require_grant("grt_none")
 
 
 def test_lists_show_each_party_its_own_newest_first_in_stable_pages(session):

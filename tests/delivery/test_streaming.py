@@ -42,7 +42,9 @@ def test_a_range_is_read_from_its_offset(source, offset, count):
 def test_the_last_chunk_of_a_broken_body_does_not_count_as_acknowledged(source):
     body, reports = body_of(source)
     next(body)
+    assert body.acked == 0
     next(body)
+    assert body.acked == CHUNK_BYTES
     body.close()
     assert reports == [(2 * CHUNK_BYTES, CHUNK_BYTES, "broken")]
 
