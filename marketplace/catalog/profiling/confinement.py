@@ -27,7 +27,7 @@ _MACHINES: dict[str, tuple[int, tuple[int, ...], int, int]] = {
 }
 
 
-def confine(memory_bytes: int, cpu_seconds: int) -> None:
+def confine(memory_bytes: int, cpu_seconds: int) -> None:  # pragma: no cover - for good, so only in other processes
     """Limit the calling process for the rest of its life; raises OSError where a hard limit cannot be set."""
     _limit(resource.RLIMIT_AS, memory_bytes, memory_bytes)
     _limit(resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + 2)
@@ -42,19 +42,19 @@ def confine(memory_bytes: int, cpu_seconds: int) -> None:
         _leave_the_network(libc)
 
 
-def _limit(kind: int, soft: int, hard: int) -> None:
+def _limit(kind: int, soft: int, hard: int) -> None:  # pragma: no cover - as confine
     _, ceiling = resource.getrlimit(kind)
     if ceiling != resource.RLIM_INFINITY:
         soft, hard = min(soft, ceiling), min(hard, ceiling)
     resource.setrlimit(kind, (soft, hard))
 
 
-def _leave_the_network(libc: ctypes.CDLL) -> None:
+def _leave_the_network(libc: ctypes.CDLL) -> None:  # pragma: no cover - as confine
     if libc.unshare(_CLONE_NEWNET) != 0:
         libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
 
 
-def _filter_system_calls(libc: ctypes.CDLL) -> bool:
+def _filter_system_calls(libc: ctypes.CDLL) -> bool:  # pragma: no cover - as confine
     machine = _MACHINES.get(platform.machine())
     if machine is None or os.name != "posix":
         return False

@@ -117,6 +117,7 @@ def read(
 def _read(reader: Any, lines: _Lines, survey: TextSurvey, limits: ProfileLimits, patience: Patience) -> dict[str, Any]:
     delimiter, preamble = reader.dialect.delimiter, lines.preamble
     head = list(islice(reader, _HEAD_ROWS))
+    check_width(len(head[0]) if head else 0, limits)
     names, body = _header(head, preamble, delimiter)
     width = len(names) if names else _usual_width(head)
     check_width(width, limits)

@@ -6,7 +6,8 @@ from typing import Any, BinaryIO
 from marketplace.catalog.profiling import archives, decoding, delimited, dialect, jsondata, parquet, spreadsheets, words
 from marketplace.catalog.profiling.decoding import TextSurvey
 from marketplace.catalog.profiling.dialect import Guess
-from marketplace.catalog.profiling.result import Patience, ProfileLimits, ProfileState, Unreadable
+from marketplace.catalog.profiling.result import Patience, ProfileLimits, Unreadable
+from marketplace.catalog.states import ProfileState
 
 Found = tuple[ProfileState, dict[str, Any]]
 

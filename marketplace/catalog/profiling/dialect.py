@@ -1,5 +1,6 @@
 """How a delimited text is written: its delimiter, the ``#`` lines before the table, and where the header is."""
 
+import contextlib
 import csv
 import re
 from collections import Counter
@@ -84,14 +85,13 @@ def guess(sample: str, *, is_whole: bool) -> Guess:
 
 def _judge(lines: Iterable[str], delimiter: str) -> Guess:
     widths: Counter[int] = Counter()
-    try:
+    # A cell over the limit ends the judgement here and is reported by the reading itself.
+    with contextlib.suppress(csv.Error):
         for row in csv.reader(lines, delimiter=delimiter):
             if row:
                 widths[len(row)] += 1
             if widths.total() >= _ROWS_JUDGED:
                 break
-    except csv.Error:
-        return Guess(delimiter, 1, 0, widths.total())
     split_widths = {width: times for width, times in widths.items() if width > 1}
     if not split_widths:
         return Guess(delimiter, 1, 100, widths.total())

@@ -75,7 +75,7 @@ SPELLINGS = (
 )
 _BULK = {spelling.name: re.compile(f"(?:(?:{spelling.pattern}){SEPARATOR})*+", re.ASCII) for spelling in SPELLINGS}
 SPELLING_OF_NAME = {spelling.name: spelling for spelling in SPELLINGS}
-NOT_NUMBERS = frozenset(s for s in SPELLINGS if s.kind in {"date", "datetime", "time", "geometry"})
+NOT_NUMBERS = tuple(s for s in SPELLINGS if s.kind in {"date", "datetime", "time", "geometry"})
 
 
 def joined(values: set[str]) -> str:

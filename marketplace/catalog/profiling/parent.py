@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from marketplace.catalog.profiling import words
-from marketplace.catalog.profiling.result import Profile, ProfileLimits, ProfileState
+from marketplace.catalog.profiling.result import Profile, ProfileLimits
+from marketplace.catalog.states import ProfileState
 
 # The root of the running package goes first, so that parent and reader are the same version from any directory.
 _START = (
@@ -33,6 +34,7 @@ _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
     "OPENPYXL_LXML": "False",
 }
+_STATES = {str(state): state for state in ProfileState if state is not ProfileState.PENDING}
 _NAME_CHARACTERS_MAX = 1000
 _INTEGER_MAX = 2**53 - 1
 
@@ -52,7 +54,7 @@ def profile_file(path: Path, name: str, limits: ProfileLimits | None = None) -> 
         _end(reader)
     if not is_whole:
         return _failed("too-much-time", limit_seconds=limits.wall_seconds)
-    return _judged(answer, reader.returncode, limits)
+    return judged(answer, reader.returncode, limits)
 
 
 def _start(descriptor: int, name: str, limits: ProfileLimits) -> subprocess.Popen[bytes]:
@@ -99,12 +101,13 @@ def _end(reader: subprocess.Popen[bytes]) -> None:
         reader.stdout.close()
 
 
-def _judged(answer: bytes, code: int, limits: ProfileLimits) -> Profile:
+def judged(answer: bytes, code: int, limits: ProfileLimits) -> Profile:
+    """Return the profile in a reader's answer, checked; a failed one when its end or its words are not as agreed."""
     if code == -signal.SIGXCPU:
         return _failed("too-much-time", limit_seconds=limits.cpu_seconds)
     try:
         said = json.loads(answer, parse_float=_refuse, parse_constant=_refuse)
-        return Profile(ProfileState(said["state"]), _clean_object(said["document"]))
+        return Profile(_STATES[said["state"]], _clean_object(said["document"]))
     except (ValueError, TypeError, KeyError, RecursionError):
         return _failed("reader-stopped", reason=f"exit code {code}" if answer == b"" else "unreadable answer")
 

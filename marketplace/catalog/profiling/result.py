@@ -2,18 +2,11 @@
 
 import time
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
+
+from marketplace.catalog.states import ProfileState
 
 MIB = 1 << 20
-
-
-class ProfileState(StrEnum):
-    """How far the profiler got with a file."""
-
-    PROFILED = "profiled"
-    OPAQUE = "opaque"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True)
@@ -42,7 +35,7 @@ class ProfileLimits:
 
 @dataclass(frozen=True)
 class Profile:
-    """What was found: a state, and a JSON document without floats, NUL characters or lone surrogates."""
+    """What was found: any state but pending, and a JSON document without floats, NULs and lone surrogates."""
 
     state: ProfileState
     document: dict[str, Any]
@@ -57,14 +50,8 @@ class Unreadable(Exception):
         self.facts = facts
 
 
-class NotThisFormat(Exception):
-    """The content is not what its first bytes promised; the caller tries the next reading."""
-
-
 class Patience:
     """Says when a reader should stop and report what it has."""
-
-    CHECKED_EVERY_ROWS: ClassVar[int] = 1000
 
     def __init__(self, limits: ProfileLimits) -> None:
         share = limits.patience / 100
