@@ -16,8 +16,8 @@ Row = TypeVar("Row", Organization, Member, ApiClient)
 
 
 def harmless(identifier: str) -> str:
-    """Return a text that PostgreSQL can compare: it refuses the whole query for a NUL, which no id has."""
-    return identifier.replace("\x00", " ")
+    """Return a text that PostgreSQL can compare: a NUL or half a surrogate pair, which no id has, fails the query."""
+    return identifier.encode("utf-8", "replace").decode().replace("\x00", " ")
 
 
 def find_organization(organization_id: str) -> Organization | None:

@@ -61,7 +61,7 @@ def test_a_client_is_read_by_its_own_organization_alone() -> None:
         queries.get_own_client(actor_of(OrganizationFactory(operator=True)), client.id)
 
 
-@pytest.mark.parametrize("identifier", ["", "\x00", "org_" + "0" * 32, "' OR 1=1 --", "あ"])
+@pytest.mark.parametrize("identifier", ["", "\x00", "\ud800", "org_" + "0" * 32, "' OR 1=1 --", "あ"])
 def test_what_does_not_exist_is_not_found(app: Flask, identifier: str) -> None:
     OrganizationFactory()
     assert queries.find_organization(identifier) is None
