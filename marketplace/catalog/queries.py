@@ -44,13 +44,10 @@ def get_visible_dataset(actor: Actor, dataset_id: str) -> Dataset:
     return dataset
 
 
-def find_origin(organization_id: str, origin_id: str) -> Dataset | None:
-    """Return the dataset that an organization imported from a foreign record, or None."""
-    return db.session.scalar(
-        select(Dataset).where(
-            Dataset.organization_id == organization_id, Dataset.origin_id == rules.storable(origin_id)
-        )
-    )
+def get_origin(organization_id: str, origin_id: str) -> Dataset:
+    """Return the dataset that an organization imported from a foreign record, or raise NotFound."""
+    origin = Dataset.origin_id == rules.storable(origin_id)
+    return _present(db.session.scalar(select(Dataset).where(Dataset.organization_id == organization_id, origin)))
 
 
 def list_datasets(

@@ -129,11 +129,7 @@ class SearchIndex:
         """
         after = _read_cursor(cursor)
         narrow = _read_filters(filters or {})
-        searcher = self._searcher()
-        try:
-            return _answer(searcher, query, narrow, after, size)
-        except (ValueError, OSError) as error:
-            raise IndexBroken from error
+        return _answer(self._searcher(), query, narrow, after, size)
 
     def _write(self, opened: Callable[[], Any], deed: Callable[[Any], object], heap_bytes: int) -> None:
         with self._writing:

@@ -29,7 +29,7 @@ from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.kit import clock, jobs
 from marketplace.kit.canonical import digest_of
 from marketplace.kit.db import db
-from marketplace.kit.errors import Invalid, NotFound
+from marketplace.kit.errors import Invalid
 from marketplace.kit.ids import new_id
 
 Row = TypeVar("Row", Dataset, Release, File)
@@ -201,10 +201,7 @@ def draft_of(dataset: Dataset) -> DatasetDraft:
 
 
 def _renew_import(actor: Actor, read: ckan.ReadPackage, package: dict[str, Any]) -> Dataset:
-    known = queries.find_origin(actor.organization_id, read.origin_id)
-    if known is None:
-        raise NotFound
-    held = _reread(Dataset, known.id, lock=True)
+    held = _reread(Dataset, queries.get_origin(actor.organization_id, read.origin_id).id, lock=True)
     if held.source == package:
         return held
     if held.state == DatasetState.WITHDRAWN:
@@ -293,7 +290,4 @@ def _changed(statement: Executable) -> bool:
 
 def _reread(table: type[Row], key: str, *, lock: bool = False) -> Row:
     statement = select(table).where(table.id == key).execution_options(populate_existing=True)
-    row = db.session.scalar(statement.with_for_update(key_share=True) if lock else statement)
-    if row is None:
-        raise NotFound
-    return row
+    return db.session.scalars(statement.with_for_update(key_share=True) if lock else statement).one()

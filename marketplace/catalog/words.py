@@ -3,7 +3,7 @@
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -38,6 +38,8 @@ def fold(text: str) -> str:
     """Return the text without differences of width, case and composition, and without control characters."""
     harmless = text.encode("utf-8", "ignore").decode()
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", harmless).casefold())
+    if folded.isprintable():
+        return folded
     return "".join(" " if unicodedata.category(sign).startswith("C") else sign for sign in folded)
 
 
@@ -62,38 +64,55 @@ def read_query(text: str, words_max: int) -> Phrase:
 
     Particles are left out, unless there is nothing else. A text without any word gives an empty phrase.
     """
-    piece = fold(text)[:QUERY_LENGTH_MAX]
-    return Phrase(_telling(_words(piece, "A"), words_max), _telling(_words(piece, "C"), words_max))
+    cut = list(_cut(fold(text)[:QUERY_LENGTH_MAX]))
+    parts = (part for _, parts in cut for part in parts)
+    return Phrase(_telling(parts, words_max), _telling((unit for unit, _ in cut), words_max))
 
 
-def _telling(words: Iterator[Word], words_max: int) -> tuple[Word, ...]:
+def _telling(words: Iterable[Word], words_max: int) -> tuple[Word, ...]:
     distinct = list(dict.fromkeys(words))
     content = [word for word in distinct if not word.particle]
     return tuple((content or distinct)[:words_max])
 
 
 def _index_forms(text: str) -> Iterator[str]:
+    forms: dict[str, None] = {}
     for piece in _PIECE.findall(fold(text)):
-        parts = dict.fromkeys(form for word in _words(piece, "A") for form in word.forms)
-        yield from parts
-        yield from (form for word in _words(piece, "C") for form in word.forms if form not in parts)
+        for unit, parts in _cut(piece):
+            forms.update(dict.fromkeys(form for word in (unit, *parts) for form in word.forms))
+    yield from forms
 
 
-def _words(piece: str, mode: str) -> Iterator[Word]:
-    for morpheme in _tokenizer(mode).tokenize(piece):
-        kind = morpheme.part_of_speech()[0]
-        if kind not in _SILENT:
-            yield Word(_forms(morpheme.surface(), morpheme.normalized_form()), kind in _PARTICLES)
+def _cut(piece: str) -> Iterator[tuple[Word, tuple[Word, ...]]]:
+    # Sudachi finds whole names (mode C) and knows how each splits into shortest words (mode A).
+    import sudachipy
+
+    shortest = sudachipy.SplitMode.A
+    for unit in _tokenizer().tokenize(piece):
+        word = _word(unit)
+        if word:
+            # What is shortest already splits into nothing.
+            yield word, tuple(filter(None, map(_word, unit.split(shortest)))) or (word,)
 
 
-def _forms(surface: str, normal: str) -> tuple[str, ...]:
+def _word(morpheme: Any) -> Word | None:
+    kind = _kind(morpheme.part_of_speech_id())
+    return None if kind in _SILENT else _word_of(morpheme.surface(), morpheme.normalized_form(), kind in _PARTICLES)
+
+
+@lru_cache(maxsize=50_000)
+def _word_of(surface: str, normal: str, particle: bool) -> Word:
     # サーバ and サーバー meet in their normal form. One character is left as it stands: ひと would become 一.
     folded = fold(normal)
     forms = [surface] if len(folded) < 2 else [surface, folded]
-    return tuple(dict.fromkeys(_stem("".join(form.split())[:WORD_LENGTH_MAX]) for form in forms))
+    return Word(tuple(dict.fromkeys(_stem("".join(form.split())[:WORD_LENGTH_MAX]) for form in forms)), particle)
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=5_000)
+def _kind(part_of_speech_id: int) -> str:
+    return str(_dictionary().pos_of(part_of_speech_id)[0])
+
+
 def _stem(word: str) -> str:
     return str(_english().analyze(word)[0]) if word.isascii() and word.isalpha() else word
 
@@ -113,11 +132,10 @@ def _dictionary() -> Any:
     return sudachipy.Dictionary(dict="core")
 
 
-def _tokenizer(mode: str) -> Any:
+def _tokenizer() -> Any:
     # A tokenizer serves one thread at a time; the dictionary behind it is shared and read-only.
-    if not hasattr(_sudachi, mode):
+    if not hasattr(_sudachi, "tokenizer"):
         import sudachipy
 
-        split = {"A": sudachipy.SplitMode.A, "C": sudachipy.SplitMode.C}[mode]
-        setattr(_sudachi, mode, _dictionary().tokenizer(mode=split))
-    return getattr(_sudachi, mode)
+        _sudachi.tokenizer = _dictionary().tokenizer(mode=sudachipy.SplitMode.C)
+    return _sudachi.tokenizer

@@ -17,7 +17,7 @@ from marketplace.catalog.errors import DatasetWithdrawn, PackageUnreadable
 from marketplace.catalog.models import Dataset
 from marketplace.catalog.states import DatasetState, Frequency, Licence, Theme
 from marketplace.identity.actors import Actor
-from marketplace.kit.errors import Invalid
+from marketplace.kit.errors import Invalid, NotFound
 from tests.factories.identity import OrganizationFactory, actor_of
 
 PACKAGE: dict[str, Any] = {
@@ -115,8 +115,7 @@ def test_a_package_is_imported_once_and_kept_whole(provider: Actor, session: Ses
     first = service.import_ckan_package(provider, PACKAGE)
     again = service.import_ckan_package(provider, copy.deepcopy(PACKAGE))
     session.expire_all()
-    kept = queries.find_origin(provider.organization_id, "c166394f")
-    assert kept is not None
+    kept = queries.get_origin(provider.organization_id, "c166394f")
     assert (kept.id, kept.state, kept.version) == (first.id, DatasetState.DRAFT, 1)
     assert again.id == first.id
     assert kept.source == PACKAGE
@@ -146,6 +145,8 @@ def test_two_organizations_may_import_the_same_package(provider: Actor, stranger
     mine, theirs = (service.import_ckan_package(actor, PACKAGE) for actor in (provider, stranger))
     assert mine.id != theirs.id
     assert theirs.organization_id == stranger.organization_id
+    with pytest.raises(NotFound):
+        queries.get_origin(stranger.organization_id, "never imported")
 
 
 def test_the_region_is_the_citys_where_the_package_states_none(session: Session) -> None:

@@ -357,9 +357,9 @@ def test_threads_share_one_index(city: SearchIndex) -> None:
 def test_a_damaged_index_says_so_and_is_mended_by_a_rebuild(city: SearchIndex, damage: bytes) -> None:
     (city._directory / "meta.json").write_bytes(damage)
     for index in (city, SearchIndex(city._directory)):
-        assert not index.is_usable()
         with pytest.raises(IndexBroken):
             index.search("人流")
+        assert not index.is_usable()
         with pytest.raises(IndexBroken):
             index.upsert(DocumentFactory())
     city.rebuild([DocumentFactory(id="flow", title_ja="人流")])
@@ -383,6 +383,20 @@ def test_an_index_of_another_form_is_replaced_by_a_rebuild(index: SearchIndex) -
     assert not index.is_usable()
     index.rebuild([DocumentFactory(title_ja="人流")])
     assert index.search("人流").total == 1
+
+
+def test_an_index_damaged_under_a_reader_says_so(city: SearchIndex) -> None:
+    assert city.search("人流").total == 4
+    (city._directory / "meta.json").write_bytes(b"{")
+    with pytest.raises(IndexBroken):
+        city.search("人流")
+
+
+def test_a_damaged_segment_is_reported(city: SearchIndex) -> None:
+    for file in city._directory.glob("*.store"):
+        file.write_bytes(file.read_bytes()[:10])
+    with pytest.raises(IndexBroken):
+        SearchIndex(city._directory).search("人流")
 
 
 def test_lost_segment_files_are_reported(city: SearchIndex) -> None:
