@@ -74,7 +74,6 @@ SPELLINGS = (
     Spelling("wkt", "geometry", rf"{_SHAPES} ?Z?M? ?\([^{SEPARATOR}]*\)", None),
 )
 _BULK = {spelling.name: re.compile(f"(?:(?:{spelling.pattern}){SEPARATOR})*+", re.ASCII) for spelling in SPELLINGS}
-SPELLING_OF_NAME = {spelling.name: spelling for spelling in SPELLINGS}
 NOT_NUMBERS = tuple(s for s in SPELLINGS if s.kind in {"date", "datetime", "time", "geometry"})
 
 
