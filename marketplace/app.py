@@ -154,6 +154,7 @@ def _mount(app: Flask, chosen: Settings) -> None:
             webhook_url=f"{chosen.base_url}/webhooks/stripe",
             webhook_secret=chosen.stripe_webhook_secrets[0],
             public_url=f"{chosen.base_url}/sandbox",
+            api_key=chosen.stripe_api_key,
         )
         app.register_blueprint(sandbox.blueprint(config))
     background.attach(app)

@@ -5,23 +5,22 @@ from typing import Any
 
 from flask import Flask
 
-from marketplace.api.streams import Reports
+from marketplace.api import streams
 from marketplace.audit.sequencer import Sequencer
 from marketplace.kit.jobs import Worker
 from marketplace.server import sender
 
 EXTENSION = "marketplace.background"
-REPORTS = "marketplace.reports"
 
 
 def attach(app: Flask) -> None:
     """Give an application the place where its deliveries are reported; nothing runs yet."""
-    app.extensions[REPORTS] = Reports(app, sender.progress)
+    app.extensions[streams.EXTENSION] = streams.Reports(app, sender.progress)
 
 
 def start(app: Flask, *, with_jobs: bool) -> None:
     """Start the threads of a serving process; they end with it."""
-    threads: list[Any] = [app.extensions[REPORTS], Sequencer(app.app_context)]
+    threads: list[Any] = [app.extensions[streams.EXTENSION], Sequencer(app.app_context)]
     if with_jobs:
         threads.append(Worker(app.config["SQLALCHEMY_DATABASE_URI"], app.app_context))
     app.extensions[EXTENSION] = threads

@@ -30,4 +30,4 @@ def read(dataset_id: str) -> dict[str, Any]:
     listed = listings.find_listing(dataset_id)
     if listed is None:
         raise NotFound
-    return listed
+    return listed.document

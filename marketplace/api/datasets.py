@@ -32,7 +32,7 @@ def register(draft: dict[str, Any]) -> Any:
 def list_datasets(query: dict[str, Any]) -> Any:
     """List one's own datasets, newest first; overseers see all."""
     caller = actor()
-    return queries.list_datasets(None if caller.oversees else caller.organization_id, **query)
+    return queries.list_datasets(organization_id=None if caller.oversees else caller.organization_id, **query)
 
 
 @blp.route("/import", methods=["POST"])
@@ -102,5 +102,3 @@ def _typed(fields: dict[str, Any]) -> dict[str, Any]:
         "keywords": tuple,
     }
     return {name: kinds.get(name, lambda value: value)(value) for name, value in fields.items()}
-
-

@@ -7,7 +7,6 @@ from flask import Response, current_app, request
 
 from marketplace.access import queries
 from marketplace.access import service as access
-from marketplace.access.models import Grant
 from marketplace.api import streams
 from marketplace.api.endpoint import actor, blueprint, guarded
 from marketplace.api.schemas import trade as schemas
@@ -97,8 +96,6 @@ def fetch(grant_id: str, name: str) -> Response:
     return streams.respond(current_app, answer)
 
 
-def _shown(grant: Grant) -> dict[str, Any]:
+def _shown(grant: Any) -> dict[str, Any]:
     quota = metering.get_quota(grant.id)
-    return {name: getattr(grant, name) for name in COLUMNS} | {
-        "quota": {name: getattr(quota, name) for name in LIMITS}
-    }
+    return {name: getattr(grant, name) for name in COLUMNS} | {"quota": {name: getattr(quota, name) for name in LIMITS}}

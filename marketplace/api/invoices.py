@@ -7,7 +7,6 @@ from marketplace.api.orders import replay_mark
 from marketplace.api.schemas import trade as schemas
 from marketplace.api.schemas.base import PageQuery
 from marketplace.billing import queries
-from marketplace.billing.models import Invoice
 from marketplace.exchange import payment
 from marketplace.identity.permissions import Permission
 
@@ -43,7 +42,7 @@ def pay(invoice_id: str) -> Any:
     return shown(queries.get_invoice(caller, invoice_id)), 201, replay_mark(replayed)
 
 
-def shown(invoice: Invoice) -> dict[str, Any]:
+def shown(invoice: Any) -> dict[str, Any]:
     """Return an invoice as the wire shows it, with where to pay it while it is open."""
     tried = queries.list_payments(invoice_id=invoice.id)
     columns = {name: getattr(invoice, name) for name in schemas.InvoiceView().fields if hasattr(invoice, name)}

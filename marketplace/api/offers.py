@@ -66,7 +66,7 @@ def _draft(body: dict[str, Any], dataset_id: str) -> OfferDraft:
     return OfferDraft(
         dataset_id=dataset_id,
         terms_id=body["terms_id"],
-        price=Price(PriceKind(price["kind"]), price["amount_yen"], price.get("included_mib")),
+        price=Price(PriceKind(price["kind"]), price["amount_yen"], price["included_mib"]),
         limits=Limits(body.get("duration_days"), body.get("quota_bytes"), body.get("quota_downloads")),
         release_scope=ReleaseScope(body["release_scope"]),
     )

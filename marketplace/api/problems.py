@@ -4,12 +4,12 @@ import logging
 from typing import Any
 
 from flask import Flask, Response, request
-from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from marketplace.identity.errors import InsufficientScope, InvalidToken, NotAuthenticated
 from marketplace.kit import settings
 from marketplace.kit.errors import Invalid, NotFound, Refusal, TooLarge, Unavailable
+from marketplace.kit.health import LOST_DATABASE
 from marketplace.kit.ids import new_id
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,8 @@ def register(app: Flask) -> None:
     """Answer every failure of the application with a problem."""
     app.register_error_handler(Refusal, answer)
     app.register_error_handler(HTTPException, _answer_http)
-    app.register_error_handler(OperationalError, _answer_lost_database)
+    for lost in LOST_DATABASE:
+        app.register_error_handler(lost, _answer_lost_database)
     app.register_error_handler(Exception, _answer_fault)
 
 
@@ -95,7 +96,9 @@ def _dumps(document: dict[str, Any]) -> bytes:
 
 
 def _challenge(refusal: Refusal) -> str | None:
-    realm = f'Bearer realm="musubi", resource_metadata="{settings.current().base_url}/.well-known/oauth-protected-resource"'
+    realm = (
+        f'Bearer realm="musubi", resource_metadata="{settings.current().base_url}/.well-known/oauth-protected-resource"'
+    )
     if isinstance(refusal, NotAuthenticated):
         return realm
     if isinstance(refusal, InvalidToken):
@@ -142,8 +145,8 @@ def _pointers(messages: Any, path: str = "") -> Any:
             yield {"pointer": path or "/", "detail": str(sentence)}
 
 
-def _answer_lost_database(error: OperationalError) -> Response:
-    log.error("the database did not answer: %s", error.orig)
+def _answer_lost_database(error: Exception) -> Response:
+    log.error("the database did not answer: %s", error)
     return answer(Unavailable("The database does not answer at the moment."))
 
 

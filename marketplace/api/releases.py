@@ -31,7 +31,10 @@ def read(release_id: str) -> dict[str, Any]:
 @guarded(Permission.DATASETS_WRITE)
 @blp.response(201, schemas.FileView)
 @blp.doc(
-    requestBody={"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+    requestBody={
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
 )
 def put_file(release_id: str, name: str) -> Any:
     """Stream a file into a draft release.

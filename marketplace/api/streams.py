@@ -13,6 +13,7 @@ from marketplace.exchange import download
 
 log = logging.getLogger(__name__)
 SEND_FILE = "marketplace.send_file"
+EXTENSION = "marketplace.reports"
 INTERVAL_SECONDS = 10.0
 
 
@@ -30,22 +31,16 @@ def respond(app: Flask, answer: download.Answer) -> Response:
     """Make the response of a download; a body is sent by the server itself where it knows how."""
     if answer.file is None or answer.delivery_id is None:
         return Response(status=answer.status, headers=dict(answer.headers))
-    close = partial(_close, app, answer.delivery_id)
+    reports: Reports = app.extensions[EXTENSION]
+    close = partial(reports.settle, answer.delivery_id)
     send_file = request.environ.get(SEND_FILE)
+    body: Any
     if send_file is not None:
         body = send_file(answer.file, answer.start, answer.length, close, key=answer.delivery_id)
     else:
         body = CountedBody(answer.file, answer.start, answer.length, close)
+        reports.follow(answer.delivery_id, body)
     return RawBody(body, answer.status, dict(answer.headers), direct_passthrough=True)
-
-
-def _close(app: Flask, delivery_id: str, sent: int, acked: int, outcome: str) -> None:
-    reports(app).settle(delivery_id, sent, acked, outcome)
-
-
-def reports(app: Flask) -> "Reports":
-    """Return the reports of this application's deliveries."""
-    return app.extensions["marketplace.reports"]  # type: ignore[no-any-return] # Flask's dict is untyped
 
 
 class Reports(threading.Thread):
@@ -59,13 +54,19 @@ class Reports(threading.Thread):
         super().__init__(name="delivery-reports", daemon=True)
         self._app, self._progress = app, progress
         self._waiting: dict[str, tuple[int, int, str]] = {}
+        self._followed: dict[str, CountedBody] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
+
+    def follow(self, delivery_id: str, body: CountedBody) -> None:
+        """Note the progress of a body that a foreign server iterates, until it is settled."""
+        self._followed[delivery_id] = body
 
     def settle(self, delivery_id: str, sent: int, acked: int, outcome: str) -> None:
         """Meter a finished delivery now, or as soon as the database answers."""
         with self._lock:
             self._waiting[delivery_id] = (sent, acked, outcome)
+            self._followed.pop(delivery_id, None)
         self._store(delivery_id)
 
     def run(self) -> None:
@@ -84,9 +85,10 @@ class Reports(threading.Thread):
         """Try every waiting report again, and note how far running deliveries are."""
         with self._lock:
             waiting = list(self._waiting)
+            followed = {delivery_id: body.acked for delivery_id, body in self._followed.items()}
         for delivery_id in waiting:
             self._store(delivery_id)
-        acked = dict(self._progress())
+        acked = followed | dict(self._progress())
         if acked:
             self._guarded(partial(download.note_progress, acked))
 
@@ -106,5 +108,3 @@ class Reports(threading.Thread):
             log.exception("a delivery could not be metered yet")
             return False
         return True
-
-

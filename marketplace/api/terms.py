@@ -10,7 +10,6 @@ from marketplace.api.schemas.base import PageQuery
 from marketplace.identity.permissions import Permission
 from marketplace.kit.transaction import transaction
 from marketplace.licensing import policy, queries, rules, service
-from marketplace.licensing.models import Terms
 from marketplace.licensing.templates import TEMPLATES
 
 blp = blueprint("terms", "/v1/terms", "Usage terms: the 15 trading-policy items of CADDE 4.0.")
@@ -78,6 +77,6 @@ def read_odrl(identifier: str) -> Response:
     return Response(orjson.dumps(_odrl(queries.get_terms(identifier))), content_type="application/ld+json")
 
 
-def _odrl(terms: Terms) -> dict[str, Any]:
+def _odrl(terms: Any) -> dict[str, Any]:
     uid = f"{request.url_root.rstrip('/')}/v1/terms/{terms.sha256}"
     return policy.to_odrl(queries.usage_terms(terms), uid=uid, assigner=terms.organization_id)

@@ -71,9 +71,7 @@ def _instant(text: str) -> datetime:
 
 def _matching(search: Search) -> Select[Entry, int]:
     wanted = [
-        condition(value)
-        for name, condition in _CONDITIONS.items()
-        if (value := getattr(search, name)) is not None
+        condition(value) for name, condition in _CONDITIONS.items() if (value := getattr(search, name)) is not None
     ]
     return select(Entry, Leaf.position).outerjoin(Leaf, Leaf.entry_id == Entry.id).where(*wanted)
 

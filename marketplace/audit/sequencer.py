@@ -69,9 +69,7 @@ def tree_size() -> int:
 
 def node(level: int, position: int) -> bytes:
     """Return the stored hash of one complete subtree; NoResultFound when it is missing."""
-    return db.session.execute(
-        select(Node.hash).where(Node.level == level, Node.position == position)
-    ).scalar_one()
+    return db.session.execute(select(Node.hash).where(Node.level == level, Node.position == position)).scalar_one()
 
 
 def root(size: int | None = None) -> tuple[int, bytes]:

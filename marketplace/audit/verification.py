@@ -56,9 +56,7 @@ def verify(noted: tuple[int, str] | None = None) -> Verdict:
         nodes.update({(level, at): value for level, at, value in grown})
         if entry is not None:
             if latest and entry.occurred_at < latest - TOLERANCE:
-                findings.append(
-                    Finding(position, entry_id, "the entry is dated before entries placed earlier")
-                )
+                findings.append(Finding(position, entry_id, "the entry is dated before entries placed earlier"))
             latest = max(latest or entry.occurred_at, entry.occurred_at)
         size += 1
     findings += _compare_nodes(nodes)
@@ -106,9 +104,7 @@ def _compare_nodes(computed: dict[tuple[int, int], bytes]) -> list[Finding]:
         if stored[level, position] != value and (level == 0 or not findings):
             entry_id = _entry_at(position) if level == 0 else None
             what = (
-                "the entry is not what the tree committed to"
-                if level == 0
-                else f"node {level}/{position} was altered"
+                "the entry is not what the tree committed to" if level == 0 else f"node {level}/{position} was altered"
             )
             findings.append(Finding(position if level == 0 else None, entry_id, what))
     return findings
@@ -118,16 +114,12 @@ def _entry_at(position: int) -> str | None:
     return db.session.execute(select(Leaf.entry_id).where(Leaf.position == position)).scalar()
 
 
-def _compare_noted(
-    noted: tuple[int, str] | None, size: int, nodes: dict[tuple[int, int], bytes]
-) -> list[Finding]:
+def _compare_noted(noted: tuple[int, str] | None, size: int, nodes: dict[tuple[int, int], bytes]) -> list[Finding]:
     if noted is None:
         return []
     noted_size, noted_root = noted
     if noted_size > size:
-        return [
-            Finding(None, None, f"the tree has {size} leaves but had {noted_size} when its root was noted")
-        ]
+        return [Finding(None, None, f"the tree has {size} leaves but had {noted_size} when its root was noted")]
     if rules.root(noted_size, lambda level, at: nodes[level, at]).hex() != noted_root.lower():
         return [Finding(None, None, f"the first {noted_size} leaves are not those whose root was noted")]
     return []

@@ -30,11 +30,11 @@ from marketplace.kit.transaction import transaction
 @click.argument("data", required=False, type=click.Path(exists=True, path_type=Path))
 @click.option("--serve", "keep_serving", is_flag=True, help="set the world up and serve it until SIGTERM")
 @click.option("--port", type=int, help="port on the loopback interface; a free one when absent")
-@click.option("--world", type=click.Path(path_type=Path, dir_okay=False), help="write the world's addresses here (JSON)")
+@click.option(
+    "--world", type=click.Path(path_type=Path, dir_okay=False), help="write the world's addresses here (JSON)"
+)
 @pass_composition
-def demo(
-    composition: Composition, data: Path | None, keep_serving: bool, port: int | None, world: Path | None
-) -> None:
+def demo(composition: Composition, data: Path | None, keep_serving: bool, port: int | None, world: Path | None) -> None:
     """Play the first trade over HTTP, with DATA (a file or a folder) or with a synthetic sample."""
     stop = _stop_on_signals()
     chosen_port = port or stage.free_port()
@@ -52,6 +52,9 @@ def demo(
                 _finish(narrator, play.play(made, narrator))
     except DemoFailed as failure:
         sys.exit(f"the trade failed: {failure}")
+    except KeyboardInterrupt:
+        print("closed", flush=True)
+        sys.exit(0 if keep_serving else 130)
 
 
 @contextmanager
@@ -97,7 +100,6 @@ def _serve(made: play.World, narrator: Narrator, world: Path | None, stop: threa
         print(f"The clients and addresses of this world are in {world}.")
     print("It stays until SIGTERM or Ctrl-C.", flush=True)
     stop.wait()
-    print("closing", flush=True)
 
 
 def _described(made: play.World, grant_id: str) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from marketplace.kit.transaction import transaction
 @click.option("--name-ja", required=True)
 @click.option("--name-en", required=True)
 @click.option("--kind", type=click.Choice([kind.value for kind in OrganizationKind]), required=True)
-@click.option("--capacity", "capacities", type=click.Choice([one.value for one in Capacity]), multiple=True, required=True)
+@click.option(
+    "--capacity", "capacities", type=click.Choice([one.value for one in Capacity]), multiple=True, required=True
+)
 @click.option("--corporate-number", help="法人番号, 13 digits")
 @click.option("--invoice-number", help="登録番号, T and 13 digits")
 @click.option("--government-code", help="全国地方公共団体コード, 6 digits")

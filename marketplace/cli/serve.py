@@ -16,7 +16,10 @@ def serve(composition: Composition) -> None:
     settings = composition.prepare(composition.settings())
     click.echo(f"Musubi serves {settings.base_url} (documentation: {settings.base_url}/docs)")
     try:
-        server.run(lambda: composition.create_serving_app(settings), server.ServerConfig(host=settings.host, port=settings.port, threads=settings.threads))
+        server.run(
+            lambda: composition.create_serving_app(settings),
+            server.ServerConfig(host=settings.host, port=settings.port, threads=settings.threads),
+        )
     finally:
         postgres.stop(settings.data_dir)
 

@@ -13,7 +13,9 @@ def verify_record(auditor: Party) -> tuple[int, str]:
     tree = wait_for("the sequencer", lambda: _settled(auditor))
     lines = auditor.call("GET", "/v1/audit/export", params={"format": "ndjson"}).iter_lines()
     placed = [entry for entry in map(json.loads, lines) if entry["position"] is not None]
-    leaves = sorted((entry for entry in placed if entry["position"] < tree["size"]), key=lambda entry: entry["position"])
+    leaves = sorted(
+        (entry for entry in placed if entry["position"] < tree["size"]), key=lambda entry: entry["position"]
+    )
     nodes: dict[tuple[int, int], bytes] = {}
     for entry in leaves:
         data = rules.canonical_entry(entry | {"occurred_at": clock.parse(entry["occurred_at"])}).encode()

@@ -38,9 +38,7 @@ class Party:
     def call(self, method: str, path: str, *, expect: int | None = None, **kwargs: Any) -> requests.Response:
         """Send one request with a bearer token; raises DemoFailed on any answer of 400 or above."""
         headers = {"Authorization": f"Bearer {self.token()}", **kwargs.pop("headers", {})}
-        response = self.http.request(
-            method, self.base_url + path, headers=headers, timeout=TIMEOUT_SECONDS, **kwargs
-        )
+        response = self.http.request(method, self.base_url + path, headers=headers, timeout=TIMEOUT_SECONDS, **kwargs)
         if response.status_code != expect and response.status_code >= 400:
             raise DemoFailed(f"{self.role}: {method} {path} -> {response.status_code}: {response.text[:2000]}")
         return response

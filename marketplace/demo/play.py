@@ -25,6 +25,7 @@ class World:
     release: dict[str, Any]
     once: dict[str, Any]
     metered: dict[str, Any]
+    words: str
 
 
 def titles_for(data: Path | None) -> dict[str, str]:
@@ -71,7 +72,8 @@ def set_up(parties: dict[str, Party], narrator: Narrator, paths: list[Path], tit
     once, metered = listing.make_offers(provider, narrator, dataset_id)
     provider.post(f"/v1/releases/{release['id']}/publish")
     narrator.say("provider", "publishes the release", release=release["id"])
-    return World(parties, dataset_id, release, once, metered)
+    words = "人流 気温" if titles is SAMPLE_TITLES else titles["title_ja"]
+    return World(parties, dataset_id, release, once, metered, words)
 
 
 def buy(world: World, narrator: Narrator) -> str:
@@ -97,18 +99,21 @@ def play(world: World, narrator: Narrator) -> list[tuple[str, str]]:
     metered = placed["grant_id"] or buying.wait_for_grant(world.parties["buyer"], placed["id"])["grant_id"]
     narrator.say("buyer", "orders the metered offer", order=placed["id"], grant=metered, yen=placed["amount_gross_yen"])
     fetched = _fetch_all(world, narrator, metered, broken=True)
-    usage = world.parties["buyer"].get("/v1/usage", grant_id=metered)
+    usage = buying.wait_for("the meter", lambda: _metered(world, metered, fetched))
     narrator.say("exchange", "states the usage", grant=metered, bytes=usage["total_bytes"])
     billed, invoice = _settle(world, narrator, metered)
     return _account(world, narrator, (fetched, usage["total_bytes"], billed), invoice)
 
 
 def _find(world: World, narrator: Narrator) -> None:
-    found = world.parties["buyer"].get("/v1/catalog", q=world.release["files"][0]["name"].split(".")[0][:20] or "人流")
-    everything = world.parties["buyer"].get("/v1/catalog")
-    if world.dataset_id not in {item["id"] for item in everything["items"]}:
-        raise DemoFailed("the published dataset is not in the catalogue")
-    narrator.say("buyer", "looks through the catalogue", datasets=everything["total"], named_like_it=found["total"])
+    buyer = world.parties["buyer"]
+
+    def found() -> Any:
+        page = buyer.get("/v1/catalog", q=world.words)
+        return page if world.dataset_id in {item["id"] for item in page["items"]} else None
+
+    page = buying.wait_for("the search index", found)
+    narrator.say("buyer", "searches the catalogue", words=world.words, found=page["total"], dataset=world.dataset_id)
 
 
 def _fetch_all(world: World, narrator: Narrator, grant_id: str, *, broken: bool) -> int:
@@ -123,6 +128,12 @@ def _fetch_all(world: World, narrator: Narrator, grant_id: str, *, broken: bool)
             narrator.say("buyer", "breaks off, resumes, pays once", broke_at=at, sha256=again.sha256)
         total += fetched.size_bytes
     return total
+
+
+def _metered(world: World, grant_id: str, fetched: int) -> Any:
+    # A download that was broken off is metered a moment after its connection is gone.
+    usage = world.parties["buyer"].get("/v1/usage", grant_id=grant_id)
+    return usage if usage["total_bytes"] >= fetched else None
 
 
 def _refuse_stranger(world: World, narrator: Narrator, grant_id: str) -> None:

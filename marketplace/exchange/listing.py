@@ -103,7 +103,7 @@ def refresh(dataset_id: str) -> None:
         listings.put_listing(dataset_id, showcase.document(dataset))
     else:
         listings.drop_listing(dataset_id)
-    jobs.enqueue("catalog.index", queueing_lock=f"index:{dataset_id}", lock="index", dataset_id=dataset_id)
+    jobs.enqueue("catalog.index", lock="catalog.index", dataset_id=dataset_id)
 
 
 @jobs.task("catalog.index")
@@ -113,7 +113,7 @@ def index(dataset_id: str) -> None:
     if listed is None:
         facilities.current().index.remove(dataset_id)
     else:
-        facilities.current().index.upsert(listed)
+        facilities.current().index.upsert(listed.document)
 
 
 def rebuild_index() -> int:

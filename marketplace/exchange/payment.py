@@ -98,7 +98,7 @@ def apply(change: payments.PaymentChange) -> None:
 def _keep(event: Mapping[str, Any]) -> bool:
     is_new = inbox.store_event(event)
     if is_new:
-        jobs.enqueue("billing.events", queueing_lock="billing.events")
+        jobs.enqueue("billing.events")
     return is_new
 
 
@@ -155,6 +155,10 @@ def _apply_to_invoice(payment: Payment, invoice_id: str) -> None:
 def _post_fees(payment: Payment) -> None:
     for fact in queries.list_facts(payment.id):
         if fact.kind == FactKind.CHARGE_FEE and fact.amount_minor:
+            if fact.currency != payment.currency:
+                # Booking it as yen would be wrong by the exchange rate; the fact itself is kept.
+                log.error("payment %s has a fee in %s, which is not booked", payment.id, fact.currency)
+                continue
             day = fact.occurred_at.astimezone(clock.JST).date()
             entries = postings.processing_fee(fact.amount_minor)
             ledger.post("processing_fee", payment.id, f"fee:{fact.object_id}", day, entries)

@@ -61,9 +61,7 @@ def of_order(order: Order) -> Purchase:
     tried = queries.list_payments(order_id=order.id)
     grant = grants.find_grant_of_order(order.id)
     invoice = queries.find_invoice_of_order(order.id)
-    return Purchase(
-        order, tried[0] if tried else None, grant.id if grant else None, invoice.id if invoice else None
-    )
+    return Purchase(order, tried[0] if tried else None, grant.id if grant else None, invoice.id if invoice else None)
 
 
 def fulfil(order_id: str) -> None:
@@ -150,7 +148,8 @@ def _grant(order: Order) -> None:
             acceptance_id=order.acceptance_id,
             terms_sha256=order.terms_sha256,
             release_scope=ReleaseScope(offer.release_scope),
-            release_ids=tuple(catalog.published_release_ids(order.dataset_id)),
+            # "Current" is the newest release of this moment; scope "all" finds its releases itself.
+            release_ids=tuple(catalog.published_release_ids(order.dataset_id)[:1]),
             duration_days=offer.duration_days,
         ),
     )

@@ -4,8 +4,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
-from marketplace.access.models import Grant
 from marketplace.access import queries as access
+from marketplace.access.models import Grant
 from marketplace.billing import invoices, ledger, postings, rating, tax
 from marketplace.billing.invoices import InvoiceDraft, InvoiceLine
 from marketplace.billing.models import Invoice

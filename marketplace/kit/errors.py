@@ -26,9 +26,7 @@ class Refusal(Exception):
             raise TypeError(f"two refusals share the slug {cls.slug!r}")
         _refusals[cls.slug] = cls
 
-    def __init__(
-        self, detail: str = "", *, errors: list[dict[str, str]] | None = None, **members: Any
-    ) -> None:
+    def __init__(self, detail: str = "", *, errors: list[dict[str, str]] | None = None, **members: Any) -> None:
         super().__init__(detail or self.title)
         self.detail = detail or self.cause
         self.errors = errors or []

@@ -3,10 +3,14 @@
 import os
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from marketplace.kit import migrations
 from marketplace.kit.db import db
+
+# What is raised when the database is away, too busy, or waited too long for a lock: worth another try.
+LOST_DATABASE: tuple[type[Exception], ...] = (OperationalError, InterfaceError, PoolExhausted)
 
 
 def trouble(store_dir: Path) -> str | None:

@@ -86,7 +86,5 @@ def _replay(client_id: str, key: str, fingerprint: str) -> dict[str, Any]:
 
 def forget_old() -> int:
     """Drop keys older than 30 days; returns how many."""
-    old = delete(IdempotencyRecord).where(
-        IdempotencyRecord.created_at < clock.now() - timedelta(days=KEPT_DAYS)
-    )
+    old = delete(IdempotencyRecord).where(IdempotencyRecord.created_at < clock.now() - timedelta(days=KEPT_DAYS))
     return len(db.session.execute(old.returning(IdempotencyRecord.key)).all())

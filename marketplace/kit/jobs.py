@@ -22,11 +22,8 @@ RETRIES_MAX = 10
 _tasks: dict[str, Job] = {}
 _periodic: dict[str, str] = {}
 _ENQUEUE = text(
-    "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW('default', :task, 0, :lock, :queueing_lock,"
+    "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW('default', :task, 0, :lock, NULL,"
     " CAST(:args AS jsonb), CAST(:scheduled_at AS timestamptz))::procrastinate_job_to_defer_v1])"
-)
-_WAITING = text(
-    "SELECT 1 FROM procrastinate_jobs WHERE task_name = :task AND queueing_lock = :queueing_lock AND status = 'todo'"
 )
 
 
@@ -52,21 +49,17 @@ def enqueue(
     name: str,
     *,
     lock: str | None = None,
-    queueing_lock: str | None = None,
     scheduled_at: datetime | None = None,
     **args: Any,
 ) -> None:
     """Add a job in the open transaction: it exists if and only if the story does.
 
-    Jobs with the same ``lock`` run one after another; a job with the same ``queueing_lock`` as one
-    that still waits is not added twice. With ``scheduled_at`` the job waits until then.
+    Jobs with the same ``lock`` run one after another. With ``scheduled_at`` the job waits until then.
+    There is no "only once in the queue": a job that waits may begin before this story is kept, and miss it.
     """
     if name not in _tasks:
         raise LookupError(f"no job is called {name!r}")
-    row: dict[str, Any] = {"task": name, "lock": lock, "queueing_lock": queueing_lock, "args": json.dumps(args)}
-    row["scheduled_at"] = scheduled_at
-    if queueing_lock and db.session.execute(_WAITING, row).first():
-        return
+    row = {"task": name, "lock": lock, "args": json.dumps(args), "scheduled_at": scheduled_at}
     db.session.execute(_ENQUEUE, row)
 
 
@@ -160,6 +153,10 @@ class Worker:
         def run(**args: Any) -> None:
             args.pop("timestamp", None)
             with self._context():
-                function(**args)
+                try:
+                    function(**args)
+                except Exception:
+                    log.exception("job %s failed; it is tried again up to %d times", function.__name__, RETRIES_MAX)
+                    raise
 
         return run

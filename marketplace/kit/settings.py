@@ -122,9 +122,7 @@ def _parse(variable: str, text: str, kind: Any) -> Any:
     try:
         return _READERS[str(kind)](text)
     except ValueError as error:
-        raise BadSetting(
-            f"{variable}={text!r} is not usable ({error}): set {_EXPECTED[str(kind)]}"
-        ) from error
+        raise BadSetting(f"{variable}={text!r} is not usable ({error}): set {_EXPECTED[str(kind)]}") from error
 
 
 def _read_bool(text: str) -> bool:
@@ -156,27 +154,29 @@ _EXPECTED = {
 
 
 def _check_numbers(settings: Settings) -> None:
-    positive = (
-        "port threads token_ttl_seconds upload_size_bytes_max profile_memory_bytes_max profile_cpu_seconds_max "
-        "request_body_bytes_max stripe_timeout_seconds"
-    ).split()
+    positive = [
+        "port",
+        "threads",
+        "token_ttl_seconds",
+        "upload_size_bytes_max",
+        "profile_memory_bytes_max",
+        "profile_cpu_seconds_max",
+        "request_body_bytes_max",
+        "stripe_timeout_seconds",
+    ]
     for name in positive:
         if getattr(settings, name) <= 0:
             raise BadSetting(f"{variable_of(name)} must be above zero")
     if not 0 <= settings.commission_basis_points < 10_000:
         raise BadSetting("MARKETPLACE_COMMISSION_BASIS_POINTS must be 0 to 9999 (1000 is 10 %)")
     if settings.token_ttl_seconds > 3600:
-        raise BadSetting(
-            "MARKETPLACE_TOKEN_TTL_SECONDS must be at most 3600: longer tokens outlive revocations"
-        )
+        raise BadSetting("MARKETPLACE_TOKEN_TTL_SECONDS must be at most 3600: longer tokens outlive revocations")
 
 
 def _check_base_url(settings: Settings) -> None:
     parts = urlsplit(settings.base_url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
-        raise BadSetting(
-            "MARKETPLACE_BASE_URL must look like https://exchange.example.jp, without a path or a final /"
-        )
+        raise BadSetting("MARKETPLACE_BASE_URL must look like https://exchange.example.jp, without a path or a final /")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise BadSetting("MARKETPLACE_BASE_URL must be https unless it is a loopback address")
 
@@ -184,18 +184,12 @@ def _check_base_url(settings: Settings) -> None:
 def _check_payments(settings: Settings) -> None:
     live_key = settings.stripe_api_key.startswith(("sk_live_", "rk_live_"))
     if live_key and not settings.payments_live:
-        raise BadSetting(
-            "a live Stripe key needs PAYMENTS_LIVE=1 as well, so that no live charge happens by mistake"
-        )
+        raise BadSetting("a live Stripe key needs PAYMENTS_LIVE=1 as well, so that no live charge happens by mistake")
     if settings.payments_live and not live_key:
         raise BadSetting("PAYMENTS_LIVE=1 needs a live key in STRIPE_API_KEY")
     if live_key and settings.stripe_api_base:
         raise BadSetting("STRIPE_API_BASE must be unset with a live key: a live key goes to Stripe alone")
     if not settings.sandbox and SANDBOX_WEBHOOK_SECRET in settings.stripe_webhook_secrets:
-        raise BadSetting(
-            "STRIPE_WEBHOOK_SECRETS must be set to the endpoint's own secrets when STRIPE_API_KEY is set"
-        )
+        raise BadSetting("STRIPE_WEBHOOK_SECRETS must be set to the endpoint's own secrets when STRIPE_API_KEY is set")
     if settings.production and settings.sandbox:
-        raise BadSetting(
-            "production cannot take payments through the sandbox: set STRIPE_API_KEY, or unset production"
-        )
+        raise BadSetting("production cannot take payments through the sandbox: set STRIPE_API_KEY, or unset production")

@@ -2,5 +2,4 @@
 
 from flask import Blueprint
 
-
 blp = Blueprint("pages", __name__, template_folder="templates")

@@ -15,9 +15,7 @@ from marketplace.kit.transaction import transaction
 def write(count: int) -> list[str]:
     with transaction():
         return [
-            service.record(
-                SYSTEM, Verb.TERMS_WRITTEN, subject=f"trm_{n}", amount_minor=n, facts={"名": "札幌"}
-            )
+            service.record(SYSTEM, Verb.TERMS_WRITTEN, subject=f"trm_{n}", amount_minor=n, facts={"名": "札幌"})
             for n in range(count)
         ]
 
@@ -77,18 +75,14 @@ def test_an_altered_entry_is_named(own_database: Flask, statement: str, trouble:
     sequencer.sequence_all()
     tamper(statement, id=entries[4])
     findings = verification.verify().findings
-    assert any(finding.entry_id == entries[4] and trouble in finding.trouble for finding in findings), (
-        findings
-    )
+    assert any(finding.entry_id == entries[4] and trouble in finding.trouble for finding in findings), findings
 
 
 def test_a_removed_entry_is_named(own_database: Flask) -> None:
     entries = write(5)
     sequencer.sequence_all()
     tamper("DELETE FROM audit_entry WHERE id = :id", id=entries[2])
-    assert [f.entry_id for f in verification.verify().findings if f.trouble == "the entry was removed"] == [
-        entries[2]
-    ]
+    assert [f.entry_id for f in verification.verify().findings if f.trouble == "the entry was removed"] == [entries[2]]
 
 
 def test_two_swapped_leaves_are_found(own_database: Flask) -> None:

@@ -55,7 +55,9 @@ def prose(length_max: int = 20_000, **kwargs: Any) -> fields.String:
 
 def identifier(prefix: str, **kwargs: Any) -> fields.String:
     """Return a field for an id with this prefix."""
-    return fields.String(validate=validate.Regexp(rf"\A{prefix}_[0-9a-f]{{32}}\Z", error=f"Not a {prefix}_… id."), **kwargs)
+    return fields.String(
+        validate=validate.Regexp(rf"\A{prefix}_[0-9a-f]{{32}}\Z", error=f"Not a {prefix}_… id."), **kwargs
+    )
 
 
 def one_of(words: Any, **kwargs: Any) -> fields.String:
@@ -66,7 +68,9 @@ def one_of(words: Any, **kwargs: Any) -> fields.String:
 class PageQuery(Strict):
     """Where to begin and how many."""
 
-    cursor = fields.String(validate=validate.Length(max=500), metadata={"description": "next_cursor of the page before"})
+    cursor = fields.String(
+        validate=validate.Length(max=500), metadata={"description": "next_cursor of the page before"}
+    )
     size = fields.Integer(validate=validate.Range(1, 100), metadata={"description": "items a page; 20 when absent"})
 
 

@@ -100,7 +100,9 @@ class TreeView(Schema):
 
     size = fields.Integer(required=True)
     root = fields.String(required=True)
-    unplaced = fields.Integer(required=True, metadata={"description": "entries that wait for their place, at most 1000"})
+    unplaced = fields.Integer(
+        required=True, metadata={"description": "entries that wait for their place, at most 1000"}
+    )
 
 
 TransactionPage = page_of(TransactionView)

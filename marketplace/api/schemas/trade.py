@@ -45,7 +45,7 @@ class PriceDraft(Strict):
 
     kind = one_of(PriceKind, required=True)
     amount_yen = Whole(load_default=0, validate=validate.Range(0, YEN_MAX))
-    included_mib = Whole(allow_none=True, validate=validate.Range(0, 2**40))
+    included_mib = Whole(load_default=0, validate=validate.Range(0, 2**40))
 
 
 class OfferVersionDraft(Strict):
@@ -75,7 +75,7 @@ class OfferView(Schema):
     terms_sha256 = fields.String(required=True)
     price_kind = one_of(PriceKind, required=True)
     amount_yen = fields.Integer(required=True)
-    included_mib = fields.Integer(allow_none=True)
+    included_mib = fields.Integer(required=True)
     duration_days = fields.Integer(allow_none=True)
     quota_bytes = fields.Integer(allow_none=True)
     quota_downloads = fields.Integer(allow_none=True)
