@@ -23,7 +23,7 @@ from marketplace.kit.transaction import transaction
 @click.option("--invoice-number", help="登録番号, T and 13 digits")
 @click.option("--government-code", help="全国地方公共団体コード, 6 digits")
 @pass_composition
-def found(composition: Composition, capacities: tuple[str, ...], kind: str, **given: str | None) -> None:
+def found(composition: Composition, /, capacities: tuple[str, ...], kind: str, **given: str | None) -> None:
     """Found an organization, verified at once; this is how operator and auditor come to be.
 
     Prints the first API client and its secret, which is shown this once.

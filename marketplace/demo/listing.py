@@ -50,7 +50,8 @@ def upload(provider: Party, narrator: Narrator, dataset_id: str, paths: list[Pat
             headers={"Content-Type": "application/octet-stream"},
         ).json()
         narrator.say("provider", f"uploads {path.name}", bytes=stored["size_bytes"], sha256=stored["sha256"])
-    return wait_for("the profiles", lambda: _profiled(provider, str(release["id"])), 600)
+    profiled: dict[str, Any] = wait_for("the profiles", lambda: _profiled(provider, str(release["id"])), 600)
+    return profiled
 
 
 def make_offers(provider: Party, narrator: Narrator, dataset_id: str) -> tuple[dict[str, Any], dict[str, Any]]:

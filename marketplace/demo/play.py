@@ -6,13 +6,13 @@ from typing import Any
 
 from marketplace.demo import auditing, buying, cast, listing
 from marketplace.demo.narration import Narrator
-from marketplace.demo.party import DemoFailed, Party, apply
+from marketplace.demo.party import DemoFailed, Party, apply, wait_for
 
 SAMPLE_TITLES = {
     "title_ja": "札幌市中心部の人流と気温（合成データ）",
     "title_en": "Footfall and temperature in central Sapporo (synthetic)",
-    "description_ja": "時間帯と地点ごとの通行量と気温。すべて計算で作った合成データで、実在の人や場所の記録ではありません。",
-    "description_en": "Passers-by and temperature by hour and place. All made by computation; no record of real people.",
+    "description_ja": "時間帯と地点ごとの通行量と気温。計算で作った合成データで、実在の記録ではありません。",
+    "description_en": "Passers-by and temperature by hour and place, made by computation: no real record.",
 }
 
 
@@ -99,7 +99,7 @@ def play(world: World, narrator: Narrator) -> list[tuple[str, str]]:
     metered = placed["grant_id"] or buying.wait_for_grant(world.parties["buyer"], placed["id"])["grant_id"]
     narrator.say("buyer", "orders the metered offer", order=placed["id"], grant=metered, yen=placed["amount_gross_yen"])
     fetched = _fetch_all(world, narrator, metered, broken=True)
-    usage = buying.wait_for("the meter", lambda: _metered(world, metered, fetched))
+    usage = wait_for("the meter", lambda: _metered(world, metered, fetched))
     narrator.say("exchange", "states the usage", grant=metered, bytes=usage["total_bytes"])
     billed, invoice = _settle(world, narrator, metered)
     return _account(world, narrator, (fetched, usage["total_bytes"], billed), invoice)
@@ -112,7 +112,7 @@ def _find(world: World, narrator: Narrator) -> None:
         page = buyer.get("/v1/catalog", q=world.words)
         return page if world.dataset_id in {item["id"] for item in page["items"]} else None
 
-    page = buying.wait_for("the search index", found)
+    page = wait_for("the search index", found)
     narrator.say("buyer", "searches the catalogue", words=world.words, found=page["total"], dataset=world.dataset_id)
 
 
@@ -155,9 +155,7 @@ def _settle(world: World, narrator: Narrator, grant_id: str) -> tuple[int, dict[
     if invoice["state"] != "paid":
         due = world.parties["buyer"].post(f"/v1/invoices/{invoice['id']}/pay")
         buying.pay_on_page(due["checkout_url"])
-        buying.wait_for(
-            "the payment", lambda: world.parties["buyer"].get(f"/v1/invoices/{invoice['id']}")["state"] == "paid"
-        )
+        wait_for("the payment", lambda: world.parties["buyer"].get(f"/v1/invoices/{invoice['id']}")["state"] == "paid")
     narrator.say("buyer", "pays the invoice", yen=invoice["amount_gross_yen"], tax_yen=invoice["amount_tax_yen"])
     return int(line["quantity"]), invoice
 

@@ -31,10 +31,16 @@ class Instant(fields.Field[Any]):
 
     default_error_messages = {"invalid": "Not an RFC 3339 instant with an offset, such as 2026-11-22T09:00:00+09:00."}  # noqa: RUF012 - marshmallow's own shape
 
-    def _serialize(self, value: Any, _attr: str | None, _obj: Any, **_kwargs: Any) -> str | None:
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002 - theirs
         return None if value is None else clock.text(value)
 
-    def _deserialize(self, value: Any, _attr: str | None, _data: Mapping[str, Any] | None, **_kwargs: Any) -> Any:
+    def _deserialize(
+        self,
+        value: Any,
+        attr: str | None,  # noqa: ARG002 - marshmallow's signature
+        data: Mapping[str, Any] | None,  # noqa: ARG002 - marshmallow's signature
+        **kwargs: Any,  # noqa: ARG002 - marshmallow's signature
+    ) -> Any:
         try:
             return clock.parse(value)
         except (TypeError, ValueError, OverflowError) as error:
