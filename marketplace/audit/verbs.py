@@ -44,6 +44,8 @@ class Verb(StrEnum):
     PAYMENT_HELD = "billing.payment.held"
     PAYMENT_FAILED = "billing.payment.failed"
     PAYMENT_EXPIRED = "billing.payment.expired"
+    PAYMENT_UNAPPLIED = "billing.payment.unapplied"
+    EVENT_PARKED = "billing.event.parked"
     INVOICE_ISSUED = "billing.invoice.issued"
     INVOICE_PAID = "billing.invoice.paid"
     LEDGER_POSTED = "billing.ledger.posted"

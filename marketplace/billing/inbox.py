@@ -2,21 +2,27 @@
 
 A story takes one event per transaction: ``claim`` it, do the work, ``mark_processed``. When the work
 raises, its transaction rolls back and ``record_trouble`` notes the failure in a transaction of its own.
+An event that fails again and again, though nothing is out of order around it, is parked: kept with its
+trace and tried no more until somebody says so.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.dialects import postgresql
 
+from marketplace.audit import service as audit
+from marketplace.audit.verbs import Verb
 from marketplace.billing.gateways.wire import without_personal_data
 from marketplace.billing.models import StripeEvent
+from marketplace.identity.actors import SYSTEM
 from marketplace.kit import clock
 from marketplace.kit.db import db
 
 RETRY_SECONDS_MAX = 3600
+ATTEMPTS_MAX = 12  # the last one about two hours after the first
 TROUBLE_LENGTH_MAX = 500
 
 
@@ -44,7 +50,7 @@ def due_event_ids(limit: int = 100) -> Sequence[str]:
     """Return the events that are waiting to be worked on now, in the order of their turn."""
     return db.session.scalars(
         select(StripeEvent.id)
-        .where(StripeEvent.processed_at.is_(None), StripeEvent.due_at <= clock.now())
+        .where(*_waiting(), StripeEvent.due_at <= clock.now())
         .order_by(StripeEvent.due_at, StripeEvent.id)
         .limit(limit)
     ).all()
@@ -57,11 +63,7 @@ def get_event(event_id: str) -> StripeEvent:
 
 def claim(event_id: str) -> StripeEvent | None:
     """Return an unprocessed event, locked for this transaction; None when it is done or being worked on."""
-    query = (
-        select(StripeEvent)
-        .where(StripeEvent.id == event_id, StripeEvent.processed_at.is_(None))
-        .with_for_update(skip_locked=True)
-    )
+    query = select(StripeEvent).where(StripeEvent.id == event_id, *_waiting()).with_for_update(skip_locked=True)
     return db.session.scalar(query, execution_options={"populate_existing": True})
 
 
@@ -69,7 +71,7 @@ def claim_due() -> StripeEvent | None:
     """Return the next event whose turn it is, locked for this transaction; workers never share one."""
     query = (
         select(StripeEvent)
-        .where(StripeEvent.processed_at.is_(None), StripeEvent.due_at <= clock.now())
+        .where(*_waiting(), StripeEvent.due_at <= clock.now())
         .order_by(StripeEvent.due_at, StripeEvent.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -86,24 +88,57 @@ def mark_processed(event_id: str) -> None:
     )
 
 
-def record_trouble(event_id: str, error: BaseException) -> None:
-    """Note why the work failed and put the event back: after 2, 4, 8 … seconds, at most an hour."""
+def record_trouble(event_id: str, error: BaseException, *, may_pass: bool = False) -> None:
+    """Note why the work failed and put the event back: after 2, 4, 8 … seconds, at most an hour.
+
+    After ``ATTEMPTS_MAX`` failures it is parked instead, unless the error ``may_pass`` by mere waiting, as
+    that of a gateway or a database which does not answer.
+    """
     query = select(StripeEvent).where(StripeEvent.id == event_id).with_for_update()
     event = db.session.scalars(query, execution_options={"populate_existing": True}).one()
-    if event.processed_at is not None:
+    if event.processed_at is not None or event.parked_at is not None:
         return
     event.attempts += 1
     event.trouble = f"{type(error).__name__}: {error}"[:TROUBLE_LENGTH_MAX].replace("\0", "")
     wait = min(2 ** min(event.attempts, 30), RETRY_SECONDS_MAX)
     event.due_at = clock.now() + timedelta(seconds=wait)
+    if event.attempts >= ATTEMPTS_MAX and not may_pass:
+        _park(event, type(error).__name__)
     db.session.flush()
+
+
+def unpark(event_id: str) -> bool:
+    """Put a parked event back into the queue, to be tried now; False when it is not parked."""
+    statement = (
+        update(StripeEvent)
+        .where(StripeEvent.id == event_id, StripeEvent.parked_at.is_not(None))
+        .values(parked_at=None, attempts=0, due_at=clock.now())
+        .returning(StripeEvent.id)
+    )
+    return db.session.scalar(statement) is not None
 
 
 def list_troubled(limit: int = 100) -> Sequence[StripeEvent]:
     """Return events that failed and are still waiting, longest waiting first."""
     return db.session.scalars(
         select(StripeEvent)
-        .where(StripeEvent.processed_at.is_(None), StripeEvent.trouble.is_not(None))
+        .where(*_waiting(), StripeEvent.trouble.is_not(None))
         .order_by(StripeEvent.received_at)
         .limit(limit)
     ).all()
+
+
+def list_parked(limit: int = 100) -> Sequence[StripeEvent]:
+    """Return events that are tried no more, parked last first."""
+    parked = select(StripeEvent).where(StripeEvent.parked_at.is_not(None))
+    return db.session.scalars(parked.order_by(StripeEvent.parked_at.desc()).limit(limit)).all()
+
+
+def _waiting() -> tuple[ColumnElement[bool], ...]:
+    return (StripeEvent.processed_at.is_(None), StripeEvent.parked_at.is_(None))
+
+
+def _park(event: StripeEvent, cause: str) -> None:
+    event.parked_at = clock.now()
+    facts = {"type": event.type, "attempts": event.attempts, "cause": cause}
+    audit.record(SYSTEM, Verb.EVENT_PARKED, subject=event.id, facts=facts)

@@ -197,7 +197,8 @@ class StripeEvent(Model):
 
     __tablename__ = "stripe_event"
     __table_args__ = (
-        Index("ix_stripe_event_due_at", "due_at", postgresql_where=text("processed_at IS NULL")),
+        CheckConstraint("num_nonnulls(processed_at, parked_at) < 2", name="one_end"),
+        Index("ix_stripe_event_due_at", "due_at", postgresql_where=text("processed_at IS NULL AND parked_at IS NULL")),
         Index("ix_stripe_event_received_at", "received_at"),
     )
 
@@ -208,5 +209,6 @@ class StripeEvent(Model):
     received_at: Mapped[datetime]
     due_at: Mapped[datetime]
     processed_at: Mapped[datetime | None]
+    parked_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(Integer)
     trouble: Mapped[str | None]

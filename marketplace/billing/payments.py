@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql
 
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
-from marketplace.billing import queries, rules
+from marketplace.billing import ledger, postings, queries, rules
 from marketplace.billing.checkout import Checkout
 from marketplace.billing.errors import (
     InvoiceNotFound,
@@ -109,6 +109,23 @@ def record_facts(
         _record(payment, after)
     db.session.flush()
     return PaymentChange(payment, before, after)
+
+
+def record_unapplied(payment: Payment, payer: str) -> None:
+    """Note, once per payment, that its money came for what was paid already, and owe it to the payer.
+
+    Two attempts can both succeed when the first one's money arrives after it was given up.
+    """
+    entries = postings.paid_twice_by_card(payment.amount_minor, payer)
+    ledger.post("payment_unapplied", payment.id, f"unapplied:{payment.id}", clock.today(), entries)
+    audit.record(
+        SYSTEM,
+        Verb.PAYMENT_UNAPPLIED,
+        subject=payment.id,
+        counterparty=payer,
+        amount_minor=payment.amount_minor,
+        facts={"pays": payment.order_id or payment.invoice_id},
+    )
 
 
 def _open(actor: Actor, payment: Payment) -> Payment:

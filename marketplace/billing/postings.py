@@ -59,6 +59,11 @@ def provider_pending(provider: str) -> str:
     return f"Liabilities:Provider:{provider}:Pending"
 
 
+def unapplied(payer: str) -> str:
+    """Return the account of money that a payer sent for what was paid already: owed back to the payer."""
+    return f"Liabilities:Unapplied:{payer}"
+
+
 def card_sale(sale: Sale) -> list[Entry]:
     """Book a sale paid by card; a sale for nothing books nothing."""
     return _sale(CLEARING, sale)
@@ -72,6 +77,11 @@ def invoice_issued(sale: Sale, consumer: str) -> list[Entry]:
 def invoice_paid_by_card(gross: int, consumer: str) -> list[Entry]:
     """Book the payment of an invoice by card."""
     return _pair(CLEARING, receivable(consumer), gross)
+
+
+def paid_twice_by_card(gross: int, payer: str) -> list[Entry]:
+    """Book a payment by card of what another payment has paid already."""
+    return _pair(CLEARING, unapplied(payer), gross)
 
 
 def processing_fee(fee: int) -> list[Entry]:

@@ -2,6 +2,7 @@
 
 import click
 
+from marketplace.billing import inbox
 from marketplace.cli.composition import Composition, application, pass_composition
 from marketplace.exchange import listing, settlement
 from marketplace.identity import service as identity
@@ -73,4 +74,30 @@ def rebuild(composition: Composition) -> None:
         click.echo(f"{listing.rebuild_index()} datasets in the index")
 
 
-COMMANDS = (found, settle, search)
+@click.group()
+def events() -> None:
+    """Look after gateway events that could not be worked on."""
+
+
+@events.command("list")
+@pass_composition
+def list_events(composition: Composition) -> None:
+    """List the parked events (no retry helped) and the troubled ones (tried again by themselves)."""
+    with application(composition):
+        for state, found_events in (("parked", inbox.list_parked()), ("waiting", inbox.list_troubled())):
+            for event in found_events:
+                click.echo(f"{state} {event.id} {event.type} {event.attempts} attempts: {event.trouble}")
+
+
+@events.command()
+@click.argument("event_id")
+@pass_composition
+def retry(composition: Composition, event_id: str) -> None:
+    """Try a parked event again, once its cause is mended."""
+    with application(composition), transaction():
+        if not inbox.unpark(event_id):
+            raise click.BadParameter(f"no parked event has the id {event_id!r}", param_hint="EVENT_ID")
+    click.echo(f"{event_id} is in the queue again")
+
+
+COMMANDS = (found, settle, search, events)

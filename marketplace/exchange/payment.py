@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from marketplace.billing import checkout, inbox, invoices, ledger, orders, payments, postings, queries
+from marketplace.billing.errors import PaymentUnknown
 from marketplace.billing.gateways import wire
 from marketplace.billing.models import Payment
 from marketplace.billing.rules import Fact
@@ -13,6 +14,8 @@ from marketplace.billing.states import FactKind, PaymentState
 from marketplace.exchange import facilities, purchase
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.kit import clock, jobs
+from marketplace.kit.errors import Unavailable
+from marketplace.kit.health import LOST_DATABASE
 from marketplace.kit.transaction import transaction
 
 log = logging.getLogger(__name__)
@@ -26,21 +29,11 @@ def begin(payment_id: str) -> None:
     The payment and its idempotency key are committed before, so a crash between the gateway's answer
     and our commit heals with the next call. Raises GatewayUnavailable and other refusals of the gateway.
     """
-    payment = queries.get_payment(payment_id)
-    if payment.session_id is not None or payment.state != PaymentState.CREATED:
+    with transaction():
+        asked = _question(payment_id)
+    if asked is None:
         return
-    means = facilities.current()
-    page = f"{means.settings.base_url}/checkout/{payment_id}"
-    opened = means.gateway.create_checkout(
-        payment_id=payment_id,
-        amount_yen=payment.amount_minor,
-        description=_description(payment),
-        success_url=f"{page}/done",
-        cancel_url=f"{page}/cancelled",
-        idempotency_key=payment.idempotency_key,
-        # From the payment's own time, so that a repeated call is the same request to the gateway.
-        expires_at=payment.created_at + PAGE_OPEN_FOR,
-    )
+    opened = facilities.current().gateway.create_checkout(**asked)
     with transaction():
         apply(payments.attach_session(payment_id, opened))
 
@@ -64,14 +57,16 @@ def receive_event(raw_body: bytes, signature: str | None) -> bool:
 
 @jobs.task("billing.events", cron="* * * * * */5")
 def work_inbox() -> None:
-    """Work on every event whose turn it is; one that fails keeps its trace and is tried again later."""
-    for event_id in inbox.due_event_ids():
+    """Work on every event whose turn it is; one that fails keeps its trace and is tried again, or parked."""
+    with transaction():
+        due = inbox.due_event_ids()
+    for event_id in due:
         try:
             _work(event_id)
         except Exception as error:  # noqa: BLE001 - whatever it is, the event must keep its trace
             log.warning("event %s is put back: %s", event_id, error)
             with transaction():
-                inbox.record_trouble(event_id, error)
+                inbox.record_trouble(event_id, error, may_pass=isinstance(error, (Unavailable, *LOST_DATABASE)))
 
 
 @jobs.task("billing.backfill", cron="*/10 * * * *")
@@ -89,10 +84,10 @@ def apply(change: payments.PaymentChange) -> None:
     _post_fees(payment)
     if change.before == change.after:
         return
-    if payment.order_id is not None:
-        _apply_to_order(payment.order_id, change.after)
-    elif change.after == PaymentState.PAID and payment.invoice_id is not None:
-        _apply_to_invoice(payment, payment.invoice_id)
+    if change.after == PaymentState.PAID:
+        _apply_money(payment)
+    elif payment.order_id is not None:
+        _close_order(payment.order_id, change.after)
 
 
 def _keep(event: Mapping[str, Any]) -> bool:
@@ -103,53 +98,78 @@ def _keep(event: Mapping[str, Any]) -> bool:
 
 
 def _work(event_id: str) -> None:
-    known = inbox.get_event(event_id)
-    reading = wire.read_event(known.payload)
-    payment = queries.find_payment(reading.payment_id, reading.session_id, reading.payment_intent_id)
-    if payment is None and reading.payment_id is not None:
-        queries.get_payment(reading.payment_id)
-    facts, fetched = _refetched(payment, known.id) if payment is not None else ([], None)
+    # What is read before the gateway is asked holds no transaction open while we wait for its answer.
+    with transaction():
+        reading = wire.read_event(inbox.get_event(event_id).payload)
+        found = queries.find_payment(reading.payment_id, reading.session_id, reading.payment_intent_id)
+        payment_id = found.id if found else None
+    if payment_id is None and reading.payment_id is not None:
+        raise PaymentUnknown
+    report = _refetched(payment_id) if payment_id else None
     with transaction():
         if inbox.claim(event_id) is None:
             return
-        if payment is not None:
-            apply(
-                payments.record_facts(
-                    payment.id,
-                    [*facts, *(fact for fact in reading.facts if fact.kind == FactKind.INTENT_FAILED)],
-                    payment_intent_id=fetched.payment_intent_id if fetched else reading.payment_intent_id,
-                    charge_id=fetched.charge_id if fetched else reading.charge_id,
-                )
-            )
+        if payment_id is not None:
+            apply(payments.record_facts(payment_id, _facts(event_id, reading, report), **_named(reading, report)))
         inbox.mark_processed(event_id)
 
 
-def _refetched(payment: Payment, event_id: str) -> tuple[list[Fact], checkout.CheckoutReport | None]:
+def _refetched(payment_id: str) -> checkout.CheckoutReport | None:
     # What an event says may be old; what the gateway says when asked is not.
-    if payment.session_id is None:
-        begin(payment.id)
-        payment = queries.get_payment(payment.id)
-    if payment.session_id is None:
-        return [], None
-    report = facilities.current().gateway.fetch_checkout(payment.session_id)
-    return checkout.facts_of_report(report, clock.now(), event_id), report
+    begin(payment_id)
+    with transaction():
+        session_id = queries.get_payment(payment_id).session_id
+    return facilities.current().gateway.fetch_checkout(session_id) if session_id else None
 
 
-def _apply_to_order(order_id: str, state: PaymentState) -> None:
-    if state == PaymentState.PAID:
-        purchase.fulfil(order_id)
-    elif state == PaymentState.EXPIRED:
+def _facts(event_id: str, reading: checkout.EventReading, report: checkout.CheckoutReport | None) -> list[Fact]:
+    fetched = checkout.facts_of_report(report, clock.now(), event_id) if report else []
+    return [*fetched, *(fact for fact in reading.facts if fact.kind == FactKind.INTENT_FAILED)]
+
+
+def _named(reading: checkout.EventReading, report: checkout.CheckoutReport | None) -> dict[str, str | None]:
+    source = report or reading
+    return {"payment_intent_id": source.payment_intent_id, "charge_id": source.charge_id}
+
+
+def _question(payment_id: str) -> dict[str, Any] | None:
+    payment = queries.get_payment(payment_id)
+    if payment.session_id is not None or payment.state != PaymentState.CREATED:
+        return None
+    page = f"{facilities.current().settings.base_url}/checkout/{payment_id}"
+    return {
+        "payment_id": payment_id,
+        "amount_yen": payment.amount_minor,
+        "description": _description(payment),
+        "success_url": f"{page}/done",
+        "cancel_url": f"{page}/cancelled",
+        "idempotency_key": payment.idempotency_key,
+        # From the payment's own time, so that a repeated call is the same request to the gateway.
+        "expires_at": payment.created_at + PAGE_OPEN_FOR,
+    }
+
+
+def _apply_money(payment: Payment) -> None:
+    if payment.order_id is not None:
+        applied = purchase.fulfil(payment.order_id)
+        payer = queries.require_order(payment.order_id).organization_id
+    else:
+        invoice = queries.require_invoice(payment.invoice_id or "")
+        payer = invoice.recipient_organization_id
+        applied = invoices.mark_paid(SYSTEM, invoice.id)
+        if applied:
+            entries = postings.invoice_paid_by_card(payment.amount_minor, payer)
+            ledger.post("invoice_paid", invoice.id, f"paid:{invoice.id}", clock.today(), entries)
+    if not applied:
+        log.error("payment %s came for what was paid already; its money is owed back to %s", payment.id, payer)
+        payments.record_unapplied(payment, payer)
+
+
+def _close_order(order_id: str, state: PaymentState) -> None:
+    if state == PaymentState.EXPIRED:
         orders.mark_expired(SYSTEM, order_id)
     elif state == PaymentState.FAILED:
         orders.mark_failed(SYSTEM, order_id)
-
-
-def _apply_to_invoice(payment: Payment, invoice_id: str) -> None:
-    if not invoices.mark_paid(SYSTEM, invoice_id):
-        return
-    invoice = queries.require_invoice(invoice_id)
-    entries = postings.invoice_paid_by_card(payment.amount_minor, invoice.recipient_organization_id)
-    ledger.post("invoice_paid", invoice_id, f"paid:{invoice_id}", clock.today(), entries)
 
 
 def _post_fees(payment: Payment) -> None:

@@ -64,13 +64,14 @@ def of_order(order: Order) -> Purchase:
     return Purchase(order, tried[0] if tried else None, grant.id if grant else None, invoice.id if invoice else None)
 
 
-def fulfil(order_id: str) -> None:
+def fulfil(order_id: str) -> bool:
     """Turn a paid (or free) order into ledger postings, an invoice and a grant: all of it or nothing.
 
-    Exactly one caller gets past the order's move to paid, however often a payment is reported.
+    Exactly one caller gets past the order's move to paid, however often a payment is reported; False for
+    every other.
     """
     if not orders.mark_paid(SYSTEM, order_id):
-        return
+        return False
     order = queries.require_order(order_id)
     _grant(order)
     orders.mark_fulfilled(SYSTEM, order_id)
@@ -78,6 +79,7 @@ def fulfil(order_id: str) -> None:
         _post_sale(order)
         # Last, since it holds the counter of the issuer's invoice numbers until the end.
         _issue_invoice(order)
+    return True
 
 
 def _check(actor: Actor, offer: Offer, accepted_sha256: str) -> None:

@@ -10,6 +10,8 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from marketplace.audit.models import Entry
+from marketplace.audit.verbs import Verb
 from marketplace.billing import inbox, payments, queries
 from marketplace.billing.errors import PaymentUnknown
 from marketplace.billing.gateways import wire
@@ -83,7 +85,8 @@ def test_a_failure_leaves_its_trace_and_waits_longer_each_time(session: Session)
         inbox.store_event(event())
         waits = []
         for _attempt in range(14):
-            inbox.record_trouble("evt_1", ValueError("台帳が応答しません" + "x" * 1000 + "\0"))
+            error = ValueError("台帳が応答しません" + "x" * 1000 + "\0")
+            inbox.record_trouble("evt_1", error, may_pass=True)
             waits.append((session.get(StripeEvent, "evt_1").due_at - NOON).total_seconds())
         assert inbox.due_event_ids() == []
     assert waits[:3] == [2, 4, 8]
@@ -191,3 +194,29 @@ def test_eight_workers_on_one_event_pay_once(own_database: Flask) -> None:
 def test_personal_fields_are_left_out_at_any_depth(key: str) -> None:
     value = {"a": [{key: {"name": "山田"}, "b": 1}], key: "x"}
     assert wire.without_personal_data(value) == {"a": [{"b": 1}]}
+
+
+def test_an_event_that_nothing_can_help_is_parked_with_its_trace_and_tried_no_more(session: Session) -> None:
+    inbox.store_event(event())
+    inbox.store_event(event("evt_other"))
+    for _attempt in range(inbox.ATTEMPTS_MAX):
+        inbox.record_trouble("evt_1", PaymentUnknown())
+    inbox.record_trouble("evt_1", PaymentUnknown())
+    with clock.stopped(clock.now() + timedelta(days=1)):
+        assert inbox.due_event_ids() == ["evt_other"]
+    assert inbox.claim("evt_1") is None
+    [parked] = inbox.list_parked()
+    assert (parked.id, parked.attempts, inbox.list_troubled()) == ("evt_1", inbox.ATTEMPTS_MAX, [])
+    assert parked.trouble.startswith("PaymentUnknown")
+    [entry] = session.scalars(select(Entry).where(Entry.verb == Verb.EVENT_PARKED.value))
+    assert (entry.subject, entry.facts["cause"]) == ("evt_1", "PaymentUnknown")
+
+
+def test_a_parked_event_is_tried_again_when_somebody_says_so(session: Session) -> None:
+    inbox.store_event(event())
+    assert inbox.unpark("evt_1") is False
+    for _attempt in range(inbox.ATTEMPTS_MAX):
+        inbox.record_trouble("evt_1", PaymentUnknown())
+    assert inbox.unpark("evt_1") is True
+    assert inbox.due_event_ids() == ["evt_1"]
+    assert inbox.claim("evt_1").trouble.startswith("PaymentUnknown")
