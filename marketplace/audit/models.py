@@ -1,4 +1,4 @@
-"""The tables of the record: entries, leaves and nodes, all append-only in the database itself."""
+"""The tables of the record: entries, leaves and nodes, append-only in the database itself, and who waits for a leaf."""
 
 from datetime import datetime
 from typing import Any
@@ -35,6 +35,15 @@ class Entry(Model):
     amount_minor: Mapped[int | None] = mapped_column(BigInteger)
     facts: Mapped[dict[str, Any]]
     canonical: Mapped[str]
+
+
+class Waiting(Model):
+    """An entry that has no place yet, written by a trigger: the sequencer need not search the whole record for it."""
+
+    __tablename__ = "audit_waiting"
+
+    occurred_at: Mapped[datetime] = mapped_column(primary_key=True)
+    entry_id: Mapped[str] = mapped_column(ForeignKey("audit_entry.id"), primary_key=True)
 
 
 class Leaf(Model):

@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, or_, select, tuple_
 
 from marketplace.audit.models import Entry, Leaf
-from marketplace.kit import clock
+from marketplace.kit import clock, pages
 from marketplace.kit.db import db
-from marketplace.kit.errors import Invalid, NotFound
+from marketplace.kit.errors import NotFound
+from marketplace.kit.ids import is_id
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
 
 
@@ -42,7 +43,7 @@ def search_entries(search: Search, cursor: str | None = None, size: int = SIZE_D
     key = decode_cursor(cursor, 2)
     statement = _matching(search).order_by(Entry.occurred_at.desc(), Entry.id.desc()).limit(size + 1)
     if key:
-        statement = statement.where(tuple_(Entry.occurred_at, Entry.id) < tuple_(_instant(key[0]), key[1]))
+        statement = statement.where(tuple_(Entry.occurred_at, Entry.id) < tuple_(_instant(key[0]), str(key[1])))
     rows = [PlacedEntry(row.Entry, row.position) for row in db.session.execute(statement)]
     return cut(rows, size, lambda row: (clock.text(row.entry.occurred_at), row.entry.id))
 
@@ -56,7 +57,7 @@ def all_entries(search: Search) -> Iterator[PlacedEntry]:
 
 def get_entry(entry_id: str) -> PlacedEntry:
     """Return one entry or raise NotFound."""
-    row = db.session.execute(_matching(Search()).where(Entry.id == entry_id)).first()
+    row = db.session.execute(_matching(Search()).where(Entry.id == entry_id)).first() if is_id(entry_id) else None
     if row is None:
         raise NotFound
     return PlacedEntry(row.Entry, row.position)
@@ -65,8 +66,8 @@ def get_entry(entry_id: str) -> PlacedEntry:
 def _instant(text: str) -> datetime:
     try:
         return clock.parse(str(text))
-    except ValueError as error:
-        raise Invalid("The cursor is not one that this list handed out.") from error
+    except (ValueError, OverflowError) as error:
+        raise pages.broken_cursor() from error
 
 
 def _matching(search: Search) -> Select[Entry, int]:

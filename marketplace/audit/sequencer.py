@@ -5,10 +5,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import func, insert, select, text
 
 from marketplace.audit import rules
-from marketplace.audit.models import Entry, Leaf, Node
+from marketplace.audit.models import Leaf, Node, Waiting
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 
@@ -16,10 +16,16 @@ log = logging.getLogger(__name__)
 BATCH = 1000
 INTERVAL_SECONDS = 0.2
 _LOCK = 0x6D7573756269  # "musubi"
-_NEXT = text(
-    "SELECT e.id, e.canonical FROM audit_entry e LEFT JOIN audit_leaf l ON l.entry_id = e.id"
-    " WHERE l.entry_id IS NULL ORDER BY e.occurred_at, e.id LIMIT :batch"
-)
+# In the order of their instants as far as they are committed: whoever commits late is placed late.
+_NEXT = text("""
+WITH first AS (
+  SELECT occurred_at, entry_id FROM audit_waiting ORDER BY occurred_at, entry_id LIMIT :batch),
+taken AS (
+  DELETE FROM audit_waiting w USING first
+   WHERE w.occurred_at = first.occurred_at AND w.entry_id = first.entry_id
+  RETURNING w.entry_id)
+SELECT e.id, e.canonical FROM taken JOIN audit_entry e ON e.id = taken.entry_id ORDER BY e.occurred_at, e.id
+""")
 
 
 def sequence_all() -> int:
@@ -79,9 +85,9 @@ def root(size: int | None = None) -> tuple[int, bytes]:
 
 
 def unplaced() -> int:
-    """Return how many entries wait for their place."""
-    waiting = select(Entry.id).outerjoin(Leaf, Leaf.entry_id == Entry.id).where(Leaf.entry_id.is_(None))
-    return len(db.session.execute(waiting.limit(BATCH)).all())
+    """Return how many entries wait for their place, counted up to one batch."""
+    waiting = select(Waiting.entry_id).limit(BATCH).subquery()
+    return db.session.scalar(select(func.count()).select_from(waiting)) or 0
 
 
 class Sequencer(threading.Thread):

@@ -21,16 +21,20 @@ def today() -> date:
 
 
 def parse(text: str) -> datetime:
-    """Read an RFC 3339 instant; raises ValueError when it has no offset."""
+    """Read an RFC 3339 instant; raises ValueError when it has no offset, or lies beyond the calendar in UTC."""
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError("an instant needs a UTC offset, such as 2026-11-22T09:00:00+09:00")
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("the instant lies outside the years 1 to 9999 in UTC") from error
 
 
 def text(at: datetime) -> str:
     """Write an instant as RFC 3339 in UTC with microseconds, always of the same length."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not strftime, whose years before 1000 have fewer than four digits.
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 @contextmanager

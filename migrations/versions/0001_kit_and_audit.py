@@ -42,6 +42,13 @@ def upgrade() -> None:
             f"CREATE TRIGGER {table}_never_emptied BEFORE TRUNCATE ON {table}"
             " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
         )
+    op.execute(
+        "CREATE FUNCTION wait_for_place() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " INSERT INTO audit_waiting (occurred_at, entry_id) VALUES (NEW.occurred_at, NEW.id); RETURN NULL; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER audit_entry_waits AFTER INSERT ON audit_entry FOR EACH ROW EXECUTE FUNCTION wait_for_place()"
+    )
 
 
 def _create_record() -> None:
@@ -72,6 +79,13 @@ def _create_record() -> None:
     ):
         op.create_index("ix_audit_entry_" + "_".join(columns), "audit_entry", list(columns))
     op.create_table(
+        "audit_waiting",
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("entry_id", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["entry_id"], ["audit_entry.id"], name="fk_audit_waiting_entry_id"),
+        sa.PrimaryKeyConstraint("occurred_at", "entry_id", name="pk_audit_waiting"),
+    )
+    op.create_table(
         "audit_leaf",
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("entry_id", sa.Text(), nullable=False),
@@ -90,8 +104,9 @@ def _create_record() -> None:
 
 def downgrade() -> None:
     """Drop."""
-    for table in ("audit_node", "audit_leaf", "audit_entry", "idempotency_record"):
+    for table in ("audit_node", "audit_leaf", "audit_waiting", "audit_entry", "idempotency_record"):
         op.drop_table(table)
+    op.execute("DROP FUNCTION wait_for_place()")
     op.execute("DROP FUNCTION refuse_change()")
     for name in _queue_objects("SELECT proname || '(' || pg_get_function_identity_arguments(oid) || ')' FROM pg_proc"):
         op.execute(f"DROP FUNCTION {name} CASCADE")
