@@ -1,6 +1,7 @@
 """Background work on a PostgreSQL queue (procrastinate): enqueued in the story's own transaction."""
 
 import asyncio
+import contextlib
 import functools
 import json
 import logging
@@ -13,12 +14,15 @@ from sqlalchemy import text
 
 from marketplace.kit.db import db
 from marketplace.kit.postgres import libpq_url
+from marketplace.kit.transaction import transaction
 
 log = logging.getLogger(__name__)
 Job = Callable[..., None]
 Context = Callable[[], Any]
 
 RETRIES_MAX = 10
+HEARTBEAT_SECONDS = 3.0
+STALLED_SECONDS = 15.0
 _tasks: dict[str, Job] = {}
 _periodic: dict[str, str] = {}
 _ENQUEUE = text(
@@ -73,8 +77,6 @@ def run_pending(name: str | None = None) -> int:
 
 
 def _take(name: str | None) -> Any:
-    from marketplace.kit.transaction import transaction
-
     with transaction():
         return db.session.execute(
             text(
@@ -84,6 +86,15 @@ def _take(name: str | None) -> Any:
             ),
             {"name": name},
         ).first()
+
+
+async def _revive_stalled(queue: Any) -> None:
+    # A killed worker leaves its jobs "doing" for ever, and with them every job that shares their lock.
+    while True:
+        for job in await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
+            log.warning("job %s (%s) lost its worker and is tried again", job.id, job.task_name)
+            await queue.job_manager.retry_job(job)
+        await asyncio.sleep(HEARTBEAT_SECONDS)
 
 
 class Worker:
@@ -109,7 +120,9 @@ class Worker:
     def stop(self, timeout_seconds: float = 10) -> None:
         """Finish the jobs at hand and end the thread."""
         if self._loop and self._main:
-            self._loop.call_soon_threadsafe(self._main.cancel)
+            # A loop that has ended by itself, or was stopped before, is closed.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._main.cancel)
         if self._thread:
             self._thread.join(timeout_seconds)
 
@@ -127,14 +140,18 @@ class Worker:
 
     async def _work(self) -> None:
         queue = self._queue()
-        async with queue.open_async():
+        async with queue.open_async(), asyncio.TaskGroup() as tasks:
+            reviving = tasks.create_task(_revive_stalled(queue))
             await queue.run_worker_async(
                 concurrency=self._concurrency,
                 install_signal_handlers=False,
                 delete_jobs="successful",
                 fetch_job_polling_interval=1.0,
                 shutdown_graceful_timeout=5.0,
+                update_heartbeat_interval=HEARTBEAT_SECONDS,
+                stalled_worker_timeout=STALLED_SECONDS,
             )
+            reviving.cancel()
 
     def _queue(self) -> Any:
         import procrastinate
