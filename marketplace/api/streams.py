@@ -60,7 +60,8 @@ class Reports(threading.Thread):
 
     def follow(self, delivery_id: str, body: CountedBody) -> None:
         """Note the progress of a body that a foreign server iterates, until it is settled."""
-        self._followed[delivery_id] = body
+        with self._lock:
+            self._followed[delivery_id] = body
 
     def settle(self, delivery_id: str, sent: int, acked: int, outcome: str) -> None:
         """Meter a finished delivery now, or as soon as the database answers."""

@@ -8,10 +8,11 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
-from marketplace.kit import clock
+from marketplace.kit import clock, jobs
 from marketplace.kit.canonical import digest_of
 from marketplace.kit.db import Model, db
 from marketplace.kit.errors import Refusal
+from marketplace.kit.transaction import transaction
 
 KEPT_DAYS = 30
 KEY_LENGTH_MAX = 255
@@ -56,7 +57,7 @@ def once(
     the first one commits or rolls back. Raises IdempotencyKeyMissing or IdempotencyKeyReused.
     """
     if not key or len(key) > KEY_LENGTH_MAX:
-        raise IdempotencyKeyMissing
+        raise IdempotencyKeyMissing(f"Send an Idempotency-Key of 1 to {KEY_LENGTH_MAX} characters.")
     fingerprint = digest_of(request)
     if not _claim(client_id, key, fingerprint):
         return _replay(client_id, key, fingerprint), True
@@ -84,7 +85,9 @@ def _replay(client_id: str, key: str, fingerprint: str) -> dict[str, Any]:
     return stored.answer or {}
 
 
-def forget_old() -> int:
-    """Drop keys older than 30 days; returns how many."""
-    old = delete(IdempotencyRecord).where(IdempotencyRecord.created_at < clock.now() - timedelta(days=KEPT_DAYS))
-    return len(db.session.execute(old.returning(IdempotencyRecord.key)).all())
+@jobs.task("idempotency.forget", cron="23 * * * *")
+def forget_old() -> None:
+    """Drop the keys that are older than 30 days."""
+    with transaction():
+        before = clock.now() - timedelta(days=KEPT_DAYS)
+        db.session.execute(delete(IdempotencyRecord).where(IdempotencyRecord.created_at < before))
