@@ -9,7 +9,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
-HOME = Path(__file__).resolve().parents[2] / "migrations"
+_PACKAGE = Path(__file__).resolve().parents[1]
+# Installed from a wheel, the versions lie inside the package; in a checkout, beside it.
+HOME = next(home for home in (_PACKAGE / "_migrations", _PACKAGE.parent / "migrations") if home.is_dir())
 _LOCK = 0x6D696772  # "migr"
 
 
