@@ -11,7 +11,7 @@ from marketplace.billing.states import InvoiceKind, InvoiceState, OrderState
 from marketplace.identity.actors import Actor
 from marketplace.kit import pages
 from marketplace.kit.db import db
-from marketplace.kit.errors import Invalid
+from marketplace.kit.ids import is_id
 from marketplace.kit.pages import Page
 
 Listed = TypeVar("Listed", Order, Invoice)
@@ -19,7 +19,8 @@ Listed = TypeVar("Listed", Order, Invoice)
 
 def get_order(actor: Actor, order_id: str) -> Order:
     """Return an order that the actor is a party to or oversees; raises OrderNotFound."""
-    order = db.session.scalar(select(Order).where(Order.id == order_id, _order_visible(actor)))
+    own = select(Order).where(Order.id == order_id, _order_visible(actor))
+    order = db.session.scalar(own) if is_id(order_id) else None
     if order is None:
         raise OrderNotFound
     return order
@@ -58,7 +59,8 @@ def list_orders(
 
 def get_invoice(actor: Actor, invoice_id: str) -> Invoice:
     """Return an invoice that the actor is a party to or oversees; raises InvoiceNotFound."""
-    invoice = db.session.scalar(select(Invoice).where(Invoice.id == invoice_id, _invoice_visible(actor)))
+    own = select(Invoice).where(Invoice.id == invoice_id, _invoice_visible(actor))
+    invoice = db.session.scalar(own) if is_id(invoice_id) else None
     if invoice is None:
         raise InvoiceNotFound
     return invoice
@@ -171,9 +173,6 @@ def _page(query: Select[Listed], table: type[Listed], cursor: str | None, size: 
 
 
 def _text(part: object) -> str:
-    if not isinstance(part, str) or "\0" in part:
-        raise Invalid(
-            "The cursor is not one that this list handed out.",
-            errors=[{"pointer": "/cursor", "detail": "use next_cursor of the page before, unchanged"}],
-        )
+    if not isinstance(part, str):
+        raise pages.broken_cursor()
     return part

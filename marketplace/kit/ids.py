@@ -8,6 +8,11 @@ from datetime import UTC, datetime
 ID_PATTERN = re.compile(r"[a-z]{2,4}_[0-9a-f]{32}")
 
 
+def is_id(text: str) -> bool:
+    """Tell whether a text has the form of an id; the database is not asked about anything else."""
+    return ID_PATTERN.fullmatch(text) is not None
+
+
 def new_id(prefix: str) -> str:
     """Return ``prefix_`` and 32 hex digits, of which the first 12 are the Unix time in ms."""
     milliseconds = time.time_ns() // 1_000_000

@@ -34,7 +34,7 @@ def decode_cursor(cursor: str | None, length: int) -> list[Any] | None:
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, binascii.Error, RecursionError) as error:
-        raise _broken() from error
+        raise broken_cursor() from error
     if (
         not isinstance(key, list)
         or len(key) != length
@@ -42,7 +42,7 @@ def decode_cursor(cursor: str | None, length: int) -> list[Any] | None:
         # A text that no column can hold cannot be compared with one either.
         or any(sign == "\0" or "\ud800" <= sign <= "\udfff" for part in key for sign in str(part))
     ):
-        raise _broken()
+        raise broken_cursor()
     return key
 
 
@@ -52,7 +52,8 @@ def cut(rows: Sequence[T], size: int, key: Callable[[T], Sequence[Any]]) -> Page
     return Page(items, encode_cursor(key(items[-1])) if len(rows) > size else None)
 
 
-def _broken() -> Invalid:
+def broken_cursor() -> Invalid:
+    """Return the refusal of a cursor that the list did not hand out."""
     return Invalid(
         "The cursor is not one that this list handed out.",
         errors=[{"pointer": "/cursor", "detail": "use next_cursor of the page before, unchanged"}],

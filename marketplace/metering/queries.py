@@ -118,8 +118,8 @@ def _restricted(query: Q, actor: Actor, wanted: UsageFilter | None) -> Q:
             query = query.where(column == value)
     if wanted.from_on is not None:
         query = query.where(event.occurred_at >= _midnight(wanted.from_on))
-    if wanted.to_on is not None:
-        query = query.where(event.occurred_at < _midnight(wanted.to_on) + timedelta(days=1))
+    if wanted.to_on is not None and wanted.to_on != date.max:
+        query = query.where(event.occurred_at < _midnight(wanted.to_on + timedelta(days=1)))
     return query
 
 
