@@ -13,8 +13,8 @@ from flask import Flask
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from marketplace.app import create_app
-from marketplace.kit import migrations, postgres, settings
+from marketplace.app import create_app, install
+from marketplace.kit import migrations, postgres
 from marketplace.kit.db import db
 from marketplace.kit.settings import Settings
 
@@ -85,7 +85,7 @@ def shared_app(clone: Callable[[], str], make_settings: MakeSettings) -> Iterato
 @pytest.fixture
 def app(shared_app: Flask) -> Iterator[Flask]:
     """The application inside one outer transaction that is rolled back after the test."""
-    settings.install(shared_app.config["MUSUBI_SETTINGS"])
+    install(shared_app)
     with shared_app.app_context():
         connection = db.engine.connect()
         outer = connection.begin()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marketplace.api.endpoint import actor, blueprint, guarded
+from marketplace.api.endpoint import actor, blueprint, created, guarded
 from marketplace.api.organizations import with_secret
 from marketplace.api.schemas import identity as schemas
 from marketplace.api.schemas.base import PageQuery
@@ -17,12 +17,13 @@ blp = blueprint("clients", "/v1/clients", "API clients: the keys with which an o
 @guarded(Permission.CLIENTS_MANAGE)
 @blp.arguments(schemas.ClientDraft)
 @blp.response(201, schemas.NewClientView)
-def register(draft: dict[str, Any]) -> dict[str, Any]:
+def register(draft: dict[str, Any]) -> Any:
     """Register a client for one's own organization; its secret is shown this once."""
     caller = actor()
     with transaction():
-        scopes = draft.get("scopes") or scopes_for(caller.capacities)
-        return with_secret(*service.register_client(caller, caller.organization_id, draft["name"], scopes))
+        scopes = draft.get("scopes", scopes_for(caller.capacities))
+        client = with_secret(*service.register_client(caller, caller.organization_id, draft["name"], scopes))
+    return created(client, f"/v1/clients/{client['id']}")
 
 
 @blp.route("")

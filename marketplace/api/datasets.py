@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from marketplace.api.endpoint import actor, blueprint, expected_version, guarded
+from marketplace.api.endpoint import actor, blueprint, created, expected_version, guarded, version_tag
+from marketplace.api.openapi import IF_MATCH
 from marketplace.api.schemas import catalog as schemas
 from marketplace.api.schemas.base import PageQuery
 from marketplace.catalog import queries, service
@@ -22,7 +23,8 @@ blp = blueprint("datasets", "/v1/datasets", "Datasets of a provider.")
 def register(draft: dict[str, Any]) -> Any:
     """Register a dataset; nobody else sees it until a release is published."""
     with transaction():
-        return service.register_dataset(actor(), DatasetDraft(**_typed(draft)))
+        dataset = service.register_dataset(actor(), DatasetDraft(**_typed(draft)))
+        return _created(dataset)
 
 
 @blp.route("")
@@ -42,7 +44,7 @@ def list_datasets(query: dict[str, Any]) -> Any:
 def import_ckan(body: dict[str, Any]) -> Any:
     """Take over a CKAN package; the same package again renews the same dataset."""
     with transaction():
-        return listing.import_ckan(actor(), body["package"])
+        return _created(listing.import_ckan(actor(), body["package"]))
 
 
 @blp.route("/<dataset_id>")
@@ -51,18 +53,19 @@ def import_ckan(body: dict[str, Any]) -> Any:
 def read(dataset_id: str) -> Any:
     """Read a dataset. Its version is in ETag, to be sent back in If-Match with a change."""
     dataset = queries.get_visible_dataset(actor(), dataset_id)
-    return dataset, 200, {"ETag": f'"{dataset.version}"'}
+    return dataset, 200, {"ETag": version_tag(dataset.version)}
 
 
 @blp.route("/<dataset_id>", methods=["PATCH"])
 @guarded(Permission.DATASETS_WRITE)
 @blp.arguments(schemas.DatasetChanges)
 @blp.response(200, schemas.DatasetView)
+@blp.doc(parameters=[IF_MATCH])
 def revise(changes: dict[str, Any], dataset_id: str) -> Any:
     """Change what is said of a dataset, if it is still at the version in If-Match."""
     with transaction():
         dataset = listing.revise(actor(), dataset_id, _typed(changes), expected_version())
-        return dataset, 200, {"ETag": f'"{dataset.version}"'}
+        return dataset, 200, {"ETag": version_tag(dataset.version)}
 
 
 @blp.route("/<dataset_id>/withdraw", methods=["POST"])
@@ -81,7 +84,8 @@ def withdraw(dataset_id: str) -> Any:
 def open_release(draft: dict[str, Any], dataset_id: str) -> Any:
     """Open a draft release, to put files into."""
     with transaction():
-        return service.open_release(actor(), dataset_id, draft["label"], draft["notes"])
+        release = service.open_release(actor(), dataset_id, draft["label"], draft["notes"])
+        return created(release, f"/v1/releases/{release.id}")
 
 
 @blp.route("/<dataset_id>/releases")
@@ -92,6 +96,10 @@ def list_releases(query: dict[str, Any], dataset_id: str) -> Any:
     """List the releases of a dataset, newest first."""
     dataset = queries.get_visible_dataset(actor(), dataset_id)
     return queries.list_releases(dataset.id, **query)
+
+
+def _created(dataset: Any) -> Any:
+    return created(dataset, f"/v1/datasets/{dataset.id}", ETag=version_tag(dataset.version))
 
 
 def _typed(fields: dict[str, Any]) -> dict[str, Any]:

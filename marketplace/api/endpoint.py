@@ -1,23 +1,26 @@
 """What every route shares: its guard, its caller, its idempotency, its validators."""
 
 import functools
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 from flask import Response, g, request
-from flask_smorest import Blueprint as SmorestBlueprint
 
+from marketplace.api.openapi import DescribedBlueprint
 from marketplace.identity.actors import Actor
 from marketplace.identity.errors import InvalidToken
 from marketplace.identity.oauth import access_tokens
 from marketplace.identity.permissions import PERMISSIONS, Permission, require
 from marketplace.kit import idempotency
-from marketplace.kit.errors import Conflict, Invalid, Refusal
+from marketplace.kit.errors import Refusal
 from marketplace.kit.transaction import transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
 GUARD = "_permission"
+VERSION_TAG = re.compile(r'"([1-9][0-9]{0,8})"', re.ASCII)
 
 
 class VersionMissing(Refusal):
@@ -31,7 +34,9 @@ class VersionMissing(Refusal):
 
 def blueprint(name: str, prefix: str, description: str) -> Any:
     """Return a blueprint whose routes appear in the OpenAPI description under ``name``."""
-    return SmorestBlueprint(name, f"marketplace.api.{name}", url_prefix=prefix, description=description)
+    made = DescribedBlueprint(name, f"marketplace.api.{name}", url_prefix=prefix, description=description)
+    made.after_request(_careful)
+    return made
 
 
 def guarded(permission: Permission) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -68,31 +73,44 @@ def once(request_body: Any, deed: Callable[[], dict[str, Any]]) -> tuple[dict[st
         )
 
 
+def created(thing: Any, address: str, **headers: str) -> tuple[Any, int, dict[str, str]]:
+    """Return the answer to a deed that made a thing: the thing, 201, and where it is from now on."""
+    return thing, 201, {"Location": address} | headers
+
+
+def version_tag(version: int) -> str:
+    """Return a version as a strong ETag."""
+    return f'"{version}"'
+
+
+@contextmanager
+def pointing(move: Callable[[str], str]) -> Iterator[None]:
+    """Have the pointers of a domain's refusals point into the request, where its fields lie elsewhere."""
+    try:
+        yield
+    except Refusal as refusal:
+        refusal.errors = [error | {"pointer": move(error["pointer"])} for error in refusal.errors]
+        raise
+
+
 def expected_version() -> int:
-    """Read the version that an update names in If-Match; raises VersionMissing or Conflict."""
+    """Read the version that an update names in If-Match; raises VersionMissing.
+
+    A tag that we never hand out (``*``, weak, several, not a number) is 0, which no version is: the
+    comparison then fails as RFC 9110 section 13.1.1 asks.
+    """
     given = request.headers.get("If-Match", "").strip()
     if not given:
         raise VersionMissing
-    try:
-        return int(given.strip('"'))
-    except ValueError as error:
-        raise Conflict("The ETag in If-Match is not one that this thing ever had.") from error
+    ours = VERSION_TAG.fullmatch(given)
+    return int(ours[1]) if ours else 0
 
 
-def page_size(size: int | None) -> int:
-    """Return the page size asked for, within bounds."""
-    from marketplace.kit.pages import SIZE_DEFAULT, SIZE_MAX
-
-    chosen = SIZE_DEFAULT if size is None else size
-    if not 1 <= chosen <= SIZE_MAX:
-        raise Invalid(errors=[{"pointer": "/size", "detail": f"must be 1 to {SIZE_MAX}"}])
-    return chosen
-
-
-def private(response: Response) -> Response:
-    """Keep an answer that depends on the caller out of shared caches."""
-    if "Cache-Control" not in response.headers:
-        response.headers["Cache-Control"] = "private, no-store"
+def _careful(response: Response) -> Response:
+    # What was made for one caller stays out of caches; nothing we send may be taken for something else.
+    if g.get("actor") is not None:
+        response.headers.setdefault("Cache-Control", "private, no-store")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
     return response
 
 

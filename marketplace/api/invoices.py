@@ -3,6 +3,7 @@
 from typing import Any
 
 from marketplace.api.endpoint import actor, blueprint, guarded, once
+from marketplace.api.openapi import IDEMPOTENCY_KEY
 from marketplace.api.orders import replay_mark
 from marketplace.api.schemas import trade as schemas
 from marketplace.api.schemas.base import PageQuery
@@ -33,7 +34,7 @@ def read(invoice_id: str) -> dict[str, Any]:
 @blp.route("/<invoice_id>/pay", methods=["POST"])
 @guarded(Permission.INVOICES_PAY)
 @blp.response(201, schemas.InvoiceView)
-@blp.doc(parameters=[{"in": "header", "name": "Idempotency-Key", "required": True, "schema": {"type": "string"}}])
+@blp.doc(parameters=[IDEMPOTENCY_KEY])
 def pay(invoice_id: str) -> Any:
     """Open a payment page for an open invoice; `checkout_url` says where."""
     caller = actor()

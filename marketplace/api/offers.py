@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marketplace.api.endpoint import actor, blueprint, guarded
+from marketplace.api.endpoint import actor, blueprint, created, guarded, pointing
 from marketplace.api.schemas import trade as schemas
 from marketplace.exchange import listing
 from marketplace.identity.permissions import Permission
@@ -20,8 +20,8 @@ blp = blueprint("offers", "/v1/offers", "Offers: a dataset under terms for a pri
 @blp.response(201, schemas.OfferView)
 def make(draft: dict[str, Any]) -> Any:
     """Offer one's own dataset under one's own terms at a price."""
-    with transaction():
-        return listing.make_offer(actor(), _draft(draft, draft["dataset_id"]))
+    with pointing(_in_request), transaction():
+        return _created(listing.make_offer(actor(), _draft(draft, draft["dataset_id"])))
 
 
 @blp.route("")
@@ -47,9 +47,9 @@ def read(offer_id: str) -> Any:
 @blp.response(201, schemas.OfferView)
 def supersede(draft: dict[str, Any], offer_id: str) -> Any:
     """Put a new version in the place of an open offer; orders placed before stay as they are."""
-    with transaction():
+    with pointing(_in_request), transaction():
         before = queries.get_own_offer(actor(), offer_id)
-        return listing.supersede_offer(actor(), offer_id, _draft(draft, before.dataset_id))
+        return _created(listing.supersede_offer(actor(), offer_id, _draft(draft, before.dataset_id)))
 
 
 @blp.route("/<offer_id>/withdraw", methods=["POST"])
@@ -59,6 +59,15 @@ def withdraw(offer_id: str) -> Any:
     """Take an offer from the market; grants bought under it stay."""
     with transaction():
         return listing.withdraw_offer(actor(), offer_id)
+
+
+def _created(offer: Any) -> Any:
+    return created(offer, f"/v1/offers/{offer.id}")
+
+
+def _in_request(pointer: str) -> str:
+    # On the wire the limits lie flat beside the price.
+    return pointer.removeprefix("/limits")
 
 
 def _draft(body: dict[str, Any], dataset_id: str) -> OfferDraft:

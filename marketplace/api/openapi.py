@@ -3,10 +3,11 @@
 from typing import Any
 
 from flask import Flask
-from flask_smorest import Api
+from flask_smorest import Api, Blueprint
 
 from marketplace import __version__
-from marketplace.identity.permissions import PERMISSIONS
+from marketplace.api.parsing import JsonParser
+from marketplace.identity.permissions import PERMISSIONS, Permission
 
 PROBLEM = {
     "type": "object",
@@ -28,6 +29,80 @@ PROBLEM = {
         },
     },
 }
+
+
+REFUSED = {
+    400: "The request cannot be read, or lacks a header field that it needs",
+    401: "No access token, or one that is not valid (any more)",
+    403: "The token lacks the scope, or the organization the capacity",
+    404: "Nothing with this address exists for the caller",
+    409: "The present state does not allow this",
+    412: "If-Match names another version than the present one",
+    413: "The body is too large",
+    415: "The body is not in a media type that is read here",
+    422: "Fields break a rule; `errors` names each",
+    428: "If-Match is missing",
+}
+IDEMPOTENCY_KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "required": True,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "description": "a fresh UUID for each deed, and the same again for each retry; kept for 30 days",
+}
+IF_MATCH = {
+    "in": "header",
+    "name": "If-Match",
+    "required": True,
+    "schema": {"type": "string"},
+    "description": "the ETag of the version that is changed",
+}
+
+
+class DescribedBlueprint(Blueprint):  # type: ignore[misc] # flask-smorest is untyped
+    """A blueprint that reads JSON strictly, and describes with each operation the problems it may answer with."""
+
+    ARGUMENTS_PARSER = JsonParser()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._prepare_doc_cbks.append(self._prepare_problems_doc)
+
+    def add_url_rule(self, rule: str, endpoint: str | None = None, view_func: Any = None, **options: Any) -> None:
+        """Remember of each route whether it names a thing that may not be there."""
+        view_func._apidoc["names_a_thing"] = "<" in rule  # noqa: SLF001 - flask-smorest's hook
+        super().add_url_rule(rule, endpoint, view_func, **options)
+
+    def _prepare_problems_doc(self, doc: dict[str, Any], info: dict[str, Any], **_context: Any) -> dict[str, Any]:
+        responses = doc.setdefault("responses", {})
+        for status in _refusable(doc, info["manual_doc"]) | ({404} if info["names_a_thing"] else set()):
+            responses[str(status)] = _problem(REFUSED[status])
+            responses.pop(status, None)
+        responses["default"] = _problem("Any other failure")
+        return doc
+
+
+def _refusable(doc: dict[str, Any], manual: dict[str, Any]) -> set[int]:
+    permission = Permission(manual["x-permission"])
+    rule = PERMISSIONS[permission]
+    headers = {parameter["name"] for parameter in manual.get("parameters", []) if parameter["in"] == "header"}
+    found = {401, 403} if rule.scope else {401}
+    if rule.changes:
+        found |= {409}
+    if "requestBody" in doc or "requestBody" in manual:
+        found |= {400, 413, 415, 422}
+    if any(isinstance(parameter, dict) and parameter.get("in") == "query" for parameter in doc.get("parameters", [])):
+        found |= {422}
+    if IDEMPOTENCY_KEY["name"] in headers:
+        found |= {400, 422}
+    if IF_MATCH["name"] in headers:
+        found |= {412, 428}
+    return found
+
+
+def _problem(description: str) -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {"description": description, "content": content}
 
 
 class OurApi(Api):  # type: ignore[misc] # flask-smorest is untyped

@@ -3,6 +3,7 @@
 from typing import Any
 
 from marketplace.api.endpoint import actor, blueprint, guarded, once
+from marketplace.api.openapi import IDEMPOTENCY_KEY
 from marketplace.api.schemas import trade as schemas
 from marketplace.api.schemas.base import PageQuery
 from marketplace.billing import queries
@@ -20,7 +21,7 @@ COLUMNS = (
 @guarded(Permission.ORDERS_PLACE)
 @blp.arguments(schemas.OrderDraft)
 @blp.response(201, schemas.OrderView)
-@blp.doc(parameters=[{"in": "header", "name": "Idempotency-Key", "required": True, "schema": {"type": "string"}}])
+@blp.doc(parameters=[IDEMPOTENCY_KEY])
 def place(draft: dict[str, Any]) -> Any:
     """Accept the terms named by their hash and order the offer, at the offer's price.
 

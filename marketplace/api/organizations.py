@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Response
 
-from marketplace.api.endpoint import actor, blueprint, guarded
+from marketplace.api.endpoint import actor, blueprint, created, guarded
 from marketplace.api.schemas import identity as schemas
 from marketplace.api.schemas.base import PageQuery
 from marketplace.identity import queries, service
@@ -21,7 +21,7 @@ blp = blueprint("organizations", "/v1/organizations", "Who takes part.")
 @guarded(Permission.ORGANIZATION_APPLY)
 @blp.arguments(schemas.OrganizationDraft)
 @blp.response(201, schemas.ApplicationView)
-def apply(draft: dict[str, Any]) -> dict[str, Any]:
+def apply(draft: dict[str, Any]) -> Any:
     """Apply to take part. The answer holds the only showing of the first client's secret."""
     with transaction():
         admission = service.apply(
@@ -33,7 +33,8 @@ def apply(draft: dict[str, Any]) -> dict[str, Any]:
                 }
             )
         )
-        return {"organization": admission.organization, "client": with_secret(admission.client, admission.secret)}
+        answer = {"organization": admission.organization, "client": with_secret(admission.client, admission.secret)}
+        return created(answer, f"/v1/organizations/{admission.organization.id}")
 
 
 @blp.route("")

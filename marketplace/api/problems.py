@@ -1,6 +1,7 @@
 """Refusals on the wire: RFC 9457 problem details, in the reader's language."""
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from flask import Flask, Response, request
@@ -121,7 +122,7 @@ def _answer_http(error: HTTPException) -> Response:
 def _translate(error: HTTPException) -> Refusal:
     messages = getattr(error, "data", {}).get("messages") if isinstance(getattr(error, "data", None), dict) else None
     if messages:
-        return Invalid(errors=list(_pointers(messages)))
+        return Invalid(errors=[_fault(path, sentence) for path, sentence in _sentences(messages)])
     kinds: dict[int, type[Refusal]] = {
         400: BadRequest,
         404: NotFound,
@@ -134,15 +135,20 @@ def _translate(error: HTTPException) -> Refusal:
     return kind()
 
 
-def _pointers(messages: Any, path: str = "") -> Any:
-    """Turn marshmallow's nested messages into (RFC 6901 pointer, sentence) pairs."""
+def _sentences(messages: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Turn marshmallow's nested messages into pairs of a path, location first, and a sentence."""
     if isinstance(messages, dict):
         for name, inner in messages.items():
-            step = "" if name in {"json", "query", "_schema"} else f"/{name}"
-            yield from _pointers(inner, path + step)
+            yield from _sentences(inner, path if name == "_schema" else (*path, str(name)))
     else:
         for sentence in messages if isinstance(messages, list) else [messages]:
-            yield {"pointer": path or "/", "detail": str(sentence)}
+            yield path, str(sentence)
+
+
+def _fault(path: tuple[str, ...], sentence: str) -> dict[str, str]:
+    # The first step is where webargs looked (json, query); RFC 6901 section 3 escapes the others.
+    steps = [step.replace("~", "~0").replace("/", "~1") for step in path[1:]]
+    return {"pointer": "".join(f"/{step}" for step in steps), "detail": sentence}
 
 
 def _answer_lost_database(error: Exception) -> Response:

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 
-from marketplace.api.endpoint import actor, blueprint, guarded
+from marketplace.api.endpoint import actor, blueprint, created, guarded, pointing
 from marketplace.api.schemas import trade as schemas
 from marketplace.api.schemas.base import PageQuery
 from marketplace.identity.permissions import Permission
+from marketplace.kit import settings
 from marketplace.kit.transaction import transaction
 from marketplace.licensing import policy, queries, rules, service
 from marketplace.licensing.templates import TEMPLATES
@@ -24,8 +25,9 @@ def write(draft: dict[str, Any]) -> Any:
     document = dict(draft.get("items", {}))
     if "template" in draft:
         document["template"] = draft["template"]
-    with transaction():
-        return service.write_terms(actor(), rules.TermsDraft(document, draft.get("title_ja"), draft.get("title_en")))
+    with pointing(_in_request), transaction():
+        terms = service.write_terms(actor(), rules.TermsDraft(document, draft.get("title_ja"), draft.get("title_en")))
+        return created(terms, f"/v1/terms/{terms.id}")
 
 
 @blp.route("")
@@ -77,6 +79,11 @@ def read_odrl(identifier: str) -> Response:
     return Response(orjson.dumps(_odrl(queries.get_terms(identifier))), content_type="application/ld+json")
 
 
+def _in_request(pointer: str) -> str:
+    return pointer if pointer.startswith(("/template", "/title_")) else f"/items{pointer}"
+
+
 def _odrl(terms: Any) -> dict[str, Any]:
-    uid = f"{request.url_root.rstrip('/')}/v1/terms/{terms.sha256}"
+    # Not from the request: whoever sends another Host must not get another policy under our name.
+    uid = f"{settings.current().base_url}/v1/terms/{terms.sha256}"
     return policy.to_odrl(queries.usage_terms(terms), uid=uid, assigner=terms.organization_id)

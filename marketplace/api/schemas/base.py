@@ -49,7 +49,7 @@ class Instant(fields.Field[Any]):
 
 def line(length_max: int = 200, **kwargs: Any) -> fields.String:
     """Return a field for one line of text, without control signs."""
-    sane = validate.Regexp(r"\A[^\x00-\x1f\x7f]*\Z", error="Must be one line without control signs.")
+    sane = validate.Regexp(r"\A[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z", error="Must be one line without control signs.")
     return fields.String(validate=[validate.Length(1, length_max), sane], **kwargs)
 
 
