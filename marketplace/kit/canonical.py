@@ -1,13 +1,21 @@
 """Canonical JSON (RFC 8785) and the hashes that name things."""
 
 import hashlib
+from contextlib import suppress
 from typing import Any
 
+import orjson
 import rfc8785
+
+_INTEGER_MAX = 2**53 - 1
 
 
 def canonical_json(value: Any) -> bytes:
     """Return the RFC 8785 form; integers beyond 2**53 and non-JSON values raise ``rfc8785`` errors."""
+    # The two agree on what is plain, and orjson is some fifty times as fast.
+    if _is_plain(value):
+        with suppress(orjson.JSONEncodeError):  # text that is not Unicode, nesting without end
+            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     return rfc8785.dumps(value)
 
 
@@ -19,3 +27,18 @@ def sha256_hex(data: bytes) -> str:
 def digest_of(value: Any) -> str:
     """Return the SHA-256 of the canonical form: the name of a value."""
     return sha256_hex(canonical_json(value))
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether the value has only ASCII keys, no fractions, no big integers and no subclasses.
+
+    Elsewhere the two differ: RFC 8785 sorts by UTF-16 code units, and writes numbers as ECMAScript does.
+    """
+    kind = type(value)
+    if kind is dict:
+        return all(type(key) is str and key.isascii() and _is_plain(inner) for key, inner in value.items())
+    if kind is list:
+        return all(map(_is_plain, value))
+    if kind is int:
+        return bool(-_INTEGER_MAX <= value <= _INTEGER_MAX)
+    return value is None or kind is str or kind is bool
