@@ -11,6 +11,8 @@ from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 
+_WRITE = insert(Entry)
+
 
 class Signatory(Protocol):
     """Whoever answers for a deed."""
@@ -59,5 +61,6 @@ def record(
         "amount_minor": amount_minor,
         "facts": facts or {},
     }
-    db.session.execute(insert(Entry).values(**columns, canonical=rules.canonical_entry(columns)))
+    # Past the ORM, which would look at every column of every entry: half of all deeds is this statement.
+    db.session.connection().execute(_WRITE, columns | {"canonical": rules.canonical_entry(columns)})
     return str(columns["id"])
