@@ -6,15 +6,16 @@ from marketplace.kit.db import db
 
 # ON CONFLICT locks the row, so that the union, its measure and its growth are of one moment even when
 # many deliveries of the same content end together.
-_ABSORB = text("""
+ABSORB = """
 INSERT INTO coverage AS c (grant_id, sha256, ranges, bytes_covered, bytes_added)
-VALUES (:grant_id, :sha256, int8multirange(int8range(:first, :end)), :end - :first, :end - :first)
+SELECT :grant_id, :sha256, int8multirange(int8range(:first, :end)), :end - :first, :end - :first WHERE :end > :first
 ON CONFLICT (grant_id, sha256) DO UPDATE
    SET (ranges, bytes_covered, bytes_added) = (
        SELECT c.ranges + EXCLUDED.ranges, measured.bytes, measured.bytes - c.bytes_covered
          FROM (SELECT sum(upper(r) - lower(r)) AS bytes FROM unnest(c.ranges + EXCLUDED.ranges) AS r) AS measured)
 RETURNING bytes_added
-""")
+"""
+_ABSORB = text(ABSORB)
 
 
 def absorb(grant_id: str, sha256: str, first: int, end: int) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, insert, text
+from sqlalchemy import Row, text
 from sqlalchemy.dialects import postgresql
 
 from marketplace.access.rules import Entitlement
@@ -16,27 +16,33 @@ from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 from marketplace.metering import coverage, quotas
-from marketplace.metering.models import Delivery, Quota
+from marketplace.metering.models import Quota
 from marketplace.metering.rules import Ending, judge
 from marketplace.metering.states import DeliveryState
 
 SWEEP_SIZE = 100
 
-# One statement keeps the end, the charge and the event, or none of them.
-_FINISH = text("""
-WITH closed AS (
+# One statement keeps the end, the charge and the event, or none of them, and gives back what was held. Coverage is
+# locked before the quota, whose growth it decides: closers cannot wait for each other. What is charged was held
+# until here, and coverage has only grown since: it fits into the quota.
+_FINISH = text(f"""
+WITH absorbed AS ({coverage.ABSORB}),
+closed AS (
   UPDATE delivery SET state = :state, bytes_sent = :sent, bytes_acked = :acked, progress = :acked,
          closed_at = :now, seen_at = :now
    WHERE id = :id AND state = 'open'
-  RETURNING *),
+  RETURNING *, coalesce((SELECT bytes_added FROM absorbed), 0) AS bytes_new),
 charged AS (
-  UPDATE quota SET used_bytes = used_bytes + :bytes_new FROM closed WHERE quota.grant_id = closed.grant_id)
+  UPDATE quota SET used_bytes = used_bytes + closed.bytes_new,
+         reserved_bytes = quota.reserved_bytes - closed.reserved_bytes
+    FROM closed WHERE quota.grant_id = closed.grant_id)
 INSERT INTO usage_event (id, delivery_id, grant_id, organization_id, provider_organization_id, dataset_id, sha256,
                          occurred_at, bytes_new, bytes_acked)
 SELECT :event_id, id, grant_id, organization_id, provider_organization_id, dataset_id, sha256,
-       :now, :bytes_new, :acked
+       :now, bytes_new, :acked
   FROM closed
-""")
+RETURNING bytes_new
+""")  # noqa: S608 - made of constants
 _LOCK = text("SELECT * FROM delivery WHERE id = :id AND state = 'open' FOR UPDATE")
 # In the order of grants, so that two sweepers cannot wait for each other's quotas.
 _STALE = text("""
@@ -52,7 +58,6 @@ UPDATE delivery d SET seen_at = :now, progress = greatest(d.progress, least(beat
   FROM beat WHERE beat.id = d.id
 RETURNING d.id
 """)
-_LOCK_QUOTA = text("SELECT FROM quota WHERE grant_id = :grant_id FOR UPDATE")
 _CLAIM = text("""
 WITH claimed AS (
   INSERT INTO usage_claim (event_id, claimed_by, claimed_at)
@@ -106,9 +111,9 @@ def open_delivery(entitlement: Entitlement, start: int, length: int, client_id: 
 
     To be called in the transaction of the grant check. Raises QuotaExhausted; roll back then.
     """
-    reserved = quotas.reserve_bytes(entitlement, start, length)
-    opened = OpenedDelivery(new_id("dlv"), start, length, reserved, quotas.take_unit(entitlement, start))
-    db.session.execute(insert(Delivery).values(**_columns(entitlement, opened), client_id=client_id))
+    delivery_id = new_id("dlv")
+    held = quotas.hold(entitlement, delivery_id, start, length, client_id)
+    opened = OpenedDelivery(delivery_id, start, length, held.reserved_bytes, held.unit_taken)
     audit.record(
         Actor(entitlement.organization_id, client_id),
         Verb.DELIVERY_OPENED,
@@ -121,34 +126,11 @@ def open_delivery(entitlement: Entitlement, start: int, length: int, client_id: 
             "sha256": entitlement.sha256,
             "start_byte": start,
             "length": length,
-            "reserved_bytes": reserved,
+            "reserved_bytes": opened.reserved_bytes,
             "unit_taken": opened.unit_taken,
         },
     )
     return opened
-
-
-def _columns(entitlement: Entitlement, opened: OpenedDelivery) -> dict[str, Any]:
-    now = clock.now()
-    return {
-        "id": opened.id,
-        "grant_id": entitlement.grant_id,
-        "organization_id": entitlement.organization_id,
-        "provider_organization_id": entitlement.provider_organization_id,
-        "dataset_id": entitlement.dataset_id,
-        "release_id": entitlement.release_id,
-        "file_id": entitlement.file_id,
-        "sha256": entitlement.sha256,
-        "start_byte": opened.start_byte,
-        "length": opened.length,
-        "reserved_bytes": opened.reserved_bytes,
-        "unit_taken": opened.unit_taken,
-        "unit_passed_on": False,
-        "state": DeliveryState.OPEN.value,
-        "progress": 0,
-        "opened_at": now,
-        "seen_at": now,
-    }
 
 
 def close_delivery(delivery_id: str, sent: int, acked: int, outcome: str) -> Usage | None:
@@ -157,19 +139,18 @@ def close_delivery(delivery_id: str, sent: int, acked: int, outcome: str) -> Usa
     ``outcome`` is ``complete``, ``broken`` or ``stalled``. However often and from however many threads
     it is called, a delivery has one usage event, also when nothing was acknowledged.
     """
-    row = db.session.execute(_LOCK, {"id": delivery_id}).one_or_none()
+    row = db.session.connection().execute(_LOCK, {"id": delivery_id}).one_or_none()
     return None if row is None else _close(row, judge(row.length, sent, acked, outcome))
 
 
 def _close(row: Row[Any], ending: Ending) -> Usage:
-    # The order of locks is delivery, quota, coverage everywhere: closers cannot wait for each other.
-    # What is charged was held until here, and coverage has only grown since: it fits into the quota.
-    quotas.release(row.grant_id, row.reserved_bytes)
-    bytes_new = coverage.absorb(row.grant_id, row.sha256, row.start_byte, row.start_byte + ending.bytes_acked)
-    usage = Usage(new_id("use"), row.id, ending.state, bytes_new, ending.bytes_acked)
-    facts = {"id": row.id, "event_id": usage.id, "now": clock.now(), "state": ending.state.value}
-    figures = {"sent": ending.bytes_sent, "acked": ending.bytes_acked, "bytes_new": bytes_new}
-    db.session.execute(_FINISH, facts | figures)
+    usage_id = new_id("use")
+    facts = {"id": row.id, "event_id": usage_id, "now": clock.now(), "state": ending.state.value}
+    figures = {"sent": ending.bytes_sent, "acked": ending.bytes_acked}
+    span = {"first": row.start_byte, "end": row.start_byte + ending.bytes_acked}
+    content = {"grant_id": row.grant_id, "sha256": row.sha256}
+    bytes_new = db.session.connection().execute(_FINISH, facts | figures | span | content).scalar_one()
+    usage = Usage(usage_id, row.id, ending.state, bytes_new, ending.bytes_acked)
     _record_closing(row, usage, ending)
     return usage
 
@@ -224,7 +205,7 @@ def claim_unbilled(grant_id: str, until: datetime, claimed_by: str, actor: Actor
     accounting is locked until the transaction ends, so ``queries.claimed_bytes`` is exact after it.
     """
     facts = {"grant_id": grant_id, "until": until, "claimed_by": claimed_by, "now": clock.now()}
-    db.session.execute(_LOCK_QUOTA, {"grant_id": grant_id})
+    quotas.lock(grant_id)
     bytes_new, events = db.session.execute(_CLAIM, facts).one()
     claim = Claim(int(bytes_new), events)
     if events:
