@@ -1,6 +1,6 @@
 """What the stories refuse."""
 
-from marketplace.kit.errors import Conflict
+from marketplace.kit.errors import Conflict, Refusal
 
 
 class OwnOffer(Conflict):
@@ -28,3 +28,12 @@ class NothingToDeliver(Conflict):
     title, title_ja = "Nothing to deliver", "提供できるデータがありません"
     cause = "The dataset has no published release at the moment, so a grant would open nothing."
     cure = "Wait until the provider publishes a release, or ask for one."
+
+
+class SettlementIncomplete(Refusal):
+    """Some pairs of seller and buyer could not be billed; the others were."""
+
+    slug, status = "settlement-incomplete", 500
+    title, title_ja = "Settlement incomplete", "一部の精算に失敗しました"
+    cause = "The usage of the pairs in `failed` could not be billed; the invoices in `issued` stand."
+    cure = "See the log for each pair's reason, mend it, and settle again: only what is unbilled is taken up."

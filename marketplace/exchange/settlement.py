@@ -1,8 +1,9 @@
 """Settlement: turning metered usage into invoices, each delivered byte once."""
 
+import logging
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from marketplace.access import queries as access
 from marketplace.access.models import Grant
@@ -13,10 +14,12 @@ from marketplace.billing.rating import Rated
 from marketplace.billing.states import InvoiceKind
 from marketplace.catalog import queries as catalog
 from marketplace.exchange import commerce
+from marketplace.exchange.errors import SettlementIncomplete
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
 from marketplace.identity.models import Organization
 from marketplace.kit import clock
+from marketplace.kit.health import LOST_DATABASE
 from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
 from marketplace.licensing import queries as licensing
@@ -24,6 +27,8 @@ from marketplace.licensing.models import Offer
 from marketplace.licensing.states import PriceKind
 from marketplace.metering import queries as usage
 from marketplace.metering import service as metering
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +38,45 @@ class _Billed:
     rated: Rated
 
 
+@dataclass(frozen=True, slots=True)
+class _Period:
+    first: date
+    last: date
+
+
 def settle(actor: Actor, until: datetime | None = None) -> list[Invoice]:
     """Bill all usage before ``until`` that nobody has billed; one invoice per seller and buyer.
 
     Each pair is one transaction of its own: a settlement that dies half-way has billed some pairs
     wholly and the others not at all, and running it again bills the rest. Two at once bill nothing twice.
+    A pair that fails does not keep the others from their invoices; raises SettlementIncomplete after them.
     """
     until = until or clock.now()
-    pairs: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for grant_id in usage.list_unclaimed_grant_ids(until):
-        grant = access.require_grant(grant_id)
-        pairs[grant.provider_organization_id, grant.organization_id].append(grant_id)
-    issued = []
-    for (provider_id, buyer_id), grant_ids in sorted(pairs.items()):
-        with transaction():
-            invoice = _settle_pair(actor, provider_id, buyer_id, sorted(grant_ids), until)
+    issued, failed = [], []
+    for (provider_id, buyer_id), grant_ids in sorted(_unbilled_pairs(until).items()):
+        try:
+            with transaction():
+                invoice = _settle_pair(actor, provider_id, buyer_id, sorted(grant_ids), until)
+        except LOST_DATABASE:
+            raise
+        except Exception:
+            log.exception("the usage of %s at %s could not be billed", buyer_id, provider_id)
+            failed.append({"provider_organization_id": provider_id, "organization_id": buyer_id})
+            continue
         if invoice is not None:
             issued.append(invoice)
+    if failed:
+        raise SettlementIncomplete(failed=failed, issued=[invoice.number for invoice in issued])
     return issued
+
+
+def _unbilled_pairs(until: datetime) -> dict[tuple[str, str], list[str]]:
+    pairs: dict[tuple[str, str], list[str]] = defaultdict(list)
+    with transaction():
+        for grant_id in usage.list_unclaimed_grant_ids(until):
+            grant = access.require_grant(grant_id)
+            pairs[grant.provider_organization_id, grant.organization_id].append(grant_id)
+    return pairs
 
 
 def _settle_pair(
@@ -60,14 +86,20 @@ def _settle_pair(
     billed = [one for grant_id in grant_ids if (one := _rate(actor, grant_id, until, settlement_id))]
     if not billed:
         return None
+    period = _period(settlement_id, until)
     due = [one for one in billed if one.rated.line_yen]
     seller = identity.get_organization(provider_id)
-    invoice = _issue(actor, seller, buyer_id, due, settlement_id, until) if due else None
+    invoice = _issue(actor, seller, buyer_id, due, settlement_id, period) if due else None
     for one in billed:
-        day = until.astimezone(clock.JST).date()
-        begun = one.grant.starts_at.astimezone(clock.JST).date()
-        rating.keep(one.rated, min(begun, day), day, invoice.id if invoice else None)
+        rating.keep(one.rated, period.first, period.last, invoice.id if invoice and one.rated.line_yen else None)
     return invoice
+
+
+def _period(settlement_id: str, until: datetime) -> _Period:
+    # Midnight in Japan at the end of a month is the next day already; the usage is that of the day before.
+    last = (until - timedelta(microseconds=1)).astimezone(clock.JST).date()
+    first = usage.first_claimed_at(settlement_id)
+    return _Period(first.astimezone(clock.JST).date() if first else last, last)
 
 
 def _rate(actor: Actor, grant_id: str, until: datetime, settlement_id: str) -> _Billed | None:
@@ -83,10 +115,9 @@ def _rate(actor: Actor, grant_id: str, until: datetime, settlement_id: str) -> _
 
 
 def _issue(
-    actor: Actor, seller: Organization, buyer_id: str, due: list[_Billed], settlement_id: str, until: datetime
+    actor: Actor, seller: Organization, buyer_id: str, due: list[_Billed], settlement_id: str, period: _Period
 ) -> Invoice:
-    day = until.astimezone(clock.JST).date()
-    rate = tax.rate_on(day) if seller.invoice_registration_number else 0
+    rate = tax.rate_on(period.last) if seller.invoice_registration_number else 0
     buyer = identity.get_organization(buyer_id)
     draft = InvoiceDraft(
         kind=InvoiceKind.USAGE,
@@ -95,9 +126,9 @@ def _issue(
         registration_number=seller.invoice_registration_number,
         recipient=commerce.invoice_party(buyer),
         lines=[_line(one, rate) for one in due],
-        transaction_on=day,
-        period_from=min(one.grant.starts_at.astimezone(clock.JST).date() for one in due),
-        period_to=day,
+        transaction_on=period.last,
+        period_from=period.first,
+        period_to=period.last,
     )
     invoice = invoices.issue(actor, draft)
     quote = tax.Quote(invoice.amount_net_yen, invoice.amount_tax_yen, rate)

@@ -151,6 +151,12 @@ def claimed_bytes(grant_id: str) -> int:
     return int(db.session.scalar(claimed.where(UsageEvent.grant_id == grant_id)) or 0)
 
 
+def first_claimed_at(claimed_by: str) -> datetime | None:
+    """Return when the earliest usage that a settlement has claimed occurred; None if it has claimed none."""
+    claimed = select(func.min(UsageEvent.occurred_at)).join(UsageClaim).where(UsageClaim.claimed_by == claimed_by)
+    return db.session.scalar(claimed)
+
+
 def list_unclaimed_grant_ids(until: datetime) -> Sequence[str]:
     """Return the grants that have usage before ``until`` which no settlement has claimed."""
     unclaimed = ~select(UsageClaim.event_id).where(UsageClaim.event_id == UsageEvent.id).exists()
