@@ -37,7 +37,7 @@ def require_order(order_id: str) -> Order:
 def lock_order(order_id: str) -> Order:
     """Return the order as committed last, locked until the transaction ends; raises OrderNotFound."""
     query = select(Order).where(Order.id == order_id).with_for_update()
-    order = db.session.scalar(query, execution_options={"populate_existing": True})
+    order = db.session.scalar(query, execution_options={"populate_existing": True}) if is_id(order_id) else None
     if order is None:
         raise OrderNotFound
     return order
@@ -77,7 +77,7 @@ def require_invoice(invoice_id: str) -> Invoice:
 def lock_invoice(invoice_id: str) -> Invoice:
     """Return the invoice as committed last, locked until the transaction ends; raises InvoiceNotFound."""
     query = select(Invoice).where(Invoice.id == invoice_id).with_for_update()
-    invoice = db.session.scalar(query, execution_options={"populate_existing": True})
+    invoice = db.session.scalar(query, execution_options={"populate_existing": True}) if is_id(invoice_id) else None
     if invoice is None:
         raise InvoiceNotFound
     return invoice
