@@ -64,7 +64,7 @@ def authorize(actor: Actor, grant_id: str, file_name: str, release_id: str | Non
     """
     if not is_storable(grant_id, file_name, release_id):
         raise NotFound
-    row = db.session.execute(
+    row = db.session.connection().execute(
         _AUTHORIZE,
         {
             "grant_id": grant_id,

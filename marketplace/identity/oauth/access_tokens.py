@@ -115,7 +115,7 @@ def authenticate(bearer_token: str) -> Actor:
     client or the organization was suspended. One Core query; the signature is checked once per token.
     """
     claims = verify(bearer_token)
-    standing = db.session.execute(_STANDING, {"jti": claims.jti, "client_id": claims.client_id}).first()
+    standing = db.session.connection().execute(_STANDING, {"jti": claims.jti, "client_id": claims.client_id}).first()
     if standing is None or standing.organization_id != claims.organization_id:
         raise InvalidToken
     trusted = standing.state == OrganizationState.VERIFIED.value
