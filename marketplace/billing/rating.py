@@ -16,24 +16,31 @@ from marketplace.kit.ids import new_id
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """A stretch of a grant's delivered bytes and its exact price in yen."""
+    """A stretch of a grant's delivered bytes, its exact price in yen, and the exact price of all bytes before it."""
 
     grant_id: str
     bytes_from: int
     bytes_to: int
     exact_yen: Decimal
+    before_yen: Decimal = Decimal(0)
 
     @property
     def line_yen(self) -> int:
-        """The yen of its invoice line."""
-        return pricing.line_yen(self.exact_yen)
+        """The yen of its invoice line: all lines of a grant together are its total price, floored once.
+
+        However often a grant is settled, no fraction of a yen is lost or billed twice.
+        """
+        whole = pricing.line_yen(pricing.sum_exact([self.before_yen, self.exact_yen]))
+        return whole - pricing.line_yen(self.before_yen)
 
 
 def rate(grant_id: str, bytes_new: int, *, amount_yen_per_mib: int, included_mib: int) -> Rated:
     """Price the bytes that were delivered since the grant was last billed; keeps nothing yet."""
     before = billed_bytes(grant_id)
     exact = pricing.rate_bytes(amount_yen_per_mib, included_mib, before, bytes_new)
-    return Rated(grant_id, before, before + bytes_new, exact)
+    return Rated(
+        grant_id, before, before + bytes_new, exact, pricing.rate_bytes(amount_yen_per_mib, included_mib, 0, before)
+    )
 
 
 def keep(rated: Rated, period_from: date, period_to: date, invoice_id: str | None) -> None:

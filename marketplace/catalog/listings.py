@@ -19,6 +19,16 @@ Document = dict[str, Any]
 BATCH_ROWS = 500
 
 
+def stand_in_line(dataset_id: str) -> None:
+    """Wait for whoever changes what is shown of this dataset, and hold the place until the transaction ends.
+
+    To be called before the change: what two stories write at once would else be composed without each
+    other, and the last one would hide the first. Foreign keys to the dataset pass by (NO KEY).
+    """
+    statement = select(Dataset).where(Dataset.id == rules.storable(dataset_id)).with_for_update(key_share=True)
+    db.session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
+
+
 def put_listing(dataset_id: str, document: Document) -> None:
     """Show this document for the dataset from now on; raises NotFound, or DatasetWithdrawn."""
     # The lock makes a withdrawal wait: it drops the listing after us, and we never write one after it.

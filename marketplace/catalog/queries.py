@@ -1,9 +1,10 @@
 """Reads of the catalogue."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from marketplace.catalog import rules
@@ -116,6 +117,21 @@ def published_release_ids(dataset_id: str) -> list[str]:
                 Release.dataset_id == rules.storable(dataset_id),
                 Release.state == ReleaseState.PUBLISHED,
                 Dataset.state == DatasetState.PUBLISHED,
+            )
+            .order_by(Release.published_at.desc(), Release.id.desc())
+        )
+    )
+
+
+def release_ids_at(dataset_id: str, at: datetime) -> list[str]:
+    """Return the ids of the releases that the public saw at that instant, latest published first."""
+    return list(
+        db.session.scalars(
+            select(Release.id)
+            .where(
+                Release.dataset_id == rules.storable(dataset_id),
+                Release.published_at <= at,
+                or_(Release.withdrawn_at.is_(None), Release.withdrawn_at > at),
             )
             .order_by(Release.published_at.desc(), Release.id.desc())
         )

@@ -13,6 +13,7 @@ from marketplace.exchange import facilities, showcase
 from marketplace.identity.actors import Actor
 from marketplace.kit import jobs
 from marketplace.kit.transaction import transaction
+from marketplace.licensing import queries as offers
 from marketplace.licensing import service as licensing
 from marketplace.licensing.models import Offer
 from marketplace.licensing.offers import OfferDraft
@@ -48,6 +49,7 @@ def profile(file_id: str) -> None:
 
 def publish(actor: Actor, release_id: str) -> Release:
     """Make a release visible, open it to the grants that include future releases, and list it."""
+    _stand_in_line(actor, queries.get_own_release(actor, release_id).dataset_id)
     release = service.publish_release(actor, release_id)
     access.extend_to_release(release.dataset_id, release.id, actor)
     refresh(release.dataset_id)
@@ -56,6 +58,7 @@ def publish(actor: Actor, release_id: str) -> Release:
 
 def withdraw_release(actor: Actor, release_id: str) -> Release:
     """Hide a release; whoever bought it keeps it."""
+    _stand_in_line(actor, queries.get_own_release(actor, release_id).dataset_id)
     release = service.withdraw_release(actor, release_id)
     refresh(release.dataset_id)
     return release
@@ -63,6 +66,7 @@ def withdraw_release(actor: Actor, release_id: str) -> Release:
 
 def revise(actor: Actor, dataset_id: str, changes: dict[str, Any], expected_version: int) -> Dataset:
     """Change what is said of a dataset, and list it anew."""
+    _stand_in_line(actor, dataset_id)
     dataset = service.revise_dataset(actor, dataset_id, changes, expected_version)
     refresh(dataset_id)
     return dataset
@@ -70,6 +74,7 @@ def revise(actor: Actor, dataset_id: str, changes: dict[str, Any], expected_vers
 
 def withdraw_dataset(actor: Actor, dataset_id: str) -> Dataset:
     """Hide a dataset with all its releases; grants stay as they are."""
+    _stand_in_line(actor, dataset_id)
     dataset = service.withdraw_dataset(actor, dataset_id)
     refresh(dataset_id)
     return dataset
@@ -77,6 +82,7 @@ def withdraw_dataset(actor: Actor, dataset_id: str) -> Dataset:
 
 def make_offer(actor: Actor, draft: OfferDraft) -> Offer:
     """Offer a dataset, and show the offer where the dataset is listed."""
+    _stand_in_line(actor, draft.dataset_id)
     offer = licensing.make_offer(actor, draft)
     refresh(offer.dataset_id)
     return offer
@@ -84,6 +90,7 @@ def make_offer(actor: Actor, draft: OfferDraft) -> Offer:
 
 def supersede_offer(actor: Actor, offer_id: str, draft: OfferDraft) -> Offer:
     """Put a new version in the place of an offer."""
+    _stand_in_line(actor, offers.get_own_offer(actor, offer_id).dataset_id)
     offer = licensing.supersede_offer(actor, offer_id, draft)
     refresh(offer.dataset_id)
     return offer
@@ -91,6 +98,7 @@ def supersede_offer(actor: Actor, offer_id: str, draft: OfferDraft) -> Offer:
 
 def withdraw_offer(actor: Actor, offer_id: str) -> Offer:
     """Take an offer from the market; grants bought under it stay."""
+    _stand_in_line(actor, offers.get_own_offer(actor, offer_id).dataset_id)
     offer = licensing.withdraw_offer(actor, offer_id)
     refresh(offer.dataset_id)
     return offer
@@ -116,6 +124,20 @@ def index(dataset_id: str) -> None:
         facilities.current().index.upsert(listed.document)
 
 
+def ensure_index() -> None:
+    """Have the search index made anew in the background where it is absent or damaged."""
+    if not facilities.current().index.is_usable():
+        with transaction():
+            # Under the lock of single updates and before those to come, so that none of them is lost.
+            jobs.enqueue("catalog.rebuild", lock="catalog.index")
+
+
+@jobs.task("catalog.rebuild")
+def rebuild() -> None:
+    """Make the search index anew, as a job."""
+    rebuild_index()
+
+
 def rebuild_index() -> int:
     """Make the search index anew from the listings; returns how many there are."""
     facilities.current().index.rebuild(listings.all_documents())
@@ -127,6 +149,11 @@ def import_ckan(actor: Actor, package: dict[str, Any]) -> Dataset:
     dataset = service.import_ckan_package(actor, package)
     refresh(dataset.id)
     return dataset
+
+
+def _stand_in_line(actor: Actor, dataset_id: str) -> None:
+    # Only the owner's stories wait for each other: strangers are told "not found" before they hold anything.
+    listings.stand_in_line(queries.get_own_dataset(actor, dataset_id).id)
 
 
 def _is_public(dataset: Dataset) -> bool:

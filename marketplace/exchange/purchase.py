@@ -11,6 +11,7 @@ from marketplace.billing.models import Order, Payment
 from marketplace.billing.orders import OrderDraft
 from marketplace.billing.states import InvoiceKind
 from marketplace.catalog import queries as catalog
+from marketplace.catalog.states import DatasetState
 from marketplace.exchange import commerce
 from marketplace.exchange.errors import NothingToDeliver, OwnOffer, TermsDiffer
 from marketplace.identity import queries as identity
@@ -87,7 +88,10 @@ def _check(actor: Actor, offer: Offer, accepted_sha256: str) -> None:
         raise OwnOffer
     if accepted_sha256 != offer.terms_sha256:
         raise TermsDiffer(terms_sha256=offer.terms_sha256)
-    if offer.release_scope == ReleaseScope.CURRENT and not catalog.published_release_ids(offer.dataset_id):
+    if catalog.published_release_ids(offer.dataset_id):
+        return
+    is_withdrawn = catalog.get_dataset(offer.dataset_id).state == DatasetState.WITHDRAWN
+    if is_withdrawn or offer.release_scope == ReleaseScope.CURRENT:
         raise NothingToDeliver
 
 
@@ -139,6 +143,9 @@ def _issue_invoice(order: Order) -> None:
 
 def _grant(order: Order) -> None:
     offer = licensing.get_offer(order.offer_id)
+    # What the buyer saw when ordering, also if it was replaced or withdrawn before the money came.
+    seen = catalog.release_ids_at(order.dataset_id, order.created_at)
+    scope = ReleaseScope(offer.release_scope)
     grant = access.issue(
         SYSTEM,
         GrantDraft(
@@ -149,9 +156,8 @@ def _grant(order: Order) -> None:
             dataset_id=order.dataset_id,
             acceptance_id=order.acceptance_id,
             terms_sha256=order.terms_sha256,
-            release_scope=ReleaseScope(offer.release_scope),
-            # "Current" is the newest release of this moment; scope "all" finds its releases itself.
-            release_ids=tuple(catalog.published_release_ids(order.dataset_id)[:1]),
+            release_scope=scope,
+            release_ids=tuple(seen[:1] if scope == ReleaseScope.CURRENT else seen),
             duration_days=offer.duration_days,
         ),
     )
