@@ -7,6 +7,7 @@ from flask import Response, current_app, request
 
 from marketplace.access import queries
 from marketplace.access import service as access
+from marketplace.access.rules import standing
 from marketplace.api import streams
 from marketplace.api.endpoint import actor, blueprint, guarded
 from marketplace.api.schemas import trade as schemas
@@ -14,13 +15,14 @@ from marketplace.api.schemas.base import PageQuery
 from marketplace.api.schemas.identity import Reason
 from marketplace.exchange import download
 from marketplace.identity.permissions import Permission
+from marketplace.kit import clock
 from marketplace.kit.transaction import transaction
 from marketplace.metering import queries as metering
 
 blp = blueprint("grants", "/v1/grants", "What was bought, and its files.")
 COLUMNS = (
     "id", "organization_id", "provider_organization_id", "order_id", "offer_id", "dataset_id", "terms_sha256",
-    "state", "starts_at", "expires_at", "revoked_at",
+    "starts_at", "expires_at", "revoked_at", "revoked_reason",
 )  # fmt: skip
 LIMITS = ("limit_bytes", "used_bytes", "reserved_bytes", "limit_downloads", "used_downloads")
 
@@ -98,4 +100,7 @@ def fetch(grant_id: str, name: str) -> Response:
 
 def _shown(grant: Any) -> dict[str, Any]:
     quota = metering.get_quota(grant.id)
-    return {name: getattr(grant, name) for name in COLUMNS} | {"quota": {name: getattr(quota, name) for name in LIMITS}}
+    return {name: getattr(grant, name) for name in COLUMNS} | {
+        "state": standing(grant.state, grant.expires_at, clock.now()),
+        "quota": {name: getattr(quota, name) for name in LIMITS},
+    }

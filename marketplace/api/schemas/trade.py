@@ -2,6 +2,7 @@
 
 from marshmallow import Schema, fields, validate
 
+from marketplace.access.states import Standing
 from marketplace.api.schemas.base import Instant, PageQuery, Strict, Whole, identifier, line, one_of, page_of
 from marketplace.billing.states import InvoiceKind, InvoiceState, OrderState
 from marketplace.licensing.states import OfferState, PriceKind, ReleaseScope
@@ -159,10 +160,11 @@ class GrantView(Schema):
     offer_id = fields.String(required=True)
     dataset_id = fields.String(required=True)
     terms_sha256 = fields.String(required=True)
-    state = fields.String(required=True)
+    state = one_of(Standing, required=True)
     starts_at = Instant(required=True)
     expires_at = Instant(allow_none=True)
     revoked_at = Instant(allow_none=True)
+    revoked_reason = fields.String(allow_none=True)
     quota = fields.Dict(allow_none=True)
 
 
