@@ -7,7 +7,7 @@ from flask import request
 from marketplace.api import uploads
 from marketplace.api.endpoint import actor, blueprint, guarded
 from marketplace.api.schemas import catalog as schemas
-from marketplace.catalog import queries
+from marketplace.catalog import queries, service
 from marketplace.exchange import listing
 from marketplace.identity.permissions import Permission
 from marketplace.kit.errors import NotFound
@@ -24,7 +24,8 @@ def read(release_id: str) -> dict[str, Any]:
     """Read a release with its files and their profiles."""
     release = queries.get_visible_release(actor(), release_id)
     names = ("id", "dataset_id", "label", "notes", "state", "created_at", "published_at")
-    return {name: getattr(release, name) for name in names} | {"files": queries.list_files(release.id)}
+    files = [_shown(release, file) for file in queries.list_files(release.id)]
+    return {name: getattr(release, name) for name in names} | {"files": files}
 
 
 @blp.route("/<release_id>/files/<name>", methods=["PUT"])
@@ -42,7 +43,9 @@ def put_file(release_id: str, name: str) -> Any:
     `Content-Digest: sha-256=:…:` (RFC 9530) is compared with what arrives where it is given. The same
     bytes under the same name again are the same file; other bytes are refused.
     """
-    queries.get_own_release(actor(), release_id)
+    with transaction():
+        # Ended before the body comes: an upload may take hours, and must hold no connection for them.
+        service.expect_file(actor(), release_id, name)
     stored = listing.receive(uploads.chunks(), uploads.announced_sha256(), request.content_length)
     with transaction():
         return listing.attach(actor(), release_id, name, request.content_type or OPAQUE, stored)
@@ -57,7 +60,7 @@ def read_file(release_id: str, name: str) -> Any:
     file = queries.find_file(release.id, name)
     if file is None:
         raise NotFound
-    return file
+    return _shown(release, file)
 
 
 @blp.route("/<release_id>/publish", methods=["POST"])
@@ -76,3 +79,13 @@ def withdraw(release_id: str) -> Any:
     """Hide a release; whoever bought it keeps it."""
     with transaction():
         return listing.withdraw_release(actor(), release_id)
+
+
+def _shown(release: Any, file: Any) -> dict[str, Any]:
+    # Operator and auditor see what is known of a file, but no payload: its first rows are the owner's until
+    # the release is published, and then the public catalogue's.
+    profile = file.profile
+    if profile and queries.get_dataset(release.dataset_id).organization_id != actor().organization_id:
+        profile = {name: value for name, value in profile.items() if name != "preview"}
+    names = ("id", "name", "media_type", "sha256", "size_bytes", "profile_state")
+    return {name: getattr(file, name) for name in names} | {"profile": profile}

@@ -97,6 +97,17 @@ def open_release(actor: Actor, dataset_id: str, label: str, notes: str = "") -> 
     return _reread(Release, release_id)
 
 
+def expect_file(actor: Actor, release_id: str, name: str) -> None:
+    """Refuse a file before its bytes are sent, where it is clear already that it cannot be attached.
+
+    Raises NotFound, ReleaseSealed or FileNameUnsafe.
+    """
+    release = queries.get_own_release(actor, release_id)
+    if release.state != ReleaseState.DRAFT:
+        raise ReleaseSealed(state=release.state)
+    rules.check_file_name(name)
+
+
 def attach_file(actor: Actor, release_id: str, name: str, media_type: str, sha256: str, size_bytes: int) -> File:
     """Enter stored bytes into a draft release under a name, and have them profiled.
 
