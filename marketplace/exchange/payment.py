@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from marketplace.billing import checkout, inbox, invoices, ledger, orders, payments, postings, queries
-from marketplace.billing.errors import PaymentUnknown
+from marketplace.billing.errors import GatewayUnavailable, PaymentUnknown
 from marketplace.billing.gateways import wire
 from marketplace.billing.models import Payment
 from marketplace.billing.rules import Fact
@@ -33,7 +33,13 @@ def begin(payment_id: str) -> None:
         asked = _question(payment_id)
     if asked is None:
         return
-    opened = facilities.current().gateway.create_checkout(**asked)
+    try:
+        opened = facilities.current().gateway.create_checkout(**asked)
+    except GatewayUnavailable:
+        # A twin of this call may be what keeps the gateway busy, and may have got its answer.
+        if _is_open(payment_id):
+            return
+        raise
     with transaction():
         apply(payments.attach_session(payment_id, opened))
 
@@ -130,6 +136,11 @@ def _facts(event_id: str, reading: checkout.EventReading, report: checkout.Check
 def _named(reading: checkout.EventReading, report: checkout.CheckoutReport | None) -> dict[str, str | None]:
     source = report or reading
     return {"payment_intent_id": source.payment_intent_id, "charge_id": source.charge_id}
+
+
+def _is_open(payment_id: str) -> bool:
+    with transaction():
+        return queries.get_payment(payment_id).session_id is not None
 
 
 def _question(payment_id: str) -> dict[str, Any] | None:
