@@ -1,0 +1,112 @@
+"""Every route of the interface, with an address and a body that would work for its owner."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from flask import Flask
+from sqlalchemy import select
+from werkzeug.test import TestResponse
+
+from marketplace.api.endpoint import GUARD
+from marketplace.audit.models import Entry
+from marketplace.identity.permissions import PERMISSIONS, Permission, Rule
+from marketplace.kit.db import db
+from marketplace.kit.ids import new_id
+from tests.api.trade import DATASET, PRICES, Market, Party, fresh_key, ok, order_of
+
+PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
+PREFIXES = {
+    "organization_id": "org", "client_id": "cli", "member_id": "mem", "dataset_id": "ds", "release_id": "rel",
+    "offer_id": "ofr", "order_id": "ord", "invoice_id": "inv", "grant_id": "grt", "identifier": "trm", "entry_id": "aud",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one address, with the permission that guards it."""
+
+    method: str
+    rule: str
+    permission: Permission
+
+    @property
+    def demands(self) -> Rule:
+        return PERMISSIONS[self.permission]
+
+    @property
+    def things(self) -> list[str]:
+        """The placeholders of the address that are ids."""
+        return [name for name in PLACEHOLDER.findall(self.rule) if name in PREFIXES]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.rule}"
+
+
+@dataclass
+class Everything:
+    """A thing of each kind, by the name of the placeholder that takes its id, and bodies that work."""
+
+    ids: dict[str, str]
+    bodies: dict[str, Any]
+
+    def send(self, who: Party, route: Route, **instead: str) -> TestResponse:
+        """Send a request that would work for its owner, with other ids where they are given."""
+        path = PLACEHOLDER.sub(lambda found: quote((self.ids | instead)[found[1]], safe=""), route.rule)
+        if route.method == "PUT":
+            return who.call("PUT", path, data=b"a,b\n1,2\n", headers={"Content-Type": "text/csv"})
+        headers = {"Idempotency-Key": fresh_key(), "If-Match": '"1"'}
+        body = None if route.method in {"GET", "DELETE"} else self.bodies.get(str(route), {})
+        query = {"dataset_id": self.ids["dataset_id"]} if route.rule == "/v1/offers" and route.method == "GET" else {}
+        return who.call(route.method, path, json=body, headers=headers, query_string=query)
+
+
+def routes(app: Flask) -> list[Route]:
+    """Every guarded method of every address under /v1."""
+    return [
+        Route(method, rule.rule, getattr(app.view_functions[rule.endpoint], GUARD))
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/v1/")
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    ]
+
+
+def everything_of(market: Market) -> Everything:
+    """Trade once, so that there is a thing of each kind; the draft release takes uploads."""
+    goods = market.goods()
+    bought = market.bought(goods, "one_off")
+    offer = market.offer(goods.dataset_id, "one_off", duration_days=30)
+    draft = market.release(goods.dataset_id, "draft")["id"]
+    ok(market.upload(draft), 201)
+    person = {"name": "佐藤 花子", "role": "finance"}
+    member = ok(market.provider.post("/v1/organizations/me/members", person), 201)
+    entry = db.session.scalar(select(Entry.id).limit(1))
+    ids = {
+        "organization_id": market.provider.organization_id, "client_id": market.provider.client_id,
+        "member_id": member["id"], "dataset_id": goods.dataset_id, "release_id": draft, "name": goods.file_name,
+        "offer_id": offer["id"], "order_id": bought["id"], "invoice_id": bought["invoice_id"],
+        "grant_id": bought["grant_id"], "identifier": offer["terms_id"], "entry_id": str(entry),
+    }  # fmt: skip
+    version = {"terms_id": offer["terms_id"], "price": PRICES["one_off"]}
+    bodies = {
+        "POST /v1/organizations": {"name_ja": "株式会社新規", "name_en": "Shinki", "kind": "company", "capacities": ["buyer"]},
+        "POST /v1/organizations/<organization_id>/suspend": {"reason": "規約違反"},
+        "POST /v1/organizations/<organization_id>/members": {"name": "鈴木 一郎", "role": "developer"},
+        "POST /v1/clients": {"name": "夜間バッチ"},
+        "POST /v1/datasets": DATASET,
+        "POST /v1/datasets/import": {"package": {"id": "p1", "name": "p1", "title": "人口", "resources": []}},
+        "PATCH /v1/datasets/<dataset_id>": {"title_en": "Another title"},
+        "POST /v1/datasets/<dataset_id>/releases": {"label": "v2"},
+        "POST /v1/terms": {"template": "research"},
+        "POST /v1/offers": {"dataset_id": goods.dataset_id} | version,
+        "POST /v1/offers/<offer_id>/supersede": version,
+        "POST /v1/orders": order_of(offer),
+        "POST /v1/grants/<grant_id>/revoke": {"reason": "規約違反"},
+    }  # fmt: skip
+    return Everything(ids, bodies)
+
+
+def unknown(name: str) -> str:
+    """An id of the right form that nothing has."""
+    return new_id(PREFIXES[name])
