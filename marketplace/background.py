@@ -1,15 +1,19 @@
 """The work beside the requests: sequencing the record, jobs, delivery reports."""
 
 import atexit
+import logging
 from typing import Any
 
 from flask import Flask
 
 from marketplace.api import streams
 from marketplace.audit.sequencer import Sequencer
+from marketplace.exchange import listing
+from marketplace.kit.health import LOST_DATABASE
 from marketplace.kit.jobs import Worker
 from marketplace.server import sender
 
+log = logging.getLogger(__name__)
 EXTENSION = "marketplace.background"
 
 
@@ -24,9 +28,19 @@ def start(app: Flask, *, with_jobs: bool) -> None:
     if with_jobs:
         threads.append(Worker(app.config["SQLALCHEMY_DATABASE_URI"], app.app_context))
     app.extensions[EXTENSION] = threads
+    _ensure_index(app)
     for thread in threads:
         thread.start()
     atexit.register(stop, app)
+
+
+def _ensure_index(app: Flask) -> None:
+    try:
+        with app.app_context():
+            listing.ensure_index()
+    except LOST_DATABASE:
+        # A server that starts while the database is away serves as soon as it is back.
+        log.exception("the search index could not be looked after")
 
 
 def stop(app: Flask) -> None:
