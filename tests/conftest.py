@@ -31,6 +31,15 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every account may enter, as PostgreSQL's must when tests run as root; pytest's own are closed."""
+    home = Path(tempfile.mkdtemp(prefix="mk-"))
+    home.chmod(0o755)
+    yield home
+    shutil.rmtree(home, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[str]:
     """Address of a private PostgreSQL server that lives as long as the test session."""

