@@ -30,6 +30,15 @@ class NothingToDeliver(Conflict):
     cure = "Wait until the provider publishes a release, or ask for one."
 
 
+class SellerSuspended(Conflict):
+    """An order at an organization that may not trade at the moment."""
+
+    slug = "seller-suspended"
+    title, title_ja = "Seller suspended", "提供者は取引を停止されています"
+    cause = "The organization that made this offer is suspended; what was bought of it before stays valid."
+    cure = "Wait until the operator lifts the suspension, or look for another provider."
+
+
 class SettlementIncomplete(Refusal):
     """Some pairs of seller and buyer could not be billed; the others were."""
 

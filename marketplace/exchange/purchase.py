@@ -13,9 +13,10 @@ from marketplace.billing.states import InvoiceKind
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.states import DatasetState
 from marketplace.exchange import commerce
-from marketplace.exchange.errors import NothingToDeliver, OwnOffer, TermsDiffer
+from marketplace.exchange.errors import NothingToDeliver, OwnOffer, SellerSuspended, TermsDiffer
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import SYSTEM, Actor
+from marketplace.identity.states import OrganizationState
 from marketplace.kit import clock
 from marketplace.licensing import queries as licensing
 from marketplace.licensing import service as acceptances
@@ -39,7 +40,7 @@ def place_order(actor: Actor, offer_id: str, accepted_sha256: str) -> str:
 
     What costs nothing now is fulfilled at once; for the rest a payment is opened, to be taken to the
     gateway by ``payment.begin`` after this transaction. Raises OfferNotOpen, OwnOffer, TermsDiffer,
-    NothingToDeliver or NotFound.
+    SellerSuspended, NothingToDeliver or NotFound.
     """
     offer = licensing.lock_open_offer(offer_id)
     _check(actor, offer, accepted_sha256)
@@ -88,6 +89,8 @@ def _check(actor: Actor, offer: Offer, accepted_sha256: str) -> None:
         raise OwnOffer
     if accepted_sha256 != offer.terms_sha256:
         raise TermsDiffer(terms_sha256=offer.terms_sha256)
+    if identity.get_organization(offer.organization_id).state != OrganizationState.VERIFIED:
+        raise SellerSuspended
     if catalog.published_release_ids(offer.dataset_id):
         return
     is_withdrawn = catalog.get_dataset(offer.dataset_id).state == DatasetState.WITHDRAWN
