@@ -14,6 +14,8 @@ from marketplace.licensing.terms import UsageTerms
 # offer below it could be ordered and never be paid, so it is refused when it is made. The amount is before tax,
 # hence holds whatever the rate. Metered prices are exempt: what is charged is the sum of a period.
 CARD_MINIMUM_YEN = 50
+# And the most: Stripe takes 99,999,999 yen at once, tax included.
+CARD_MAXIMUM_YEN = 90_909_090
 COUNT_MAX = 2**53 - 1
 INCLUDED_MIB_MAX = 2**40
 DAYS_MAX = 36_525
@@ -65,7 +67,7 @@ def check_offer(draft: OfferDraft, terms: UsageTerms, today: date) -> None:
 def _price_faults(price: Price) -> Iterator[tuple[str, str]]:
     low, high = {
         PriceKind.FREE: (0, 0),
-        PriceKind.ONE_OFF: (CARD_MINIMUM_YEN, AMOUNT_MAX),
+        PriceKind.ONE_OFF: (CARD_MINIMUM_YEN, CARD_MAXIMUM_YEN),
         PriceKind.PER_MIB: (1, AMOUNT_MAX),
     }[price.kind]
     if not _is_count(price.amount_yen, low, high):

@@ -5,9 +5,11 @@ from datetime import date
 
 import pytest
 
+from marketplace.billing import tax
 from marketplace.kit.errors import Invalid
 from marketplace.kit.money import AMOUNT_MAX
 from marketplace.licensing import rules
+from marketplace.licensing.offers import CARD_MAXIMUM_YEN
 from marketplace.licensing.rules import CARD_MINIMUM_YEN, Limits, Price
 from marketplace.licensing.states import LEGAL_MOVES, Fee, OfferState, PeriodUnit, PriceKind, Template
 from marketplace.licensing.templates import TEMPLATES
@@ -37,7 +39,7 @@ def faults(*args, **kwargs):
     [
         (Price(PriceKind.FREE), GRATIS),
         (Price(PriceKind.ONE_OFF, 50), PAID),
-        (Price(PriceKind.ONE_OFF, AMOUNT_MAX), PAID),
+        (Price(PriceKind.ONE_OFF, CARD_MAXIMUM_YEN), PAID),
         (Price(PriceKind.PER_MIB, 1), PAID),
         (Price(PriceKind.PER_MIB, 3, 100), PAID),
         (Price(PriceKind.PER_MIB, AMOUNT_MAX, 2**40), PAID),
@@ -54,7 +56,7 @@ def test_a_sound_price_passes(price, terms):
         Price(PriceKind.FREE, -1),
         Price(PriceKind.ONE_OFF, 0),
         Price(PriceKind.ONE_OFF, 49),
-        Price(PriceKind.ONE_OFF, AMOUNT_MAX + 1),
+        Price(PriceKind.ONE_OFF, CARD_MAXIMUM_YEN + 1),
         Price(PriceKind.ONE_OFF, 500.0),
         Price(PriceKind.ONE_OFF, "500"),
         Price(PriceKind.PER_MIB, 0),
@@ -141,3 +143,8 @@ def test_what_was_closed_never_opens_again():
 
 def test_the_fee_codes_are_those_of_cadde():
     assert [fee.ja for fee in Fee] == ["無償", "有償"]
+
+
+def test_the_dearest_price_still_fits_on_a_card_with_its_tax():
+    assert tax.quote(CARD_MAXIMUM_YEN, date(2026, 11, 22), seller_registered=True).gross_yen == 99_999_999
+    assert tax.quote(CARD_MAXIMUM_YEN + 1, date(2026, 11, 22), seller_registered=True).gross_yen > 99_999_999
