@@ -12,7 +12,7 @@ depends_on = None
 def upgrade() -> None:
     """Add the mark, and leave parked events out of the queue."""
     op.add_column("stripe_event", sa.Column("parked_at", sa.DateTime(timezone=True), nullable=True))
-    op.create_check_constraint("one_end", "stripe_event", "num_nonnulls(processed_at, parked_at) < 2")
+    op.create_check_constraint("ck_stripe_event_one_end", "stripe_event", "num_nonnulls(processed_at, parked_at) < 2")
     op.drop_index("ix_stripe_event_due_at", "stripe_event")
     op.create_index(
         "ix_stripe_event_due_at",
@@ -25,7 +25,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop the mark: parked events are tried again."""
     op.drop_index("ix_stripe_event_due_at", "stripe_event")
-    op.drop_constraint("one_end", "stripe_event")
+    op.drop_constraint("ck_stripe_event_one_end", "stripe_event")
     op.drop_column("stripe_event", "parked_at")
     op.create_index(
         "ix_stripe_event_due_at", "stripe_event", ["due_at"], postgresql_where=sa.text("processed_at IS NULL")
