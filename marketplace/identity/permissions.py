@@ -28,6 +28,7 @@ class Permission(StrEnum):
     CLIENTS_MANAGE = "clients.manage"
     DATASETS_READ = "datasets.read"
     DATASETS_WRITE = "datasets.write"
+    LICENSING_READ = "licensing.read"
     LICENSING_WRITE = "licensing.write"
     ORDERS_READ = "orders.read"
     ORDERS_PLACE = "orders.place"
@@ -82,6 +83,9 @@ PERMISSIONS: dict[Permission, Rule] = {
     ),
     Permission.DATASETS_WRITE: Rule(
         "catalog:write", frozenset({PROVIDER}), "list datasets, upload files, publish and withdraw", changes=True
+    ),
+    Permission.LICENSING_READ: Rule(
+        "licensing:read", frozenset({PROVIDER, OPERATOR, AUDITOR}), "list the terms one has written; overseers see all"
     ),
     Permission.LICENSING_WRITE: Rule(
         "licensing:write", frozenset({PROVIDER}), "write terms, make and withdraw offers", changes=True

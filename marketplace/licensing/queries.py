@@ -47,9 +47,11 @@ def usage_terms(terms: Terms) -> UsageTerms:
     return rules.restore_terms(terms.document)
 
 
-def list_own_terms(actor: Actor, *, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[Terms]:
-    """Return the terms that the caller's organization has written, newest first."""
-    statement = select(Terms).where(Terms.organization_id == actor.organization_id)
+def list_terms(actor: Actor, *, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[Terms]:
+    """Return the terms that the caller's organization has written, newest first; to overseers all."""
+    statement = select(Terms)
+    if not actor.oversees:
+        statement = statement.where(Terms.organization_id == actor.organization_id)
     return _page(statement, Terms.id, cursor, size)
 
 

@@ -10,6 +10,8 @@ from marketplace.audit.models import Entry
 from marketplace.audit.verbs import Verb
 from marketplace.catalog import service as catalog
 from marketplace.catalog.errors import DatasetWithdrawn
+from marketplace.identity.actors import Actor
+from marketplace.identity.states import Capacity
 from marketplace.kit import clock
 from marketplace.kit.errors import Invalid, NotFound
 from marketplace.licensing import queries, rules, service
@@ -339,15 +341,17 @@ def test_lists_are_pages_of_ones_own_newest_first(provider, buyer):
     written = [make.terms_of(provider) for _ in range(5)]
     seen, cursor = [], None
     while True:
-        page = queries.list_own_terms(provider, cursor=cursor, size=2)
+        page = queries.list_terms(provider, cursor=cursor, size=2)
         seen += page.items
         cursor = page.next_cursor
         if cursor is None:
             break
     assert [terms.id for terms in seen] == [terms.id for terms in reversed(written)]
-    assert queries.list_own_terms(buyer).items == []
+    assert queries.list_terms(buyer).items == []
+    auditor = Actor("org_auditor", capacities=frozenset({Capacity.AUDITOR}))
+    assert {terms.id for terms in written} <= {terms.id for terms in queries.list_terms(auditor, size=100).items}
     with pytest.raises(Invalid):
-        queries.list_own_terms(provider, cursor="not ours")
+        queries.list_terms(provider, cursor="not ours")
 
 
 def test_a_buyer_reads_what_it_accepted(provider, buyer):
