@@ -83,13 +83,21 @@ def note_progress(acked: Mapping[str, int]) -> None:
 
 @jobs.task("metering.sweep", cron="* * * * *")
 def sweep() -> None:
-    """Close deliveries whose server died, with the progress noted last: too little perhaps, never too much."""
-    while True:
-        with transaction():
-            swept = metering.sweep(clock.now() - STALE_AFTER)
-        if not swept:
-            return
-        log.warning("swept %d deliveries that nobody had closed", len(swept))
+    """Close deliveries whose server died, with the progress noted last: too little perhaps, never too much.
+
+    Each in a transaction of its own: closing locks coverage before quota, and whoever has closed one
+    delivery of a grant would hold the quota while it waits for the coverage of the next.
+    """
+    swept = 0
+    while _sweep_one():
+        swept += 1
+    if swept:
+        log.warning("swept %d deliveries that nobody had closed", swept)
+
+
+def _sweep_one() -> bool:
+    with transaction():
+        return bool(metering.sweep(clock.now() - STALE_AFTER, size=1))
 
 
 @jobs.task("delivery.tidy", cron="17 * * * *")
