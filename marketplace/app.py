@@ -14,10 +14,12 @@ from sqlalchemy import create_engine
 from marketplace import background, cli
 from marketplace.api import (
     audit,
+    boundary,
     catalog,
     clients,
     datasets,
     grants,
+    headers,
     invoices,
     ledger,
     oauth,
@@ -37,13 +39,14 @@ from marketplace.catalog.search import SearchIndex
 from marketplace.delivery.stores.local import LocalStore
 from marketplace.exchange import facilities
 from marketplace.exchange.facilities import Facilities
-from marketplace.kit import logs, migrations, postgres, settings
+from marketplace.kit import logs, migrations, pool, postgres, settings
 from marketplace.kit.db import db
 from marketplace.kit.settings import BadSetting, Settings
 from marketplace.sandbox import mounting as sandbox
 from marketplace.sandbox.config import SandboxConfig
 from marketplace.sandbox.transport import exchange_with
-from marketplace.web import pages
+from marketplace.web import mounting as web
+from marketplace.web import problems as problem_pages
 
 RESOURCES = (
     organizations, clients, datasets, releases, terms, offers, catalog, orders, invoices, grants, usage, ledger,
@@ -116,7 +119,7 @@ def _attach_database(app: Flask, chosen: Settings) -> None:
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         "pool_size": chosen.threads + 8,
         "max_overflow": 16,
-        "pool_pre_ping": True,
+        "pool_events": [(pool.refuse_dead, "checkout")],
         "connect_args": {"options": "-c timezone=UTC -c lock_timeout=20s"},
     }
     db.init_app(app)
@@ -143,12 +146,15 @@ def _attach_facilities(app: Flask, chosen: Settings) -> None:
 
 
 def _mount(app: Flask, chosen: Settings) -> None:
-    problems.register(app)
+    boundary.guard(app, chosen.base_url)
+    headers.register(app, chosen.base_url)
+    problems.register(app, problem_pages.answer)
     api = openapi.describe(app, chosen.base_url)
     for resource in RESOURCES:
         api.register_blueprint(resource.blp)
-    for plain in (oauth.blp, webhooks.blp, pages.blp):
+    for plain in (oauth.blp, webhooks.blp):
         app.register_blueprint(plain)
+    web.attach(app, api.spec.to_dict)
     if chosen.sandbox:
         config = SandboxConfig(
             webhook_url=f"{chosen.base_url}/webhooks/stripe",

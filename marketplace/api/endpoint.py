@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
-from flask import Response, g, request
+from flask import g, request
 
 from marketplace.api.openapi import DescribedBlueprint
+from marketplace.identity import guards
 from marketplace.identity.actors import Actor
 from marketplace.identity.errors import InvalidToken
 from marketplace.identity.oauth import access_tokens
@@ -19,7 +20,7 @@ from marketplace.kit.transaction import transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
-GUARD = "_permission"
+GUARD = guards.GUARD
 VERSION_TAG = re.compile(r'"([1-9][0-9]{0,8})"', re.ASCII)
 
 
@@ -34,9 +35,7 @@ class VersionMissing(Refusal):
 
 def blueprint(name: str, prefix: str, description: str) -> Any:
     """Return a blueprint whose routes appear in the OpenAPI description under ``name``."""
-    made = DescribedBlueprint(name, f"marketplace.api.{name}", url_prefix=prefix, description=description)
-    made.after_request(_careful)
-    return made
+    return DescribedBlueprint(name, f"marketplace.api.{name}", url_prefix=prefix, description=description)
 
 
 def guarded(permission: Permission) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -48,7 +47,7 @@ def guarded(permission: Permission) -> Callable[[Callable[P, R]], Callable[P, R]
             g.actor = require(_caller(), permission)
             return view(*args, **kwargs)
 
-        setattr(checked, GUARD, permission)
+        guards.mark(checked, permission)
         checked._apidoc = _documented(view, permission)  # type: ignore[attr-defined] # noqa: SLF001 - flask-smorest's hook
         return checked
 
@@ -104,14 +103,6 @@ def expected_version() -> int:
         raise VersionMissing
     ours = VERSION_TAG.fullmatch(given)
     return int(ours[1]) if ours else 0
-
-
-def _careful(response: Response) -> Response:
-    # What was made for one caller stays out of caches; nothing we send may be taken for something else.
-    if g.get("actor") is not None:
-        response.headers.setdefault("Cache-Control", "private, no-store")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    return response
 
 
 def _caller() -> Actor | None:

@@ -1,20 +1,25 @@
 """Refusals on the wire: RFC 9457 problem details, in the reader's language."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException
+from flask import Flask, Response, current_app, request
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from marketplace.identity.errors import InsufficientScope, InvalidToken, NotAuthenticated
 from marketplace.kit import settings
 from marketplace.kit.errors import Invalid, NotFound, Refusal, TooLarge, Unavailable
 from marketplace.kit.health import LOST_DATABASE
 from marketplace.kit.ids import new_id
+from marketplace.kit.language import preferred
 
 log = logging.getLogger(__name__)
 RETRY_AFTER_SECONDS = 2
+EXTENSION = "marketplace.problem_page"
+HTML = "text/html"
+FOR_PROGRAMS = ("/v1/", "/oauth/", "/webhooks/", "/sandbox/", "/.well-known/", "/openapi.json/")
+Page = Callable[[Refusal], Response]
 
 
 class MethodNotAllowed(Refusal):
@@ -44,6 +49,17 @@ class UnsupportedMediaType(Refusal):
     cure = "Send JSON with Content-Type: application/json."
 
 
+class Misdirected(Refusal):
+    """A request for another host."""
+
+    slug, status = "misdirected", 421
+    title, title_ja = "Not this exchange", "宛先が異なります"
+    cause = "The Host header names another site than this exchange."
+    cure = (
+        "Use the address of the exchange. Its operator: MARKETPLACE_BASE_URL must be it, and proxies must pass Host on."
+    )
+
+
 class Unexpected(Refusal):
     """A fault of ours."""
 
@@ -53,8 +69,9 @@ class Unexpected(Refusal):
     cure = "Send the request again; if it fails again, tell the operator the `incident`."
 
 
-def register(app: Flask) -> None:
-    """Answer every failure of the application with a problem."""
+def register(app: Flask, page: Page) -> None:
+    """Answer every failure of the application with a problem, and with ``page`` where a person reads pages."""
+    app.extensions[EXTENSION] = page
     app.register_error_handler(Refusal, answer)
     app.register_error_handler(HTTPException, _answer_http)
     for lost in LOST_DATABASE:
@@ -64,8 +81,7 @@ def register(app: Flask) -> None:
 
 def answer(refusal: Refusal) -> Response:
     """Render a refusal; 401 and 403 carry the challenge of RFC 6750 section 3."""
-    body = as_document(refusal)
-    response = Response(_dumps(body), refusal.status, content_type="application/problem+json")
+    response = _page(refusal) if _is_for_a_person() else _document(refusal)
     response.headers["Cache-Control"] = "no-store"
     if challenge := _challenge(refusal):
         response.headers["WWW-Authenticate"] = challenge
@@ -76,7 +92,7 @@ def answer(refusal: Refusal) -> Response:
 
 def as_document(refusal: Refusal) -> dict[str, Any]:
     """Return the members of RFC 9457 section 3.1, with cause and cure by link and by name."""
-    japanese = request.accept_languages.best_match(["en", "ja"], "en") == "ja"
+    japanese = preferred(request.accept_languages) == "ja"
     document: dict[str, Any] = {
         "type": f"{settings.current().base_url}/problems/{refusal.slug}",
         "title": refusal.title_ja if japanese else refusal.title,
@@ -88,6 +104,22 @@ def as_document(refusal: Refusal) -> dict[str, Any]:
     if refusal.errors:
         document["errors"] = refusal.errors
     return document | refusal.members
+
+
+def _document(refusal: Refusal) -> Response:
+    return Response(_dumps(as_document(refusal)), refusal.status, content_type="application/problem+json")
+
+
+def _page(refusal: Refusal) -> Response:
+    page: Page = current_app.extensions[EXTENSION]
+    return page(refusal)
+
+
+def _is_for_a_person() -> bool:
+    """Whether the address is one of pages, and the client would rather have HTML than JSON."""
+    if f"{request.path}/".startswith(FOR_PROGRAMS):
+        return False
+    return request.accept_mimetypes.best_match(["application/problem+json", "application/json", HTML]) == HTML
 
 
 def _dumps(document: dict[str, Any]) -> bytes:
@@ -123,6 +155,8 @@ def _translate(error: HTTPException) -> Refusal:
     messages = getattr(error, "data", {}).get("messages") if isinstance(getattr(error, "data", None), dict) else None
     if messages:
         return Invalid(errors=[_fault(path, sentence) for path, sentence in _sentences(messages)])
+    if isinstance(error, SecurityError):
+        return Misdirected()
     kinds: dict[int, type[Refusal]] = {
         400: BadRequest,
         404: NotFound,

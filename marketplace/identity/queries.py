@@ -1,8 +1,9 @@
 """Reading organizations, members and API clients."""
 
+from collections.abc import Iterable
 from typing import TypeVar
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from marketplace.identity.actors import Actor
@@ -23,6 +24,13 @@ def harmless(identifier: str) -> str:
 def find_organization(organization_id: str) -> Organization | None:
     """Return the organization, or None."""
     return db.session.scalar(select(Organization).where(Organization.id == harmless(organization_id)))
+
+
+def find_organizations(organization_ids: Iterable[str]) -> dict[str, Organization]:
+    """Return those of these organizations that there are, by id."""
+    wanted = [harmless(organization_id) for organization_id in organization_ids]
+    found = db.session.scalars(select(Organization).where(Organization.id.in_(wanted)))
+    return {organization.id: organization for organization in found}
 
 
 def get_organization(organization_id: str) -> Organization:
@@ -51,6 +59,12 @@ def list_organizations(
     if capacity is not None:
         statement = statement.where(Organization.capacities.contains([capacity.value]))
     return _page(statement, Organization.id, cursor, size)
+
+
+def count_applications() -> int:
+    """Return how many organizations wait to be judged."""
+    waiting = select(func.count()).select_from(Organization).where(Organization.state == OrganizationState.APPLIED.value)
+    return db.session.scalar(waiting) or 0
 
 
 def find_client(client_id: str) -> ApiClient | None:

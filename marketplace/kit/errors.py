@@ -9,7 +9,7 @@ class Refusal(Exception):
     """A deed that was refused and changed nothing; rendered as RFC 9457 problem details.
 
     Subclasses are plain nouns with a ``slug`` (stable, part of the ``type`` URL), titles in English and
-    Japanese, an HTTP status, and one sentence each for cause and cure.
+    Japanese, an HTTP status, and one sentence each for cause and cure, in English and, where given, Japanese.
     """
 
     slug: ClassVar[str] = ""
@@ -18,6 +18,8 @@ class Refusal(Exception):
     title_ja: ClassVar[str] = ""
     cause: ClassVar[str] = ""
     cure: ClassVar[str] = ""
+    cause_ja: ClassVar[str] = ""
+    cure_ja: ClassVar[str] = ""
 
     def __init_subclass__(cls) -> None:
         if "slug" not in vars(cls):

@@ -1,0 +1,34 @@
+"""What is refused of every request before anything looks at it."""
+
+from urllib.parse import urlsplit
+
+from flask import Flask, request
+
+from marketplace.api.problems import BadRequest
+from marketplace.kit.settings import LOOPBACK
+
+
+def guard(app: Flask, base_url: str) -> None:
+    """Take requests for this exchange only, and none with a NUL; call it before there are any routes."""
+    app.config["TRUSTED_HOSTS"] = trusted_hosts(base_url)
+    # Otherwise `//catalog` is redirected to an absolute address made of the Host header.
+    app.url_map.merge_slashes = False
+    app.before_request(_refuse_nul)
+
+
+def trusted_hosts(base_url: str) -> list[str] | None:
+    """Return the names under which the exchange may be addressed; None leaves it open.
+
+    A loopback exchange answers to every name of the loopback: nobody else can reach it, and DNS
+    rebinding comes with a name that is not among them.
+    """
+    host = urlsplit(base_url).hostname or ""
+    if ":" in host:
+        return None  # Werkzeug compares no IPv6 addresses
+    return sorted(LOOPBACK) if host in LOOPBACK else [host]
+
+
+def _refuse_nul() -> None:
+    # PostgreSQL's texts, file systems and C libraries all break on it, each in its own way.
+    if "\0" in request.path or b"%00" in request.query_string or b"\0" in request.query_string:
+        raise BadRequest("The address contains a NUL.")

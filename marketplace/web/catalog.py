@@ -1,0 +1,89 @@
+"""The catalogue: searching it, and everything public about one dataset."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, request
+
+from marketplace.catalog import listings
+from marketplace.exchange import discovery
+from marketplace.identity.permissions import Permission
+from marketplace.kit.errors import Invalid, NotFound
+from marketplace.kit.pages import SIZE_DEFAULT, SIZE_MAX
+from marketplace.web import facets
+from marketplace.web.endpoint import blueprint, guarded
+from marketplace.web.language import link
+from marketplace.web.rendering import render
+
+blp = blueprint("catalog")
+WORDS_MAX = 1000
+CURSOR_MAX = 500
+# Of the newest release; the JSON beside the page has everything.
+SHOWN = {"files_shown": 20, "columns_shown": 200, "preview_columns_shown": 40}
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search as the address states it."""
+
+    words: str
+    filters: dict[str, list[str]]
+    cursor: str | None
+    size: int
+
+    def address(self, filters: dict[str, list[str]], cursor: str | None = None) -> str:
+        """Return the address of this search with other filters or another page."""
+        pairs = [("q", self.words)] if self.words else []
+        pairs += [(facet, value) for facet, values in filters.items() for value in values]
+        pairs += [("size", str(self.size))] if self.size != SIZE_DEFAULT else []
+        pairs += [("cursor", cursor)] if cursor else []
+        return link("/catalog", pairs)
+
+
+@blp.get("/catalog")
+@guarded(Permission.CATALOG_READ)
+def search() -> Response:
+    """Search in Japanese or English; without words, the newest come first."""
+    query = _query()
+    found = discovery.search(query.words, query.filters, query.cursor, query.size)
+    following = query.address(query.filters, found["next_cursor"]) if found["next_cursor"] else None
+    return render(
+        "catalog.html",
+        query=query,
+        found=found,
+        groups=facets.groups(found["facets"], query.filters, query.address),
+        following=following,
+        first=query.address(query.filters) if query.cursor else None,
+    )
+
+
+@blp.get("/catalog/<dataset_id>")
+@guarded(Permission.CATALOG_READ)
+def show(dataset_id: str) -> Response:
+    """Show a dataset with its files, previews and offers, and say how to buy it."""
+    listed = listings.find_listing(dataset_id)
+    if listed is None:
+        raise NotFound
+    return render("dataset.html", dataset=listed.document, sample=_sample(listed.document), **SHOWN)
+
+
+def _query() -> Query:
+    arguments = request.args
+    words, cursor = arguments.get("q", ""), arguments.get("cursor") or None
+    if len(words) > WORDS_MAX:
+        raise Invalid(errors=[{"pointer": "/q", "detail": f"at most {WORDS_MAX} characters"}])
+    if cursor and len(cursor) > CURSOR_MAX:
+        raise Invalid(errors=[{"pointer": "/cursor", "detail": f"at most {CURSOR_MAX} characters"}])
+    filters = {facet: values for facet in facets.FACETS if (values := list(filter(None, arguments.getlist(facet))))}
+    return Query(words, filters, cursor, _size(arguments.get("size") or str(SIZE_DEFAULT)))
+
+
+def _size(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 3 and 1 <= int(text) <= SIZE_MAX):
+        raise Invalid(errors=[{"pointer": "/size", "detail": f"must be 1 to {SIZE_MAX}"}])
+    return int(text)
+
+
+def _sample(document: dict[str, Any]) -> str:
+    """Return the name of a file to show fetching with."""
+    return next((file["name"] for release in document["releases"] for file in release["files"]), "FILE")

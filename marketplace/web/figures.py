@@ -1,0 +1,94 @@
+"""Figures and codes as people read them, in the reader's language. Pure but for the language."""
+
+from decimal import Decimal
+from typing import Any
+
+from marketplace.catalog.states import FREQUENCY_LABELS, LICENCE_LABELS, THEME_LABELS, Frequency, Licence, Theme
+from marketplace.kit import clock
+from marketplace.licensing.regions import region_name
+from marketplace.licensing.states import PriceKind
+from marketplace.web.language import chosen, say
+
+PRICE_CLASSES = {"free": ("無料", "Free"), "one_off": ("一括", "One-off"), "metered": ("従量", "Metered")}
+UNITS = ("KiB", "MiB", "GiB", "TiB")
+STEP = 1024
+
+
+def size(size_bytes: int) -> str:
+    """Return a number of bytes with at most one decimal, in binary units."""
+    if size_bytes < STEP:
+        return say(f"{size_bytes:,} バイト", f"{size_bytes:,} bytes")
+    power = min((size_bytes.bit_length() - 1) // 10, len(UNITS))
+    return f"{(Decimal(size_bytes) / STEP**power).quantize(Decimal('0.1')):,} {UNITS[power - 1]}"
+
+
+def yen(amount_yen: int) -> str:
+    """Return an amount of yen."""
+    return say(f"{amount_yen:,}円", f"¥{amount_yen:,}")
+
+
+def count(number: int | None) -> str:
+    """Return a number with its thousands apart, a dash for none."""
+    return "–" if number is None else f"{number:,}"
+
+
+def share(part_of_one: str | None) -> str:
+    """Return a share such as "0.125000" as a percentage."""
+    if part_of_one is None:
+        return "–"
+    return f"{(Decimal(part_of_one) * 100).quantize(Decimal('0.1'))} %"
+
+
+def day(instant: str | None) -> str:
+    """Return the calendar day in Japan of an RFC 3339 instant."""
+    return "–" if instant is None else clock.parse(instant).astimezone(clock.JST).date().isoformat()
+
+
+def price(offer: dict[str, Any]) -> str:
+    """Return the price of a public offer in one phrase, before consumption tax."""
+    kind = PriceKind(offer["price_kind"])
+    if kind is PriceKind.FREE:
+        return say("無料", "Free")
+    amount = yen(offer["amount_yen"])
+    if kind is PriceKind.ONE_OFF:
+        return say(f"{amount}（税抜・一括）", f"{amount}, once, before tax")
+    included = offer["included_mib"]
+    beyond = say(f"（{included:,} MiBまで無料）", f", the first {included:,} MiB free") if included else ""
+    return say(f"1 MiBあたり{amount}（税抜）{beyond}", f"{amount} per MiB delivered, before tax{beyond}")
+
+
+def theme(code: str | None) -> str:
+    """Return the label of a theme, the code itself where it has none."""
+    return _label(THEME_LABELS.get(Theme(code)) if code in set(Theme) else None, code)
+
+
+def frequency(code: str | None) -> str:
+    """Return the label of an update frequency."""
+    return _label(FREQUENCY_LABELS.get(Frequency(code)) if code in set(Frequency) else None, code)
+
+
+def licence(code: str | None) -> str:
+    """Return the label of a public licence."""
+    return _label(LICENCE_LABELS.get(Licence(code)) if code in set(Licence) else None, code)
+
+
+def price_class(code: str) -> str:
+    """Return the label of a price class."""
+    return _label(PRICE_CLASSES.get(code), code)
+
+
+def region(code: str) -> str:
+    """Return a region with its prefecture: JP, an ISO 3166-2 code or a 6-digit local-government code."""
+    place = 0 if chosen() == "ja" else 1
+    if len(code) == 6 and code.isdecimal():
+        return f"{region_name(f'JP-{code[:2]}', place)} {code}"
+    return region_name(code, place)
+
+
+def is_web_address(text: str) -> bool:
+    """Return whether a text that somebody wrote may stand in a link: a ``javascript:`` address may not."""
+    return text.lower().startswith(("https://", "http://"))
+
+
+def _label(label: tuple[str, str] | None, code: str | None) -> str:
+    return say(*label) if label else code or "–"

@@ -1,0 +1,19 @@
+"""Mounting the pages on an application."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Flask
+
+from marketplace.web import catalog, checkout, documentation, home, problems, terms
+from marketplace.web.description import EXTENSION, Description
+
+PAGES = (home, catalog, terms, problems, documentation, checkout)
+
+
+def attach(app: Flask, describe: Callable[[], dict[str, Any]]) -> None:
+    """Give the application its pages; ``describe`` returns the OpenAPI description once all routes are there."""
+    app.extensions[EXTENSION] = Description(describe)
+    shared = Blueprint("web", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
+    for blueprint in (shared, *(page.blp for page in PAGES)):
+        app.register_blueprint(blueprint)
