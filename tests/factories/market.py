@@ -1,5 +1,6 @@
 """Whole stories up to the point where a test begins: listed datasets, offers, paid orders, fetched bytes."""
 
+import hashlib
 import secrets
 from dataclasses import dataclass
 
@@ -141,6 +142,11 @@ def fetched(who: Actor, grant_id: str, acked: int | None = None, **headers: str)
         came = answer.length if acked is None else min(acked, answer.length)
         download.close_delivery(answer.delivery_id, came, came, "complete" if came == answer.length else "broken")
     return answer
+
+
+def opened_sha256() -> str:
+    """The name of the usual content in the store."""
+    return hashlib.sha256(CONTENT).hexdigest()
 
 
 def newest_release(dataset_id: str) -> str:
