@@ -47,10 +47,11 @@ def migrate(composition: Composition, down_to: str | None) -> None:
 @pass_composition
 def doctor(composition: Composition) -> None:
     """Say whether database, schema, store and settings are in order; exits 1 when not."""
+    database = "given" if composition.settings().database_url else "embedded"
     with application(composition) as settings:
         trouble = health.trouble(settings.store_dir)
         payments = "the sandbox (no real money)" if settings.sandbox else "Stripe"
-        click.echo(f"database: {'embedded' if settings.database_url is None else 'given'}, schema {health.revision()}")
+        click.echo(f"database: {database}, schema {health.revision()}")
         click.echo(f"store: {settings.store_dir}; payments through {payments}; issuer {settings.base_url}")
     if trouble:
         sys.exit(f"not in order: {trouble}")
