@@ -48,6 +48,15 @@ class RegistrationClosed(Forbidden):
     cure = "Ask the operator of the exchange to found your organization."
 
 
+class ApplicationsFull(Refusal):
+    """More applications wait for the operator than it wants to look through."""
+
+    slug, status = "applications-full", 429
+    title, title_ja = "Too many applications are waiting", "審査待ちの参加申請が上限に達しています"
+    cause = "As many applications as the exchange takes at a time are waiting for its operator."
+    cure = "Apply again after the seconds in Retry-After, or write to the operator."
+
+
 class CapacityNotOpen(Forbidden):
     """The public may apply to provide and to buy, not to operate or to audit."""
 

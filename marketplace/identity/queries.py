@@ -63,7 +63,9 @@ def list_organizations(
 
 def count_applications() -> int:
     """Return how many organizations wait to be judged."""
-    waiting = select(func.count()).select_from(Organization).where(Organization.state == OrganizationState.APPLIED.value)
+    waiting = (
+        select(func.count()).select_from(Organization).where(Organization.state == OrganizationState.APPLIED.value)
+    )
     return db.session.scalar(waiting) or 0
 
 

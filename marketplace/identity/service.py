@@ -12,6 +12,7 @@ from marketplace.audit.verbs import Verb
 from marketplace.identity import credentials, queries, rules
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.errors import (
+    ApplicationsFull,
     CapacityNotOpen,
     ClientSuspended,
     CorporateNumberTaken,
@@ -47,12 +48,15 @@ class Admission:
 def apply(draft: ApplicationDraft) -> Admission:
     """Take an application of the public; the organization may read its own state until it is verified.
 
-    Raises RegistrationClosed, CapacityNotOpen, CorporateNumberTaken or Invalid.
+    Raises RegistrationClosed, ApplicationsFull, CapacityNotOpen, CorporateNumberTaken or Invalid.
     """
     if not settings.current().open_registration:
         raise RegistrationClosed
     if not draft.capacities <= rules.OPEN_CAPACITIES:
         raise CapacityNotOpen
+    # Whoever applies needs no account, so nothing else keeps a stranger from filling the books.
+    if queries.count_applications() >= settings.current().applications_pending_max:
+        raise ApplicationsFull(retry_after_seconds=3600)
     return _admit(draft, OrganizationState.APPLIED, Verb.ORGANIZATION_APPLIED)
 
 

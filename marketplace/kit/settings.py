@@ -27,6 +27,7 @@ class Settings:
     database_url: str | None = None
     production: bool = False
     open_registration: bool = True
+    applications_pending_max: int = 1000
     run_worker: bool = True
     token_ttl_seconds: int = 300
     signing_key_file: Path | None = None
@@ -158,6 +159,7 @@ def _check_numbers(settings: Settings) -> None:
         "port",
         "threads",
         "token_ttl_seconds",
+        "applications_pending_max",
         "upload_size_bytes_max",
         "profile_memory_bytes_max",
         "profile_cpu_seconds_max",

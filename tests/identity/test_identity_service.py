@@ -13,6 +13,7 @@ from marketplace.audit.verbs import Verb
 from marketplace.identity import credentials, queries, service
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.errors import (
+    ApplicationsFull,
     CapacityNotOpen,
     ClientSuspended,
     CorporateNumberTaken,
@@ -89,6 +90,21 @@ def test_an_exchange_may_close_its_registration(app: Flask, session: Session) ->
         service.apply(ApplicationDraftFactory())
     assert count(session, Organization) == 0
     assert service.found_organization(ApplicationDraftFactory()).organization.state == "verified"
+
+
+def test_applications_are_taken_until_enough_of_them_wait(app: Flask) -> None:
+    del app
+    OrganizationFactory()  # verified: does not wait
+    settings.install(replace(settings.current(), applications_pending_max=2))
+    first, _second = (service.apply(ApplicationDraftFactory()).organization for _ in range(2))
+
+    with pytest.raises(ApplicationsFull) as refused:
+        service.apply(ApplicationDraftFactory())
+    assert refused.value.members["retry_after_seconds"] == 3600
+    assert queries.count_applications() == 2
+
+    service.verify_organization(SYSTEM, first.id)
+    assert service.apply(ApplicationDraftFactory()).organization.state == "applied"
 
 
 def test_a_broken_application_leaves_nothing(session: Session) -> None:
