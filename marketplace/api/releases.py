@@ -32,10 +32,13 @@ def read(release_id: str) -> dict[str, Any]:
 @guarded(Permission.DATASETS_WRITE)
 @blp.response(201, schemas.FileView)
 @blp.doc(
+    parameters=[
+        {"in": "header", "name": "Content-Digest", "schema": {"type": "string"}, "description": "sha-256=:<base64>:"}
+    ],
     requestBody={
         "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
+        "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+    },
 )
 def put_file(release_id: str, name: str) -> Any:
     """Stream a file into a draft release.
@@ -43,12 +46,13 @@ def put_file(release_id: str, name: str) -> Any:
     `Content-Digest: sha-256=:…:` (RFC 9530) is compared with what arrives where it is given. The same
     bytes under the same name again are the same file; other bytes are refused.
     """
+    media_type, announced = request.content_type or OPAQUE, uploads.announced_sha256()
     with transaction():
         # Ended before the body comes: an upload may take hours, and must hold no connection for them.
-        service.expect_file(actor(), release_id, name)
-    stored = listing.receive(uploads.chunks(), uploads.announced_sha256(), request.content_length)
+        service.expect_file(actor(), release_id, name, media_type)
+    stored = listing.receive(uploads.chunks(), announced, request.content_length)
     with transaction():
-        return listing.attach(actor(), release_id, name, request.content_type or OPAQUE, stored)
+        return listing.attach(actor(), release_id, name, media_type, stored)
 
 
 @blp.route("/<release_id>/files/<name>")

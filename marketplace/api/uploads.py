@@ -9,8 +9,9 @@ from flask import request
 
 from marketplace.kit.errors import Invalid, Refusal
 
-CHUNK_BYTES = 2**18
-DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):\s*(?:,|$)")
+CHUNK_BYTES = 2**20
+SHA256_BYTES = 32
+DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/=]+):(?:;.*)?", re.ASCII)
 
 
 class UploadBroken(Refusal):
@@ -35,19 +36,24 @@ def chunks() -> Iterator[bytes]:
 
 
 def announced_sha256() -> str | None:
-    """Return the SHA-256 in hex that Content-Digest or Repr-Digest announces (RFC 9530), or None."""
-    field = request.headers.get("Content-Digest") or request.headers.get("Repr-Digest")
-    found = DIGEST.search(field) if field else None
-    if found is None:
-        return None
+    """Return the SHA-256 in hex that Content-Digest or Repr-Digest announces (RFC 9530), or None.
+
+    Other algorithms are left aside. A SHA-256 that cannot be read is refused with Invalid: whoever sent it
+    relies on its being compared.
+    """
+    for field in ("Content-Digest", "Repr-Digest"):
+        for member in request.headers.get(field, "").split(","):
+            if member.strip().lower().startswith("sha-256"):
+                return _sha256_of(member.strip(), field)
+    return None
+
+
+def _sha256_of(member: str, field: str) -> str:
+    found = DIGEST.fullmatch(member)
     try:
-        digest = base64.b64decode(found[1], validate=True)
-    except binascii.Error as error:
-        raise _bad_digest() from error
-    if len(digest) != 32:
-        raise _bad_digest()
+        digest = base64.b64decode(found[1], validate=True) if found else b""
+    except binascii.Error:
+        digest = b""
+    if len(digest) != SHA256_BYTES:
+        raise Invalid(errors=[{"pointer": f"/{field}", "detail": "sha-256=:<base64 of 32 bytes>: is needed"}])
     return digest.hex()
-
-
-def _bad_digest() -> Invalid:
-    return Invalid(errors=[{"pointer": "/Content-Digest", "detail": "sha-256=:<base64 of 32 bytes>: is needed"}])

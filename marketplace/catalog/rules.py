@@ -91,6 +91,11 @@ def check_release(label: str, notes: str) -> None:
     _refuse({"label": fault, "notes": text_fault(notes, DESCRIPTION_LENGTH_MAX, lines=True)})
 
 
+def check_media_type(media_type: str) -> None:
+    """Raise Invalid unless this is a media type (RFC 6838)."""
+    _refuse({"media_type": None if _MEDIA_TYPE.fullmatch(media_type) else "must be a media type such as text/csv"})
+
+
 def check_content(media_type: str, sha256: str, size_bytes: int) -> None:
     """Raise Invalid unless type (RFC 6838), hash and size can be those of a stored file."""
     _refuse(

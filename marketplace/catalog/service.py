@@ -97,15 +97,18 @@ def open_release(actor: Actor, dataset_id: str, label: str, notes: str = "") -> 
     return _reread(Release, release_id)
 
 
-def expect_file(actor: Actor, release_id: str, name: str) -> None:
+def expect_file(actor: Actor, release_id: str, name: str, media_type: str) -> None:
     """Refuse a file before its bytes are sent, where it is clear already that it cannot be attached.
 
-    Raises NotFound, ReleaseSealed or FileNameUnsafe.
+    Raises NotFound, DatasetWithdrawn, ReleaseSealed, FileNameUnsafe or Invalid.
     """
     release = queries.get_own_release(actor, release_id)
+    if queries.get_dataset(release.dataset_id).state == DatasetState.WITHDRAWN:
+        raise DatasetWithdrawn
     if release.state != ReleaseState.DRAFT:
         raise ReleaseSealed(state=release.state)
     rules.check_file_name(name)
+    rules.check_media_type(media_type)
 
 
 def attach_file(actor: Actor, release_id: str, name: str, media_type: str, sha256: str, size_bytes: int) -> File:
