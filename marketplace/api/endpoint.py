@@ -31,6 +31,8 @@ class VersionMissing(Refusal):
     title, title_ja = "If-Match missing", "If-Match がありません"
     cause = "An update must name the version it changes, so that two editors do not overwrite each other."
     cure = "Read the thing, and send its ETag back in If-Match."
+    cause_ja = "二人の編集者が互いに上書きしないよう、更新には対象の版を示す必要があります。"
+    cure_ja = "対象を読み取り、そのETagをIf-Matchに付けて送ってください。"
 
 
 def blueprint(name: str, prefix: str, description: str) -> Any:
@@ -52,6 +54,11 @@ def guarded(permission: Permission) -> Callable[[Callable[P, R]], Callable[P, R]
         return checked
 
     return guard
+
+
+def visitor() -> Actor | None:
+    """Return the caller of a guarded route, None where the route is public and nobody signed in."""
+    return g.actor  # type: ignore[no-any-return] # flask.g is untyped
 
 
 def actor() -> Actor:

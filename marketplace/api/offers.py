@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from marketplace.api.endpoint import actor, blueprint, created, guarded, pointing
+from marketplace.api.endpoint import actor, blueprint, created, guarded, pointing, visitor
 from marketplace.api.schemas import trade as schemas
-from marketplace.exchange import listing
+from marketplace.exchange import discovery, listing
 from marketplace.identity.permissions import Permission
 from marketplace.kit.transaction import transaction
 from marketplace.licensing import queries
@@ -29,8 +29,8 @@ def make(draft: dict[str, Any]) -> Any:
 @blp.arguments(schemas.OfferQuery, location="query")
 @blp.response(200, schemas.OfferPage)
 def list_offers(query: dict[str, Any]) -> Any:
-    """List the open offers of a dataset, newest first."""
-    return queries.list_offers(query.pop("dataset_id"), **query)
+    """List the open offers of a dataset, newest first; those of an unlisted one to its parties alone."""
+    return discovery.list_offers(visitor(), **query)
 
 
 @blp.route("/<offer_id>")
@@ -38,7 +38,7 @@ def list_offers(query: dict[str, Any]) -> Any:
 @blp.response(200, schemas.OfferView)
 def read(offer_id: str) -> Any:
     """Read an offer, whatever its state."""
-    return queries.get_offer(offer_id)
+    return discovery.read_offer(visitor(), offer_id)
 
 
 @blp.route("/<offer_id>/supersede", methods=["POST"])

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.catalog import rules
@@ -17,6 +17,7 @@ from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
 
 Document = dict[str, Any]
 BATCH_ROWS = 500
+_FIND = text("SELECT dataset_id, document FROM listing WHERE dataset_id = ANY(:wanted)")
 
 
 def stand_in_line(dataset_id: str) -> None:
@@ -53,10 +54,16 @@ def find_listing(dataset_id: str) -> Listing | None:
     return db.session.scalar(statement.execution_options(populate_existing=True))
 
 
+def is_listed(dataset_id: str) -> bool:
+    """Tell whether the public sees the dataset."""
+    listed = select(Listing.dataset_id).where(Listing.dataset_id == rules.storable(dataset_id))
+    return db.session.scalar(listed) is not None
+
+
 def find_listings(dataset_ids: Iterable[str]) -> dict[str, Document]:
     """Return the public documents of these datasets by id, without those that are not shown."""
     wanted = [rules.storable(dataset_id) for dataset_id in dataset_ids]
-    rows = db.session.execute(select(Listing.dataset_id, Listing.document).where(Listing.dataset_id.in_(wanted)))
+    rows = db.session.connection().execute(_FIND, {"wanted": wanted})
     return {row.dataset_id: row.document for row in rows}
 
 

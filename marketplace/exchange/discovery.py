@@ -1,9 +1,17 @@
-"""Discovery: from words to listed datasets."""
+"""Discovery: from words to listed datasets, and to what is offered of them."""
 
 from typing import Any
 
+from marketplace.access import queries as access
+from marketplace.access.queries import GrantFilter
 from marketplace.catalog import listings
+from marketplace.catalog import queries as catalog
 from marketplace.exchange import facilities, showcase
+from marketplace.identity.actors import Actor
+from marketplace.kit.errors import NotFound
+from marketplace.kit.pages import SIZE_DEFAULT, Page
+from marketplace.licensing import queries as licensing
+from marketplace.licensing.models import Offer
 
 
 def search(words: str, filters: dict[str, list[str]], cursor: str | None, size: int) -> dict[str, Any]:
@@ -20,3 +28,31 @@ def search(words: str, filters: dict[str, list[str]], cursor: str | None, size: 
         "total": found.total,
         "next_cursor": found.next_cursor,
     }
+
+
+def list_offers(
+    actor: Actor | None, dataset_id: str, cursor: str | None = None, size: int = SIZE_DEFAULT
+) -> Page[Offer]:
+    """Return the open offers of a dataset, newest first; raises NotFound to whoever may not know of the dataset."""
+    if not _may_know(actor, dataset_id):
+        raise NotFound
+    return licensing.list_offers(dataset_id, cursor=cursor, size=size)
+
+
+def read_offer(actor: Actor | None, offer_id: str) -> Offer:
+    """Return an offer, whatever its state; raises NotFound to whoever may not know of its dataset."""
+    offer = licensing.get_offer(offer_id)
+    if not _may_know(actor, offer.dataset_id):
+        raise NotFound
+    return offer
+
+
+def _may_know(actor: Actor | None, dataset_id: str) -> bool:
+    if listings.is_listed(dataset_id):
+        return True
+    dataset = catalog.find_dataset(dataset_id)
+    if actor is None or dataset is None:
+        return False
+    own = GrantFilter(organization_id=actor.organization_id, dataset_id=dataset_id)
+    is_party = actor.oversees or actor.organization_id == dataset.organization_id
+    return is_party or bool(access.list_grants(actor, own, size=1).items)
