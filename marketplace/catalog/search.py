@@ -71,6 +71,7 @@ class SearchIndex:
         self._directory = directory
         self._writing = threading.Lock()
         self._index: Any = None
+        self._loaded: tuple[int, int] | None = None
 
     def is_usable(self) -> bool:
         """Tell whether there is an index that can be read; if not, it wants a rebuild."""
@@ -157,20 +158,28 @@ class SearchIndex:
         try:
             return self._open()
         except IndexBroken:
-            self._index = None
+            self._index = self._loaded = None
             shutil.rmtree(self._directory)
             return self._open()
 
     def _searcher(self) -> Any:
         index = self._index or self._open()
         try:
-            index.reload()
+            state = self._state()
+            if state != self._loaded:
+                index.reload()
+                self._loaded = state
             searcher = index.searcher()
         except (ValueError, OSError) as error:
-            self._index = None
+            self._index = self._loaded = None
             raise IndexBroken from error
         self._index = index
         return searcher
+
+    def _state(self) -> tuple[int, int]:
+        """Tell the commits apart: each replaces this file, and a look at it costs a hundredth of a reload."""
+        found = (self._directory / "meta.json").stat()
+        return found.st_ino, found.st_mtime_ns
 
 
 def _writer(index: Any, heap_bytes: int) -> Any:
