@@ -1,4 +1,4 @@
-"""How fast files go out, against a bare sendfile server and the usual stack, and what slow readers cost.
+"""How fast files go out, against a bare sendfile server and the usual stack.
 
 Servers run on one core and the client on another. Variants are shuffled inside each round and the ratio is taken
 inside the round: wall time on a shared machine scatters, the pair much less, processor time least.
@@ -10,19 +10,16 @@ import json
 import random
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from benchmarks import machine
+from benchmarks import machine, world
 
 GIB, MIB, KIB = 2**30, 2**20, 2**10
-SLOW_READERS = 200
-SLOW_BYTES_PER_SECOND = 100_000
-SLOW_SECONDS = 6.0
+ROUNDS, ROUNDS_QUICK = 4, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +39,20 @@ LOADS = (
     Load("1 MiB", MIB, connections=8, seconds=2.0),
     Load("10 KiB", 10 * KIB, connections=16, seconds=2.0),
 )
-SLOW = Load("slow readers", GIB, SLOW_READERS, seconds=SLOW_SECONDS, bytes_per_second=SLOW_BYTES_PER_SECOND)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A running server: its process, and the address and headers with which it gives out a file."""
+    """A running server: its process, that of its database, and how it is asked for a file."""
 
     process_id: int
     address_of: Callable[[Path], str]
     headers: Sequence[str] = ()
+    database_process: int | None = None
+
+    def cpu_seconds(self) -> tuple[float, float]:
+        """Return the processor time used so far by the server and by its database."""
+        return machine.cpu_seconds(self.process_id), machine.cpu_seconds(self.database_process)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,13 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One measurement; ``cpu_seconds`` is the server's."""
+    """One measurement; the processor times are those of the server and of its database."""
 
     seconds: float
     bytes_read: int
     answered: int
-    served: int
     cpu_seconds: float
+    database_seconds: float
 
     @property
     def gigabytes_per_second(self) -> float:
@@ -87,11 +88,16 @@ class Figures:
         """Processor time of the server for one request."""
         return self.cpu_seconds / self.answered * 1e6
 
+    @property
+    def database_microseconds(self) -> float:
+        """Processor time of the database for one request."""
+        return self.database_seconds / self.answered * 1e6
 
-def measure_download(url: str, headers: Sequence[str], load: Load, process_id: int) -> Figures:
-    """Download ``url`` as the load says and return the figures; raises RuntimeError when a request fails."""
-    before = machine.cpu_seconds(process_id)
-    command = client_command(url, headers, load)
+
+def measure_download(target: Target, file: Path, load: Load) -> Figures:
+    """Download the file as the load says and return the figures; raises RuntimeError when a request fails."""
+    url, before = target.address_of(file), target.cpu_seconds()
+    command = client_command(url, target.headers, load)
     finished = subprocess.run(
         command, check=True, capture_output=True, text=True, preexec_fn=machine.pinned_to(machine.client_core())
     )
@@ -100,21 +106,8 @@ def measure_download(url: str, headers: Sequence[str], load: Load, process_id: i
         raise RuntimeError(f"{url}: {told['failed']} requests failed, {told['refused']} were refused")
     if load.requests and told["bytes_read"] != load.requests * load.size_bytes:
         raise RuntimeError(f"{url}: {told['bytes_read']} bytes came, not {load.requests} x {load.size_bytes}")
-    used = machine.cpu_seconds(process_id) - before
-    return Figures(told["seconds"], told["bytes_read"], told["answered"], told["served"], used)
-
-
-def measure_memory(url: str, headers: Sequence[str], load: Load, process_id: int) -> tuple[int, int, int]:
-    """Return the server's memory before and during slow downloads, and how many readers were being served."""
-    idle = machine.resident_bytes(process_id)
-    client = subprocess.Popen(
-        client_command(url, headers, load), stdout=subprocess.PIPE, text=True,
-        preexec_fn=machine.pinned_to(machine.client_core()),  # noqa: PLW1509 - no threads here
-    )  # fmt: skip
-    time.sleep(load.seconds * 0.8)
-    busy = machine.resident_bytes(process_id)
-    told = json.loads(client.communicate()[0])
-    return idle, busy, told["served"]
+    server, database = (after - earlier for after, earlier in zip(target.cpu_seconds(), before, strict=True))
+    return Figures(told["seconds"], told["bytes_read"], told["answered"], server, database)
 
 
 def client_command(url: str, headers: Sequence[str], load: Load) -> list[str]:
@@ -155,16 +148,28 @@ def program(name: str) -> Callable[[str], AbstractContextManager[Target]]:
     return lambda congestion: started([sys.executable, "-m", "benchmarks.download_servers", name, congestion])
 
 
+@contextlib.contextmanager
+def marketplace(congestion: str) -> Iterator[Target]:
+    """Run the real exchange with the files of all loads in it, bought under one grant by one client."""
+    with world.installed() as exchange:
+        grant_id = exchange.shop([machine.file_of(load.size_bytes) for load in LOADS]).grant_id
+        headers = [f"Authorization: {exchange.bearer(exchange.buyer)}"]
+        files = f"{exchange.settings.base_url}/v1/grants/{grant_id}/files"
+        with exchange.serving(congestion) as process_id:
+            yield Target(process_id, lambda file: f"{files}/{file.name}", headers, exchange.database_process)
+
+
 LIMIT = Variant("bare C sendfile (the limit)", bare)
 VARIANTS = [
     LIMIT,
+    Variant("the marketplace: authorised, metered", marketplace),
     Variant("our worker, bare application", program("worker")),
     Variant("gunicorn gthread, Flask send_file", program("usual")),
 ]
 
 
 def main(arguments: list[str], variants: Sequence[Variant] = VARIANTS) -> None:
-    """Print the ratios of all variants to the first one, then their memory with slow readers."""
+    """Print the ratios of all variants to the first one."""
     options = _options(arguments)
     print(f"congestion control of the listeners: {options.congestion}; rounds: {options.rounds}")
     with contextlib.ExitStack() as stack:
@@ -172,7 +177,6 @@ def main(arguments: list[str], variants: Sequence[Variant] = VARIANTS) -> None:
             targets = {variant.name: stack.enter_context(variant.running(options.congestion)) for variant in variants}
             for load in LOADS:
                 _print_load(load, _rounds(load, targets, options.rounds))
-            _print_memory(targets)
         except machine.Skipped as reason:
             print(f"skipped: {reason}")
 
@@ -183,7 +187,7 @@ def _rounds(load: Load, targets: dict[str, Target], rounds: int) -> dict[str, li
     for number in range(rounds + 1):
         for name, target in random.sample(list(targets.items()), len(targets)):
             machine.warm(file)
-            found = measure_download(target.address_of(file), target.headers, load, target.process_id)
+            found = measure_download(target, file, load)
             if number:  # the first round only warms up
                 figures[name].append(found)
     return figures
@@ -191,7 +195,7 @@ def _rounds(load: Load, targets: dict[str, Target], rounds: int) -> dict[str, li
 
 def _print_load(load: Load, figures: dict[str, list[Figures]]) -> None:
     print(f"\n{load.name}, {load.connections} connection(s)")
-    print(f"  {'':36} {'ratio to the limit':22} {'GB/s':20} {'answers/s':22} server CPU us/answer")
+    print(f"  {'':36} {'ratio to the limit':22} {'GB/s':20} {'answers/s':22} {'server CPU us/answer':22} database")
     limit = next(iter(figures.values()))
     for name, found in figures.items():
         ratios = [one.per_second / best.per_second for one, best in zip(found, limit, strict=True)]
@@ -200,25 +204,16 @@ def _print_load(load: Load, figures: dict[str, list[Figures]]) -> None:
             machine.median(one.gigabytes_per_second for one in found),
             machine.median(one.per_second for one in found),
             machine.median(one.cpu_microseconds for one in found),
+            machine.median(one.database_microseconds for one in found),
         )
-        print(f"  {name:36} {columns[0]:22} {columns[1]:20} {columns[2]:22} {columns[3]}", flush=True)
-
-
-def _print_memory(targets: dict[str, Target]) -> None:
-    file = machine.file_of(SLOW.size_bytes)
-    print(f"\nmemory (PSS of all processes), idle and with {SLOW_READERS} readers of {SLOW_BYTES_PER_SECOND} bytes/s")
-    for name, target in targets.items():
-        idle, busy, served = measure_memory(target.address_of(file), target.headers, SLOW, target.process_id)
-        growth = (busy - idle) / served / KIB if served else float("nan")
-        print(
-            f"  {name:36} idle {idle / MIB:6.1f} MiB, busy {busy / MIB:6.1f} MiB, "
-            f"readers served {served} of {SLOW_READERS}, {growth:.1f} KiB a reader",
-            flush=True,
-        )
+        print(f"  {name:36} {columns[0]:22} {columns[1]:20} {columns[2]:22} {columns[3]:22} {columns[4]}", flush=True)
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks download")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="one round")
+    parser.add_argument("--rounds", type=int)
     parser.add_argument("--congestion", default="cubic", help="of the listeners: cubic, bbr, reno")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.rounds = options.rounds or (ROUNDS_QUICK if options.quick else ROUNDS)
+    return options

