@@ -10,8 +10,8 @@ from marketplace.billing.invoices import InvoiceDraft, InvoiceLine
 from marketplace.billing.models import Order, Payment
 from marketplace.billing.orders import OrderDraft
 from marketplace.billing.states import InvoiceKind
+from marketplace.catalog import listings
 from marketplace.catalog import queries as catalog
-from marketplace.catalog.states import DatasetState
 from marketplace.exchange import commerce
 from marketplace.exchange.errors import NothingToDeliver, OwnOffer, SellerSuspended, TermsDiffer
 from marketplace.identity import queries as identity
@@ -93,8 +93,7 @@ def _check(actor: Actor, offer: Offer, accepted_sha256: str) -> None:
         raise SellerSuspended
     if catalog.published_release_ids(offer.dataset_id):
         return
-    is_withdrawn = catalog.get_dataset(offer.dataset_id).state == DatasetState.WITHDRAWN
-    if is_withdrawn or offer.release_scope == ReleaseScope.CURRENT:
+    if offer.release_scope == ReleaseScope.CURRENT or not listings.is_listed(offer.dataset_id):
         raise NothingToDeliver
 
 

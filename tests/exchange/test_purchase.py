@@ -11,6 +11,7 @@ from marketplace.audit import queries as record
 from marketplace.audit.verbs import Verb
 from marketplace.billing import ledger_queries, queries
 from marketplace.billing.errors import OrderNotFound
+from marketplace.catalog import service as catalog
 from marketplace.exchange import listing, purchase
 from marketplace.exchange.errors import NothingToDeliver, OwnOffer, TermsDiffer
 from marketplace.identity.actors import Actor
@@ -23,6 +24,7 @@ from marketplace.licensing.models import Offer
 from marketplace.licensing.states import PriceKind, ReleaseScope
 from marketplace.metering import queries as metering
 from tests.factories import market
+from tests.factories.catalog import DatasetDraftFactory
 
 
 def balances() -> dict[str, int]:
@@ -218,3 +220,14 @@ def test_an_order_of_the_last_day_of_a_month_in_japan_is_dated_there(app: Flask)
         market.learn()
     invoice = queries.get_invoice(buyer, purchase.read(buyer, made.order.id).invoice_id)
     assert invoice.transaction_on.isoformat() == "2026-11-30"
+
+
+def test_an_unpublished_dataset_is_not_sold_whatever_releases_are_to_come(app: Flask) -> None:
+    del app
+    provider, buyer = market.seller(), market.buyer()
+    with transaction():
+        dataset_id = catalog.register_dataset(provider, DatasetDraftFactory()).id
+    coming = market.offered(market.Listed(provider, dataset_id, ""), PriceKind.FREE, scope=ReleaseScope.ALL)
+    refused(NothingToDeliver, buyer, coming)
+    market.release_of(provider, dataset_id)
+    assert place(buyer, coming)
