@@ -10,6 +10,8 @@ class GrantExpired(Forbidden):
     title, title_ja = "Grant expired", "利用権の期限が切れています"
     cause = "The time for which this grant was bought has run out."
     cure = "Order the offer again; a new grant is issued once it is paid."
+    cause_ja = "この利用権を購入した期間は終わりました。"
+    cure_ja = "もう一度注文してください。支払い後に新しい利用権が発行されます。"
 
 
 class GrantRevoked(Forbidden):
@@ -19,6 +21,8 @@ class GrantRevoked(Forbidden):
     title, title_ja = "Grant revoked", "利用権は取り消されています"
     cause = "The provider or the operator has revoked this grant; `GET /v1/grants/{id}` states the reason."
     cure = "Write to the provider; the contact stands in the dataset's record."
+    cause_ja = "提供者または運営者がこの利用権を取り消しました。理由は GET /v1/grants/{id} にあります。"
+    cure_ja = "提供者に連絡してください。連絡先はデータセットの記録にあります。"
 
 
 class RevocationNotYours(Forbidden):
@@ -28,6 +32,8 @@ class RevocationNotYours(Forbidden):
     title, title_ja = "Only the provider or the operator revokes a grant", "利用権の取消は提供者か運営者だけが行えます"
     cause = "You may see this grant, but only its provider or the operator of the exchange may revoke it."
     cure = "Ask the provider; a buyer who no longer wants a grant can simply let it lie."
+    cause_ja = "この利用権を見ることはできますが、取り消せるのは提供者と取引所の運営者だけです。"
+    cure_ja = "提供者に依頼してください。不要になった購入者は、そのまま使わずにおくだけで構いません。"
 
 
 class ReasonMissing(Invalid):
@@ -37,3 +43,5 @@ class ReasonMissing(Invalid):
     title, title_ja = "Reason missing", "理由が必要です"
     cause = "A grant is only revoked for a reason of 1 to 1000 characters, which the buyer can read."
     cure = "Send `reason` with a sentence the buyer will understand."
+    cause_ja = "利用権の取消しには、購入者が読める1〜1000文字の理由が必要です。"
+    cure_ja = "購入者に伝わる文を reason に入れて送ってください。"

@@ -29,6 +29,8 @@ class MethodNotAllowed(Refusal):
     title, title_ja = "Method not allowed", "このメソッドは使えません"
     cause = "The address does not answer to this method; Allow lists those it answers to."
     cure = "Look the address up in /docs."
+    cause_ja = "このアドレスは、このメソッドに応答しません。応答するものはAllowに示されます。"
+    cure_ja = "/docs でアドレスを確かめてください。"
 
 
 class BadRequest(Refusal):
@@ -38,6 +40,8 @@ class BadRequest(Refusal):
     title, title_ja = "Bad request", "要求を読み取れません"
     cause = "The request is not well formed."
     cure = "Compare it with the description at /docs."
+    cause_ja = "要求の形式が正しくありません。"
+    cure_ja = "/docs の説明と照らし合わせてください。"
 
 
 class UnsupportedMediaType(Refusal):
@@ -47,6 +51,8 @@ class UnsupportedMediaType(Refusal):
     title, title_ja = "Unsupported media type", "この形式には対応していません"
     cause = "The body is not in the media type that this address reads."
     cure = "Send JSON with Content-Type: application/json."
+    cause_ja = "本文は、このアドレスが読み取れる形式ではありません。"
+    cure_ja = "Content-Type: application/json を付けて、JSONを送ってください。"
 
 
 class Misdirected(Refusal):
@@ -58,6 +64,11 @@ class Misdirected(Refusal):
     cure = (
         "Use the address of the exchange. Its operator: MARKETPLACE_BASE_URL must be it, and proxies must pass Host on."
     )
+    cause_ja = "Hostヘッダーが、この取引所ではない宛先を示しています。"
+    cure_ja = (
+        "取引所のアドレスを使ってください。運営者は、MARKETPLACE_BASE_URLをそのアドレスにし、"
+        "プロキシがHostをそのまま渡すようにしてください。"
+    )
 
 
 class Unexpected(Refusal):
@@ -67,6 +78,8 @@ class Unexpected(Refusal):
     title, title_ja = "Unexpected fault", "予期しない障害"
     cause = "The exchange failed in a way it did not foresee; nothing was changed."
     cure = "Send the request again; if it fails again, tell the operator the `incident`."
+    cause_ja = "取引所が予期しない形で失敗しました。何も変更されていません。"
+    cure_ja = "もう一度送ってください。再び失敗する場合は、incident を運営者に伝えてください。"
 
 
 def register(app: Flask, page: Page) -> None:
@@ -97,8 +110,9 @@ def as_document(refusal: Refusal) -> dict[str, Any]:
         "type": f"{settings.current().base_url}/problems/{refusal.slug}",
         "title": refusal.title_ja if japanese else refusal.title,
         "status": refusal.status,
-        "detail": refusal.detail,
-        "cure": refusal.cure,
+        # What one case adds to the cause is said in English alone.
+        "detail": refusal.cause_ja if japanese and refusal.detail == refusal.cause else refusal.detail,
+        "cure": refusal.cure_ja if japanese else refusal.cure,
         "instance": request.path,
     }
     if refusal.errors:

@@ -21,6 +21,8 @@ class UploadBroken(Refusal):
     title, title_ja = "Upload broken off", "アップロードが中断されました"
     cause = "The connection ended before all announced bytes had arrived; nothing was kept."
     cure = "Send the whole file again."
+    cause_ja = "予告されたバイトがすべて届く前に接続が切れました。何も保存されていません。"
+    cure_ja = "ファイル全体をもう一度送ってください。"
 
 
 def chunks() -> Iterator[bytes]:

@@ -10,6 +10,8 @@ class OrderNotFound(NotFound):
     title, title_ja = "Order not found", "注文が見つかりません"
     cause = "No order with this id has your organization as a party."
     cure = "List your orders and take the id from there."
+    cause_ja = "貴組織が当事者である、このIDの注文はありません。"
+    cure_ja = "注文の一覧を取得し、そこからIDを選んでください。"
 
 
 class InvoiceNotFound(NotFound):
@@ -19,6 +21,8 @@ class InvoiceNotFound(NotFound):
     title, title_ja = "Invoice not found", "請求書が見つかりません"
     cause = "No invoice with this id has your organization as a party."
     cure = "List your invoices and take the id from there."
+    cause_ja = "貴組織が当事者である、このIDの請求書はありません。"
+    cure_ja = "請求書の一覧を取得し、そこからIDを選んでください。"
 
 
 class PaymentUnknown(NotFound):
@@ -28,6 +32,8 @@ class PaymentUnknown(NotFound):
     title, title_ja = "Payment unknown", "該当する支払いがありません"
     cause = "The payment that this event belongs to is not in our books, or not yet."
     cure = "Nothing is lost: the event stays in the inbox and is tried again."
+    cause_ja = "このイベントの属する支払いは、帳簿にないか、まだありません。"
+    cure_ja = "失われたものはありません。イベントは受信箱に残り、再度処理されます。"
 
 
 class OrderNotPayable(Conflict):
@@ -37,6 +43,8 @@ class OrderNotPayable(Conflict):
     title, title_ja = "Order cannot be paid", "この注文は支払いできません"
     cause = "The order is not awaiting payment."
     cure = "Read the order: if it failed or expired, place a new one; if it is paid, fetch its grant."
+    cause_ja = "この注文は支払い待ちではありません。"
+    cure_ja = "注文を読み取ってください。失敗または期限切れなら新しく注文し、支払済みなら利用権を使ってください。"
 
 
 class InvoiceNotPayable(Conflict):
@@ -46,6 +54,8 @@ class InvoiceNotPayable(Conflict):
     title, title_ja = "Invoice cannot be paid", "この請求書は支払い済みです"
     cause = "The invoice is not open."
     cure = "Read the invoice: it names when it was paid."
+    cause_ja = "この請求書は未払いの状態にありません。"
+    cure_ja = "請求書を読み取ってください。支払日が示されています。"
 
 
 class LedgerConflict(Conflict):
@@ -55,6 +65,8 @@ class LedgerConflict(Conflict):
     title, title_ja = "Ledger key already used", "この仕訳キーは別の内容で使用済みです"
     cause = "A ledger transaction with this key exists and says something else."
     cure = "Post the correction under a key of its own; booked transactions never change."
+    cause_ja = "このキーの仕訳はすでにあり、内容が異なります。"
+    cure_ja = "訂正を別のキーで記帳してください。記帳済みの仕訳は変更されません。"
 
 
 class InvoiceConflict(Conflict):
@@ -64,6 +76,8 @@ class InvoiceConflict(Conflict):
     title, title_ja = "Invoice key already used", "この請求キーは別の内容で使用済みです"
     cause = "An invoice with this key was issued and says something else."
     cure = "Issue the difference under a key of its own; issued invoices never change."
+    cause_ja = "このキーの請求書はすでに発行され、内容が異なります。"
+    cure_ja = "差額を別のキーで発行してください。発行済みの請求書は変更されません。"
 
 
 class UsageAlreadyRated(Conflict):
@@ -73,6 +87,8 @@ class UsageAlreadyRated(Conflict):
     title, title_ja = "Usage already billed", "この利用量は請求済みです"
     cause = "Another settlement billed this stretch of the grant's usage at the same time."
     cure = "Run the settlement again: it takes up what is still unbilled."
+    cause_ja = "別の精算が、この利用権の同じ部分を同時に請求しました。"
+    cure_ja = "もう一度精算してください。まだ請求されていない分が処理されます。"
 
 
 class ForeignReturnUrl(Invalid):
@@ -82,6 +98,8 @@ class ForeignReturnUrl(Invalid):
     title, title_ja = "Return address is not ours", "戻り先URLが当取引所のものではありません"
     cause = "Success and cancel addresses must lie on this exchange's own origin."
     cure = "Leave the address out, or give one under the exchange's base URL."
+    cause_ja = "支払後と取消後の戻り先は、この取引所自身のオリジンになければなりません。"
+    cure_ja = "アドレスを省くか、取引所のURLの下のアドレスを指定してください。"
 
 
 class GatewayUnavailable(Unavailable):
@@ -91,6 +109,8 @@ class GatewayUnavailable(Unavailable):
     title, title_ja = "Payment gateway unavailable", "決済サービスが応答しません"
     cause = "The payment gateway did not answer in time, failed, or asked us to slow down; nothing was charged twice."
     cure = "Send the same request again, with the same Idempotency-Key, after a moment."
+    cause_ja = "決済事業者が時間内に応答しないか、失敗したか、頻度を下げるよう求めました。二重の請求はありません。"
+    cure_ja = "しばらくしてから、同じ要求を同じIdempotency-Keyで送ってください。"
 
 
 class GatewayMisconfigured(Unavailable):
@@ -100,6 +120,8 @@ class GatewayMisconfigured(Unavailable):
     title, title_ja = "Payment gateway refuses our key", "決済サービスの設定に誤りがあります"
     cause = "The payment gateway rejected the exchange's own credentials or their rights."
     cure = "Tell the operator: STRIPE_API_KEY is wrong, revoked, or lacks a permission."
+    cause_ja = "決済事業者が、取引所自身の認証情報またはその権限を拒否しました。"
+    cure_ja = "運営者に伝えてください。STRIPE_API_KEYが誤っているか、失効したか、権限が不足しています。"
 
 
 class GatewayObjectMissing(NotFound):
@@ -109,6 +131,8 @@ class GatewayObjectMissing(NotFound):
     title, title_ja = "Unknown to the payment gateway", "決済サービスに該当データがありません"
     cause = "The payment gateway does not know this session, payment or event."
     cure = "Check that the key belongs to the account that made the payment."
+    cause_ja = "決済事業者は、このセッション、支払い、またはイベントを知りません。"
+    cure_ja = "キーが、支払いを行ったアカウントのものかを確かめてください。"
 
 
 class GatewayRefused(Invalid):
@@ -118,6 +142,8 @@ class GatewayRefused(Invalid):
     title, title_ja = "Refused by the payment gateway", "決済サービスが要求を拒否しました"
     cause = "The payment gateway refused the request; `code` is the gateway's own word for why."
     cure = "Read `code`: `amount_too_small` for instance means that the price is below the card minimum."
+    cause_ja = "決済事業者が要求を拒否しました。code は決済事業者の示す理由です。"
+    cure_ja = "code を読んでください。たとえば amount_too_small は、価格がカードの最低額を下回ることを意味します。"
 
 
 class PaymentDeclined(Refusal):
@@ -127,6 +153,8 @@ class PaymentDeclined(Refusal):
     title, title_ja = "Payment declined", "支払いが承認されませんでした"
     cause = "The payer's bank or card issuer declined the payment; `code` is their reason."
     cure = "Use another card, or ask the bank; nothing was charged."
+    cause_ja = "支払者の銀行またはカード発行者が支払いを拒否しました。code はその理由です。"
+    cure_ja = "別のカードを使うか、銀行に問い合わせてください。請求は発生していません。"
 
 
 class IdempotencyKeyReused(Conflict):
@@ -136,6 +164,8 @@ class IdempotencyKeyReused(Conflict):
     title, title_ja = "Payment key already used", "決済キーは別の内容で使用済みです"
     cause = "The payment gateway has seen this payment's key with other contents."
     cure = "Place the order anew: each payment carries a key of its own."
+    cause_ja = "決済事業者は、この支払いのキーを別の内容で受け取ったことがあります。"
+    cure_ja = "注文をやり直してください。支払いごとに固有のキーが付きます。"
 
 
 class WebhookForged(Refusal):
@@ -145,6 +175,8 @@ class WebhookForged(Refusal):
     title, title_ja = "Webhook signature does not fit", "Webhookの署名が一致しません"
     cause = "No configured secret yields the signature of these exact bytes, or the signature is missing."
     cure = "Check STRIPE_WEBHOOK_SECRETS, and that nothing between Stripe and us rewrites the body."
+    cause_ja = "設定されたどのシークレットからも、このバイト列の署名は得られないか、署名がありません。"
+    cure_ja = "STRIPE_WEBHOOK_SECRETSを確かめ、Stripeとの間で本文が書き換えられていないかを確かめてください。"
 
 
 class WebhookStale(Refusal):
@@ -154,6 +186,8 @@ class WebhookStale(Refusal):
     title, title_ja = "Webhook out of its time window", "Webhookの時刻が許容範囲外です"
     cause = "The signed timestamp is more than 300 seconds away from our clock."
     cure = "Stripe signs each delivery anew: let it deliver again, and check the server's clock."
+    cause_ja = "署名された時刻が、こちらの時計から300秒を超えてずれています。"
+    cure_ja = "Stripeは送信ごとに署名します。再送を待ち、サーバーの時計を確かめてください。"
 
 
 class WebhookMalformed(Refusal):
@@ -163,6 +197,8 @@ class WebhookMalformed(Refusal):
     title, title_ja = "Not a Stripe event", "Stripeのイベントではありません"
     cause = "The body is not a snapshot event with id, type, created, livemode and data.object."
     cure = "Point a snapshot event destination at this address, not a thin one."
+    cause_ja = "本文が、id、type、created、livemode、data.object を持つスナップショットイベントではありません。"
+    cure_ja = "このアドレスには、シンイベントではなくスナップショットイベントの送信先を設定してください。"
 
 
 class WrongLivemode(Refusal):
@@ -172,3 +208,5 @@ class WrongLivemode(Refusal):
     title, title_ja = "Wrong livemode", "本番とテストのモードが一致しません"
     cause = "Test events must not settle live orders, nor live events test orders."
     cure = "Use the webhook secret and the API key of the same mode."
+    cause_ja = "テストのイベントで本番の注文を、本番のイベントでテストの注文を決済してはなりません。"
+    cure_ja = "同じモードのWebhookシークレットとAPIキーを使ってください。"

@@ -10,6 +10,8 @@ class DatasetWithdrawn(Conflict):
     title, title_ja = "Dataset withdrawn", "データセットは取り下げ済みです"
     cause = "The dataset was withdrawn; grants already sold stay valid, but nothing new may be done with it."
     cure = "Register a new dataset."
+    cause_ja = "データセットは取り下げられました。販売済みの利用権は有効ですが、新たな操作はできません。"
+    cure_ja = "新しいデータセットを登録してください。"
 
 
 class VersionStale(Conflict):
@@ -19,6 +21,8 @@ class VersionStale(Conflict):
     title, title_ja = "Version out of date", "版が古くなっています"
     cause = "Someone changed the dataset after you read it; `version` is the present one."
     cure = "Read the dataset again and send your change with its present ETag in If-Match."
+    cause_ja = "読み取った後に、誰かがデータセットを変更しました。version が現在の版です。"
+    cure_ja = "データセットをもう一度読み取り、現在のETagをIf-Matchに付けて変更を送ってください。"
 
 
 class ReleaseLabelTaken(Conflict):
@@ -28,6 +32,8 @@ class ReleaseLabelTaken(Conflict):
     title, title_ja = "Release label taken", "同じラベルのリリースがあります"
     cause = "The dataset already has a release with this label."
     cure = "Choose another label, or go on with the release named in `release_id`."
+    cause_ja = "データセットには、このラベルの版がすでにあります。"
+    cure_ja = "別のラベルを選ぶか、release_id に示された版を使い続けてください。"
 
 
 class ReleaseSealed(Conflict):
@@ -37,6 +43,8 @@ class ReleaseSealed(Conflict):
     title, title_ja = "Release sealed", "リリースは確定済みです"
     cause = "The release was published or withdrawn; its files never change again."
     cure = "Open a new release and put the changed files there."
+    cause_ja = "版は公開されたか取り下げられており、そのファイルは二度と変わりません。"
+    cure_ja = "新しい版を作り、変更したファイルをそこに入れてください。"
 
 
 class ReleaseWithdrawn(Conflict):
@@ -46,6 +54,8 @@ class ReleaseWithdrawn(Conflict):
     title, title_ja = "Release withdrawn already", "リリースは取り下げ済みです"
     cause = "The release was withdrawn before."
     cure = "Nothing needs to be done; open a new release to offer data again."
+    cause_ja = "この版は以前に取り下げられました。"
+    cure_ja = "何もする必要はありません。再びデータを提供するには、新しい版を作ってください。"
 
 
 class ReleaseEmpty(Conflict):
@@ -55,6 +65,8 @@ class ReleaseEmpty(Conflict):
     title, title_ja = "Release without files", "リリースにファイルがありません"
     cause = "A release is published with at least one file, and this one has none."
     cure = "Upload a file to the release and publish it then."
+    cause_ja = "版の公開には一つ以上のファイルが必要ですが、この版にはありません。"
+    cure_ja = "版にファイルをアップロードしてから公開してください。"
 
 
 class ReleaseFull(Conflict):
@@ -64,6 +76,8 @@ class ReleaseFull(Conflict):
     title, title_ja = "Release full", "リリースのファイル数が上限です"
     cause = "The release holds as many files as one release may hold."
     cure = "Put further files into another dataset, or bundle them."
+    cause_ja = "この版のファイル数は、一つの版に入れられる上限に達しています。"
+    cure_ja = "残りのファイルは別のデータセットに入れるか、一つにまとめてください。"
 
 
 class ProfilePending(Conflict):
@@ -73,6 +87,8 @@ class ProfilePending(Conflict):
     title, title_ja = "Files not profiled yet", "ファイルの解析が終わっていません"
     cause = "The files named in `files` are still being profiled."
     cure = "Wait until no file of the release has the profile state `pending`, then publish again."
+    cause_ja = "files に示されたファイルは、まだ内容を調べている途中です。"
+    cure_ja = "版のどのファイルの状態も pending でなくなるまで待ち、もう一度公開してください。"
 
 
 class FileNameTaken(Conflict):
@@ -85,6 +101,11 @@ class FileNameTaken(Conflict):
         " in case, width or composition count as the same."
     )
     cure = "Upload it under another name, or open another release for the changed file."
+    cause_ja = (
+        "この版には、同じ名前で内容の異なるファイルがすでにあります。大文字と小文字、全角と半角、"
+        "合成の違いだけの名前は同じとみなします。"
+    )
+    cure_ja = "別の名前でアップロードするか、変更したファイルのために新しい版を作ってください。"
 
 
 class FileNameUnsafe(Invalid):
@@ -94,6 +115,8 @@ class FileNameUnsafe(Invalid):
     title, title_ja = "Unsafe file name", "使えないファイル名です"
     cause = "The name could be taken for a path, a device, a header or another name on some system."
     cure = "Rename the file: letters of any script, digits, spaces, dots, dashes, underscores; at most 255 bytes."
+    cause_ja = "この名前は、システムによってはパス、装置、ヘッダー、または別の名前と解釈されるおそれがあります。"
+    cure_ja = "名前を変えてください。使えるのは各国の文字、数字、空白、ピリオド、ハイフン、下線で、255バイトまでです。"
 
 
 class PackageUnreadable(Invalid):
@@ -103,6 +126,8 @@ class PackageUnreadable(Invalid):
     title, title_ja = "CKAN package not readable", "CKANパッケージを読み取れません"
     cause = "The package lacks an id or a title, or holds text that cannot be stored."
     cure = "Send the `result` of CKAN's package_show unchanged."
+    cause_ja = "パッケージにIDまたは題名がないか、保存できない文字が含まれています。"
+    cure_ja = "CKANのpackage_showの result を、変更せずに送ってください。"
 
 
 class IndexBusy(Unavailable):
@@ -112,6 +137,8 @@ class IndexBusy(Unavailable):
     title, title_ja = "Search index busy", "検索インデックスは更新中です"
     cause = "Only one process at a time may write the search index, and another one is writing."
     cure = "Try again in a moment; the catalogue itself is unaffected."
+    cause_ja = "検索索引に書き込めるのは一度に一つのプロセスで、別のプロセスが書込み中です。"
+    cure_ja = "しばらくしてからもう一度試してください。カタログ自体に影響はありません。"
 
 
 class IndexBroken(Unavailable):
@@ -121,3 +148,5 @@ class IndexBroken(Unavailable):
     title, title_ja = "Search index unreadable", "検索インデックスを読み取れません"
     cause = "The files of the search index are damaged or of another version; no data is lost, the index is derived."
     cure = "Ask the operator to rebuild the index from the database."
+    cause_ja = "検索索引のファイルが壊れているか、別の版のものです。索引は派生物なので、データは失われていません。"
+    cure_ja = "データベースからの索引の再構築を、運営者に依頼してください。"

@@ -10,6 +10,8 @@ class StorageFull(Refusal):
     title, title_ja = "Storage full", "保存領域が不足しています"
     cause = "The store of the exchange has no room for this file; nothing of it was kept."
     cure = "Tell the operator; send the same file again once there is room."
+    cause_ja = "取引所の保管場所に、このファイルの空きがありません。何も保存されていません。"
+    cure_ja = "運営者に伝え、空きができてから同じファイルを送ってください。"
 
 
 class UploadTruncated(Invalid):
@@ -19,6 +21,8 @@ class UploadTruncated(Invalid):
     title, title_ja = "Upload has another length than announced", "アップロードの長さが宣言と異なります"
     cause = "The number of bytes that arrived is not the number that was announced; nothing of them was kept."
     cure = "Send the whole file again."
+    cause_ja = "届いたバイト数が、予告された数と一致しません。何も保存されていません。"
+    cure_ja = "ファイル全体をもう一度送ってください。"
 
 
 class DigestMismatch(Invalid):
@@ -28,6 +32,8 @@ class DigestMismatch(Invalid):
     title, title_ja = "Digest mismatch", "ハッシュ値が一致しません"
     cause = "The bytes that arrived do not have the SHA-256 that was announced; nothing of them was kept."
     cure = "Compute the SHA-256 of the file as stored on your side and send the file again."
+    cause_ja = "届いたバイト列のSHA-256が、予告された値と一致しません。何も保存されていません。"
+    cure_ja = "手元のファイルのSHA-256を計算し、ファイルをもう一度送ってください。"
 
 
 class BytesMissing(Refusal):
@@ -37,3 +43,5 @@ class BytesMissing(Refusal):
     title, title_ja = "Stored bytes missing", "保存データが見つかりません"
     cause = "The exchange has lost, or cannot reach, the bytes of this file. You were not charged for them."
     cure = "Tell the operator the id in `instance`; the provider can upload the same file again."
+    cause_ja = "取引所がこのファイルのバイト列を失ったか、読み出せません。料金は発生していません。"
+    cure_ja = "instance にあるIDを運営者に伝えてください。提供者は同じファイルを再度アップロードできます。"

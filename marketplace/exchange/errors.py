@@ -10,6 +10,8 @@ class OwnOffer(Conflict):
     title, title_ja = "Your own offer", "自組織の提供条件です"
     cause = "An organization cannot buy from itself."
     cure = "Fetch your files from where you keep them."
+    cause_ja = "組織は自分自身から購入できません。"
+    cure_ja = "ファイルは、ご自身の保管場所から取得してください。"
 
 
 class TermsDiffer(Conflict):
@@ -19,6 +21,8 @@ class TermsDiffer(Conflict):
     title, title_ja = "Terms differ from the offer's", "利用条件が一致しません"
     cause = "The hash you accept is not the hash of the terms that this offer stands under."
     cure = "Read the terms named by `terms_sha256`, and accept them by that hash."
+    cause_ja = "同意したハッシュは、この販売条件の利用条件のハッシュではありません。"
+    cure_ja = "terms_sha256 の示す利用条件を読み、そのハッシュで同意してください。"
 
 
 class NothingToDeliver(Conflict):
@@ -28,6 +32,8 @@ class NothingToDeliver(Conflict):
     title, title_ja = "Nothing to deliver", "提供できるデータがありません"
     cause = "The dataset has no published release at the moment, so a grant would open nothing."
     cure = "Wait until the provider publishes a release, or ask for one."
+    cause_ja = "データセットに現在公開中の版がないため、利用権を得ても開けるものがありません。"
+    cure_ja = "提供者が版を公開するまで待つか、公開を求めてください。"
 
 
 class SellerSuspended(Conflict):
@@ -37,6 +43,8 @@ class SellerSuspended(Conflict):
     title, title_ja = "Seller suspended", "提供者は取引を停止されています"
     cause = "The organization that made this offer is suspended; what was bought of it before stays valid."
     cure = "Wait until the operator lifts the suspension, or look for another provider."
+    cause_ja = "この販売条件を出した組織は停止されています。以前に購入されたものは有効です。"
+    cure_ja = "運営者が停止を解くまで待つか、別の提供者を探してください。"
 
 
 class SettlementIncomplete(Refusal):
@@ -46,3 +54,5 @@ class SettlementIncomplete(Refusal):
     title, title_ja = "Settlement incomplete", "一部の精算に失敗しました"
     cause = "The usage of the pairs in `failed` could not be billed; the invoices in `issued` stand."
     cure = "See the log for each pair's reason, mend it, and settle again: only what is unbilled is taken up."
+    cause_ja = "failed に示された組の利用分は請求できませんでした。issued の請求書は有効です。"
+    cure_ja = "理由をログで確かめて直し、もう一度精算してください。未請求の分だけが処理されます。"

@@ -10,6 +10,8 @@ class NotAuthenticated(Refusal):
     title, title_ja = "Not authenticated", "認証が必要です"
     cause = "The request carries no bearer token."
     cure = "Ask /oauth/token for an access token and send it as `Authorization: Bearer …`."
+    cause_ja = "要求にBearerトークンがありません。"
+    cure_ja = "/oauth/token でアクセストークンを取得し、Authorization: Bearer … として送ってください。"
 
 
 class InvalidToken(Refusal):
@@ -19,6 +21,8 @@ class InvalidToken(Refusal):
     title, title_ja = "Invalid access token", "アクセストークンが無効です"
     cause = "The access token is malformed, expired, revoked, or not meant for this exchange."
     cure = "Ask /oauth/token for a new one."
+    cause_ja = "アクセストークンの形式が正しくないか、期限切れか、失効したか、この取引所のものではありません。"
+    cure_ja = "/oauth/token で新しいトークンを取得してください。"
 
 
 class InsufficientScope(Forbidden):
@@ -28,6 +32,8 @@ class InsufficientScope(Forbidden):
     title, title_ja = "Insufficient scope", "スコープが不足しています"
     cause = "The token does not carry the scope that this deed needs."
     cure = "Ask for a token with the scope named in `scope`."
+    cause_ja = "トークンに、この操作に必要なスコープがありません。"
+    cure_ja = "scope に示されたスコープのトークンを取得してください。"
 
 
 class CapacityMissing(Forbidden):
@@ -37,6 +43,8 @@ class CapacityMissing(Forbidden):
     title, title_ja = "Capacity missing", "資格がありません"
     cause = "Your organization is not verified in a capacity that may do this."
     cure = "Ask the operator of the exchange to verify your organization in that capacity."
+    cause_ja = "貴組織は、この操作ができる資格で確認されていません。"
+    cure_ja = "その資格での組織の確認を、取引所の運営者に依頼してください。"
 
 
 class RegistrationClosed(Forbidden):
@@ -46,6 +54,8 @@ class RegistrationClosed(Forbidden):
     title, title_ja = "Registration is closed", "参加申請は受け付けていません"
     cause = "This exchange admits organizations by invitation of its operator."
     cure = "Ask the operator of the exchange to found your organization."
+    cause_ja = "この取引所は、運営者の招待によって組織を受け入れています。"
+    cure_ja = "組織の登録を、取引所の運営者に依頼してください。"
 
 
 class ApplicationsFull(Refusal):
@@ -55,6 +65,8 @@ class ApplicationsFull(Refusal):
     title, title_ja = "Too many applications are waiting", "審査待ちの参加申請が上限に達しています"
     cause = "As many applications as the exchange takes at a time are waiting for its operator."
     cure = "Apply again after the seconds in Retry-After, or write to the operator."
+    cause_ja = "審査待ちの申請が、取引所が一度に受け付ける上限に達しています。"
+    cure_ja = "Retry-Afterの秒数の後に再度申請するか、運営者に連絡してください。"
 
 
 class CapacityNotOpen(Forbidden):
@@ -64,6 +76,8 @@ class CapacityNotOpen(Forbidden):
     title, title_ja = "Capacity is not open to applications", "その資格には申請できません"
     cause = "Operators and auditors are appointed by those who run the exchange; nobody can apply for it."
     cure = "Apply as `provider`, as `buyer`, or as both."
+    cause_ja = "運営者と監査人は取引所の設置者が任命するもので、申請はできません。"
+    cure_ja = "provider、buyer、またはその両方として申請してください。"
 
 
 class CorporateNumberTaken(Conflict):
@@ -73,6 +87,8 @@ class CorporateNumberTaken(Conflict):
     title, title_ja = "Corporate number is known already", "その法人番号は登録済みです"
     cause = "An organization with this corporate number has applied already."
     cure = "Ask your colleagues for a client of your organization, or the operator if somebody used your number."
+    cause_ja = "この法人番号の組織はすでに申請しています。"
+    cure_ja = "同僚に貴組織のクライアントの発行を、番号が他者に使われた場合は運営者に対応を依頼してください。"
 
 
 class OrganizationMoveRefused(Conflict):
@@ -82,6 +98,8 @@ class OrganizationMoveRefused(Conflict):
     title, title_ja = "Organization cannot be moved to that state", "その状態へは変更できません"
     cause = "The organization's present state does not allow this move."
     cure = "Read the organization again; its `state` says what can follow."
+    cause_ja = "組織の現在の状態は、この変更を許しません。"
+    cure_ja = "組織をもう一度読み取ってください。次に可能な変更は state から分かります。"
 
 
 class OwnSuspension(Conflict):
@@ -91,6 +109,8 @@ class OwnSuspension(Conflict):
     title, title_ja = "You cannot suspend your own organization", "自組織を停止することはできません"
     cause = "Suspending the organization one acts for would lock the exchange from inside."
     cure = "Let another operator do it."
+    cause_ja = "自らの属する組織を停止すると、取引所を内側から閉め出すことになります。"
+    cure_ja = "別の運営者に依頼してください。"
 
 
 class ScopeNotAvailable(Invalid):
@@ -100,6 +120,8 @@ class ScopeNotAvailable(Invalid):
     title, title_ja = "Scope is not available", "そのスコープは利用できません"
     cause = "A client may only carry scopes that the capacities of its organization can use."
     cure = "Ask for the scopes named in `available`."
+    cause_ja = "クライアントが持てるのは、組織の資格で使えるスコープだけです。"
+    cure_ja = "available に示されたスコープを求めてください。"
 
 
 class ClientSuspended(Conflict):
@@ -109,6 +131,8 @@ class ClientSuspended(Conflict):
     title, title_ja = "API client is suspended", "APIクライアントは停止されています"
     cause = "A suspended API client stays suspended; its secret cannot be changed."
     cure = "Register a new client."
+    cause_ja = "停止されたAPIクライアントは停止のままで、シークレットは変更できません。"
+    cure_ja = "新しいクライアントを登録してください。"
 
 
 class EmailTaken(Conflict):
@@ -118,3 +142,5 @@ class EmailTaken(Conflict):
     title, title_ja = "E-mail address is used already", "そのメールアドレスは登録済みです"
     cause = "Another member of your organization has this e-mail address."
     cure = "Remove that member first, or give another address."
+    cause_ja = "貴組織の別のメンバーがこのメールアドレスを使っています。"
+    cure_ja = "先にそのメンバーを外すか、別のアドレスを指定してください。"

@@ -25,6 +25,8 @@ class IdempotencyKeyMissing(Refusal):
     title, title_ja = "Idempotency-Key missing", "Idempotency-Key がありません"
     cause = "This deed costs or creates something, so it must carry an Idempotency-Key header."
     cure = "Send a fresh UUID in Idempotency-Key, and the same one again when you retry."
+    cause_ja = "この操作は費用を生じるか何かを作るため、Idempotency-Keyヘッダーが必要です。"
+    cure_ja = "Idempotency-Keyに新しいUUIDを付け、再試行では同じ値を送ってください。"
 
 
 class IdempotencyKeyReused(Refusal):
@@ -34,6 +36,8 @@ class IdempotencyKeyReused(Refusal):
     title, title_ja = "Idempotency-Key reused", "Idempotency-Key が別の要求に使われています"
     cause = "This key was used before with a different request."
     cure = "Use a fresh key for a new deed; repeat the exact request to get its answer again."
+    cause_ja = "このキーは、以前に別の要求で使われました。"
+    cure_ja = "新しい操作には新しいキーを使ってください。前の応答を得るには、まったく同じ要求を送ってください。"
 
 
 class IdempotencyRecord(Model):

@@ -13,3 +13,8 @@ class QuotaExhausted(Forbidden):
         "Ask for a smaller range, wait until running downloads have ended, or order the offer again. "
         "Bytes of this grant that you have received before cost nothing again."
     )
+    cause_ja = "この利用権に含まれるバイト数または回数は使い切られたか、進行中のダウンロードに確保されています。"
+    cure_ja = (
+        "より小さい範囲を求めるか、進行中のダウンロードの終了を待つか、もう一度注文してください。"
+        "この利用権で受け取り済みのバイトに、再び課金されることはありません。"
+    )

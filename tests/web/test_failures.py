@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from marketplace.kit.errors import Unavailable
+from marketplace.kit.errors import NotFound, Unavailable
 from tests.api.trade import call
 from tests.web.conftest import BROWSER, Get
 from tests.web.test_pages import check
@@ -94,3 +94,5 @@ def test_a_wrong_method_on_a_page_says_which_are_right(app: Flask):
 def test_a_problem_speaks_the_language_of_a_regional_browser(app: Flask):
     answer = call(app, "GET", "/v1/nowhere", headers={"Accept-Language": "ja-JP,en-US;q=0.8,en;q=0.7"})
     assert answer.json["title"] == "見つかりません"
+    assert answer.json["detail"] == NotFound.cause_ja
+    assert answer.json["cure"] == NotFound.cure_ja

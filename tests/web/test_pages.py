@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 from flask import Flask
+from markupsafe import escape
 
 from marketplace.identity.guards import permission_of
 from marketplace.identity.permissions import PERMISSIONS
@@ -288,7 +289,13 @@ def test_every_problem_has_its_page_where_its_type_leads(get: Get, language):
         assert answer.status_code == 200, slug
         check(answer, language)
         text = answer.get_data(as_text=True)
-        assert (refusal.title_ja if language == "ja" else refusal.title) in text.replace("&#39;", "'")
+        words = (
+            [refusal.title_ja, refusal.cause_ja, refusal.cure_ja]
+            if language == "ja"
+            else [refusal.title, refusal.cause, refusal.cure]
+        )
+        assert all(words), slug
+        assert [word for word in words if str(escape(word)) not in text] == []
         assert str(refusal.status) in text
         assert f"/problems/{slug}" in overview
 
