@@ -74,6 +74,11 @@ def invoice_issued(sale: Sale, consumer: str) -> list[Entry]:
     return _sale(receivable(consumer), sale)
 
 
+def accounts_of_invoice(provider: str, consumer: str) -> list[str]:
+    """Return every account that an issued invoice may move."""
+    return [receivable(consumer), provider_pending(provider), FEE_INCOME, OUTPUT_TAX]
+
+
 def invoice_paid_by_card(gross: int, consumer: str) -> list[Entry]:
     """Book the payment of an invoice by card."""
     return _pair(CLEARING, receivable(consumer), gross)

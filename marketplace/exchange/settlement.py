@@ -130,6 +130,8 @@ def _issue(
         period_from=period.first,
         period_to=period.last,
     )
+    # First, as in a purchase: whoever makes accounts meanwhile may wait for the counter that issuing holds.
+    ledger.open_accounts(postings.accounts_of_invoice(seller.id, buyer_id))
     invoice = invoices.issue(actor, draft)
     quote = tax.Quote(invoice.amount_net_yen, invoice.amount_tax_yen, rate)
     entries = postings.invoice_issued(commerce.sale(seller.id, quote), buyer_id)

@@ -4,12 +4,15 @@ from datetime import UTC, date, datetime
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
-from marketplace.billing import invoices
+from marketplace.billing import invoices, ledger_queries, postings
+from marketplace.billing.ledger_models import LedgerAccount
 from marketplace.exchange import settlement
 from marketplace.exchange.errors import SettlementIncomplete
 from marketplace.identity.actors import SYSTEM
 from marketplace.kit import clock
+from marketplace.kit.db import db
 from tests.factories.access import GrantFactory, OfferOnFactory, PaidOrderFactory
 from tests.factories.metering import entitlement_of, fetch, granted
 
@@ -80,3 +83,23 @@ def test_a_pair_that_cannot_be_billed_leaves_the_others_their_invoices(
     monkeypatch.setattr(invoices, "issue", issue)
     (invoice,) = settlement.settle(SYSTEM, MONTH_END)
     assert (invoice.recipient_organization_id, invoice.amount_net_yen) == (ill, 10)
+
+
+def test_accounts_are_made_before_the_counter_of_invoice_numbers_is_held(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del app
+    grant = metered_grant()
+    used(grant, MIDDAY)
+    issue, known = invoices.issue, []
+
+    def issue_and_look(actor: object, draft: invoices.InvoiceDraft, **more: object) -> object:
+        known.extend(db.session.scalars(select(LedgerAccount.code)))
+        return issue(actor, draft, **more)
+
+    monkeypatch.setattr(invoices, "issue", issue_and_look)
+    settlement.settle(SYSTEM, MONTH_END)
+
+    moved = {line.account for txn in ledger_queries.list_transactions().items for line in txn.entries}
+    assert moved <= set(known)
+    assert postings.receivable(grant.organization_id) in moved
