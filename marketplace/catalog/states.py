@@ -29,11 +29,6 @@ class ProfileState(StrEnum):
     FAILED = "failed"
 
 
-DATASET_MOVES = {
-    DatasetState.DRAFT: {DatasetState.PUBLISHED, DatasetState.WITHDRAWN},
-    DatasetState.PUBLISHED: {DatasetState.PUBLISHED, DatasetState.WITHDRAWN},
-    DatasetState.WITHDRAWN: set[DatasetState](),
-}
 RELEASE_MOVES = {
     ReleaseState.DRAFT: {ReleaseState.PUBLISHED, ReleaseState.WITHDRAWN},
     ReleaseState.PUBLISHED: {ReleaseState.WITHDRAWN},

@@ -8,7 +8,6 @@ from marketplace.identity.errors import CapacityMissing, InsufficientScope, NotA
 from marketplace.identity.states import Capacity
 
 PROVIDER, BUYER, OPERATOR, AUDITOR = Capacity.PROVIDER, Capacity.BUYER, Capacity.OPERATOR, Capacity.AUDITOR
-TRADERS = frozenset({PROVIDER, BUYER})
 OVERSEERS = frozenset({OPERATOR, AUDITOR})
 EVERYONE = frozenset(Capacity)
 

@@ -3,7 +3,6 @@
 import re
 import secrets
 import time
-from datetime import UTC, datetime
 
 ID_PATTERN = re.compile(r"[a-z]{2,4}_[0-9a-f]{32}")
 
@@ -19,8 +18,3 @@ def new_id(prefix: str) -> str:
     tail = secrets.randbits(74)
     value = milliseconds << 80 | 0x7 << 76 | (tail >> 62) << 64 | 0b10 << 62 | tail & (1 << 62) - 1
     return f"{prefix}_{value:032x}"
-
-
-def time_of(identifier: str) -> datetime:
-    """Return the instant inside an id, to the millisecond."""
-    return datetime.fromtimestamp(int(identifier.rpartition("_")[2][:12], 16) / 1000, UTC)

@@ -11,7 +11,3 @@ class DeliveryState(StrEnum):
     BROKEN = "broken"
     STALLED = "stalled"
     SWEPT = "swept"
-
-
-UNFINISHED = (DeliveryState.BROKEN, DeliveryState.STALLED, DeliveryState.SWEPT)
-"""Closed without all of its bytes: what it took of the download quota may be passed on."""
