@@ -1,0 +1,121 @@
+"""What the documents say of the code is what the code does: nothing undocumented, nothing stale."""
+
+import re
+import tomllib
+from dataclasses import fields
+from importlib.metadata import metadata
+
+import marketplace.app  # noqa: F401 - brings every refusal and permission in
+from marketplace.audit.verbs import Verb
+from marketplace.identity.permissions import PERMISSIONS
+from marketplace.identity.states import Capacity
+from marketplace.kit import settings
+from marketplace.kit.errors import all_refusals
+from marketplace.kit.settings import Settings
+from tests.house.project import PACKAGE, ROOT, document, named, rows, tracked
+
+MEANING = {True: "yes", False: ""}
+
+
+def test_every_problem_is_documented_as_it_is_answered():
+    documented = named("docs/problems.md")
+    assert set(documented) == set(all_refusals())
+    for slug, refusal in all_refusals().items():
+        told = ("title", "cause", "cure")
+        said = [f"{getattr(refusal, name)}<br>{getattr(refusal, f'{name}_ja')}" for name in told]
+        assert documented[slug] == [f"`{slug}`", str(refusal.status), *said]
+
+
+def test_every_problem_speaks_both_languages_and_says_what_to_do():
+    for slug, refusal in all_refusals().items():
+        assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)*", slug)
+        assert re.search(r"[ぁ-んァ-ヶ一-龠]", refusal.title_ja), slug
+        assert refusal.cause.endswith("."), slug
+        assert refusal.cure.endswith("."), slug
+        assert refusal.cause_ja.endswith("。"), slug
+        assert refusal.cure_ja.endswith("。"), slug
+
+
+def test_every_setting_is_documented_with_its_default():
+    documented = named("docs/settings.md")
+    assert set(documented) == {settings.variable_of(field.name) for field in fields(Settings)}
+    for field in fields(Settings):
+        default, said = getattr(Settings(), field.name), documented[settings.variable_of(field.name)][1]
+        if isinstance(default, bool):
+            assert said == f"`{str(default).lower()}`"
+        elif default is not None and field.name != "stripe_webhook_secrets":
+            assert said.startswith(f"`{default}`"), field.name
+
+
+def test_the_documented_permissions_are_the_table():
+    documented = named("docs/permissions.md")
+    table = {name: row for name, row in documented.items() if len(row) == 8}
+    assert set(table) == {permission.value for permission in PERMISSIONS}
+    for permission, rule in PERMISSIONS.items():
+        public = "anybody" if rule.scope is None else "applicants too"
+        said = [MEANING[capacity in rule.capacities] if rule.capacities else public for capacity in Capacity]
+        scope = f"`{rule.scope}`" if rule.scope else "none"
+        assert table[permission][1:] == [rule.meaning, MEANING[rule.changes], scope, *said]
+
+
+def test_the_documented_addresses_are_those_of_the_api(shared_app):
+    guarded = {
+        f"{method} {rule.rule}": permission
+        for rule in shared_app.url_map.iter_rules()
+        if (permission := getattr(shared_app.view_functions[rule.endpoint], "_permission", None))
+        and rule.rule.startswith(("/v1", "/webhooks"))
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    documented = {row[0].strip("`"): row[1] for row in rows("docs/permissions.md") if len(row) == 2}
+    assert documented == {address: permission.value for address, permission in guarded.items()}
+
+
+def test_every_verb_is_documented():
+    documented = {name for name in named("docs/audit-verbs.md") if "." in name}
+    assert documented == {verb.value for verb in Verb}
+
+
+def test_every_verb_is_written_by_somebody():
+    code = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py") if path.name != "verbs.py")
+    assert [verb.name for verb in Verb if f"Verb.{verb.name}" not in code] == []
+
+
+def dependencies():
+    project = tomllib.loads(document("pyproject.toml"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    return [re.split(r"[<>=\[; ]", line)[0] for line in wanted]
+
+
+def licence_of(name):
+    told = metadata(name)
+    stated = [told.get("License-Expression"), told.get("License"), *told.get_all("Classifier", [])]
+    return " ".join(filter(None, stated))
+
+
+def test_every_dependency_has_a_reason_and_a_licence_in_the_decision_record():
+    documented = named("docs/decisions/0003-libraries.md")
+    assert set(documented) == set(dependencies())
+    for name, (_library, licence, reason) in documented.items():
+        assert len(reason) > 15, name
+        assert re.split(r"[ -]", licence)[0].lower() in licence_of(name).lower(), name
+
+
+def test_decisions_are_numbered_and_have_three_parts():
+    found = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert [path.name[:4] for path in found] == [f"{number:04d}" for number in range(1, len(found) + 1)]
+    for path in found:
+        headings = re.findall(r"^## (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert headings == ["Context", "Decision", "Consequences"], path.name
+
+
+LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
+
+
+def test_links_between_documents_lead_somewhere():
+    lost = []
+    for path in tracked():
+        if path.suffix == ".md":
+            text = re.sub(r"```.*?```|`[^`]*`", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+            targets = [target for target in LINK.findall(text) if not re.match(r"[a-z]+:", target)]
+            lost += [(path.name, target) for target in targets if not (path.parent / target).exists()]
+    assert lost == []
