@@ -6,6 +6,7 @@ from flask import Flask
 from flask_smorest import Api, Blueprint
 
 from marketplace import __version__
+from marketplace.api import rendering
 from marketplace.api.parsing import JsonParser
 from marketplace.identity.permissions import PERMISSIONS, Permission
 
@@ -121,6 +122,7 @@ def describe(app: Flask, base_url: str) -> Api:
         OPENAPI_URL_PREFIX="/",
         OPENAPI_JSON_PATH="openapi.json",
     )
+    app.json = rendering.JsonProvider(app)
     api = OurApi(app)
     api.spec.components.schema("Problem", PROBLEM)
     scopes = {rule.scope: rule.meaning for rule in PERMISSIONS.values() if rule.scope}
