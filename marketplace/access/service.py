@@ -20,6 +20,7 @@ from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 from marketplace.licensing.states import ReleaseScope
 
+_ISSUE = postgresql.insert(Grant).on_conflict_do_nothing(index_elements=["order_id"]).returning(Grant.id)
 _EXTEND = text("""
 INSERT INTO access_grant_release (grant_id, release_id)
 SELECT id, :release_id FROM access_grant
@@ -33,19 +34,15 @@ RETURNING grant_id
 def issue(actor: Actor, draft: GrantDraft) -> Grant:
     """Issue the grant of an order, once: a second call for the same order returns the first grant."""
     starts_at = clock.now()
-    grant_id = db.session.scalar(
-        postgresql.insert(Grant)
-        .values(**_columns(draft), starts_at=starts_at, expires_at=expiry(starts_at, draft.duration_days))
-        .on_conflict_do_nothing(index_elements=["order_id"])
-        .returning(Grant.id)
-    )
-    if grant_id is not None:
-        release_ids = _open_releases(grant_id, draft)
-        audit.record(actor, Verb.GRANT_ISSUED, **_told(draft, grant_id, release_ids))
+    columns = _columns(draft) | {"starts_at": starts_at, "expires_at": expiry(starts_at, draft.duration_days)}
+    issued = db.session.connection().execute(_ISSUE, columns).first()
+    if issued is not None:
+        release_ids = _open_releases(issued.id, draft)
+        audit.record(actor, Verb.GRANT_ISSUED, **_told(draft, issued.id, release_ids))
     return db.session.scalars(select(Grant).where(Grant.order_id == draft.order_id)).one()
 
 
-def _columns(draft: GrantDraft) -> dict[str, str]:
+def _columns(draft: GrantDraft) -> dict[str, Any]:
     return {
         "id": new_id("grt"),
         "order_id": draft.order_id,
@@ -67,7 +64,7 @@ def _open_releases(grant_id: str, draft: GrantDraft) -> list[str]:
         release_ids |= set(catalog.published_release_ids(draft.dataset_id))
     rows = [{"grant_id": grant_id, "release_id": release_id} for release_id in sorted(release_ids)]
     if rows:
-        db.session.execute(insert(GrantRelease), rows)
+        db.session.connection().execute(insert(GrantRelease), rows)
     return sorted(release_ids)
 
 

@@ -22,6 +22,8 @@ _VERBS = {
     OrderState.FAILED: Verb.ORDER_FAILED,
     OrderState.EXPIRED: Verb.ORDER_EXPIRED,
 }
+# The row that comes back is the truth; SQLAlchemy need not work out which objects the update touched.
+_AS_RETURNED = {"populate_existing": True, "synchronize_session": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def _move(actor: Actor, order_id: str, to: OrderState) -> bool:
     statement = (
         update(Order).where(Order.id == order_id, Order.state.in_(ORDER_MOVES[to])).values(values).returning(Order)
     )
-    order = db.session.scalars(statement, execution_options={"populate_existing": True}).one_or_none()
+    order = db.session.scalars(statement, execution_options=_AS_RETURNED).one_or_none()
     if order is None:
         queries.require_order(order_id)
         return False

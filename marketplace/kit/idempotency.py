@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -52,6 +52,14 @@ class IdempotencyRecord(Model):
     created_at: Mapped[datetime] = mapped_column(index=True)
 
 
+_CLAIM = insert(IdempotencyRecord).on_conflict_do_nothing().returning(IdempotencyRecord.key)
+_KEEP = (
+    update(IdempotencyRecord)
+    .where(IdempotencyRecord.client_id == bindparam("of_client"), IdempotencyRecord.key == bindparam("of_key"))
+    .values(answer=bindparam("answer"))
+)
+
+
 def once(
     client_id: str, key: str | None, request: Any, deed: Callable[[], dict[str, Any]]
 ) -> tuple[dict[str, Any], bool]:
@@ -66,16 +74,13 @@ def once(
     if not _claim(client_id, key, fingerprint):
         return _replay(client_id, key, fingerprint), True
     answer = deed()
-    record = db.session.get_one(IdempotencyRecord, (client_id, key))
-    record.answer = answer
-    db.session.flush()
+    db.session.connection().execute(_KEEP, {"of_client": client_id, "of_key": key, "answer": answer})
     return answer, False
 
 
 def _claim(client_id: str, key: str, fingerprint: str) -> bool:
     row = {"client_id": client_id, "key": key, "fingerprint": fingerprint, "created_at": clock.now()}
-    claimed = insert(IdempotencyRecord).values(row).on_conflict_do_nothing().returning(IdempotencyRecord.key)
-    return db.session.execute(claimed).first() is not None
+    return db.session.connection().execute(_CLAIM, row).first() is not None
 
 
 def _replay(client_id: str, key: str, fingerprint: str) -> dict[str, Any]:

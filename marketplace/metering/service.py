@@ -43,6 +43,7 @@ SELECT :event_id, id, grant_id, organization_id, provider_organization_id, datas
   FROM closed
 RETURNING bytes_new
 """)  # noqa: S608 - made of constants
+_BEGIN = postgresql.insert(Quota).on_conflict_do_nothing()
 _LOCK = text("SELECT * FROM delivery WHERE id = :id AND state = 'open' FOR UPDATE")
 # In the order of grants, so that two sweepers cannot wait for each other's quotas.
 _STALE = text("""
@@ -103,7 +104,7 @@ def open_quota(grant_id: str, limit_bytes: int | None, limit_downloads: int | No
     """Begin the accounting of a grant, once; a limit of None is no limit."""
     empty = {"used_bytes": 0, "reserved_bytes": 0, "used_downloads": 0}
     limits = {"grant_id": grant_id, "limit_bytes": limit_bytes, "limit_downloads": limit_downloads}
-    db.session.execute(postgresql.insert(Quota).values(**limits, **empty).on_conflict_do_nothing())
+    db.session.connection().execute(_BEGIN, limits | empty)
 
 
 def open_delivery(entitlement: Entitlement, start: int, length: int, client_id: str | None) -> OpenedDelivery:
