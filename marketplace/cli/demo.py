@@ -1,5 +1,6 @@
 """Playing the first trade, or serving its world."""
 
+import io
 import json
 import shutil
 import signal
@@ -8,11 +9,12 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
+import requests
 
 from marketplace.cli.composition import Composition, application, pass_composition
 from marketplace.demo import cast, play, sample, stage
@@ -29,32 +31,52 @@ from marketplace.kit.transaction import transaction
 @click.command()
 @click.argument("data", required=False, type=click.Path(exists=True, path_type=Path))
 @click.option("--serve", "keep_serving", is_flag=True, help="set the world up and serve it until SIGTERM")
-@click.option("--port", type=int, help="port on the loopback interface; a free one when absent")
+@click.option("--port", type=click.IntRange(0, 65535), help="port on the loopback interface; a free one when absent")
 @click.option(
     "--world", type=click.Path(path_type=Path, dir_okay=False), help="write the world's addresses here (JSON)"
 )
 @pass_composition
 def demo(composition: Composition, data: Path | None, keep_serving: bool, port: int | None, world: Path | None) -> None:
     """Play the first trade over HTTP, with DATA (a file or a folder) or with a synthetic sample."""
+    _be_printable()
+    if world and not world.parent.is_dir():
+        raise click.BadParameter(f"the folder {world.parent} does not exist", param_hint="--world")
     stop = _stop_on_signals()
-    chosen_port = port or stage.free_port()
-    base_url = f"http://127.0.0.1:{chosen_port}"
-    narrator = Narrator()
     try:
-        with _home() as home, stage_set(composition, home, base_url, chosen_port) as (operator, auditor):
-            paths = _files(data, home)
-            narrator.say("exchange", "is open", address=base_url, payments="sandbox, no real money")
-            parties = play.assemble(base_url, operator, auditor, narrator)
-            made = play.set_up(parties, narrator, paths, play.titles_for(data))
-            if keep_serving:
-                _serve(made, narrator, world, stop)
-            else:
-                _finish(narrator, play.play(made, narrator))
+        _perform(composition, data, port or stage.free_port(), _Serving(world) if keep_serving else None, stop)
     except DemoFailed as failure:
         sys.exit(f"the trade failed: {failure}")
+    except requests.RequestException as error:
+        sys.exit(f"the trade failed: the server does not answer any more ({error})")
     except KeyboardInterrupt:
         print("closed", flush=True)
         sys.exit(0 if keep_serving else 130)
+
+
+@dataclass(frozen=True, slots=True)
+class _Serving:
+    world: Path | None
+
+
+def _perform(
+    composition: Composition, data: Path | None, port: int, serving: _Serving | None, stop: threading.Event
+) -> None:
+    if not stage.port_is_free(port):
+        raise DemoFailed(f"port {port} is in use: choose another with --port (make serve PORT=…)")
+    own = _own_files(data) if data else []
+    narrator, base_url = Narrator(), f"http://127.0.0.1:{port}"
+    with _home() as home, stage_set(composition, home, base_url, port) as (operator, auditor):
+        try:
+            paths = own or [_sample(home)]
+            narrator.say("exchange", "is open", address=base_url, payments="sandbox, no real money")
+            parties = play.assemble(base_url, operator, auditor, narrator)
+            made = play.set_up(parties, narrator, paths, play.titles_for(data))
+            if serving:
+                _serve(made, narrator, serving.world, stop)
+            else:
+                _finish(narrator, play.play(made, narrator))
+        finally:
+            stop.set()  # from here on a signal changes nothing: all that was started is being ended
 
 
 @contextmanager
@@ -126,15 +148,17 @@ def _finish(narrator: Narrator, rows: list[tuple[str, str]]) -> None:
     narrator.table(rows)
 
 
-def _files(data: Path | None, home: Path) -> list[Path]:
-    if data is None:
-        folder = home / "sample"
-        folder.mkdir()
-        return [sample.write_sample(folder)]
+def _own_files(data: Path) -> list[Path]:
     found = files_of(data)
-    if not found:
-        raise DemoFailed(f"{data} holds no file")
+    if not any(path.stat().st_size for path in found):
+        raise DemoFailed(f"{data} holds no file with anything in it: there is nothing to sell")
     return found
+
+
+def _sample(home: Path) -> Path:
+    folder = home / "sample"
+    folder.mkdir()
+    return sample.write_sample(folder)
 
 
 @contextmanager
@@ -155,6 +179,13 @@ def _write_atomically(path: Path, document: dict[str, Any]) -> None:
     draft.replace(path)
 
 
+def _be_printable() -> None:
+    # A terminal that knows no Japanese shows question marks; it is no reason to end.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def _stop_on_signals() -> threading.Event:
     stop = threading.Event()
 
@@ -164,7 +195,8 @@ def _stop_on_signals() -> threading.Event:
         stop.set()
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, end)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, end)
     return stop
 
 

@@ -12,6 +12,7 @@ import requests
 from marketplace.demo.narration import Narrator
 from marketplace.demo.party import TIMEOUT_SECONDS, DemoFailed, Party, wait_for
 
+CHUNK = 2**18
 FORM_ACTION = re.compile(r'<form[^>]*action="([^"]*pay[^"]*)"[^>]*>')
 
 
@@ -51,11 +52,16 @@ def wait_for_grant(buyer: Party, order_id: str) -> Any:
     return wait_for("the grant", granted)
 
 
+def path_of(grant_id: str, name: str) -> str:
+    """Return where a file of a grant is fetched; its name may hold signs that mean something in an address."""
+    return f"/v1/grants/{grant_id}/files/{quote(name, safe='')}"
+
+
 def fetch(buyer: Party, narrator: Narrator, grant_id: str, name: str, size: int) -> Fetched:
     """Fetch a whole file with a bearer token and count what came."""
-    response = buyer.call("GET", f"/v1/grants/{grant_id}/files/{quote(name)}", stream=True)
+    response = buyer.call("GET", path_of(grant_id, name), stream=True)
     digest, count = hashlib.sha256(), 0
-    for piece in narrator.progress(f"fetching {name}", response.iter_content(2**18), size):
+    for piece in narrator.progress(f"fetching {name}", response.iter_content(CHUNK), size):
         digest.update(piece)
         count += len(piece)
     return Fetched(name, count, digest.hexdigest())
@@ -63,14 +69,19 @@ def fetch(buyer: Party, narrator: Narrator, grant_id: str, name: str, size: int)
 
 def fetch_broken_and_resumed(buyer: Party, grant_id: str, name: str) -> tuple[Fetched, int]:
     """Break a download off in the middle and resume it; returns the file and the byte it broke at."""
-    path = f"/v1/grants/{grant_id}/files/{quote(name)}"
+    path, digest = path_of(grant_id, name), hashlib.sha256()
     first = buyer.call("GET", path, stream=True, headers={"Accept-Encoding": "identity"})
-    size = int(first.headers["Content-Length"])
-    half = first.raw.read(size // 2)
+    half, at = int(first.headers["Content-Length"]) // 2, 0
+    while at < half and (piece := first.raw.read(min(CHUNK, half - at))):
+        digest.update(piece)
+        at += len(piece)
     first.close()
-    condition = {"Range": f"bytes={len(half)}-", "If-Range": first.headers["ETag"]}
-    rest = buyer.call("GET", path, headers=condition)
-    if rest.status_code != 206 and size > 1:
+    condition = {"Range": f"bytes={at}-", "If-Range": first.headers["ETag"]}
+    rest = buyer.call("GET", path, headers=condition, stream=True)
+    if rest.status_code != 206:
         raise DemoFailed(f"the download could not be resumed: {rest.status_code}")
-    content = half + rest.content if rest.status_code == 206 else rest.content
-    return Fetched(name, len(content), hashlib.sha256(content).hexdigest()), len(half)
+    count = at
+    for piece in rest.iter_content(CHUNK):
+        digest.update(piece)
+        count += len(piece)
+    return Fetched(name, count, digest.hexdigest()), at

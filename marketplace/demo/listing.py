@@ -1,16 +1,18 @@
 """The provider's part: a dataset, its files, its terms and its offers."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from marketplace.demo.narration import Narrator
-from marketplace.demo.party import Party, wait_for
+from marketplace.demo.party import DemoFailed, Party, Refused, wait_for
 
 CHUNK = 2**18
 ONE_OFF_YEN = 12_000
 PER_MIB_YEN = 300
+LEAST_YEN = 100  # Stripe takes no card payment below 50 yen
 
 
 def files_of(data: Path) -> list[Path]:
@@ -18,6 +20,15 @@ def files_of(data: Path) -> list[Path]:
     if data.is_file():
         return [data]
     return sorted(path for path in data.rglob("*") if path.is_file() and not path.name.startswith("."))
+
+
+def shown_name(path: Path) -> str:
+    """Return a file's name as text; one that is not UTF-8 on disk is read as CP932, as older systems wrote it."""
+    raw = os.fsencode(path.name)
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("cp932", errors="replace")
 
 
 def list_dataset(provider: Party, titles: dict[str, str]) -> str:
@@ -41,28 +52,44 @@ def list_dataset(provider: Party, titles: dict[str, str]) -> str:
 def upload(provider: Party, narrator: Narrator, dataset_id: str, paths: list[Path]) -> dict[str, Any]:
     """Open a release, stream the files into it, wait for their profiles, and return the release."""
     release = provider.post(f"/v1/datasets/{dataset_id}/releases", {"label": "demo-1", "notes": ""})
-    for path in paths:
-        body = narrator.progress(f"uploading {path.name}", _pieces(path), path.stat().st_size)
-        stored = provider.call(
-            "PUT",
-            f"/v1/releases/{release['id']}/files/{quote(path.name)}",
-            data=body,
-            headers={"Content-Type": "application/octet-stream"},
-        ).json()
-        narrator.say("provider", f"uploads {path.name}", bytes=stored["size_bytes"], sha256=stored["sha256"])
+    refusals = [reason for path in paths if (reason := _put(provider, narrator, release["id"], path))]
+    if len(refusals) == len(paths):
+        raise DemoFailed(f"no file could be listed: {refusals[0]}")
     profiled: dict[str, Any] = wait_for("the profiles", lambda: _profiled(provider, str(release["id"])), 600)
     return profiled
 
 
-def make_offers(provider: Party, narrator: Narrator, dataset_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _put(provider: Party, narrator: Narrator, release_id: str, path: Path) -> str | None:
+    """Upload one file; returns why it was refused, which keeps no other file from being listed."""
+    name = shown_name(path)
+    body = narrator.progress(f"uploading {name}", _pieces(path), path.stat().st_size)
+    place = f"/v1/releases/{release_id}/files/{quote(name, safe='')}"
+    try:
+        stored = provider.call("PUT", place, data=body, headers={"Content-Type": "application/octet-stream"}).json()
+    except Refused as refused:
+        narrator.say("exchange", f"refuses {name}: {refused.reason}", status=refused.status)
+        return refused.reason
+    narrator.say("provider", f"uploads {name}", bytes=stored["size_bytes"], sha256=stored["sha256"])
+    return None
+
+
+def per_mib_yen(size_bytes: int) -> int:
+    """Return a price by the MiB at which even a small dataset costs something: fractions of a yen are not billed."""
+    return max(PER_MIB_YEN, -(-LEAST_YEN * 2**20 // size_bytes))
+
+
+def make_offers(
+    provider: Party, narrator: Narrator, dataset_id: str, size_bytes: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Write terms once and offer the dataset for a sum and by the mebibyte."""
     terms = provider.post("/v1/terms", {"template": "standard-commercial"})
     narrator.say("provider", "writes usage terms", terms=terms["id"], sha256=terms["sha256"])
+    yen = per_mib_yen(size_bytes)
     shared = {"dataset_id": dataset_id, "terms_id": terms["id"], "duration_days": 365}
     once = provider.post("/v1/offers", shared | {"price": {"kind": "one_off", "amount_yen": ONE_OFF_YEN}})
-    metered = provider.post("/v1/offers", shared | {"price": {"kind": "per_mib", "amount_yen": PER_MIB_YEN}})
+    metered = provider.post("/v1/offers", shared | {"price": {"kind": "per_mib", "amount_yen": yen}})
     narrator.say("provider", "offers it once for all", offer=once["id"], yen=ONE_OFF_YEN)
-    narrator.say("provider", "offers it by the MiB", offer=metered["id"], yen_per_mib=PER_MIB_YEN)
+    narrator.say("provider", "offers it by the MiB", offer=metered["id"], yen_per_mib=yen)
     return once, metered
 
 

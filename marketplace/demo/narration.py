@@ -4,6 +4,9 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+PROGRESS_FROM_BYTES = 2**24
+BACK = "\r\x1b[K"  # to the beginning of the line, which is cleared (ECMA-48)
+
 
 class Narrator:
     """Prints numbered steps to standard output."""
@@ -18,15 +21,17 @@ class Narrator:
         print(f"{self._step:>3}  {actor:<9} {deed}  {shown}".rstrip(), flush=True)
 
     def progress(self, what: str, pieces: Iterable[bytes], total: int) -> Iterator[bytes]:
-        """Pass the pieces on and show how far they have come, where somebody watches."""
-        done = 0
+        """Pass the pieces on and show how far a big file has come: in place on a terminal, else by the quarter."""
+        watched, done, shown = sys.stdout.isatty(), 0, 0
         for piece in pieces:
             yield piece
             done += len(piece)
-            if sys.stdout.isatty() and total > 2**24:
-                print(f"\r     {what}: {done * 100 // total} %", end="", flush=True)
-        if sys.stdout.isatty() and total > 2**24:
-            print("\r" + " " * 60 + "\r", end="", flush=True)
+            percent = min(done, total) * 100 // max(total, 1)
+            if total > PROGRESS_FROM_BYTES and percent - shown >= (1 if watched else 25):
+                shown = percent if watched else percent // 25 * 25
+                print(f"{BACK if watched else ''}     {what}: {shown} %", end="" if watched else "\n", flush=True)
+        if watched and shown:
+            print(BACK, end="", flush=True)
 
     def table(self, rows: list[tuple[str, str]]) -> None:
         """Print the closing table."""

@@ -14,6 +14,14 @@ class DemoFailed(Exception):
     """A step that did not go as the exchange promises."""
 
 
+class Refused(DemoFailed):
+    """An answer of 400 or above; ``reason`` is what the exchange said, ``status`` its HTTP status."""
+
+    def __init__(self, what: str, response: requests.Response) -> None:
+        self.status, self.reason = response.status_code, _said(response)
+        super().__init__(f"{what} -> {self.status}: {self.reason}")
+
+
 @dataclass
 class Party:
     """An organization's API client; asks for a fresh token when the one at hand runs out."""
@@ -36,11 +44,11 @@ class Party:
         }
 
     def call(self, method: str, path: str, *, expect: int | None = None, **kwargs: Any) -> requests.Response:
-        """Send one request with a bearer token; raises DemoFailed on any answer of 400 or above."""
+        """Send one request with a bearer token; raises Refused on any answer of 400 or above."""
         headers = {"Authorization": f"Bearer {self.token()}", **kwargs.pop("headers", {})}
         response = self.http.request(method, self.base_url + path, headers=headers, timeout=TIMEOUT_SECONDS, **kwargs)
         if response.status_code != expect and response.status_code >= 400:
-            raise DemoFailed(f"{self.role}: {method} {path} -> {response.status_code}: {response.text[:2000]}")
+            raise Refused(f"{self.role}: {method} {path}", response)
         return response
 
     def get(self, path: str, **params: Any) -> Any:
@@ -61,7 +69,7 @@ class Party:
                 timeout=TIMEOUT_SECONDS,
             )
             if response.status_code != 200:
-                raise DemoFailed(f"{self.role}: no token: {response.text[:500]}")
+                raise Refused(f"{self.role}: no token", response)
             answer = response.json()
             self._token, self._token_until = answer["access_token"], time.monotonic() + answer["expires_in"]
         return self._token
@@ -71,7 +79,7 @@ def apply(base_url: str, role: str, application: dict[str, Any]) -> Party:
     """Apply to take part, as anybody may, and return the applicant."""
     response = requests.post(f"{base_url}/v1/organizations", json=application, timeout=TIMEOUT_SECONDS)
     if response.status_code != 201:
-        raise DemoFailed(f"{role} could not apply: {response.status_code} {response.text[:2000]}")
+        raise Refused(f"{role} could not apply", response)
     client = response.json()["client"]
     return Party(role, base_url, client["organization_id"], client["id"], client["secret"])
 
@@ -84,3 +92,14 @@ def wait_for(what: str, ready: Any, timeout_seconds: float = 120) -> Any:
             return answer
         time.sleep(0.1)
     raise DemoFailed(f"waited in vain for {what}")
+
+
+def _said(response: requests.Response) -> str:
+    """Return the sentences of a problem document (RFC 9457), or the beginning of whatever came instead."""
+    try:
+        problem = response.json()
+    except ValueError:
+        return response.text[:500]
+    faults = [f"{error.get('pointer', '')} {error.get('detail', '')}" for error in problem.get("errors", [])]
+    sentence = problem.get("detail") or problem.get("error_description") or problem.get("title")
+    return " ".join([str(sentence), *([] if problem.get("detail") else faults)]) if sentence else response.text[:500]

@@ -32,9 +32,10 @@ def titles_for(data: Path | None) -> dict[str, str]:
     """Return the titles of the sample, or some that name the user's own file or folder."""
     if data is None:
         return SAMPLE_TITLES
+    name = listing.shown_name(data.resolve()) or "data"
     return {
-        "title_ja": f"{data.name}（持ち込みデータ）",
-        "title_en": f"{data.name} (your own data)",
+        "title_ja": f"{name}（持ち込みデータ）",
+        "title_en": f"{name} (your own data)",
         "description_ja": "デモのために手元から登録したデータ。",
         "description_en": "Data listed from this machine for the demo.",
     }
@@ -69,7 +70,10 @@ def set_up(parties: dict[str, Party], narrator: Narrator, paths: list[Path], tit
             rows=profile.get("rows"),
             columns=len(profile.get("columns") or []),
         )
-    once, metered = listing.make_offers(provider, narrator, dataset_id)
+    size_bytes = sum(file["size_bytes"] for file in release["files"])
+    if not size_bytes:
+        raise DemoFailed("what was listed holds no byte: there is nothing to sell")
+    once, metered = listing.make_offers(provider, narrator, dataset_id, size_bytes)
     provider.post(f"/v1/releases/{release['id']}/publish")
     narrator.say("provider", "publishes the release", release=release["id"])
     words = "人流 気温" if titles is SAMPLE_TITLES else titles["title_ja"]
@@ -117,7 +121,7 @@ def _find(world: World, narrator: Narrator) -> None:
 
 
 def _fetch_all(world: World, narrator: Narrator, grant_id: str, *, broken: bool) -> int:
-    buyer, total = world.parties["buyer"], 0
+    buyer, sizes = world.parties["buyer"], {}
     for file in world.release["files"]:
         fetched = buying.fetch(buyer, narrator, grant_id, file["name"], file["size_bytes"])
         narrator.say("buyer", f"fetches {file['name']}", bytes=fetched.size_bytes, sha256=fetched.sha256)
@@ -126,8 +130,8 @@ def _fetch_all(world: World, narrator: Narrator, grant_id: str, *, broken: bool)
         if broken and file["size_bytes"] > 1:
             again, at = buying.fetch_broken_and_resumed(buyer, grant_id, file["name"])
             narrator.say("buyer", "breaks off, resumes, pays once", broke_at=at, sha256=again.sha256)
-        total += fetched.size_bytes
-    return total
+        sizes[fetched.sha256] = fetched.size_bytes  # the same content under another name costs nothing again
+    return sum(sizes.values())
 
 
 def _metered(world: World, grant_id: str, fetched: int) -> Any:
@@ -137,7 +141,7 @@ def _metered(world: World, grant_id: str, fetched: int) -> Any:
 
 
 def _refuse_stranger(world: World, narrator: Narrator, grant_id: str) -> None:
-    path = f"/v1/grants/{grant_id}/files/{world.release['files'][0]['name']}"
+    path = buying.path_of(grant_id, world.release["files"][0]["name"])
     refused = world.parties["stranger"].call("GET", path, expect=404)
     if refused.status_code != 404:
         raise DemoFailed("a stranger was let in")

@@ -1,5 +1,6 @@
 """Starting the real server for the demo, and ending it."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -37,6 +38,7 @@ def server(base_url: str, port: int, data_dir: Path) -> Iterator[subprocess.Pope
             stdout=log,
             stderr=log,
             start_new_session=True,
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no threads run yet
         )
         try:
             wait_for("the server", lambda: _ready(base_url, process, data_dir))
@@ -45,13 +47,29 @@ def server(base_url: str, port: int, data_dir: Path) -> Iterator[subprocess.Pope
             _end(process)
 
 
+def port_is_free(port: int) -> bool:
+    """Whether a server could listen on this port of the loopback interface now."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _end_with_parent() -> None:
+    # A demo that is killed ends nothing itself: the kernel then tells its server to end (prctl(2), PR_SET_PDEATHSIG).
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
 def _ready(base_url: str, process: subprocess.Popen[bytes], data_dir: Path) -> bool:
     if process.poll() is not None:
         tail = (data_dir / "server.log").read_text(errors="replace")[-2000:]
         raise DemoFailed(f"the server ended with {process.returncode}:\n{tail}")
     try:
         return requests.get(f"{base_url}/v1/ready", timeout=5).status_code == 200
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 
