@@ -48,6 +48,12 @@ def test_continuous_integration_checks_and_tests():
     assert lines.index("make check") < lines.index("make test")
 
 
+def test_the_whole_suite_runs_under_the_coverage_gate():
+    (gate,) = re.findall(r"--cov-fail-under=(\d+)", document("Makefile"))
+    assert int(gate) >= 95
+    assert tomllib.loads(document("pyproject.toml"))["tool"]["coverage"]["run"]["branch"] is True
+
+
 def test_nothing_lies_about_at_the_top():
     found = {path.relative_to(ROOT).parts[0] for path in tracked()}
     assert {name for name in found if not name.startswith(".")} <= TOP_LEVEL
