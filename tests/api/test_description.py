@@ -41,7 +41,7 @@ def test_every_route_is_in_it_with_its_permission_and_scope(app: Flask, operatio
         for name, operation in operations.items()
     }
     real = {
-        f"{route.method} {PLACEHOLDER.sub(r'{\1}', route.rule)}": (
+        f"{route.method} {_templated(route.rule)}": (
             route.permission.value,
             [route.demands.scope] if route.demands.scope else [],
         )
@@ -109,3 +109,7 @@ def test_integers_and_ids_are_described_as_such(description: dict[str, Any]) -> 
 
 def test_it_names_the_server_it_is_of(market: Market, description: dict[str, Any]) -> None:
     assert description["servers"] == [{"url": market.app.config["MUSUBI_SETTINGS"].base_url}]
+
+
+def _templated(rule: str) -> str:
+    return PLACEHOLDER.sub(r"{\1}", rule)

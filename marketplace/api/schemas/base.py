@@ -47,23 +47,26 @@ class Instant(fields.Field[Any]):
             raise self.make_error("invalid") from error
 
 
-def line(length_max: int = 200, **kwargs: Any) -> fields.String:
+def line(length_max: int = 200, *, length_min: int = 1, **kwargs: Any) -> fields.String:
     """Return a field for one line of text, without control signs."""
-    sane = validate.Regexp(r"\A[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z", error="Must be one line without control signs.")
-    return fields.String(validate=[validate.Length(1, length_max), sane], **kwargs)
+    sane = pattern(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*", "Must be one line without control signs.")
+    return fields.String(validate=[validate.Length(length_min, length_max), sane], **kwargs)
 
 
 def prose(length_max: int = 20_000, **kwargs: Any) -> fields.String:
     """Return a field for running text; NUL, which PostgreSQL cannot keep, is refused."""
-    sane = validate.Regexp(r"\A[^\x00]*\Z", error="Must not contain NUL.")
+    sane = pattern(r"[^\x00]*", "Must not contain NUL.")
     return fields.String(validate=[validate.Length(0, length_max), sane], **kwargs)
 
 
 def identifier(prefix: str, **kwargs: Any) -> fields.String:
     """Return a field for an id with this prefix."""
-    return fields.String(
-        validate=validate.Regexp(rf"\A{prefix}_[0-9a-f]{{32}}\Z", error=f"Not a {prefix}_… id."), **kwargs
-    )
+    return fields.String(validate=pattern(rf"{prefix}_[0-9a-f]{{32}}", f"Not a {prefix}_… id."), **kwargs)
+
+
+def pattern(whole: str, error: str) -> validate.Regexp:
+    """Return a check of the whole text, written as Python and ECMA-262 (thus JSON Schema) both read it."""
+    return validate.Regexp(rf"^{whole}$(?!\n)", error=error)
 
 
 def one_of(words: Any, **kwargs: Any) -> fields.String:

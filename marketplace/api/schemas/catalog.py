@@ -19,9 +19,9 @@ class DatasetDraft(Strict):
     region = line(10, required=True, metadata={"description": "JP, or a 6-digit local-government code"})
     language = line(10, required=True)
     update_frequency = one_of(Frequency, required=True)
-    contact_name = line(300, load_default="", metadata={"description": "an office, not a person"})
-    contact_url = line(2000, load_default="")
-    contact_email = line(300, load_default="")
+    contact_name = line(300, length_min=0, load_default="", metadata={"description": "an office, not a person"})
+    contact_url = line(2000, length_min=0, load_default="")
+    contact_email = line(300, length_min=0, load_default="")
     keywords = fields.List(line(60), validate=validate.Length(max=50))
     licence_hint = one_of(Licence, allow_none=True)
 

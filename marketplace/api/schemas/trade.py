@@ -3,12 +3,12 @@
 from marshmallow import Schema, fields, validate
 
 from marketplace.access.states import Standing
-from marketplace.api.schemas.base import Instant, PageQuery, Strict, Whole, identifier, line, one_of, page_of
+from marketplace.api.schemas.base import Instant, PageQuery, Strict, Whole, identifier, line, one_of, page_of, pattern
 from marketplace.billing.states import InvoiceKind, InvoiceState, OrderState
 from marketplace.licensing.states import OfferState, PriceKind, ReleaseScope
 
 YEN_MAX = 999_999_999_999
-SHA256 = validate.Regexp(r"\A[0-9a-f]{64}\Z", error="Not a SHA-256 in lower-case hex.")
+SHA256 = pattern("[0-9a-f]{64}", "Not a SHA-256 in lower-case hex.")
 
 
 class TermsDraft(Strict):
