@@ -1,13 +1,14 @@
 """What a grant is and what it is worth: pure."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from marketplace.access.errors import ReasonMissing
 from marketplace.access.models import Grant
 from marketplace.access.states import GrantState, Standing
 from marketplace.identity.actors import Actor
 from marketplace.identity.states import Capacity
+from marketplace.kit.clock import JST
 
 REASON_LENGTH_MAX = 1000
 
@@ -18,7 +19,7 @@ class GrantDraft:
 
     ``release_ids`` are the releases bought; ``release_scope`` is the offer's (``licensing.states``), of
     which ``all`` adds every published release, now and later.
-    ``duration_days`` None means without end.
+    ``duration_days`` None means without end; ``last_day`` is the last day in Japan on which the terms allow use.
     """
 
     order_id: str
@@ -31,6 +32,7 @@ class GrantDraft:
     release_scope: str
     release_ids: tuple[str, ...]
     duration_days: int | None = None
+    last_day: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,18 @@ class Entitlement:
     published_at: datetime
 
 
-def expiry(starts_at: datetime, duration_days: int | None) -> datetime | None:
-    """Return when a grant of that many times 24 hours runs out; None for one without end."""
-    return None if duration_days is None else starts_at + timedelta(days=duration_days)
+def expiry(starts_at: datetime, duration_days: int | None, last_day: date | None = None) -> datetime | None:
+    """Return when a grant runs out: after that many times 24 hours, or with its last day in Japan; None for never.
+
+    Whoever's money came late still has 24 hours, since a grant without any time would be nothing for money.
+    """
+    ends = []
+    if duration_days is not None:
+        ends.append(starts_at + timedelta(days=duration_days))
+    if last_day is not None:
+        midnight = datetime.combine(last_day + timedelta(days=1), time.min, JST)
+        ends.append(max(midnight, starts_at + timedelta(days=1)))
+    return min(ends, default=None)
 
 
 def standing(state: str, expires_at: datetime | None, at: datetime) -> Standing:

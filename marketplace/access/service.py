@@ -34,7 +34,8 @@ RETURNING grant_id
 def issue(actor: Actor, draft: GrantDraft) -> Grant:
     """Issue the grant of an order, once: a second call for the same order returns the first grant."""
     starts_at = clock.now()
-    columns = _columns(draft) | {"starts_at": starts_at, "expires_at": expiry(starts_at, draft.duration_days)}
+    expires_at = expiry(starts_at, draft.duration_days, draft.last_day)
+    columns = _columns(draft) | {"starts_at": starts_at, "expires_at": expires_at}
     issued = db.session.connection().execute(_ISSUE, columns).first()
     if issued is not None:
         release_ids = _open_releases(issued.id, draft)

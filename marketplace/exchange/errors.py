@@ -47,6 +47,17 @@ class SellerSuspended(Conflict):
     cure_ja = "運営者が停止を解くまで待つか、別の提供者を探してください。"
 
 
+class LicenceEnded(Conflict):
+    """An order under terms whose last day of use is over."""
+
+    slug = "licence-ended"
+    title, title_ja = "Licence ended", "利用ライセンスの期限が過ぎています"
+    cause = "The terms of this offer allow use until `last_day`, which is over."
+    cure = "Ask the provider for an offer under new terms."
+    cause_ja = "この提供条件の利用条件では、利用できる最終日（`last_day`）を過ぎています。"
+    cure_ja = "新しい利用条件による提供を提供者に依頼してください。"
+
+
 class SettlementIncomplete(Refusal):
     """Some pairs of seller and buyer could not be billed; the others were."""
 

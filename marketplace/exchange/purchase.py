@@ -13,7 +13,7 @@ from marketplace.billing.states import InvoiceKind
 from marketplace.catalog import listings
 from marketplace.catalog import queries as catalog
 from marketplace.exchange import commerce
-from marketplace.exchange.errors import NothingToDeliver, OwnOffer, SellerSuspended, TermsDiffer
+from marketplace.exchange.errors import LicenceEnded, NothingToDeliver, OwnOffer, SellerSuspended, TermsDiffer
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.states import OrganizationState
@@ -40,7 +40,7 @@ def place_order(actor: Actor, offer_id: str, accepted_sha256: str) -> str:
 
     What costs nothing now is fulfilled at once; for the rest a payment is opened, to be taken to the
     gateway by ``payment.begin`` after this transaction. Raises OfferNotOpen, OwnOffer, TermsDiffer,
-    SellerSuspended, NothingToDeliver or NotFound.
+    SellerSuspended, LicenceEnded, NothingToDeliver or NotFound.
     """
     offer = licensing.lock_open_offer(offer_id)
     _check(actor, offer, accepted_sha256)
@@ -91,6 +91,9 @@ def _check(actor: Actor, offer: Offer, accepted_sha256: str) -> None:
         raise TermsDiffer(terms_sha256=offer.terms_sha256)
     if identity.get_organization(offer.organization_id).state != OrganizationState.VERIFIED:
         raise SellerSuspended
+    last_day = licensing.last_day_of(offer)
+    if last_day is not None and last_day < clock.today():
+        raise LicenceEnded(last_day=last_day.isoformat())
     if catalog.published_release_ids(offer.dataset_id):
         return
     if offer.release_scope == ReleaseScope.CURRENT or not listings.is_listed(offer.dataset_id):
@@ -161,6 +164,7 @@ def _grant(order: Order) -> None:
             release_scope=scope,
             release_ids=tuple(seen[:1] if scope == ReleaseScope.CURRENT else seen),
             duration_days=offer.duration_days,
+            last_day=licensing.last_day_of(offer),
         ),
     )
     metering.open_quota(grant.id, offer.quota_bytes, offer.quota_downloads)

@@ -1,6 +1,7 @@
 """Reading terms, offers and acceptances."""
 
 import re
+from datetime import date
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, select
@@ -45,6 +46,12 @@ def get_own_terms(actor: Actor, identifier: str) -> Terms:
 def usage_terms(terms: Terms) -> UsageTerms:
     """Return the typed items of stored terms."""
     return rules.restore_terms(terms.document)
+
+
+def last_day_of(offer: Offer) -> date | None:
+    """Return the last day on which the terms of an offer allow use; None where they name none."""
+    period = usage_terms(get_terms(offer.terms_id)).usage_license_period
+    return period.end if period else None
 
 
 def list_terms(actor: Actor, *, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[Terms]:
