@@ -25,6 +25,7 @@ from marketplace.identity import service as identity
 from marketplace.identity.rules import ApplicationDraft
 from marketplace.identity.states import Capacity, OrganizationKind
 from marketplace.kit import postgres
+from marketplace.kit.settings import Settings
 from marketplace.kit.transaction import transaction
 
 
@@ -82,7 +83,8 @@ def _perform(
 @contextmanager
 def stage_set(composition: Composition, home: Path, base_url: str, port: int) -> Iterator[tuple[Party, Party]]:
     """Found operator and auditor on the machine itself, then open the real server to everybody."""
-    settings = replace(composition.settings(), base_url=base_url, port=port, data_dir=home, database_url=None)
+    # Not those of the environment: the demo never touches a database or an account that the machine has settings for.
+    settings = Settings(base_url=base_url, port=port, data_dir=home)
     try:
         with application(replace_settings(composition, settings)):
             operator = _found(cast.OPERATOR, "operator", base_url)

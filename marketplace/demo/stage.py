@@ -6,13 +6,16 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 
 import requests
 
 from marketplace.demo.party import DemoFailed, wait_for
+from marketplace.kit import settings
+from marketplace.kit.settings import Settings
 
 
 def free_port() -> int:
@@ -22,15 +25,25 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def environment_of(environment: Mapping[str, str], base_url: str, port: int, data_dir: Path) -> dict[str, str]:
+    """Return the environment without any setting of the exchange but these three.
+
+    The demo is a fresh installation with the sandbox: it never touches a database or an account at
+    Stripe that the machine has settings for.
+    """
+    ours = {settings.variable_of(field.name) for field in fields(Settings)}
+    foreign = {name: value for name, value in environment.items() if name not in ours}
+    return foreign | {
+        settings.variable_of("base_url"): base_url,
+        settings.variable_of("port"): str(port),
+        settings.variable_of("data_dir"): str(data_dir),
+    }
+
+
 @contextmanager
 def server(base_url: str, port: int, data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run ``marketplace serve`` as its own process until the block ends; its log goes to a file."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MARKETPLACE_")}
-    environment |= {
-        "MARKETPLACE_BASE_URL": base_url,
-        "MARKETPLACE_PORT": str(port),
-        "MARKETPLACE_DATA_DIR": str(data_dir),
-    }
+    environment = environment_of(os.environ, base_url, port, data_dir)
     with (data_dir / "server.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "marketplace", "serve"],
