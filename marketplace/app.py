@@ -59,6 +59,8 @@ def create_app(given: Settings | None = None) -> Flask:
     chosen = given or settings.from_environment(os.environ)
     settings.check(chosen)
     app = Flask(__name__, static_folder=None)
+    if chosen.production and app.debug:
+        raise BadSetting("production does not run in debug mode: unset FLASK_DEBUG")
     app.config["MUSUBI_SETTINGS"] = chosen
     _attach_database(app, chosen)
     _attach_facilities(app, chosen)

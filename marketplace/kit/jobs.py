@@ -21,6 +21,7 @@ Job = Callable[..., None]
 Context = Callable[[], Any]
 
 RETRIES_MAX = 10
+FAILED_KEPT_DAYS = 30
 HEARTBEAT_SECONDS = 3.0
 STALLED_SECONDS = 15.0
 _tasks: dict[str, Job] = {}
@@ -31,11 +32,18 @@ _ENQUEUE = text(
 )
 
 
+_DROP_OLD = text(
+    "DELETE FROM procrastinate_jobs j WHERE status IN ('failed', 'aborted', 'cancelled') AND NOT EXISTS"
+    " (SELECT FROM procrastinate_events e WHERE e.job_id = j.id AND e.at > now() - make_interval(days => :days))"
+)
+
+
 def task(name: str, *, cron: str | None = None) -> Callable[[Job], Job]:
     """Register a function as the work behind ``name``; with ``cron``, run it at those minutes as well.
 
     The function runs in an application context and opens its own transactions. It may run more
-    than once, so it must be idempotent.
+    than once, so it must be idempotent. One that fails is tried again after 2, 4, 8 … seconds, ten times;
+    with ``cron`` it is not, since it comes again by itself.
     """
 
     def register(function: Job) -> Job:
@@ -88,12 +96,33 @@ def _take(name: str | None) -> Any:
         ).first()
 
 
+@task("jobs.tidy", cron="47 3 * * *")
+def tidy() -> None:
+    """Drop what failed for good more than 30 days ago."""
+    with transaction():
+        db.session.execute(_DROP_OLD, {"days": FAILED_KEPT_DAYS})
+
+
+async def _revive(queue: Any, job: Any) -> None:
+    from procrastinate.jobs import Status
+
+    if job.attempts >= RETRIES_MAX:
+        log.error("job %s (%s) is given up: it lost its worker %d times", job.id, job.task_name, job.attempts)
+        await queue.job_manager.finish_job(job, status=Status.FAILED, delete_job=False)
+    else:
+        log.warning("job %s (%s) lost its worker and is tried again", job.id, job.task_name)
+        await queue.job_manager.retry_job(job)
+
+
 async def _revive_stalled(queue: Any) -> None:
     # A killed worker leaves its jobs "doing" for ever, and with them every job that shares their lock.
+    from procrastinate.exceptions import ConnectorException
+
     while True:
         for job in await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
-            log.warning("job %s (%s) lost its worker and is tried again", job.id, job.task_name)
-            await queue.job_manager.retry_job(job)
+            # Another worker may be quicker, and the queue then refuses.
+            with contextlib.suppress(ConnectorException):
+                await _revive(queue, job)
         await asyncio.sleep(HEARTBEAT_SECONDS)
 
 
@@ -134,9 +163,9 @@ class Worker:
             except asyncio.CancelledError:
                 return
             except Exception:
-                # The database went away: come back when it does.
                 log.exception("the job worker lost its database; trying again")
-                await asyncio.sleep(1)
+            # The database went away: come back when it does.
+            await asyncio.sleep(1)
 
     async def _work(self) -> None:
         queue = self._queue()
@@ -160,7 +189,7 @@ class Worker:
         queue = procrastinate.App(connector=connector)
         retry = procrastinate.RetryStrategy(max_attempts=RETRIES_MAX, exponential_wait=2)
         for name, function in _tasks.items():
-            registered = queue.task(name=name, retry=retry)(self._in_context(function))
+            registered = queue.task(name=name, retry=name not in _periodic and retry)(self._in_context(function))
             if name in _periodic:
                 queue.periodic(cron=_periodic[name])(registered)
         return queue
@@ -173,7 +202,7 @@ class Worker:
                 try:
                     function(**args)
                 except Exception:
-                    log.exception("job %s failed; it is tried again up to %d times", function.__name__, RETRIES_MAX)
+                    log.exception("job %s failed", function.__name__)
                     raise
 
         return run

@@ -7,9 +7,15 @@ import sys
 from datetime import UTC, datetime
 
 SECRETS = re.compile(
-    r"(?P<name>Bearer\s+|Basic\s+|client_secret=|ticket=|mk_sk_|sk_(?:test|live)_|rk_(?:test|live)_|whsec_)"
-    r"[A-Za-z0-9._~+/=-]+"
+    r"(?P<name>\b(?:Bearer|Basic)\s+|\b(?:client_secret|access_token|token|ticket)[\"']?\s*[=:]\s*[\"']?"
+    r"|mk_sk_|sk_(?:test|live)_|rk_(?:test|live)_|whsec_)"
+    r"[A-Za-z0-9._~+/=%-]+",
+    re.IGNORECASE,
 )
+# A query may hold names, addresses or tickets; a path is enough to see what was asked for.
+QUERY = re.compile(r"(?P<path>(?:\bhttps?:/)?/[^\s?\"'<>]*)\?[^\s\"'<>]+")
+# Signs that JSON leaves alone but that some readers take for a line break, or terminals for a command.
+LOOSE = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
 class JsonLines(logging.Formatter):
@@ -25,12 +31,15 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["trace"] = mask(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=False)
+        if record.stack_info:
+            line["stack"] = mask(self.formatStack(record.stack_info))
+        text = json.dumps(line, ensure_ascii=False)
+        return LOOSE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
 
 def mask(text: str) -> str:
-    """Hide tokens, secrets and keys in a text."""
-    return SECRETS.sub(lambda match: match["name"] + "…", text)
+    """Hide tokens, secrets, keys and the query strings of addresses in a text."""
+    return SECRETS.sub(lambda match: match["name"] + "…", QUERY.sub(lambda match: match["path"] + "?…", text))
 
 
 def configure(level: str = "INFO") -> None:

@@ -38,8 +38,10 @@ def head() -> str | None:
 
 def _run(engine: Engine, deed: Any) -> None:
     with engine.begin() as connection:
-        connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+        # However long the other process migrates, this one waits; a table that is in use is not waited for so long.
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        connection.execute(text("SET LOCAL lock_timeout = '10s'"))
         config = Config()
         config.set_main_option("script_location", str(HOME))
         config.attributes["connection"] = connection

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 SANDBOX_KEY = "sk_test_sandbox"
 SANDBOX_WEBHOOK_SECRET = "whsec_sandbox_of_this_exchange"  # noqa: S105 - production refuses it
+POSTGRESQL_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -103,6 +104,7 @@ def check(settings: Settings) -> None:
     """Refuse settings that contradict each other or are unsafe; raises BadSetting."""
     _check_numbers(settings)
     _check_base_url(settings)
+    _check_database(settings)
     _check_payments(settings)
 
 
@@ -169,6 +171,11 @@ def _check_numbers(settings: Settings) -> None:
     for name in positive:
         if getattr(settings, name) <= 0:
             raise BadSetting(f"{variable_of(name)} must be above zero")
+    for name in ("preview_rows_max", "stripe_max_retries"):
+        if getattr(settings, name) < 0:
+            raise BadSetting(f"{variable_of(name)} must be zero or more")
+    if settings.port > 65535:
+        raise BadSetting("MARKETPLACE_PORT must be 1 to 65535")
     if not 0 <= settings.commission_basis_points < 10_000:
         raise BadSetting("MARKETPLACE_COMMISSION_BASIS_POINTS must be 0 to 9999 (1000 is 10 %)")
     if settings.token_ttl_seconds > 3600:
@@ -176,11 +183,33 @@ def _check_numbers(settings: Settings) -> None:
 
 
 def _check_base_url(settings: Settings) -> None:
-    parts = urlsplit(settings.base_url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
+    if not _is_origin(settings.base_url):
         raise BadSetting("MARKETPLACE_BASE_URL must look like https://exchange.example.jp, without a path or a final /")
+    parts = urlsplit(settings.base_url)
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise BadSetting("MARKETPLACE_BASE_URL must be https unless it is a loopback address")
+    if parts.scheme == "http" and settings.production:
+        raise BadSetting("production needs https: set MARKETPLACE_BASE_URL to the address that clients use")
+
+
+def _is_origin(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        return (
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and "@" not in parts.netloc
+            and parts.port != 0
+            and url == origin
+        )
+    except ValueError:  # a port that is none, a bracket without its pair
+        return False
+
+
+def _check_database(settings: Settings) -> None:
+    if settings.database_url and not settings.database_url.startswith(POSTGRESQL_SCHEMES):
+        raise BadSetting("DATABASE_URL must begin with postgresql://: no other database is supported")
 
 
 def _check_payments(settings: Settings) -> None:
@@ -193,5 +222,7 @@ def _check_payments(settings: Settings) -> None:
         raise BadSetting("STRIPE_API_BASE must be unset with a live key: a live key goes to Stripe alone")
     if not settings.sandbox and SANDBOX_WEBHOOK_SECRET in settings.stripe_webhook_secrets:
         raise BadSetting("STRIPE_WEBHOOK_SECRETS must be set to the endpoint's own secrets when STRIPE_API_KEY is set")
+    if settings.sandbox and not settings.stripe_webhook_secrets:
+        raise BadSetting("STRIPE_WEBHOOK_SECRETS holds no secret: unset it, since the sandbox signs with its own")
     if settings.production and settings.sandbox:
         raise BadSetting("production cannot take payments through the sandbox: set STRIPE_API_KEY, or unset production")

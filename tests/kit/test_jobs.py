@@ -1,0 +1,204 @@
+"""Jobs: kept with their story, done by a real worker, tried again, in line behind their lock."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from marketplace.kit import clock, jobs
+from marketplace.kit.db import db
+from marketplace.kit.settings import current
+from marketplace.kit.transaction import transaction
+from tests.live import wait_until
+
+Start = Callable[[], jobs.Worker]
+SECONDS = 60
+
+
+class Notes:
+    """What jobs noted, and an event for each note."""
+
+    def __init__(self) -> None:
+        self.kept: list[object] = []
+        self.came = threading.Event()
+
+    def take(self, *, what: object = None) -> None:
+        """The job itself."""
+        self.kept.append(what)
+        self.came.set()
+
+
+@pytest.fixture
+def notes(monkeypatch: pytest.MonkeyPatch) -> Notes:
+    """A registry of one job that takes notes."""
+    made = Notes()
+    monkeypatch.setattr(jobs, "_tasks", {"test.note": made.take})
+    monkeypatch.setattr(jobs, "_periodic", {})
+    return made
+
+
+@pytest.fixture
+def start(own_database: Flask) -> Iterator[Start]:
+    """Start workers that end with the test."""
+    started: list[jobs.Worker] = []
+
+    def make() -> jobs.Worker:
+        worker = jobs.Worker(own_database.config["SQLALCHEMY_DATABASE_URI"], own_database.app_context)
+        started.append(worker)
+        worker.start()
+        return worker
+
+    yield make
+    for worker in started:
+        worker.stop(30)
+        assert not worker._thread.is_alive()
+
+
+def waiting() -> int:
+    with transaction():
+        return db.session.execute(text("SELECT count(*) FROM procrastinate_jobs WHERE status <> 'failed'")).scalar_one()
+
+
+def enqueue(name: str = "test.note", **args: object) -> None:
+    with transaction():
+        jobs.enqueue(name, **args)
+
+
+def test_a_job_is_kept_if_and_only_if_its_story_is(app: Flask, notes: Notes) -> None:
+    with pytest.raises(ZeroDivisionError), transaction():
+        jobs.enqueue("test.note")
+        raise ZeroDivisionError
+    assert jobs.run_pending() == 0
+    enqueue(what="札幌")
+    assert jobs.run_pending() == 1
+    assert notes.kept == ["札幌"]
+
+
+def test_an_unknown_job_is_not_enqueued(app: Flask) -> None:
+    with pytest.raises(LookupError, match="no job is called"), transaction():
+        jobs.enqueue("test.unknown")
+
+
+def test_two_jobs_do_not_share_a_name(notes: Notes) -> None:
+    with pytest.raises(TypeError, match="share the name"):
+        jobs.task("test.note")(notes.take)
+
+
+def test_a_job_of_later_waits(app: Flask, notes: Notes) -> None:
+    enqueue(scheduled_at=clock.now() + timedelta(hours=1))
+    enqueue(scheduled_at=clock.now() - timedelta(hours=1))
+    assert jobs.run_pending() == 1
+
+
+def test_only_the_named_jobs_run(app: Flask, notes: Notes) -> None:
+    jobs.task("test.other")(notes.take)
+    enqueue()
+    assert jobs.run_pending("test.other") == 0
+    assert jobs.run_pending("test.note") == 1
+
+
+def test_a_worker_does_what_waits_and_what_comes_in_an_application_context(
+    own_database: Flask, notes: Notes, start: Start
+) -> None:
+    seen = []
+    jobs.task("test.context")(lambda: (seen.append(current().database_url), notes.take()))
+    enqueue("test.context")
+    start()
+    assert notes.came.wait(SECONDS)
+    notes.came.clear()
+    enqueue(what=2)
+    assert notes.came.wait(SECONDS)
+    wait_until("the queue to be empty", lambda: waiting() == 0)
+    assert seen == [own_database.config["MUSUBI_SETTINGS"].database_url]
+    assert notes.kept == [None, 2]
+
+
+def test_a_worker_survives_a_job_that_fails_and_tries_it_again(
+    own_database: Flask, notes: Notes, start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries = iter([1, 2])
+
+    @jobs.task("test.fragile")
+    def fragile() -> None:
+        if next(tries) == 1:
+            enqueue(what="after the failure")
+            raise ZeroDivisionError
+        notes.take(what="again")
+
+    enqueue("test.fragile")
+    start()
+    wait_until("the second try", lambda: "again" in notes.kept)
+    assert notes.kept == ["after the failure", "again"]
+    assert "job fragile failed" in caplog.text
+
+
+def test_a_periodic_job_that_fails_is_not_tried_again_since_it_comes_again(
+    own_database: Flask, notes: Notes, start: Start
+) -> None:
+    @jobs.task("test.often", cron="* * * * * *")
+    def often() -> None:
+        notes.take()
+        raise ZeroDivisionError
+
+    start()
+    wait_until("the third time", lambda: len(notes.kept) >= 3)
+    with transaction():
+        tried = db.session.execute(text("SELECT max(attempts), count(*) FROM procrastinate_jobs")).one()
+    assert tried[0] <= 1
+    assert tried[1] >= 2
+
+
+def test_jobs_of_one_lock_run_one_after_another(own_database: Flask, notes: Notes, start: Start) -> None:
+    inside = threading.Semaphore(1)
+
+    @jobs.task("test.alone")
+    def alone() -> None:
+        free = inside.acquire(blocking=False)
+        notes.take(what=free)
+        if free:
+            inside.release()
+
+    for _ in range(6):
+        enqueue("test.alone", lock="one")
+    start()
+    start()
+    wait_until("all six", lambda: len(notes.kept) == 6)
+    assert notes.kept == [True] * 6
+
+
+def test_a_job_that_kills_its_workers_is_given_up(own_database: Flask, notes: Notes, start: Start) -> None:
+    enqueue(lock="one")
+    with transaction():
+        db.session.execute(
+            text("UPDATE procrastinate_jobs SET status = 'doing', attempts = :tries"), {"tries": jobs.RETRIES_MAX}
+        )
+    enqueue(lock="one", what="next")
+    start()
+    assert notes.came.wait(SECONDS)
+    assert notes.kept == ["next"]
+    with transaction():
+        assert (
+            db.session.execute(text("SELECT status FROM procrastinate_jobs ORDER BY id")).scalars().first() == "failed"
+        )
+
+
+def test_what_failed_for_good_is_dropped_after_thirty_days(app: Flask, notes: Notes) -> None:
+    enqueue()
+    enqueue()
+    db.session.execute(text("UPDATE procrastinate_jobs SET status = 'doing'"))
+    db.session.execute(text("UPDATE procrastinate_jobs SET status = 'failed'"))
+    oldest = "(SELECT min(id) FROM procrastinate_jobs)"
+    db.session.execute(text(f"UPDATE procrastinate_events SET at = now() - interval '31 days' WHERE job_id = {oldest}"))
+    jobs.tidy()
+    assert db.session.execute(text("SELECT count(*) FROM procrastinate_jobs")).scalar_one() == 1
+
+
+def test_a_worker_that_never_started_or_ended_already_is_stopped_without_a_word(own_database: Flask) -> None:
+    worker = jobs.Worker(own_database.config["SQLALCHEMY_DATABASE_URI"], own_database.app_context)
+    worker.stop()
+    worker.start()
+    worker.stop(30)
+    worker.stop()

@@ -1,0 +1,138 @@
+"""Settings: every variable is read, every refusal names its variable and the way to mend it."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from marketplace.app import create_app
+from marketplace.kit import settings
+from marketplace.kit.settings import SANDBOX_KEY, SANDBOX_WEBHOOK_SECRET, BadSetting, Settings, from_environment
+from tests.conftest import MakeSettings
+
+LIVE = {
+    "STRIPE_API_KEY": "sk_live_1",
+    "STRIPE_WEBHOOK_SECRETS": "whsec_own",
+    "PAYMENTS_LIVE": "1",
+    "MARKETPLACE_BASE_URL": "https://exchange.example.jp",
+    "MARKETPLACE_PRODUCTION": "true",
+}
+GIVEN = {
+    str(str): ("https://exchange.example.jp", "https://exchange.example.jp"),
+    str(int): ("7", 7),
+    str(bool): ("off", False),
+    str(Path): ("data", Path("data")),
+    str(str | None): ("postgresql://db/x", "postgresql://db/x"),
+    str(Path | None): ("key.pem", Path("key.pem")),
+    str(tuple[str, ...]): ("whsec_a, whsec_b,", ("whsec_a", "whsec_b")),
+}
+
+
+@pytest.mark.parametrize("field", fields(Settings), ids=lambda field: field.name)
+def test_every_field_is_set_by_its_variable(field) -> None:
+    text, value = GIVEN[str(field.type)]
+    more = {"STRIPE_WEBHOOK_SECRETS": "whsec_own"} if field.name in {"stripe_api_key", "stripe_api_base"} else {}
+    read = from_environment(more | {settings.variable_of(field.name): text})
+    assert getattr(read, field.name) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1", True), ("TRUE", True), ("yes", True), ("on", True), ("0", False), ("no", False), ("False", False)],
+)
+def test_yes_and_no_are_said_in_many_words(text: str, value: bool) -> None:
+    assert from_environment({"MARKETPLACE_RUN_WORKER": text}).run_worker is value
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert from_environment({"DATABASE_URL": "", "MARKETPLACE_PORT": ""}) == Settings()
+
+
+def test_live_payments_in_production_are_possible() -> None:
+    read = from_environment(LIVE)
+    assert (read.production, read.payments_live, read.sandbox, read.gateway_base) == (True, True, False, None)
+
+
+@pytest.mark.parametrize(
+    ("environment", "cure"),
+    [
+        ({"MARKETPLACE_PORT": "eighty"}, "MARKETPLACE_PORT='eighty' .* set a whole number"),
+        ({"MARKETPLACE_PORT": "0"}, "MARKETPLACE_PORT must be above zero"),
+        ({"MARKETPLACE_PORT": "65536"}, "MARKETPLACE_PORT must be 1 to 65535"),
+        ({"MARKETPLACE_THREADS": "-1"}, "MARKETPLACE_THREADS must be above zero"),
+        ({"MARKETPLACE_RUN_WORKER": "maybe"}, "set true or false"),
+        ({"MARKETPLACE_PREVIEW_ROWS_MAX": "-1"}, "MARKETPLACE_PREVIEW_ROWS_MAX must be zero or more"),
+        ({"STRIPE_MAX_RETRIES": "-1"}, "STRIPE_MAX_RETRIES must be zero or more"),
+        ({"STRIPE_TIMEOUT": "0"}, "STRIPE_TIMEOUT must be above zero"),
+        ({"MARKETPLACE_COMMISSION_BASIS_POINTS": "10000"}, "must be 0 to 9999"),
+        ({"MARKETPLACE_COMMISSION_BASIS_POINTS": "-1"}, "must be 0 to 9999"),
+        ({"MARKETPLACE_TOKEN_TTL_SECONDS": "3601"}, "at most 3600"),
+        ({"DATABASE_URL": "mysql://db/x"}, "must begin with postgresql://"),
+        ({"STRIPE_API_KEY": "sk_live_1"}, "needs PAYMENTS_LIVE=1"),
+        ({"PAYMENTS_LIVE": "1"}, "needs a live key in STRIPE_API_KEY"),
+        ({"STRIPE_API_KEY": "sk_test_own"}, "STRIPE_WEBHOOK_SECRETS must be set"),
+        ({"STRIPE_WEBHOOK_SECRETS": ","}, "unset it"),
+        (LIVE | {"STRIPE_API_BASE": "https://evil.example"}, "STRIPE_API_BASE must be unset"),
+        (LIVE | {"MARKETPLACE_BASE_URL": "http://127.0.0.1:8000"}, "production needs https"),
+        (LIVE | {"STRIPE_WEBHOOK_SECRETS": f"whsec_own,{SANDBOX_WEBHOOK_SECRET}"}, "endpoint's own secrets"),
+        (
+            {"MARKETPLACE_PRODUCTION": "1", "MARKETPLACE_BASE_URL": "https://exchange.example.jp"},
+            "production cannot take payments through the sandbox: set STRIPE_API_KEY",
+        ),
+    ],
+)
+def test_a_refusal_names_the_variable_and_the_cure(environment: dict[str, str], cure: str) -> None:
+    with pytest.raises(BadSetting, match=cure):
+        from_environment(environment)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "exchange.example.jp", "ftp://exchange.example.jp", "https://", "https://exchange.example.jp/",
+        "https://exchange.example.jp/x", "https://exchange.example.jp?x", "https://exchange.example.jp#x",
+        "https://user:pw@exchange.example.jp", "https://exchange.example.jp:port", "https://[::1", "https://x:0",
+        "http://exchange.example.jp", "http://127.0.0.1.example.jp",
+    ],
+)  # fmt: skip
+def test_an_address_that_is_no_safe_origin_is_refused(url: str) -> None:
+    with pytest.raises(BadSetting, match="MARKETPLACE_BASE_URL must"):
+        from_environment({"MARKETPLACE_BASE_URL": url})
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://[::1]:8000", "http://localhost", "https://x.jp:8443"])
+def test_loopback_and_https_origins_are_taken(url: str) -> None:
+    assert from_environment({"MARKETPLACE_BASE_URL": url}).base_url == url
+
+
+def test_no_refusal_repeats_a_secret() -> None:
+    with pytest.raises(BadSetting) as refusal:
+        from_environment({"STRIPE_API_KEY": "sk_live_topsecret"})
+    assert "topsecret" not in str(refusal.value)
+
+
+def test_the_places_of_things_follow_the_data_folder() -> None:
+    chosen = Settings(data_dir=Path("d"))
+    assert chosen.store_dir == Path("d/store")
+    assert chosen.search_dir == Path("d/search")
+    assert chosen.signing_key_path == Path("d/keys/oauth-es256.pem")
+    assert Settings(signing_key_file=Path("k.pem")).signing_key_path == Path("k.pem")
+
+
+def test_payments_go_to_the_sandbox_to_a_stand_in_or_to_stripe() -> None:
+    assert Settings().gateway_base == "http://127.0.0.1:8000/sandbox"
+    assert Settings(stripe_api_base="http://127.0.0.1:9").gateway_base == "http://127.0.0.1:9"
+    assert not Settings(stripe_api_key="sk_test_own").sandbox
+    assert Settings().stripe_api_key == SANDBOX_KEY
+
+
+def test_settings_are_not_there_before_the_composition_root_ran(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "_current", None)
+    with pytest.raises(RuntimeError, match="start through"):
+        settings.current()
+
+
+def test_production_refuses_debug(monkeypatch: pytest.MonkeyPatch, make_settings: MakeSettings) -> None:
+    monkeypatch.setenv("FLASK_DEBUG", "1")
+    with pytest.raises(BadSetting, match="unset FLASK_DEBUG"):
+        create_app(from_environment(LIVE | {"DATABASE_URL": "postgresql://nowhere/x"}))
