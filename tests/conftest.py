@@ -13,6 +13,7 @@ from flask import Flask
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
+from marketplace.api import streams
 from marketplace.app import create_app, install
 from marketplace.kit import migrations, postgres
 from marketplace.kit.db import db
@@ -86,6 +87,8 @@ def make_settings(tmp_path_factory: pytest.TempPathFactory) -> MakeSettings:
 def shared_app(clone: Callable[[], str], make_settings: MakeSettings) -> Iterator[Flask]:
     """One application for all tests that roll back."""
     app = create_app(make_settings(clone()))
+    # The outer transaction of a test is that of one thread: what runs beside requests must not join it.
+    app.extensions[streams.EXTENSION].stop()
     yield app
     with app.app_context():
         db.engine.dispose()
@@ -125,5 +128,6 @@ def own_database(clone: Callable[[], str], make_settings: MakeSettings) -> Itera
     app = create_app(make_settings(clone()))
     with app.app_context():
         yield app
+        app.extensions[streams.EXTENSION].stop()
         db.session.remove()
         db.engine.dispose()

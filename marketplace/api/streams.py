@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from flask import Flask, Response, request
 
@@ -39,11 +39,20 @@ def respond(app: Flask, answer: download.Answer) -> Response:
         body = send_file(answer.file, answer.start, answer.length, close, key=answer.delivery_id)
     else:
         body = CountedBody(answer.file, answer.start, answer.length, close)
-        reports.follow(answer.delivery_id, body)
+    reports.follow(answer.delivery_id, body)
     return RawBody(body, answer.status, dict(answer.headers), direct_passthrough=True)
 
 
-class Reports(threading.Thread):
+class Followed(Protocol):
+    """A body that knows how many of its bytes have been taken while somebody iterates it."""
+
+    @property
+    def acked(self) -> int:
+        """The bytes that certainly went out."""
+        ...
+
+
+class Reports:
     """Keeps what servers report of deliveries until the database has it, and notes progress meanwhile.
 
     A report that cannot be stored (the database is away) is tried again; if this process dies first,
@@ -51,17 +60,31 @@ class Reports(threading.Thread):
     """
 
     def __init__(self, app: Flask, progress: Any) -> None:
-        super().__init__(name="delivery-reports", daemon=True)
         self._app, self._progress = app, progress
         self._waiting: dict[str, tuple[int, int, str]] = {}
-        self._followed: dict[str, CountedBody] = {}
+        self._followed: dict[str, Followed] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
 
-    def follow(self, delivery_id: str, body: CountedBody) -> None:
-        """Note the progress of a body that a foreign server iterates, until it is settled."""
+    def start(self) -> None:
+        """Look after deliveries in the background of this process; nothing happens where that is done already."""
+        with self._lock:
+            # A thread does not survive a fork, and its twin in the child is not alive.
+            if self._stopped.is_set() or (self._thread is not None and self._thread.is_alive()):
+                return
+            self._thread = threading.Thread(target=self._run, name="delivery-reports", daemon=True)
+            self._thread.start()
+
+    def follow(self, delivery_id: str, body: Followed) -> None:
+        """Note the progress of a body that the server iterates, until it is settled.
+
+        Starts the background work, since a foreign server knows nothing of it: a long download that
+        nobody notes would be taken for dead.
+        """
         with self._lock:
             self._followed[delivery_id] = body
+        self.start()
 
     def settle(self, delivery_id: str, sent: int, acked: int, outcome: str) -> None:
         """Meter a finished delivery now, or as soon as the database answers."""
@@ -70,16 +93,11 @@ class Reports(threading.Thread):
             self._followed.pop(delivery_id, None)
         self._store(delivery_id)
 
-    def run(self) -> None:
-        """Store waiting reports and progress until stopped."""
-        while not self._stopped.wait(INTERVAL_SECONDS):
-            self.beat()
-
     def stop(self) -> None:
         """Store what waits, once more, and end."""
         self._stopped.set()
-        if self.is_alive():
-            self.join(INTERVAL_SECONDS)
+        if self._thread is not None:
+            self._thread.join(INTERVAL_SECONDS)
         self.beat()
 
     def beat(self) -> None:
@@ -92,6 +110,10 @@ class Reports(threading.Thread):
         acked = followed | dict(self._progress())
         if acked:
             self._guarded(partial(download.note_progress, acked))
+
+    def _run(self) -> None:
+        while not self._stopped.wait(INTERVAL_SECONDS):
+            self.beat()
 
     def _store(self, delivery_id: str) -> None:
         with self._lock:

@@ -63,6 +63,11 @@ class FileBody:
         """Whether somebody iterates already, so that the sender must not begin anew."""
         return self._yielded > 0
 
+    @property
+    def acked(self) -> int:
+        """The bytes that the server has taken while the body was iterated: none that the sender moves."""
+        return self._taken
+
     def hand_over(self) -> None:
         """Leave the ending to the sender: from now on `close` does nothing."""
         self._handed_over = True
