@@ -78,8 +78,8 @@ def list_files(grant_id: str) -> list[dict[str, Any]]:
 @blp.doc(
     parameters=[{"in": "query", "name": "release_id", "schema": {"type": "string"}}],
     responses={
-        "200": {"description": "The whole file", "content": {"application/octet-stream": {}}},
-        "206": {"description": "The range asked for", "content": {"application/octet-stream": {}}},
+        "200": {"description": "The whole file", "content": {"*/*": {}}},
+        "206": {"description": "The range asked for", "content": {"*/*": {}}},
         "304": {"description": "Not modified"},
         "412": {"description": "A precondition failed"},
         "416": {"description": "The range lies beyond the file"},

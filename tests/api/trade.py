@@ -3,8 +3,9 @@
 import contextvars
 import itertools
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import factory
@@ -39,6 +40,7 @@ PRICES: dict[str, dict[str, Any]] = {
     "per_mib": {"kind": "per_mib", "amount_yen": 300},
 }
 PUBLIC = "CC-BY-4.0"
+T = TypeVar("T")
 _numbers = itertools.count(1)
 
 
@@ -47,14 +49,19 @@ def fresh_key() -> str:
     return f"key-{next(_numbers)}"
 
 
-def call(app: Flask, method: str, path: str, **kwargs: Any) -> TestResponse:
-    """Send one request as from outside: with an application context of its own, as a server would."""
+def in_a_context_of_its_own(send: Callable[[], T]) -> T:
+    """Send a request as from outside: with an application context of its own, as on a server."""
 
-    def send() -> TestResponse:
+    def alone() -> T:
         _cv_app.set(None)  # type: ignore[arg-type] # as if the test's own context were not there
-        return app.test_client().open(path, method=method, buffered=True, **kwargs)
+        return send()
 
-    return contextvars.copy_context().run(send)
+    return contextvars.copy_context().run(alone)
+
+
+def call(app: Flask, method: str, path: str, **kwargs: Any) -> TestResponse:
+    """Send one request and read the whole answer."""
+    return in_a_context_of_its_own(lambda: app.test_client().open(path, method=method, buffered=True, **kwargs))
 
 
 @dataclass
