@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -217,15 +218,18 @@ class Quiet(Narrator):
 def publish(provider: Party, paths: list[Path], titles: dict[str, str], dataset_id: str | None = None) -> dict:
     """Upload files into a release, wait for their profiles, publish it, and return it."""
     dataset_id = dataset_id or listing.list_dataset(provider, titles)
-    release = listing.upload(provider, Quiet(), dataset_id, paths)
+    release = listing.upload(provider, Quiet(), dataset_id, paths, label=uuid.uuid4().hex)
     provider.post(f"/v1/releases/{release['id']}/publish")
     return release
 
 
 def offer(provider: Party, dataset_id: str, kind: str, amount_yen: int = 0, **more: object) -> dict[str, Any]:
-    """Offer a dataset under the standard commercial terms: kind is free, one_off or per_mib."""
-    terms = provider.post("/v1/terms", {"template": "standard-commercial"})
-    price = {"kind": kind, "amount_yen": amount_yen, "included_mib": more.pop("included_mib", 0)}
+    """Offer a dataset under terms from a template: kind is free, one_off or per_mib."""
+    template = "cc-by-4.0" if kind == "free" else "standard-commercial"
+    terms = provider.post("/v1/terms", {"template": template})
+    price = {"kind": kind, "amount_yen": amount_yen}
+    if "included_mib" in more:
+        price["included_mib"] = more.pop("included_mib")
     return provider.post("/v1/offers", {"dataset_id": dataset_id, "terms_id": terms["id"], "price": price} | more)
 
 

@@ -49,9 +49,11 @@ def list_dataset(provider: Party, titles: dict[str, str]) -> str:
     return str(dataset["id"])
 
 
-def upload(provider: Party, narrator: Narrator, dataset_id: str, paths: list[Path]) -> dict[str, Any]:
+def upload(
+    provider: Party, narrator: Narrator, dataset_id: str, paths: list[Path], label: str = "demo-1"
+) -> dict[str, Any]:
     """Open a release, stream the files into it, wait for their profiles, and return the release."""
-    release = provider.post(f"/v1/datasets/{dataset_id}/releases", {"label": "demo-1", "notes": ""})
+    release = provider.post(f"/v1/datasets/{dataset_id}/releases", {"label": label, "notes": ""})
     refusals = [reason for path in paths if (reason := _put(provider, narrator, release["id"], path))]
     if len(refusals) == len(paths):
         raise DemoFailed(f"no file could be listed: {refusals[0]}")

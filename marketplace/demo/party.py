@@ -100,6 +100,7 @@ def _said(response: requests.Response) -> str:
         problem = response.json()
     except ValueError:
         return response.text[:500]
-    faults = [f"{error.get('pointer', '')} {error.get('detail', '')}" for error in problem.get("errors", [])]
-    sentence = problem.get("detail") or problem.get("error_description") or problem.get("title")
-    return " ".join([str(sentence), *([] if problem.get("detail") else faults)]) if sentence else response.text[:500]
+    sentence = str(problem.get("detail") or problem.get("error_description") or problem.get("title") or "")
+    faults = [error for error in problem.get("errors", []) if str(error.get("detail")) not in sentence]
+    told = [sentence, *(f"{error.get('pointer', '')}: {error.get('detail')}" for error in faults)]
+    return " ".join(filter(None, told)) or response.text[:500]
