@@ -4,6 +4,10 @@ from marshmallow import Schema, fields, validate
 
 from marketplace.api.schemas.base import Instant, PageQuery, Strict, Whole, line, one_of, page_of
 from marketplace.audit.verbs import Verb
+from marketplace.kit.money import AMOUNT_MAX
+
+# What JSON numbers hold exactly: the search itself goes on record.
+AMOUNTS = validate.Range(1 - 2**53, 2**53 - 1)
 
 
 class AccountView(Schema):
@@ -59,8 +63,8 @@ class EntrySearch(Strict):
 
     occurred_from = Instant()
     occurred_to = Instant()
-    amount_from = fields.Integer(strict=False)
-    amount_to = fields.Integer(strict=False)
+    amount_from = fields.Integer(validate=validate.Range(-AMOUNT_MAX, AMOUNT_MAX))
+    amount_to = fields.Integer(validate=validate.Range(-AMOUNT_MAX, AMOUNT_MAX))
     organization_id = line(50)
     counterparty_id = line(50)
     verb = one_of(Verb)
