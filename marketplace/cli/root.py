@@ -1,16 +1,36 @@
 """The root of the marketplace command."""
 
+from typing import Any
+
 import click
 
 from marketplace import __version__
 from marketplace.cli import audit, demo, market, serve
 from marketplace.cli.composition import Composition
+from marketplace.kit.errors import Refusal
+
+
+class RefusingGroup(click.Group):
+    """A group whose commands end with what is wrong, and how to mend it, where the exchange refuses."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a refusal becomes an error of the command line, with exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except Refusal as refusal:
+            raise click.ClickException(told(refusal)) from refusal
+
+
+def told(refusal: Refusal) -> str:
+    """Return a refusal as lines for a terminal: what is wrong, where, and what to do."""
+    faults = [f"  {error['pointer'].strip('/')}: {error['detail']}" for error in refusal.errors]
+    return "\n".join([refusal.detail, *faults, refusal.cure])
 
 
 def build(composition: Composition) -> click.Group:
     """Return the command on top of a composition; the composition root calls this."""
 
-    @click.group(context_settings={"help_option_names": ["-h", "--help"], "obj": composition})
+    @click.group(cls=RefusingGroup, context_settings={"help_option_names": ["-h", "--help"], "obj": composition})
     @click.version_option(__version__)
     def marketplace() -> None:
         """Run a data exchange: list, license, sell, deliver, meter and audit data."""
