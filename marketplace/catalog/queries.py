@@ -160,11 +160,10 @@ def find_lookalike(release_id: str, name_key: str) -> File | None:
     return db.session.scalar(select(File).where(File.release_id == release_id, File.name_key == name_key))
 
 
-def list_files(release_id: str) -> Sequence[File]:
-    """Return all files of a release by name: at most ``rules.FILES_PER_RELEASE_MAX``."""
-    return db.session.scalars(
-        select(File).where(File.release_id == rules.storable(release_id)).order_by(File.name)
-    ).all()
+def list_files(release_id: str, *, size: int = rules.FILES_PER_RELEASE_MAX) -> Sequence[File]:
+    """Return the first files of a release by name; by default all of them."""
+    statement = select(File).where(File.release_id == rules.storable(release_id))
+    return db.session.scalars(statement.order_by(File.name).limit(size)).all()
 
 
 def count_files(release_id: str) -> int:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.models import Dataset, File, Release
 from marketplace.identity import queries as identity
@@ -12,33 +14,47 @@ from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Offer
 from marketplace.licensing.states import PriceKind
 
+RELEASES_SHOWN = 50
+FILES_SHOWN = 200
+COLUMNS_SHOWN = 2000
+PROFILE_BYTES_SHOWN = 4 * 2**20
 PRICE_CLASSES = {PriceKind.FREE: "free", PriceKind.ONE_OFF: "one_off", PriceKind.PER_MIB: "metered"}
 
 
 def document(dataset: Dataset) -> dict[str, Any]:
-    """Return everything about a published dataset that anybody may see, as JSON."""
+    """Return everything about a published dataset that anybody may see, as JSON.
+
+    It is read with every search that finds it, so it is bounded: the newest releases, the first files of
+    each, and profiles as long as they fit; ``releases_total`` and ``files_total`` say how many there are.
+    """
     shown = catalog.published_release_ids(dataset.id)
-    releases = [(catalog.get_release(release_id), catalog.list_files(release_id)) for release_id in shown]
+    releases = [
+        (catalog.get_release(release_id), catalog.list_files(release_id, size=FILES_SHOWN))
+        for release_id in shown[:RELEASES_SHOWN]
+    ]
     offers = licensing.list_offers(dataset.id, size=SIZE_MAX).items
     files = [file for _release, files in releases for file in files]
+    profiled = _fitting(files)
     return {
         "id": dataset.id,
         **{name: getattr(dataset, name) for name in _DESCRIBED},
         "frequency": dataset.update_frequency,
         "publisher": _publisher(dataset.organization_id),
         "formats": sorted({str(profile["format"]) for profile in _profiles(files) if profile.get("format")}),
-        "columns": list(dict.fromkeys(column["name"] for found in _profiles(files) for column in _columns(found))),
+        "columns": _column_names(files),
         "price_classes": sorted({PRICE_CLASSES[PriceKind(offer.price_kind)] for offer in offers}),
         "published_at": _latest(dataset, releases),
-        "releases": [_release(release, files) for release, files in releases],
+        "releases_total": len(shown),
+        "releases": [_release(release, files, profiled) for release, files in releases],
         "offers": [_offer(offer) for offer in offers],
     }
 
 
 def summary(listed: dict[str, Any]) -> dict[str, Any]:
     """Return what a list of search results shows of a public document."""
-    return {name: value for name, value in listed.items() if name not in {"releases", "columns"}} | {
-        "releases": len(listed["releases"]),
+    return {name: value for name, value in listed.items() if name not in {"releases", "releases_total", "columns"}} | {
+        # A document written before there was a total shows every release.
+        "releases": listed.get("releases_total", len(listed["releases"])),
         "columns": listed["columns"][:30],
     }
 
@@ -73,6 +89,21 @@ def _profiles(files: Sequence[File]) -> list[dict[str, Any]]:
     return [file.profile for file in files if file.profile]
 
 
+def _fitting(files: Sequence[File]) -> set[str]:
+    left, fitting = PROFILE_BYTES_SHOWN, set()
+    for file in files:
+        size = len(orjson.dumps(file.profile))
+        if size <= left:
+            left -= size
+            fitting.add(file.id)
+    return fitting
+
+
+def _column_names(files: Sequence[File]) -> list[str]:
+    names = dict.fromkeys(column["name"] for found in _profiles(files) for column in _columns(found))
+    return list(names)[:COLUMNS_SHOWN]
+
+
 def _columns(profile: dict[str, Any]) -> list[dict[str, Any]]:
     return profile.get("columns") or []
 
@@ -83,12 +114,13 @@ def _latest(dataset: Dataset, releases: list[tuple[Release, Sequence[File]]]) ->
     return clock.text(latest)
 
 
-def _release(release: Release, files: Sequence[File]) -> dict[str, Any]:
+def _release(release: Release, files: Sequence[File], profiled: set[str]) -> dict[str, Any]:
     return {
         "id": release.id,
         "label": release.label,
         "notes": release.notes,
         "published_at": clock.text(release.published_at) if release.published_at else None,
+        "files_total": catalog.count_files(release.id),
         "files": [
             {
                 "name": file.name,
@@ -96,7 +128,7 @@ def _release(release: Release, files: Sequence[File]) -> dict[str, Any]:
                 "size_bytes": file.size_bytes,
                 "sha256": file.sha256,
                 "profile_state": file.profile_state,
-                "profile": file.profile,
+                "profile": file.profile if file.id in profiled else None,
             }
             for file in files
         ],

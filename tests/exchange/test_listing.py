@@ -39,14 +39,14 @@ def test_the_public_document_has_its_stated_shape(app: Flask) -> None:
     assert set(document) == {
         "id", "title_ja", "title_en", "description_ja", "description_en", "theme", "region", "language", "keywords",
         "licence_hint", "contact_name", "contact_url", "contact_email", "frequency", "publisher", "formats", "columns",
-        "price_classes", "published_at", "releases", "offers",
+        "price_classes", "published_at", "releases", "releases_total", "offers",
     }  # fmt: skip
     assert document["formats"] == ["CSV"]
     assert document["columns"] == ["日時", "人数"]
     assert document["price_classes"] == ["metered"]
     assert set(document["publisher"]) == {"id", "name_ja", "name_en", "corporate_number"}
     (release,) = document["releases"]
-    assert set(release) == {"id", "label", "notes", "published_at", "files"}
+    assert set(release) == {"id", "label", "notes", "published_at", "files", "files_total"}
     (file,) = release["files"]
     assert (file["name"], file["size_bytes"], file["profile"]) == (market.NAME, len(market.CONTENT), market.PROFILE)
     (shown_offer,) = document["offers"]
