@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, select, text
 
 from marketplace.audit import rules
 from marketplace.audit.models import Leaf, Node, Waiting
@@ -25,6 +25,14 @@ taken AS (
    WHERE w.occurred_at = first.occurred_at AND w.entry_id = first.entry_id
   RETURNING w.entry_id)
 SELECT e.id, e.canonical FROM taken JOIN audit_entry e ON e.id = taken.entry_id ORDER BY e.occurred_at, e.id
+""")
+_ADD_LEAVES = text("""
+INSERT INTO audit_leaf (position, entry_id)
+SELECT :size + place - 1, entry_id FROM unnest(CAST(:entry_ids AS text[])) WITH ORDINALITY AS placed (entry_id, place)
+""")
+_ADD_NODES = text("""
+INSERT INTO audit_node (level, position, hash)
+SELECT * FROM unnest(CAST(:levels AS integer[]), CAST(:positions AS bigint[]), CAST(:hashes AS bytea[]))
 """)
 
 
@@ -54,16 +62,13 @@ def _sequence_batch() -> int:
     def sibling(level: int, position: int) -> bytes:
         return fresh.get((level, position)) or node(level, position)
 
-    leaves: list[dict[str, Any]] = []
     for position, row in enumerate(rows, size):
-        leaves.append({"position": position, "entry_id": row.id})
         grown = rules.grow(position, rules.leaf_hash(row.canonical.encode()), sibling)
         fresh.update({(level, at): value for level, at, value in grown})
-    db.session.execute(insert(Leaf), leaves)
-    db.session.execute(
-        insert(Node),
-        [{"level": level, "position": at, "hash": value} for (level, at), value in fresh.items()],
-    )
+    db.session.execute(_ADD_LEAVES, {"size": size, "entry_ids": [row.id for row in rows]})
+    levels, positions = zip(*fresh, strict=True)
+    nodes = {"levels": list(levels), "positions": list(positions), "hashes": list(fresh.values())}
+    db.session.execute(_ADD_NODES, nodes)
     return len(rows)
 
 
