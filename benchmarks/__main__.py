@@ -26,13 +26,21 @@ def main(arguments: list[str]) -> int:
             print(f"  {name:10} {duty}")
         return 2
     print(machine.header())
-    for name in names:
-        print(f"\n== {name}: {BENCHMARKS[name]}", flush=True)
-        try:
-            importlib.import_module(f"benchmarks.{name}").main(arguments)
-        except machine.Skipped as reason:
-            print(f"  skipped: {reason}")
+    try:
+        for name in names:
+            print(f"\n== {name}: {BENCHMARKS[name]}", flush=True)
+            _run(name, arguments)
+    finally:
+        machine.tidy()
+    print(f"\nload average at the end: {machine.load_average()}")
     return 0
+
+
+def _run(name: str, arguments: list[str]) -> None:
+    try:
+        importlib.import_module(f"benchmarks.{name}").main(arguments)
+    except machine.Skipped as reason:
+        print(f"  skipped: {reason}")
 
 
 if __name__ == "__main__":

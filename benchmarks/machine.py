@@ -23,10 +23,9 @@ class Skipped(Exception):
 def header() -> str:
     """Describe the machine and what runs on it in two lines."""
     cores = sorted(os.sched_getaffinity(0))
-    load = ", ".join(f"{figure:.2f}" for figure in os.getloadavg())
     return (
         f"{_processor()}, {len(cores)} cores, Linux {platform.release()}, Python {platform.python_version()}, "
-        f"system congestion control {congestion_control()}, load average {load}\n{versions()}"
+        f"system congestion control {congestion_control()}, load average {load_average()}\n{versions()}"
     )
 
 
@@ -53,6 +52,11 @@ def answers(url: str) -> bool:
             return bool(response.status == 200)
     except OSError:
         return False
+
+
+def load_average() -> str:
+    """Return how many tasks ran or waited on average in the last 1, 5 and 15 minutes."""
+    return ", ".join(f"{figure:.2f}" for figure in os.getloadavg())
 
 
 def congestion_control() -> str:
@@ -82,6 +86,12 @@ def file_of(size_bytes: int) -> Path:
             for start in range(0, size_bytes, len(piece)):
                 out.write(piece[: size_bytes - start])
     return file
+
+
+def tidy() -> None:
+    """Remove the files that were served; the compiled programs stay."""
+    for file in WORKSHOP.glob("*.bin"):
+        file.unlink()
 
 
 def warm(file: Path) -> None:
