@@ -136,6 +136,7 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._main: asyncio.Task[None] | None = None
+        self._stopping = threading.Event()
 
     def start(self) -> None:
         """Work in a background thread until ``stop``."""
@@ -148,6 +149,8 @@ class Worker:
 
     def stop(self, timeout_seconds: float = 10) -> None:
         """Finish the jobs at hand and end the thread."""
+        # First the sign, for a thread that has not come as far as its loop.
+        self._stopping.set()
         if self._loop and self._main:
             # A loop that has ended by itself, or was stopped before, is closed.
             with contextlib.suppress(RuntimeError):
@@ -156,8 +159,8 @@ class Worker:
             self._thread.join(timeout_seconds)
 
     async def _supervise(self) -> None:
-        self._loop, self._main = asyncio.get_running_loop(), asyncio.current_task()
-        while True:
+        self._main, self._loop = asyncio.current_task(), asyncio.get_running_loop()
+        while not self._stopping.is_set():
             try:
                 await self._work()
             except asyncio.CancelledError:

@@ -2,6 +2,7 @@
 
 import io
 import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
@@ -12,6 +13,8 @@ from marketplace.delivery.streaming import CountedBody
 from marketplace.exchange import download
 from marketplace.kit.jobs import Worker
 from tests.live import wait_until
+
+Make = Callable[..., streams.Reports]
 
 
 class Exchange:
@@ -42,19 +45,29 @@ def exchange(monkeypatch: pytest.MonkeyPatch) -> Exchange:
     return made
 
 
-def reports(app: Flask, progress: dict[str, int] | None = None) -> streams.Reports:
-    return streams.Reports(app, lambda: progress or {})
+@pytest.fixture
+def reports(app: Flask, exchange: Exchange) -> Iterator[Callable[..., streams.Reports]]:
+    """Make reports whose background work ends with the test."""
+    made: list[streams.Reports] = []
+
+    def make(progress: dict[str, int] | None = None) -> streams.Reports:
+        made.append(streams.Reports(app, lambda: progress or {}))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
 
 
-def test_a_report_is_stored_at_once(app: Flask, exchange: Exchange) -> None:
-    reports(app).settle("dlv_1", 10, 9, "broken")
+def test_a_report_is_stored_at_once(reports: Make, exchange: Exchange) -> None:
+    reports().settle("dlv_1", 10, 9, "broken")
     assert exchange.closed == [("dlv_1", 10, 9, "broken")]
 
 
 def test_a_report_that_cannot_be_stored_is_kept_and_tried_again(
-    app: Flask, exchange: Exchange, caplog: pytest.LogCaptureFixture
+    reports: Make, exchange: Exchange, caplog: pytest.LogCaptureFixture
 ) -> None:
-    kept = reports(app)
+    kept = reports()
     exchange.away = True
     kept.settle("dlv_1", 10, 9, "broken")
     kept.beat()
@@ -66,8 +79,8 @@ def test_a_report_that_cannot_be_stored_is_kept_and_tried_again(
     assert exchange.closed == [("dlv_1", 10, 9, "broken")]
 
 
-def test_what_waits_is_stored_when_the_server_ends(app: Flask, exchange: Exchange) -> None:
-    kept = reports(app)
+def test_what_waits_is_stored_when_the_server_ends(reports: Make, exchange: Exchange) -> None:
+    kept = reports()
     exchange.away = True
     kept.settle("dlv_1", 1, 1, "complete")
     exchange.away = False
@@ -76,11 +89,11 @@ def test_what_waits_is_stored_when_the_server_ends(app: Flask, exchange: Exchang
 
 
 def test_progress_of_both_kinds_of_server_is_noted_until_it_is_settled(
-    app: Flask, exchange: Exchange, tmp_path
+    reports: Make, exchange: Exchange, tmp_path
 ) -> None:
     path = tmp_path / "bytes"
     path.write_bytes(b"x" * 10)
-    kept = reports(app, {"dlv_sent": 7})
+    kept = reports({"dlv_sent": 7})
     body = CountedBody(path.open("rb"), 0, 10, lambda *report: kept.settle("dlv_iterated", *report))
     kept.follow("dlv_iterated", body)
     next(body)
@@ -98,8 +111,8 @@ def test_progress_of_both_kinds_of_server_is_noted_until_it_is_settled(
     assert exchange.closed == [("dlv_iterated", 10, 10, "complete")]
 
 
-def test_deliveries_begin_and_end_while_progress_is_noted(app: Flask, exchange: Exchange) -> None:
-    kept, stop = reports(app), threading.Event()
+def test_deliveries_begin_and_end_while_progress_is_noted(reports: Make, exchange: Exchange) -> None:
+    kept, stop = reports(), threading.Event()
 
     def follow_and_settle(thread: int) -> None:
         for n in range(300):
