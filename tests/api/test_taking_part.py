@@ -1,0 +1,114 @@
+"""Organizations, members and clients on the wire."""
+
+import pytest
+
+from marketplace.demo.cast import corporate_number
+from tests.api.trade import Market, Party, call, ok, refused, row_counts
+
+APPLICATION = {"name_ja": "株式会社石狩商会", "name_en": "Ishikari Shokai", "kind": "company", "capacities": ["buyer"]}
+
+
+def token_of(market: Market, client: dict[str, str]) -> Party:
+    """The party of a client that asks for a token as any client does."""
+    form = {"grant_type": "client_credentials", "client_id": client["id"], "client_secret": client["secret"]}
+    granted = ok(call(market.app, "POST", "/oauth/token", data=form))
+    return Party(market.app, "client", client["organization_id"], client["id"], granted["access_token"])
+
+
+def test_anybody_applies_and_trades_once_verified(market: Market) -> None:
+    answer = market.nobody.post("/v1/organizations", APPLICATION)
+    admitted = ok(answer, 201)
+    organization = admitted["organization"]
+    assert answer.headers["Location"] == f"/v1/organizations/{organization['id']}"
+    assert organization["state"] == "applied"
+    applicant = token_of(market, admitted["client"])
+    assert ok(applicant.get("/v1/organizations/me")) == organization
+    refused(applicant.get("/v1/orders"), 403, "insufficient-scope")
+    path = answer.headers["Location"]
+    assert ok(market.operator.post(f"{path}/verify"))["state"] == "verified"
+    assert ok(token_of(market, admitted["client"]).get("/v1/orders"))["items"] == []
+    refused(market.operator.post(f"{path}/verify"), 409, "organization-move-refused")
+
+
+def test_suspending_kills_tokens_at_once_and_verifying_lifts_it(market: Market) -> None:
+    path = f"/v1/organizations/{market.buyer.organization_id}"
+    ok(market.buyer.get("/v1/orders"))
+    assert ok(market.operator.post(f"{path}/suspend", {"reason": "未払い"}))["state"] == "suspended"
+    refused(market.buyer.get("/v1/orders"), 401, "invalid-token")
+    ok(market.operator.post(f"{path}/verify"))
+    refused(market.buyer.get("/v1/orders"), 401, "invalid-token")
+    ok(market.buyer.with_scopes("orders:read").get("/v1/orders"))
+    refused(
+        market.operator.post(f"/v1/organizations/{market.operator.organization_id}/suspend", {"reason": "x"}),
+        409,
+        "own-suspension",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [({"corporate_number": "1234567890123"}, "/corporate_number"), ({"kind": "municipality"}, "/local_government_code"),
+     ({"invoice_registration_number": "T1"}, "/invoice_registration_number"), ({"capacities": []}, "/capacities"), ({"name_ja": " "}, "/name_ja"),
+     ({"name_en": "石狩"}, "/name_en"), ({"capacities": "buyer"}, "/capacities"), ({"kind": "cult"}, "/kind"), ({"name_en": "a\u202eb"}, "/name_en")],
+)  # fmt: skip
+def test_an_application_that_cannot_be_true_is_pointed_at(market: Market, changes, pointer: str) -> None:
+    before = row_counts()
+    refused(market.nobody.post("/v1/organizations", APPLICATION | changes), 422, "invalid-input", pointer)
+    assert row_counts() == before
+
+
+def test_a_corporate_number_takes_part_once(market: Market) -> None:
+    application = APPLICATION | {"corporate_number": corporate_number(77)}
+    ok(market.nobody.post("/v1/organizations", application), 201)
+    before = row_counts()
+    refused(market.nobody.post("/v1/organizations", application | {"name_ja": "別名"}), 409, "corporate-number-taken")
+    assert row_counts() == before
+
+
+def test_overseers_list_organizations_by_state(market: Market) -> None:
+    applied = ok(market.nobody.post("/v1/organizations", APPLICATION), 201)["organization"]["id"]
+    found = ok(market.auditor.get("/v1/organizations", query_string={"state": "applied"}))["items"]
+    assert [organization["id"] for organization in found] == [applied]
+    refused(market.auditor.get("/v1/organizations", query_string={"state": "gone"}), 422, "invalid-input", "/state")
+    refused(market.buyer.get("/v1/organizations"), 403, "insufficient-scope")
+    assert ok(market.auditor.get(f"/v1/organizations/{applied}"))["id"] == applied
+    refused(market.buyer.get(f"/v1/organizations/{applied}"), 404, "not-found")
+
+
+def test_members_are_the_organizations_own_affair(market: Market) -> None:
+    path = "/v1/organizations/me/members"
+    person = {"name": "佐藤 花子", "email": "hanako@example.jp", "role": "finance"}
+    member = ok(market.buyer.post(path, person), 201)
+    assert {name: member[name] for name in person} == person
+    refused(market.buyer.post(path, person | {"name": "別人"}), 409, "email-taken")
+    refused(market.auditor.get(f"/v1/organizations/{market.buyer.organization_id}/members"), 404, "not-found")
+    refused(market.stranger.call("DELETE", f"{path}/{member['id']}"), 404, "not-found")
+    assert market.buyer.call("DELETE", f"{path}/{member['id']}").status_code == 204
+    refused(market.buyer.call("DELETE", f"{path}/{member['id']}"), 404, "not-found")
+    assert ok(market.buyer.get(path))["items"] == []
+
+
+def test_a_secret_is_shown_once_and_rotating_ends_the_old(market: Market) -> None:
+    answer = market.buyer.post("/v1/clients", {"name": "夜間バッチ", "scopes": ["orders:read"]})
+    client = ok(answer, 201)
+    assert answer.headers["Location"] == f"/v1/clients/{client['id']}"
+    assert "secret" not in ok(market.buyer.get(answer.headers["Location"]))
+    working = token_of(market, client)
+    ok(working.get("/v1/orders"))
+    refused(working.get("/v1/grants"), 403, "insufficient-scope")
+    rotated = ok(market.buyer.post(f"/v1/clients/{client['id']}/rotate-secret"))
+    assert rotated["secret"] != client["secret"]
+    refused(working.get("/v1/orders"), 401, "invalid-token")
+    renewed = token_of(market, rotated)
+    assert ok(market.buyer.post(f"/v1/clients/{client['id']}/suspend"))["state"] == "suspended"
+    refused(renewed.get("/v1/orders"), 401, "invalid-token")
+    refused(market.buyer.post(f"/v1/clients/{client['id']}/rotate-secret"), 409, "client-suspended")
+
+
+@pytest.mark.parametrize("scopes", [["market:operate"], ["orders:read", "nonsense"], []])
+def test_a_client_gets_no_scope_that_its_organization_cannot_use(market: Market, scopes: list[str]) -> None:
+    before = row_counts()
+    refused(
+        market.buyer.post("/v1/clients", {"name": "欲張り", "scopes": scopes}), 422, "scope-not-available", "/scopes"
+    )
+    assert row_counts() == before
