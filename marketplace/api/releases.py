@@ -50,7 +50,8 @@ def put_file(release_id: str, name: str) -> Any:
     with transaction():
         # Ended before the body comes: an upload may take hours, and must hold no connection for them.
         service.expect_file(actor(), release_id, name, media_type)
-    stored = listing.receive(uploads.chunks(), announced, request.content_length)
+    with uploads.place():
+        stored = listing.receive(uploads.chunks(), announced, request.content_length)
     with transaction():
         return listing.attach(actor(), release_id, name, media_type, stored)
 

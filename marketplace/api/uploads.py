@@ -3,13 +3,17 @@
 import base64
 import binascii
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
-from flask import request
+from flask import current_app, request
 
-from marketplace.kit.errors import Invalid, Refusal
+from marketplace.kit import settings
+from marketplace.kit.errors import Invalid, Refusal, Unavailable
 
 CHUNK_BYTES = 2**20
+EXTENSION = "marketplace.uploads"
 SHA256_BYTES = 32
 DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/=]+):(?:;.*)?", re.ASCII)
 
@@ -23,6 +27,31 @@ class UploadBroken(Refusal):
     cure = "Send the whole file again."
     cause_ja = "予告されたバイトがすべて届く前に接続が切れました。何も保存されていません。"
     cure_ja = "ファイル全体をもう一度送ってください。"
+
+
+class UploadsBusy(Unavailable):
+    """As many uploads as the server takes at once are under way."""
+
+    slug = "uploads-busy"
+    title, title_ja = "Too many uploads at once", "アップロードが混み合っています"
+    cause = "Uploads hold half of the server's threads already; the others are kept for everybody else."
+    cure = "Send the file again after the seconds in Retry-After."
+    cause_ja = "サーバーのスレッドの半分がアップロードに使われています。残りは他の利用者のために空けてあります。"
+    cure_ja = "Retry-After の秒数が過ぎてから、もう一度ファイルを送ってください。"
+
+
+@contextmanager
+def place() -> Iterator[None]:
+    """Hold one of the places for uploads: a slow one holds a thread, and must not take them all. Raises UploadsBusy."""
+    places = current_app.extensions.setdefault(
+        EXTENSION, threading.BoundedSemaphore(max(1, settings.current().threads // 2))
+    )
+    if not places.acquire(blocking=False):
+        raise UploadsBusy
+    try:
+        yield
+    finally:
+        places.release()
 
 
 def chunks() -> Iterator[bytes]:
