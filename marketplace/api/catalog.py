@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from flask import Response, request
+
 from marketplace.api.endpoint import blueprint, guarded
 from marketplace.api.schemas import catalog as schemas
 from marketplace.catalog import listings
@@ -25,9 +27,16 @@ def search(query: dict[str, Any]) -> dict[str, Any]:
 @blp.route("/<dataset_id>")
 @guarded(Permission.CATALOG_READ)
 @blp.response(200)
-def read(dataset_id: str) -> dict[str, Any]:
-    """Read everything public about a dataset: description, releases, profiles, previews, offers."""
+def read(dataset_id: str) -> Any:
+    """Read everything public about a dataset: description, releases, profiles, previews, offers.
+
+    ETag changes with the document; whoever sends it back in If-None-Match is spared an unchanged one.
+    """
     listed = listings.find_listing(dataset_id)
     if listed is None:
         raise NotFound
-    return listed.document
+    version = f"{listed.updated_at:%Y%m%dT%H%M%S%f}"
+    headers = {"ETag": f'"{version}"', "Cache-Control": "no-cache"}
+    if request.if_none_match.contains_weak(version):
+        return Response(status=304, headers=headers)
+    return listed.document, 200, headers
