@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Flask
 from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
 
 from marketplace import background, cli
 from marketplace.api import (
@@ -84,28 +85,37 @@ def create_serving_app(given: Settings) -> Flask:
 
 def prepare(given: Settings) -> Settings:
     """Start the embedded database where none is given, bring the schema up, and name the database."""
-    given.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        given.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadSetting(f"MARKETPLACE_DATA_DIR={given.data_dir} cannot be made ({error}): set another") from error
     url = _database_url(given)
     engine = create_engine(url)
     try:
         migrations.upgrade(engine)
+    except OperationalError as error:
+        raise BadSetting(f"the database of DATABASE_URL does not serve ({error.orig}): start it, or mend it") from error
     finally:
         engine.dispose()
     return replace(given, database_url=url)
 
 
-def main() -> None:
-    """Run the ``marketplace`` command; a bad setting ends it with one clear line."""
-    logs.configure()
-    composition = cli.Composition(
+def composition() -> cli.Composition:
+    """Hand the commands what they need; the settings are read when a command asks for them."""
+    return cli.Composition(
         settings=lambda: settings.from_environment(os.environ),
         prepare=prepare,
         create_app=create_app,
         create_serving_app=create_serving_app,
         run_worker=_run_worker,
     )
+
+
+def main() -> None:
+    """Run the ``marketplace`` command; a bad setting ends it with one clear line."""
+    logs.configure()
     try:
-        cli.build(composition)()
+        cli.build(composition())()
     except BadSetting as error:
         sys.exit(f"marketplace: {error}")
 

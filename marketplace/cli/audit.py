@@ -42,9 +42,12 @@ def verify(composition: Composition, size: int | None, root: str | None) -> None
 @pass_composition
 def export(composition: Composition, form: str, out: Path) -> None:
     """Write every entry of the record to a file."""
-    with application(composition), out.open("wb") as file:
-        for piece in FORMATS[form](queries.all_entries(queries.Search())):
-            file.write(piece)
+    try:
+        with application(composition), out.open("wb") as file:
+            for piece in FORMATS[form](queries.all_entries(queries.Search())):
+                file.write(piece)
+    except OSError as error:
+        raise click.FileError(str(out), error.strerror) from error
     click.echo(f"wrote {out}")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from marketplace.kit import health
 from marketplace.kit.settings import Settings
 
 
@@ -29,4 +30,7 @@ def application(composition: Composition) -> Iterator[Settings]:
     """Open an application context on a migrated database for one command."""
     prepared = composition.prepare(composition.settings())
     with composition.create_app(prepared).app_context():
-        yield prepared
+        try:
+            yield prepared
+        finally:
+            health.hang_up()

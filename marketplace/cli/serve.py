@@ -39,7 +39,10 @@ def migrate(composition: Composition, down_to: str | None) -> None:
     """Bring the schema to the newest revision."""
     with application(composition) as settings:
         if down_to:
-            health.migrate_down(down_to)
+            try:
+                health.migrate_down(down_to)
+            except ValueError as error:
+                raise click.BadParameter(str(error), param_hint="--down-to") from error
         click.echo(f"the schema is at {health.revision()} (newest: {migrations.head()}) in {settings.data_dir}")
 
 

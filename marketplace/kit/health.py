@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from alembic.util import CommandError
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
@@ -32,5 +33,14 @@ def revision() -> str:
 
 
 def migrate_down(to_revision: str) -> None:
-    """Take the schema down; data of the tables that go is lost."""
-    migrations.downgrade(db.engine, to_revision)
+    """Take the schema down; data of the tables that go is lost. ValueError where there is no such revision."""
+    try:
+        migrations.downgrade(db.engine, to_revision)
+    except CommandError as error:
+        raise ValueError(f"there is no revision {to_revision} below this one ({error})") from error
+
+
+def hang_up() -> None:
+    """End the session and close the connections of this application."""
+    db.session.remove()
+    db.engine.dispose()

@@ -1,0 +1,157 @@
+"""The `marketplace` commands on a database of their own: what they do, and what they say when they cannot."""
+
+import csv
+import json
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import text
+
+from marketplace import app as composition_root
+from marketplace import cli
+from marketplace.kit import health, migrations
+from marketplace.kit.db import db
+from marketplace.kit.settings import BadSetting
+
+FOUNDING = [
+    "found", "--name-ja", "札幌市（試験）", "--name-en", "City of Sapporo (test)", "--kind", "public_body",
+    "--capacity", "operator", "--corporate-number", "9000020011002", "--government-code", "011002",
+]  # fmt: skip
+
+
+@pytest.fixture
+def run(own_database):
+    """Run a command as the composition root composes it, on this test's database."""
+    given = replace(own_database.config["MUSUBI_SETTINGS"])
+    composed = replace(composition_root.composition(), settings=lambda: given)
+
+    def invoke(*arguments, code=0):
+        result = CliRunner().invoke(cli.build(composed), [str(argument) for argument in arguments])
+        assert result.exit_code == code, result.output
+        return result.output
+
+    return invoke
+
+
+def test_founding_prints_a_client_that_exists_and_its_secret_once(run, own_database):
+    told = dict(line.split(" ", 1) for line in run(*FOUNDING).splitlines())
+    assert set(told) == {"organization", "client_id", "client_secret"}
+    found = db.session.execute(
+        text("SELECT name_ja, state FROM organization WHERE id = :id"), {"id": told["organization"]}
+    )
+    assert found.one() == ("札幌市(試験)", "verified")
+    kept = json.dumps(db.session.execute(text("SELECT * FROM api_client")).mappings().one(), default=str)
+    assert told["client_secret"] not in kept
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (["--kind", "kingdom"], "kingdom"),
+        (["--capacity", "king"], "king"),
+        (["--corporate-number", "1234567890123"], "corporate"),
+        (["--government-code", "011003"], "government"),
+    ],
+)
+def test_founding_refuses_in_words_and_keeps_nothing(run, own_database, change, sentence):
+    said = run(*FOUNDING, *change, code=2 if change[0] in {"--kind", "--capacity"} else 1)
+    assert sentence in said.lower()
+    assert "Traceback" not in said
+    assert db.session.execute(text("SELECT count(*) FROM organization")).scalar() == 0
+
+
+def test_the_schema_goes_up_and_down_and_up(run, own_database):
+    newest = migrations.head()
+    assert f"the schema is at {newest}" in run("migrate")
+    assert "the schema is at 0002" in run("migrate", "--down-to", "0002")
+    db.session.rollback()
+    assert f"the schema is at {newest}" in run("migrate")
+    assert health.revision() == newest
+
+
+def test_a_revision_that_does_not_exist_is_said_in_a_sentence(run):
+    assert "there is no revision nonsense" in run("migrate", "--down-to", "nonsense", code=2)
+
+
+def test_settling_nothing_says_so_and_refuses_what_is_no_instant(run):
+    assert "0 invoices until" in run("settle")
+    assert "0 invoices until 2026-01-01T00:00:00" in run("settle", "--until", "2026-01-01T00:00:00Z")
+    assert "--until" in run("settle", "--until", "yesterday", code=2)
+
+
+def test_the_index_is_made_anew(run):
+    assert run("search", "rebuild") == "0 datasets in the index\n"
+
+
+def test_a_sound_record_is_called_sound_and_matches_what_was_noted(run):
+    run(*FOUNDING)
+    said = run("audit", "verify").splitlines()
+    assert said[-1] == "the record is sound"
+    size, root = said[-2].split(" entries, root ")
+    run(*[word.replace("9000020011002", "8000020011003") for word in FOUNDING if word != "--government-code"][:-1])
+    assert run("audit", "verify", "--size", size, "--root", root).endswith("the record is sound\n")
+    assert "not sound" in run("audit", "verify", "--size", size, "--root", "0" * 64, code=1)
+    assert "go together" in run("audit", "verify", "--size", size, code=2)
+
+
+def test_a_record_that_was_tampered_with_names_the_entry(run, own_database):
+    run(*FOUNDING)
+    run("audit", "verify")
+    entry_id = db.session.execute(text("SELECT id FROM audit_entry ORDER BY id LIMIT 1")).scalar()
+    db.session.execute(text("SET session_replication_role = replica"))  # as an owner of the database could
+    db.session.execute(text("UPDATE audit_entry SET subject = 'org_other' WHERE id = :id"), {"id": entry_id})
+    db.session.execute(text("SET session_replication_role = origin"))
+    db.session.commit()
+    said = run("audit", "verify", code=1)
+    assert f"WRONG leaf 0 entry {entry_id}" in said
+    assert "the record is not sound" in said
+
+
+def test_the_record_is_exported_in_both_forms_with_the_same_entries(run, tmp_path):
+    run(*FOUNDING)
+    run("audit", "verify")
+    run("audit", "export", "--format", "ndjson", "--out", tmp_path / "a.ndjson")
+    run("audit", "export", "--format", "csv", "--out", tmp_path / "a.csv")
+    lines = [json.loads(line) for line in (tmp_path / "a.ndjson").read_text("utf-8").splitlines()]
+    with (tmp_path / "a.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [line["id"] for line in lines] == [row["id"] for row in rows] != []
+
+
+def test_an_export_that_cannot_be_written_is_said_in_a_sentence(run, tmp_path):
+    said = run("audit", "export", "--out", tmp_path / "missing" / "a.ndjson", code=1)
+    assert "missing" in said
+    assert "Traceback" not in said
+
+
+def test_every_command_explains_itself(run):
+    group = cli.build(composition_root.composition())
+    for name, command in group.commands.items():
+        below = getattr(command, "commands", {})
+        for words in [[name], *([name, one] for one in below)]:
+            said = run(*words, "--help")
+            assert said.startswith("Usage: ")
+            assert len(said.splitlines()) > 3, words
+    assert "Usage: " in run("--help")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("MARKETPLACE_PORT", "abc", "MARKETPLACE_PORT='abc' is not usable"),
+        ("MARKETPLACE_BASE_URL", "http://example.jp", "must be https"),
+        ("DATABASE_URL", "postgresql://127.0.0.1:1/musubi", "DATABASE_URL"),
+        ("MARKETPLACE_DATA_DIR", "/proc/nowhere", "MARKETPLACE_DATA_DIR"),
+        ("STRIPE_API_KEY", "sk_live_x", "PAYMENTS_LIVE"),
+    ],
+)
+def test_a_bad_setting_ends_every_command_with_one_line_and_its_cure(monkeypatch, capsys, variable, value, sentence):
+    monkeypatch.setenv(variable, value)
+    for command in (["serve"], ["doctor"]):
+        monkeypatch.setattr("sys.argv", ["marketplace", *command])
+        with pytest.raises(SystemExit) as end:
+            composition_root.main()
+        assert str(end.value.code).startswith("marketplace: ")
+        assert sentence in str(end.value.code)
+        assert isinstance(end.value.__cause__ or end.value.__context__, BadSetting)
