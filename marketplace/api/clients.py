@@ -21,7 +21,7 @@ def register(draft: dict[str, Any]) -> Any:
     """Register a client for one's own organization; its secret is shown this once."""
     caller = actor()
     with transaction():
-        scopes = draft.get("scopes", scopes_for(caller.capacities))
+        scopes = draft.get("scopes", scopes_for(caller.capacities) & caller.scopes)
         client = with_secret(*service.register_client(caller, caller.organization_id, draft["name"], scopes))
     return created(client, f"/v1/clients/{client['id']}")
 

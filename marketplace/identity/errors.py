@@ -118,9 +118,9 @@ class ScopeNotAvailable(Invalid):
 
     slug = "scope-not-available"
     title, title_ja = "Scope is not available", "そのスコープは利用できません"
-    cause = "A client may only carry scopes that the capacities of its organization can use."
+    cause = "A client may only carry scopes that its organization can use and that your own token carries."
     cure = "Ask for the scopes named in `available`."
-    cause_ja = "クライアントが持てるのは、組織の資格で使えるスコープだけです。"
+    cause_ja = "クライアントが持てるのは、組織の資格で使え、かつ自分のトークンが持つスコープだけです。"
     cure_ja = "available に示されたスコープを求めてください。"
 
 

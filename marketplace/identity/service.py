@@ -17,6 +17,7 @@ from marketplace.identity.errors import (
     ClientSuspended,
     CorporateNumberTaken,
     EmailTaken,
+    InsufficientScope,
     OrganizationMoveRefused,
     OwnSuspension,
     RegistrationClosed,
@@ -130,9 +131,12 @@ def register_client(actor: Actor, organization_id: str, name: str, scopes: Itera
     Raises NotFound for another's organization, ScopeNotAvailable or Invalid.
     """
     _refuse_strangers(actor, organization_id)
-    capacities = queries.get_organization(organization_id).capacities
+    available = _useful_scopes(queries.get_organization(organization_id))
+    if actor != SYSTEM:
+        # Nobody hands on more than it holds: a narrow token must not buy a wide client.
+        available &= actor.scopes
     tidied = rules.checked_text("name", name)
-    return _register(actor, organization_id, tidied, _available(scopes, capacities))
+    return _register(actor, organization_id, tidied, _chosen(scopes, available))
 
 
 def suspend_client(actor: Actor, client_id: str) -> ApiClient:
@@ -153,9 +157,13 @@ def suspend_client(actor: Actor, client_id: str) -> ApiClient:
 def rotate_client_secret(actor: Actor, client_id: str) -> tuple[ApiClient, str]:
     """Replace the secret of one's own client; the old one and the tokens it bought are void at once.
 
-    Returns the client and the new secret, which is shown this once. Raises NotFound or ClientSuspended.
+    Returns the client and the new secret, which is shown this once. Raises NotFound, ClientSuspended, or
+    InsufficientScope when the client may do more than the caller.
     """
-    queries.get_own_client(actor, client_id)
+    client = queries.get_own_client(actor, client_id)
+    missing = (frozenset(client.scopes) & scopes_for(actor.capacities)) - actor.scopes
+    if missing:
+        raise InsufficientScope("The client may do more than your token.", scope=" ".join(sorted(missing)))
     secret = credentials.new_secret()
     statement = (
         update(ApiClient)
@@ -227,9 +235,12 @@ def _register(actor: Actor, organization_id: str, name: str, scopes: Iterable[st
     return client, secret
 
 
-def _available(scopes: Iterable[str], capacities: Iterable[str]) -> frozenset[str]:
+def _useful_scopes(organization: Organization) -> frozenset[str]:
+    return scopes_for(frozenset(Capacity(capacity) for capacity in organization.capacities))
+
+
+def _chosen(scopes: Iterable[str], available: frozenset[str]) -> frozenset[str]:
     asked = frozenset(scopes)
-    available = scopes_for(frozenset(Capacity(capacity) for capacity in capacities))
     if not asked or not asked <= available:
         raise ScopeNotAvailable(
             errors=[{"pointer": "/scopes", "detail": "must name scopes out of `available`, at least one"}],

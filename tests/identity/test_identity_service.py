@@ -327,7 +327,7 @@ def test_the_secret_of_anothers_or_of_a_suspended_client_is_not_changed(operator
     before = client.secret_sha256
     with pytest.raises(NotFound):
         service.rotate_client_secret(operator, client.id)
-    owner = Actor(client.organization_id)
+    owner = actor_of(queries.get_organization(client.organization_id))
     service.suspend_client(owner, client.id)
     with pytest.raises(ClientSuspended):
         service.rotate_client_secret(owner, client.id)

@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
 from marketplace.identity import service
-from marketplace.identity.actors import SYSTEM, Actor
+from marketplace.identity.actors import SYSTEM
 from marketplace.identity.models import AccessToken
 from marketplace.identity.oauth import access_tokens
 from marketplace.identity.permissions import scopes_for
@@ -20,7 +20,7 @@ from marketplace.identity.service import Admission
 from marketplace.identity.states import Capacity
 from marketplace.kit import settings
 from marketplace.kit.transaction import transaction
-from tests.factories.identity import ApplicationDraftFactory
+from tests.factories.identity import ApplicationDraftFactory, actor_of
 from tests.identity.conftest import basic
 
 GRANT = {"grant_type": "client_credentials"}
@@ -284,7 +284,7 @@ def test_neither_secrets_nor_tokens_reach_the_log(buyer: Admission, ask: Any, ca
 
 def test_a_changed_secret_is_needed_at_once(buyer: Admission, ask: Any) -> None:
     with transaction():
-        owner = Actor(buyer.organization.id)
+        owner = actor_of(buyer.organization)
         client, secret = service.rotate_client_secret(owner, buyer.client.id)
     assert is_refusal(ask(buyer), 401, "invalid_client")
     assert ask(Admission(buyer.organization, client, secret)).status_code == 200

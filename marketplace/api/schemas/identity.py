@@ -63,7 +63,7 @@ class ClientDraft(Strict):
     """A client to be registered."""
 
     name = line(required=True)
-    scopes = fields.List(line(50), metadata={"description": "all that the capacities allow, when absent"})
+    scopes = fields.List(line(50), metadata={"description": "all of your own token, when absent; never more"})
 
 
 class Reason(Strict):
