@@ -1,5 +1,6 @@
 """Moving the schema up and down its numbered versions."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,9 @@ def current(engine: Engine) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+@lru_cache(maxsize=1)
 def head() -> str | None:
-    """Return the newest revision that this code knows."""
+    """Return the newest revision that this code knows; read once, since every question of readiness asks for it."""
     return ScriptDirectory(str(HOME)).get_current_head()
 
 
