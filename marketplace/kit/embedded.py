@@ -73,6 +73,8 @@ class Server:
             except BlockingIOError:
                 return
             self._end()
+            if self.socket_dir != self.directory:
+                shutil.rmtree(self.socket_dir, ignore_errors=True)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
@@ -64,12 +66,14 @@ def answers(url):
 def test_the_server_runs_under_any_path(open_folder, name):
     folder = open_folder / name / "data"
     try:
-        assert answers(postgres.database_url(folder))
+        url = postgres.database_url(folder)
+        assert answers(url)
     finally:
         pid = live.Exchange(folder.parent).postmaster()
         postgres.stop(folder)
     assert pid is not None
     assert not live.alive(pid)
+    assert not list(Path(parse_qs(urlsplit(url).query)["host"][0]).glob(".s.PGSQL*"))
 
 
 def test_the_last_of_several_processes_ends_the_server(data_dir, hold):
