@@ -20,7 +20,7 @@ from marketplace.billing.errors import (
 from marketplace.billing.models import Payment, PaymentFact
 from marketplace.billing.rules import Fact
 from marketplace.billing.states import LIVE_PAYMENT_STATES, FactKind, InvoiceState, OrderState, PaymentState
-from marketplace.identity.actors import SYSTEM, Actor
+from marketplace.identity.actors import SYSTEM, Actor, on_behalf_of
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
@@ -185,10 +185,16 @@ def _known(payment_id: str) -> list[Fact]:
     ]
 
 
+def _payer(payment: Payment) -> str:
+    if payment.order_id is not None:
+        return queries.require_order(payment.order_id).organization_id
+    return queries.require_invoice(payment.invoice_id or "").recipient_organization_id
+
+
 def _record(payment: Payment, after: PaymentState) -> None:
     if after in _VERBS:
         audit.record(
-            SYSTEM,
+            on_behalf_of(_payer(payment)),
             _VERBS[after],
             subject=payment.id,
             amount_minor=payment.amount_minor,

@@ -171,6 +171,20 @@ def count_files(release_id: str) -> int:
     return db.session.scalar(select(func.count()).select_from(File).where(File.release_id == release_id)) or 0
 
 
+def unprofiled_file_ids(received_before: datetime, size: int = 1000) -> list[str]:
+    """Return files of living drafts that came before that instant and still wait for their profile."""
+    waiting = (
+        select(File.id)
+        .join(Release, Release.id == File.release_id)
+        .where(
+            File.profile_state == ProfileState.PENDING,
+            Release.state == ReleaseState.DRAFT,
+            File.received_at < received_before,
+        )
+    )
+    return list(db.session.scalars(waiting.order_by(File.id).limit(size)))
+
+
 def pending_file_names(release_id: str) -> list[str]:
     """Return the names of the files that are not profiled yet."""
     return list(

@@ -1,6 +1,7 @@
 """Listing: from an uploaded file to a dataset that everybody finds, and back."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ from marketplace.catalog.states import DatasetState, ProfileState
 from marketplace.delivery.stores import Stored
 from marketplace.exchange import facilities, showcase
 from marketplace.identity.actors import Actor
-from marketplace.kit import jobs
+from marketplace.kit import clock, jobs
 from marketplace.kit.transaction import transaction
 from marketplace.licensing import queries as offers
 from marketplace.licensing import service as licensing
 from marketplace.licensing.models import Offer
 from marketplace.licensing.offers import OfferDraft
+
+PROFILE_GIVEN_UP_AFTER = timedelta(hours=1)
 
 
 def receive(chunks: Iterable[bytes], sha256: str | None, size_bytes: int | None) -> Stored:
@@ -45,6 +48,14 @@ def profile(file_id: str) -> None:
         found = profiling.profile_file(Path(stored.name), file.name, _limits(means))
     with transaction():
         service.record_profile(file_id, found.document, ProfileState(found.state))
+
+
+@jobs.task("catalog.profile_left", cron="23 * * * *")
+def profile_left() -> None:
+    """Take up again the files whose profiling was given up: without a profile their release stays a draft."""
+    with transaction():
+        for file_id in queries.unprofiled_file_ids(clock.now() - PROFILE_GIVEN_UP_AFTER):
+            jobs.enqueue(service.PROFILE_JOB, file_id=file_id)
 
 
 def publish(actor: Actor, release_id: str) -> Release:

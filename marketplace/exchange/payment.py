@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 from marketplace.billing import checkout, inbox, invoices, ledger, orders, payments, postings, queries
-from marketplace.billing.errors import GatewayUnavailable, PaymentUnknown
+from marketplace.billing.errors import GatewayRefused, GatewayUnavailable, PaymentUnknown
 from marketplace.billing.gateways import wire
 from marketplace.billing.models import Payment
 from marketplace.billing.rules import Fact
 from marketplace.billing.states import FactKind, PaymentState
 from marketplace.exchange import facilities, purchase
-from marketplace.identity.actors import SYSTEM, Actor
+from marketplace.identity.actors import Actor, on_behalf_of
 from marketplace.kit import clock, jobs
 from marketplace.kit.errors import Unavailable
 from marketplace.kit.health import LOST_DATABASE
@@ -20,6 +20,7 @@ from marketplace.kit.transaction import transaction
 
 log = logging.getLogger(__name__)
 PAGE_OPEN_FOR = timedelta(hours=23)
+RECONCILE_AFTER = timedelta(minutes=15)
 BACKFILL_OVERLAP = timedelta(hours=2)
 
 
@@ -84,6 +85,22 @@ def backfill() -> None:
             _keep(event)
 
 
+@jobs.task("billing.reconcile", cron="29 * * * *")
+def reconcile() -> None:
+    """Ask the gateway about every payment whose page has closed and of whose end nothing was heard.
+
+    However long an outage kept events away, what was paid is fulfilled and what was not is given up.
+    """
+    closed_before = clock.now() - RECONCILE_AFTER
+    with transaction():
+        overdue = queries.list_overdue_payment_ids(closed_before)
+    for payment_id in overdue:
+        try:
+            _learn(payment_id)
+        except Exception as error:  # noqa: BLE001 - one payment in trouble must not keep the others waiting
+            log.warning("payment %s could not be reconciled: %s", payment_id, error)
+
+
 def apply(change: payments.PaymentChange) -> None:
     """Do, in the open transaction, what a payment's facts ask for."""
     payment = change.payment
@@ -118,6 +135,19 @@ def _work(event_id: str) -> None:
         if payment_id is not None:
             apply(payments.record_facts(payment_id, _facts(event_id, reading, report), **_named(reading, report)))
         inbox.mark_processed(event_id)
+
+
+def _learn(payment_id: str) -> None:
+    try:
+        report = _refetched(payment_id)
+    except GatewayRefused:
+        # While a page could be opened this was asked every hour, by the key of the one that may be there: none is.
+        facts, named = [Fact(FactKind.SESSION_EXPIRED, payment_id, None, "JPY", clock.now())], {}
+    else:
+        facts = checkout.facts_of_report(report, clock.now()) if report else []
+        named = {"payment_intent_id": report.payment_intent_id, "charge_id": report.charge_id} if report else {}
+    with transaction():
+        apply(payments.record_facts(payment_id, facts, **named))
 
 
 def _refetched(payment_id: str) -> checkout.CheckoutReport | None:
@@ -167,7 +197,7 @@ def _apply_money(payment: Payment) -> None:
     else:
         invoice = queries.require_invoice(payment.invoice_id or "")
         payer = invoice.recipient_organization_id
-        applied = invoices.mark_paid(SYSTEM, invoice.id)
+        applied = invoices.mark_paid(on_behalf_of(payer), invoice.id)
         if applied:
             entries = postings.invoice_paid_by_card(payment.amount_minor, payer)
             ledger.post("invoice_paid", invoice.id, f"paid:{invoice.id}", clock.today(), entries)
@@ -177,10 +207,11 @@ def _apply_money(payment: Payment) -> None:
 
 
 def _close_order(order_id: str, state: PaymentState) -> None:
+    buyer = on_behalf_of(queries.require_order(order_id).organization_id)
     if state == PaymentState.EXPIRED:
-        orders.mark_expired(SYSTEM, order_id)
+        orders.mark_expired(buyer, order_id)
     elif state == PaymentState.FAILED:
-        orders.mark_failed(SYSTEM, order_id)
+        orders.mark_failed(buyer, order_id)
 
 
 def _post_fees(payment: Payment) -> None:

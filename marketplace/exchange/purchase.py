@@ -15,7 +15,7 @@ from marketplace.catalog import queries as catalog
 from marketplace.exchange import commerce
 from marketplace.exchange.errors import LicenceEnded, NothingToDeliver, OwnOffer, SellerSuspended, TermsDiffer
 from marketplace.identity import queries as identity
-from marketplace.identity.actors import SYSTEM, Actor
+from marketplace.identity.actors import Actor, on_behalf_of
 from marketplace.identity.states import OrganizationState
 from marketplace.kit import clock
 from marketplace.licensing import queries as licensing
@@ -72,15 +72,16 @@ def fulfil(order_id: str) -> bool:
     Exactly one caller gets past the order's move to paid, however often a payment is reported; False for
     every other.
     """
-    if not orders.mark_paid(SYSTEM, order_id):
+    buyer = on_behalf_of(queries.require_order(order_id).organization_id)
+    if not orders.mark_paid(buyer, order_id):
         return False
     order = queries.require_order(order_id)
-    _grant(order)
-    orders.mark_fulfilled(SYSTEM, order_id)
+    _grant(buyer, order)
+    orders.mark_fulfilled(buyer, order_id)
     if order.amount_gross_yen:
         _post_sale(order)
         # Last, since it holds the counter of the issuer's invoice numbers until the end.
-        _issue_invoice(order)
+        _issue_invoice(buyer, order)
     return True
 
 
@@ -121,7 +122,7 @@ def _post_sale(order: Order) -> None:
     ledger.post("sale", order.id, f"sale:{order.id}", clock.today(), postings.card_sale(sale))
 
 
-def _issue_invoice(order: Order) -> None:
+def _issue_invoice(buyer: Actor, order: Order) -> None:
     dataset = catalog.get_dataset(order.dataset_id)
     line = InvoiceLine(
         description_ja=f"データ利用許諾料 {dataset.title_ja or dataset.title_en}",
@@ -143,16 +144,16 @@ def _issue_invoice(order: Order) -> None:
         transaction_on=clock.today(),
         order_id=order.id,
     )
-    invoices.issue(SYSTEM, draft, paid_at=clock.now())
+    invoices.issue(buyer, draft, paid_at=clock.now())
 
 
-def _grant(order: Order) -> None:
+def _grant(buyer: Actor, order: Order) -> None:
     offer = licensing.get_offer(order.offer_id)
     # What the buyer saw when ordering, also if it was replaced or withdrawn before the money came.
     seen = catalog.release_ids_at(order.dataset_id, order.created_at)
     scope = ReleaseScope(offer.release_scope)
     grant = access.issue(
-        SYSTEM,
+        buyer,
         GrantDraft(
             order_id=order.id,
             organization_id=order.organization_id,

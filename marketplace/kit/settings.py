@@ -226,3 +226,12 @@ def _check_payments(settings: Settings) -> None:
         raise BadSetting("STRIPE_WEBHOOK_SECRETS holds no secret: unset it, since the sandbox signs with its own")
     if settings.production and settings.sandbox:
         raise BadSetting("production cannot take payments through the sandbox: set STRIPE_API_KEY, or unset production")
+    if SANDBOX_WEBHOOK_SECRET in settings.stripe_webhook_secrets and not _is_loopback(settings.base_url):
+        raise BadSetting(
+            "STRIPE_WEBHOOK_SECRETS must be set to a secret of your own where others can reach the exchange:"
+            " whoever knows the sandbox's default could report payments that never were"
+        )
+
+
+def _is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in LOOPBACK

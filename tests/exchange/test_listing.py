@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -12,7 +13,7 @@ from marketplace.app import install
 from marketplace.catalog import listings, queries, service
 from marketplace.catalog.states import ProfileState
 from marketplace.exchange import discovery, listing
-from marketplace.kit import jobs
+from marketplace.kit import clock, jobs
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.transaction import transaction
@@ -152,6 +153,20 @@ def test_a_file_is_profiled_once_in_its_sandbox(app: Flask) -> None:
     listing.profile(file_id)
     db.session.expire_all()
     assert queries.get_file(file_id).profiled_at == at
+
+
+def test_a_file_whose_profiling_was_given_up_is_taken_up_again(app: Flask) -> None:
+    on = market.listed()
+    with transaction():
+        release = service.open_release(on.provider, on.dataset_id, "given up")
+        file = service.attach_file(on.provider, release.id, "a.csv", "text/csv", "0" * 64, 1)
+    db.session.execute(text("DELETE FROM procrastinate_jobs"))
+    listing.profile_left()
+    assert db.session.scalar(text("SELECT count(*) FROM procrastinate_jobs")) == 0
+    with clock.stopped(file.received_at + timedelta(hours=2)):
+        listing.profile_left()
+    (waiting,) = db.session.execute(text("SELECT task_name, args FROM procrastinate_jobs")).all()
+    assert (waiting.task_name, waiting.args) == ("catalog.profile", {"file_id": file.id})
 
 
 def test_an_imported_package_is_listed_with_or_without_files(app: Flask) -> None:

@@ -28,10 +28,13 @@ GIVEN = {
 }
 
 
+OPEN = {"base_url", "stripe_api_key", "stripe_api_base"}
+
+
 @pytest.mark.parametrize("field", fields(Settings), ids=lambda field: field.name)
 def test_every_field_is_set_by_its_variable(field) -> None:
     text, value = GIVEN[str(field.type)]
-    more = {"STRIPE_WEBHOOK_SECRETS": "whsec_own"} if field.name in {"stripe_api_key", "stripe_api_base"} else {}
+    more = {"STRIPE_WEBHOOK_SECRETS": "whsec_own"} if field.name in OPEN else {}
     read = from_environment(more | {settings.variable_of(field.name): text})
     assert getattr(read, field.name) == value
 
@@ -100,9 +103,17 @@ def test_an_address_that_is_no_safe_origin_is_refused(url: str) -> None:
         from_environment({"MARKETPLACE_BASE_URL": url})
 
 
+def test_the_sandbox_secret_everybody_knows_stays_on_this_machine() -> None:
+    open_to_all = {"MARKETPLACE_BASE_URL": "https://trial.example.jp"}
+    with pytest.raises(BadSetting, match="secret of your own"):
+        from_environment(open_to_all)
+    assert from_environment(open_to_all | {"STRIPE_WEBHOOK_SECRETS": "whsec_of_this_trial"}).sandbox
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://[::1]:8000", "http://localhost", "https://x.jp:8443"])
 def test_loopback_and_https_origins_are_taken(url: str) -> None:
-    assert from_environment({"MARKETPLACE_BASE_URL": url}).base_url == url
+    own = {"STRIPE_WEBHOOK_SECRETS": "whsec_own"}
+    assert from_environment(own | {"MARKETPLACE_BASE_URL": url}).base_url == url
 
 
 def test_no_refusal_repeats_a_secret() -> None:

@@ -99,7 +99,9 @@ def test_https_is_pinned_only_where_it_is_spoken():
 
 
 def test_an_exchange_answers_to_its_own_name_alone(clone, make_settings):
-    app = create_app(make_settings(clone(), base_url="https://exchange.example.jp"))
+    app = create_app(
+        make_settings(clone(), base_url="https://exchange.example.jp", stripe_webhook_secrets=("whsec_own",))
+    )
     client = app.test_client()
     assert client.get("/v1/health", base_url="https://exchange.example.jp").status_code == 200
     for host in ("evil.example", "exchange.example.jp.evil.example", "localhost", "exchange.example.jp@evil.example"):
