@@ -1,13 +1,14 @@
 """Reading orders, payments and invoices. Parties see their own, overseers all, others nothing."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Select, or_, select, true
+from sqlalchemy import ColumnElement, Select, func, or_, select, true
 
 from marketplace.billing.errors import InvoiceNotFound, OrderNotFound, PaymentUnknown
 from marketplace.billing.models import Invoice, Order, Payment, PaymentFact
-from marketplace.billing.states import InvoiceKind, InvoiceState, OrderState
+from marketplace.billing.states import InvoiceKind, InvoiceState, OrderState, PaymentState
 from marketplace.identity.actors import Actor
 from marketplace.kit import pages
 from marketplace.kit.db import db
@@ -134,6 +135,17 @@ def list_payments(*, order_id: str | None = None, invoice_id: str | None = None)
     """Return all attempts to pay an order or an invoice, newest first."""
     purpose = Payment.order_id == order_id if order_id else Payment.invoice_id == invoice_id
     return db.session.scalars(select(Payment).where(purpose).order_by(Payment.id.desc())).all()
+
+
+def list_overdue_payment_ids(closed_before: datetime) -> Sequence[str]:
+    """Return the payments that are under way though their page closed before that instant, oldest first.
+
+    One whose page was never noted counts from its own beginning: the page may be there, and be paid.
+    """
+    under_way = (PaymentState.CREATED, PaymentState.OPEN, PaymentState.PROCESSING)
+    closed_at = func.coalesce(Payment.session_expires_at, Payment.created_at)
+    query = select(Payment.id).where(Payment.state.in_(under_way), closed_at < closed_before)
+    return db.session.scalars(query.order_by(Payment.id)).all()
 
 
 def list_facts(payment_id: str) -> Sequence[PaymentFact]:
