@@ -12,7 +12,7 @@ from marketplace.billing.models import Payment
 from marketplace.billing.rules import Fact
 from marketplace.billing.states import FactKind, PaymentState
 from marketplace.exchange import facilities, purchase
-from marketplace.identity.actors import SYSTEM, Actor
+from marketplace.identity.actors import Actor, on_behalf_of
 from marketplace.kit import clock, jobs
 from marketplace.kit.errors import Unavailable
 from marketplace.kit.health import LOST_DATABASE
@@ -197,7 +197,7 @@ def _apply_money(payment: Payment) -> None:
     else:
         invoice = queries.require_invoice(payment.invoice_id or "")
         payer = invoice.recipient_organization_id
-        applied = invoices.mark_paid(SYSTEM, invoice.id)
+        applied = invoices.mark_paid(on_behalf_of(payer), invoice.id)
         if applied:
             entries = postings.invoice_paid_by_card(payment.amount_minor, payer)
             ledger.post("invoice_paid", invoice.id, f"paid:{invoice.id}", clock.today(), entries)
@@ -207,10 +207,11 @@ def _apply_money(payment: Payment) -> None:
 
 
 def _close_order(order_id: str, state: PaymentState) -> None:
+    buyer = on_behalf_of(queries.require_order(order_id).organization_id)
     if state == PaymentState.EXPIRED:
-        orders.mark_expired(SYSTEM, order_id)
+        orders.mark_expired(buyer, order_id)
     elif state == PaymentState.FAILED:
-        orders.mark_failed(SYSTEM, order_id)
+        orders.mark_failed(buyer, order_id)
 
 
 def _post_fees(payment: Payment) -> None:
