@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,6 +39,7 @@ LOADS = (
     Load("1 MiB", MIB, connections=8, seconds=2.0),
     Load("10 KiB", 10 * KIB, connections=16, seconds=2.0),
 )
+QUICK_LOADS = tuple(replace(load, seconds=1.0 if load.requests is None else load.seconds) for load in LOADS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ def main(arguments: list[str], variants: Sequence[Variant] = VARIANTS) -> None:
     print(f"congestion control of the listeners: {options.congestion}; rounds: {options.rounds}")
     with contextlib.ExitStack() as stack:
         targets = {variant.name: stack.enter_context(variant.running(options.congestion)) for variant in variants}
-        for load in LOADS:
+        for load in QUICK_LOADS if options.quick else LOADS:
             _print_load(load, _rounds(load, targets, options.rounds))
 
 
@@ -208,7 +209,7 @@ def _print_load(load: Load, figures: dict[str, list[Figures]]) -> None:
 
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks download")
-    parser.add_argument("--quick", action="store_true", help="one round")
+    parser.add_argument("--quick", action="store_true", help="one short round")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--congestion", default="cubic", help="of the listeners: cubic, bbr, reno")
     options = parser.parse_args(arguments)

@@ -1,5 +1,6 @@
 """What the figures were measured on, and the tools to measure with."""
 
+import contextlib
 import os
 import platform
 import random
@@ -120,8 +121,9 @@ def family(process_id: int) -> list[int]:
     """Return a process and all its descendants."""
     members = [process_id]
     for member in members:
-        for task in Path(f"/proc/{member}/task").glob("*/children"):
-            members += [int(child) for child in task.read_text().split()]
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            for task in Path(f"/proc/{member}/task").glob("*/children"):
+                members += [int(child) for child in task.read_text().split()]
     return members
 
 
@@ -170,7 +172,10 @@ def _processor() -> str:
 
 
 def _ticks(process_id: int) -> int:
-    fields = Path(f"/proc/{process_id}/stat").read_text().rsplit(")", 1)[1].split()
+    try:
+        fields = Path(f"/proc/{process_id}/stat").read_text().rsplit(")", 1)[1].split()
+    except (FileNotFoundError, ProcessLookupError):  # it has just ended; its parent counts it from now on
+        return 0
     return sum(int(field) for field in fields[11:15])
 
 
