@@ -64,15 +64,19 @@ def authorize(actor: Actor, grant_id: str, file_name: str, release_id: str | Non
     """
     if not is_storable(grant_id, file_name, release_id):
         raise NotFound
-    row = db.session.connection().execute(
-        _AUTHORIZE,
-        {
-            "grant_id": grant_id,
-            "organization_id": actor.organization_id,
-            "file_name": file_name,
-            "release_id": release_id,
-        },
-    ).one_or_none()
+    row = (
+        db.session.connection()
+        .execute(
+            _AUTHORIZE,
+            {
+                "grant_id": grant_id,
+                "organization_id": actor.organization_id,
+                "file_name": file_name,
+                "release_id": release_id,
+            },
+        )
+        .one_or_none()
+    )
     if row is None:
         raise NotFound
     _check_standing(row)
