@@ -23,11 +23,11 @@ PIECE = bytes(2**20)
 MEMORY_GROWTH_MAX = 100 * 2**20
 
 
-@pytest.fixture(scope="module")
-def small(clone: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A server of four threads that takes a mebibyte at most."""
+@pytest.fixture
+def small(clone: Callable[[], str], tmp_path: Path) -> Iterator[Live]:
+    """A server of four threads that takes a mebibyte at most; of each test, so that its context is the innermost."""
     settings = {"marketplace_threads": THREADS, "marketplace_upload_size_bytes_max": LIMIT_BYTES}
-    with live_world(tmp_path_factory.mktemp("small"), clone(), **settings) as started:
+    with live_world(tmp_path / "small", clone(), **settings) as started:
         yield started
 
 

@@ -54,7 +54,7 @@ def found(market, words):
 
 def assert_found(market, dataset_id, *words):
     for one in words:
-        live.wait_until(f"{one} to find it", lambda one=one: dataset_id in found(market, one), seconds=30)
+        live.wait_until(f"{one} to find it", lambda one=one: dataset_id in found(market, one), seconds=180)
 
 
 def test_all_csv_files_of_takamatsu_are_listed_and_delivered(market, trade, shared_data):

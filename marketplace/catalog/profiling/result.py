@@ -55,7 +55,7 @@ class Patience:
 
     def __init__(self, limits: ProfileLimits) -> None:
         share = limits.patience / 100
-        self._cpu = limits.cpu_seconds * share
+        self._cpu = time.process_time() + limits.cpu_seconds * share
         self._wall = time.monotonic() + limits.wall_seconds * share
 
     def is_over(self) -> bool:
