@@ -7,13 +7,14 @@ from sqlalchemy import Row, bindparam, or_, select, text
 
 from marketplace.access.errors import GrantExpired, GrantRevoked
 from marketplace.access.models import Grant, GrantRelease
-from marketplace.access.rules import Entitlement, is_storable, is_visible, standing
+from marketplace.access.rules import Entitlement, is_visible, standing
 from marketplace.access.states import Standing
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock, pages
 from marketplace.kit.db import UtcDateTime, db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.pages import Page
+from marketplace.kit.texts import is_storable
 
 # One row when the caller owns the grant, with the newest file of that name among the releases bought.
 # The state of release and dataset in the catalogue is not asked: what was sold stays sold.

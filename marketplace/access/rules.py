@@ -9,6 +9,7 @@ from marketplace.access.states import GrantState, Standing
 from marketplace.identity.actors import Actor
 from marketplace.identity.states import Capacity
 from marketplace.kit.clock import JST
+from marketplace.kit.texts import is_storable
 
 REASON_LENGTH_MAX = 1000
 
@@ -89,9 +90,3 @@ def checked_reason(reason: str) -> str:
     if not 1 <= len(tidy) <= REASON_LENGTH_MAX or not is_storable(tidy):
         raise ReasonMissing(errors=[{"pointer": "/reason", "detail": f"1 to {REASON_LENGTH_MAX} characters"}])
     return tidy
-
-
-def is_storable(*words: str | None) -> bool:
-    """Whether a text column can hold, and a query ask for, the words: no NUL and no lone surrogate."""
-    joined = "".join(word or "" for word in words)
-    return "\0" not in joined and not any("\ud800" <= sign <= "\udfff" for sign in joined)

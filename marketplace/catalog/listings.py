@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from marketplace.catalog import rules
 from marketplace.catalog.errors import DatasetWithdrawn
 from marketplace.catalog.models import Dataset, Listing
 from marketplace.catalog.states import DatasetState
@@ -14,6 +13,7 @@ from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
+from marketplace.kit.texts import storable
 
 Document = dict[str, Any]
 BATCH_ROWS = 500
@@ -26,7 +26,7 @@ def stand_in_line(dataset_id: str) -> None:
     To be called before the change: what two stories write at once would else be composed without each
     other, and the last one would hide the first. Foreign keys to the dataset pass by (NO KEY).
     """
-    statement = select(Dataset).where(Dataset.id == rules.storable(dataset_id)).with_for_update(key_share=True)
+    statement = select(Dataset).where(Dataset.id == storable(dataset_id)).with_for_update(key_share=True)
     db.session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
 
 
@@ -50,19 +50,19 @@ def drop_listing(dataset_id: str) -> None:
 
 def find_listing(dataset_id: str) -> Listing | None:
     """Return a dataset's document and since when it stands, or None where the public may not see it."""
-    statement = select(Listing).where(Listing.dataset_id == rules.storable(dataset_id))
+    statement = select(Listing).where(Listing.dataset_id == storable(dataset_id))
     return db.session.scalar(statement.execution_options(populate_existing=True))
 
 
 def is_listed(dataset_id: str) -> bool:
     """Tell whether the public sees the dataset."""
-    listed = select(Listing.dataset_id).where(Listing.dataset_id == rules.storable(dataset_id))
+    listed = select(Listing.dataset_id).where(Listing.dataset_id == storable(dataset_id))
     return db.session.scalar(listed) is not None
 
 
 def find_listings(dataset_ids: Iterable[str]) -> dict[str, Document]:
     """Return the public documents of these datasets by id, without those that are not shown."""
-    wanted = [rules.storable(dataset_id) for dataset_id in dataset_ids]
+    wanted = [storable(dataset_id) for dataset_id in dataset_ids]
     rows = db.session.connection().execute(_FIND, {"wanted": wanted})
     return {row.dataset_id: row.document for row in rows}
 
@@ -72,7 +72,7 @@ def list_listings(*, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Pag
     statement = select(Listing.dataset_id, Listing.document).order_by(Listing.dataset_id.desc())
     after = decode_cursor(cursor, 1)
     if after:
-        statement = statement.where(Listing.dataset_id < rules.storable(str(after[0])))
+        statement = statement.where(Listing.dataset_id < storable(str(after[0])))
     rows = db.session.execute(statement.limit(size + 1)).all()
     page = cut(rows, size, lambda row: [row.dataset_id])
     return Page([row.document for row in page.items], page.next_cursor)

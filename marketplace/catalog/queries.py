@@ -14,6 +14,7 @@ from marketplace.identity.actors import Actor
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
+from marketplace.kit.texts import storable
 
 Row = TypeVar("Row", Dataset, Release)
 Found = TypeVar("Found", Dataset, Release, File)
@@ -21,7 +22,7 @@ Found = TypeVar("Found", Dataset, Release, File)
 
 def find_dataset(dataset_id: str) -> Dataset | None:
     """Return the dataset in whatever state, or None."""
-    return db.session.scalar(select(Dataset).where(Dataset.id == rules.storable(dataset_id)))
+    return db.session.scalar(select(Dataset).where(Dataset.id == storable(dataset_id)))
 
 
 def get_dataset(dataset_id: str) -> Dataset:
@@ -47,7 +48,7 @@ def get_visible_dataset(actor: Actor, dataset_id: str) -> Dataset:
 
 def get_origin(organization_id: str, origin_id: str) -> Dataset:
     """Return the dataset that an organization imported from a foreign record, or raise NotFound."""
-    origin = Dataset.origin_id == rules.storable(origin_id)
+    origin = Dataset.origin_id == storable(origin_id)
     return _present(db.session.scalar(select(Dataset).where(Dataset.organization_id == organization_id, origin)))
 
 
@@ -61,7 +62,7 @@ def list_datasets(
     """Return datasets, newest first, of one organization or of all."""
     statement = select(Dataset)
     if organization_id is not None:
-        statement = statement.where(Dataset.organization_id == rules.storable(organization_id))
+        statement = statement.where(Dataset.organization_id == storable(organization_id))
     if state is not None:
         statement = statement.where(Dataset.state == state)
     return _page(statement, Dataset.id, cursor, size)
@@ -69,7 +70,7 @@ def list_datasets(
 
 def get_release(release_id: str) -> Release:
     """Return the release in whatever state, or raise NotFound."""
-    return _present(db.session.scalar(select(Release).where(Release.id == rules.storable(release_id))))
+    return _present(db.session.scalar(select(Release).where(Release.id == storable(release_id))))
 
 
 def get_own_release(actor: Actor, release_id: str) -> Release:
@@ -89,7 +90,7 @@ def get_visible_release(actor: Actor, release_id: str) -> Release:
 def find_release_by_label(dataset_id: str, label: str) -> Release | None:
     """Return the release of a dataset with this label, or None."""
     return db.session.scalar(
-        select(Release).where(Release.dataset_id == rules.storable(dataset_id), Release.label == rules.storable(label))
+        select(Release).where(Release.dataset_id == storable(dataset_id), Release.label == storable(label))
     )
 
 
@@ -101,7 +102,7 @@ def list_releases(
     size: int = SIZE_DEFAULT,
 ) -> Page[Release]:
     """Return the releases of a dataset, newest first."""
-    statement = select(Release).where(Release.dataset_id == rules.storable(dataset_id))
+    statement = select(Release).where(Release.dataset_id == storable(dataset_id))
     if state is not None:
         statement = statement.where(Release.state == state)
     return _page(statement, Release.id, cursor, size)
@@ -114,7 +115,7 @@ def published_release_ids(dataset_id: str) -> list[str]:
             select(Release.id)
             .join(Dataset, Dataset.id == Release.dataset_id)
             .where(
-                Release.dataset_id == rules.storable(dataset_id),
+                Release.dataset_id == storable(dataset_id),
                 Release.state == ReleaseState.PUBLISHED,
                 Dataset.state == DatasetState.PUBLISHED,
             )
@@ -129,7 +130,7 @@ def release_ids_at(dataset_id: str, at: datetime) -> list[str]:
         db.session.scalars(
             select(Release.id)
             .where(
-                Release.dataset_id == rules.storable(dataset_id),
+                Release.dataset_id == storable(dataset_id),
                 Release.published_at <= at,
                 or_(Release.withdrawn_at.is_(None), Release.withdrawn_at > at),
             )
@@ -140,7 +141,7 @@ def release_ids_at(dataset_id: str, at: datetime) -> list[str]:
 
 def find_file_by_id(file_id: str) -> File | None:
     """Return the file, or None."""
-    return db.session.scalar(select(File).where(File.id == rules.storable(file_id)))
+    return db.session.scalar(select(File).where(File.id == storable(file_id)))
 
 
 def get_file(file_id: str) -> File:
@@ -150,9 +151,7 @@ def get_file(file_id: str) -> File:
 
 def find_file(release_id: str, name: str) -> File | None:
     """Return the file of exactly this name in a release, or None."""
-    return db.session.scalar(
-        select(File).where(File.release_id == rules.storable(release_id), File.name == rules.storable(name))
-    )
+    return db.session.scalar(select(File).where(File.release_id == storable(release_id), File.name == storable(name)))
 
 
 def find_lookalike(release_id: str, name_key: str) -> File | None:
@@ -162,7 +161,7 @@ def find_lookalike(release_id: str, name_key: str) -> File | None:
 
 def list_files(release_id: str, *, size: int = rules.FILES_PER_RELEASE_MAX) -> Sequence[File]:
     """Return the first files of a release by name; by default all of them."""
-    statement = select(File).where(File.release_id == rules.storable(release_id))
+    statement = select(File).where(File.release_id == storable(release_id))
     return db.session.scalars(statement.order_by(File.name).limit(size)).all()
 
 
@@ -199,7 +198,7 @@ def pending_file_names(release_id: str) -> list[str]:
 def _page(statement: Select[Row], key: InstrumentedAttribute[str], cursor: str | None, size: int) -> Page[Row]:
     after = decode_cursor(cursor, 1)
     if after:
-        statement = statement.where(key < rules.storable(str(after[0])))
+        statement = statement.where(key < storable(str(after[0])))
     rows = db.session.scalars(statement.order_by(key.desc()).limit(size + 1)).all()
     return cut(rows, size, lambda row: [row.id])
 

@@ -146,14 +146,6 @@ def text_fault(text: str, length_max: int, *, lines: bool = False) -> str | None
     return None
 
 
-def storable(text: str) -> str:
-    """Return what may be looked for in the database.
-
-    PostgreSQL has no NUL and no lone surrogate in texts and refuses the whole query; no id or name has one either.
-    """
-    return text.replace("\x00", " ").encode("utf-8", "replace").decode()
-
-
 def region_fault(region: str) -> str | None:
     """Return why this is no region, or None for ``JP`` and for codes with the right check digit."""
     if region == COUNTRY or is_government_code(region):

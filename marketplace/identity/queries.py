@@ -12,23 +12,19 @@ from marketplace.identity.states import Capacity, OrganizationState
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
+from marketplace.kit.texts import storable
 
 Row = TypeVar("Row", Organization, Member, ApiClient)
 
 
-def harmless(identifier: str) -> str:
-    """Return a text that PostgreSQL can compare: a NUL or half a surrogate pair, which no id has, fails the query."""
-    return identifier.encode("utf-8", "replace").decode().replace("\x00", " ")
-
-
 def find_organization(organization_id: str) -> Organization | None:
     """Return the organization, or None."""
-    return db.session.scalar(select(Organization).where(Organization.id == harmless(organization_id)))
+    return db.session.scalar(select(Organization).where(Organization.id == storable(organization_id)))
 
 
 def find_organizations(organization_ids: Iterable[str]) -> dict[str, Organization]:
     """Return those of these organizations that there are, by id."""
-    wanted = [harmless(organization_id) for organization_id in organization_ids]
+    wanted = [storable(organization_id) for organization_id in organization_ids]
     found = db.session.scalars(select(Organization).where(Organization.id.in_(wanted)))
     return {organization.id: organization for organization in found}
 
@@ -71,7 +67,7 @@ def count_applications() -> int:
 
 def find_client(client_id: str) -> ApiClient | None:
     """Return the API client, or None."""
-    return db.session.scalar(select(ApiClient).where(ApiClient.id == harmless(client_id)))
+    return db.session.scalar(select(ApiClient).where(ApiClient.id == storable(client_id)))
 
 
 def get_client(client_id: str) -> ApiClient:

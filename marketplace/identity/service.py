@@ -32,6 +32,7 @@ from marketplace.kit.canonical import sha256_hex
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import new_id
+from marketplace.kit.texts import storable
 
 Row = TypeVar("Row", Organization, Member, ApiClient)
 FIRST_CLIENT_NAME = "first client"
@@ -119,7 +120,7 @@ def add_member(actor: Actor, organization_id: str, draft: MemberDraft) -> Member
 
 def remove_member(actor: Actor, member_id: str) -> None:
     """Erase a person of the caller's organization; the record keeps the id alone. Raises NotFound."""
-    own = (Member.id == queries.harmless(member_id), Member.organization_id == actor.organization_id)
+    own = (Member.id == storable(member_id), Member.organization_id == actor.organization_id)
     if _rowcount(delete(Member).where(*own)) == 0:
         raise NotFound
     audit.record(actor, Verb.MEMBER_REMOVED, subject=member_id)
