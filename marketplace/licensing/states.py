@@ -120,6 +120,24 @@ class PriceKind(Labelled):
     PER_MIB = "per_mib", "従量(MiB単位)", "Per MiB delivered"
 
 
+class UsageUnit(Labelled):
+    """What a metered price counts."""
+
+    MIB = "mib", "MiB", "MiB"
+    ROW = "row", "行", "row"
+    REQUEST = "request", "リクエスト", "request"
+
+
+class Rail(Labelled):
+    """A way to pay (決済手段) that a provider may choose for an offer; what costs nothing needs none."""
+
+    CARD = "card", "カード", "Card"
+    KONBINI = "konbini", "コンビニ払い", "Convenience store"
+    BANK_TRANSFER = "bank_transfer", "銀行振込(前払い)", "Bank transfer in advance"
+    INVOICE = "invoice", "請求書払い(後払い)", "Invoice, paid afterwards"
+    OUTSIDE = "outside", "取引所外払い(納付書)", "Paid outside the exchange, by payment slip"
+
+
 class ReleaseScope(Labelled):
     """Which releases a grant under the offer covers: the one current at purchase, or all of them."""
 
