@@ -51,7 +51,7 @@ def checked_event(event: dict[str, Any]) -> dict[str, Any]:
         and _is_text(event.get("id"))
         and _is_text(event.get("type"))
         and isinstance(event.get("livemode"), bool)
-        and _whole(event.get("created")) is not None
+        and whole(event.get("created")) is not None
         and isinstance(data, dict)
         and isinstance(data.get("object"), dict)
     )
@@ -75,12 +75,12 @@ def read_event(event: Mapping[str, Any]) -> EventReading:
     kind = str(thing.get("object", ""))
     named: dict[str, str | None] = {"session_id": None, "payment_intent_id": None, "charge_id": None}
     if kind == "checkout.session":
-        named |= {"session_id": _id_of(thing), "payment_intent_id": _id_of(thing.get("payment_intent"))}
+        named |= {"session_id": id_of(thing), "payment_intent_id": id_of(thing.get("payment_intent"))}
     elif kind == "payment_intent":
-        named |= {"payment_intent_id": _id_of(thing), "charge_id": _id_of(thing.get("latest_charge"))}
+        named |= {"payment_intent_id": id_of(thing), "charge_id": id_of(thing.get("latest_charge"))}
     elif kind == "charge":
-        named |= {"payment_intent_id": _id_of(thing.get("payment_intent")), "charge_id": _id_of(thing)}
-    return EventReading(payment_id=_payment_id(thing), facts=tuple(_facts(event, thing)), **named)
+        named |= {"payment_intent_id": id_of(thing.get("payment_intent")), "charge_id": id_of(thing)}
+    return EventReading(payment_id=payment_id_of(thing), facts=tuple(_facts(event, thing)), **named)
 
 
 def read_session(session: Mapping[str, Any]) -> CheckoutReport:
@@ -90,16 +90,16 @@ def read_session(session: Mapping[str, Any]) -> CheckoutReport:
     balance = _object(charge.get("balance_transaction"))
     return CheckoutReport(
         session_id=str(session["id"]),
-        payment_id=_payment_id(session),
+        payment_id=payment_id_of(session),
         status=str(session.get("status")),
         payment_status=str(session.get("payment_status")),
-        amount_minor=_whole(session.get("amount_total")),
-        currency=_currency(session),
-        payment_intent_id=_id_of(session.get("payment_intent")),
+        amount_minor=whole(session.get("amount_total")),
+        currency=currency_of(session),
+        payment_intent_id=id_of(session.get("payment_intent")),
         intent_status=intent.get("status"),
-        charge_id=_id_of(intent.get("latest_charge")),
-        fee_minor=_whole(balance.get("fee")),
-        fee_currency=_currency(balance),
+        charge_id=id_of(intent.get("latest_charge")),
+        fee_minor=whole(balance.get("fee")),
+        fee_currency=currency_of(balance),
     )
 
 
@@ -110,26 +110,27 @@ def instant(seconds: int) -> datetime:
 
 def _facts(event: Mapping[str, Any], thing: Mapping[str, Any]) -> list[Fact]:
     kind, amount = _shown(event["type"], thing)
-    identifier = _id_of(thing)
+    identifier = id_of(thing)
     if kind is None or identifier is None:
         return []
-    return [Fact(kind, identifier, amount, _currency(thing), instant(event["created"]), event["id"])]
+    return [Fact(kind, identifier, amount, currency_of(thing), instant(event["created"]), event["id"])]
 
 
 def _shown(event_type: str, thing: Mapping[str, Any]) -> tuple[FactKind | None, int | None]:
     if event_type == "checkout.session.async_payment_failed":
-        return FactKind.SESSION_ASYNC_FAILED, _whole(thing.get("amount_total"))
+        return FactKind.SESSION_ASYNC_FAILED, whole(thing.get("amount_total"))
     if event_type in _SESSION_EVENTS:
         kind = session_fact(str(thing.get("status")), str(thing.get("payment_status")))
-        return kind, _whole(thing.get("amount_total"))
+        return kind, whole(thing.get("amount_total"))
     if event_type == "payment_intent.succeeded":
-        return FactKind.INTENT_SUCCEEDED, _whole(thing.get("amount_received"))
+        return FactKind.INTENT_SUCCEEDED, whole(thing.get("amount_received"))
     if event_type == "payment_intent.payment_failed":
-        return FactKind.INTENT_FAILED, _whole(thing.get("amount"))
+        return FactKind.INTENT_FAILED, whole(thing.get("amount"))
     return None, None
 
 
-def _payment_id(thing: Mapping[str, Any]) -> str | None:
+def payment_id_of(thing: Mapping[str, Any]) -> str | None:
+    """Return our own name of the payment that a gateway object belongs to."""
     found = _object(thing.get("metadata")).get("payment_id") or thing.get("client_reference_id")
     return found if _is_text(found) else None
 
@@ -138,16 +139,19 @@ def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _id_of(value: Any) -> str | None:
+def id_of(value: Any) -> str | None:
+    """Return the id of a gateway object, expanded or not."""
     found = value.get("id") if isinstance(value, Mapping) else value
     return found if _is_text(found) else None
 
 
-def _currency(thing: Mapping[str, Any]) -> str:
+def currency_of(thing: Mapping[str, Any]) -> str:
+    """Return the currency of a gateway object in capitals."""
     return str(thing.get("currency") or "").upper()
 
 
-def _whole(value: Any) -> int | None:
+def whole(value: Any) -> int | None:
+    """Return a whole number, or None for anything else."""
     # Stripe counts in integers; a float or text here is a foreign body and must not become money.
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
