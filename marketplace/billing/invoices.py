@@ -1,24 +1,31 @@
 """Invoices: numbered without gaps, taxed once per rate, never changed after issue."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql
 
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.billing import queries, tax
+from marketplace.billing.documents import numbering
+from marketplace.billing.documents import service as documents
+from marketplace.billing.documents.rules import DocumentDraft, DocumentLine, Party, Remark
+from marketplace.billing.documents.states import DocumentKind, TaxCategory
 from marketplace.billing.errors import InvoiceConflict
-from marketplace.billing.models import Invoice, InvoiceCounter, InvoiceIssuer
+from marketplace.billing.models import Invoice
+from marketplace.billing.receivables import rules as receivables
 from marketplace.billing.states import InvoiceKind, InvoiceState
+from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
-from marketplace.kit import clock
+from marketplace.kit import clock, settings
 from marketplace.kit.canonical import digest_of
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
+
+LATER = frozenset({"tax_category", "unit_price", "due_on", "reverse_charge", "remarks"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,10 @@ class InvoiceParty:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceLine:
-    """One line in whole yen before tax; ``quantity`` is a decimal text, since bytes outgrow JSON numbers."""
+    """One line in whole yen before tax; ``quantity`` is a decimal text, since bytes outgrow JSON numbers.
+
+    ``unit_price``, a decimal text, is told instead of ``unit_price_yen`` where a unit costs less than a yen.
+    """
 
     description_ja: str
     description_en: str
@@ -42,6 +52,8 @@ class InvoiceLine:
     amount_net_yen: int
     tax_rate_basis_points: int
     grant_id: str | None = None
+    tax_category: TaxCategory | None = None
+    unit_price: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,28 +74,34 @@ class InvoiceDraft:
     order_id: str | None = None
     period_from: date | None = None
     period_to: date | None = None
+    due_on: date | None = None
+    reverse_charge: bool = False
+    remarks: Sequence[Remark] = ()
 
 
 def issue(actor: Actor, draft: InvoiceDraft, *, paid_at: datetime | None = None) -> Invoice:
-    """Issue an invoice under the next number of its issuer and year; call it last in the story.
+    """Issue an invoice, and file its document, under the next number of its issuer and year; call it last.
 
     The number's row lock is held until the transaction ends: parallel issues wait, so that no number is
     missing or double, also when one of them rolls back. The same ``idem`` with the same content returns
     the invoice issued before; other content raises InvoiceConflict. Raises ValueError for a draft
     without lines or with tax but no registration number.
     """
-    _check(draft)
+    paper = _paper(draft)
+    content, paper_digest = documents.prepared(paper)
     digest = _digest(draft)
     issued_on = clock.today()
-    counter = _lock_counter(draft.issuer.organization_id, issued_on.year)
+    counter = numbering.lock_counter(draft.issuer.organization_id, paper.kind, issued_on.year)
     before = db.session.scalar(select(Invoice).where(Invoice.idem == draft.idem))
     if before is not None:
         return _same_or_conflict(before, digest)
-    counter.last_serial += 1
-    number = f"M{_issuer_code(draft.issuer.organization_id):04d}-{issued_on.year}-{counter.last_serial:06d}"
+    number = numbering.draw(counter, paper.kind)
     invoice = _compose(draft, digest, number, issued_on, paid_at)
     db.session.add(invoice)
     db.session.flush()
+    # The paper is about the invoice too, which has an id only now.
+    filed = replace(paper, about=(invoice.id, *paper.about))
+    documents.file(filed, content | {"about": list(filed.about)}, paper_digest, number, issued_on)
     _record(actor, Verb.INVOICE_ISSUED, invoice)
     return invoice
 
@@ -93,7 +111,11 @@ def mark_paid(actor: Actor, invoice_id: str) -> bool:
     statement = (
         update(Invoice)
         .where(Invoice.id == invoice_id, Invoice.state == InvoiceState.OPEN.value)
-        .values(state=InvoiceState.PAID.value, paid_at=clock.now())
+        .values(
+            state=InvoiceState.PAID.value,
+            paid_at=clock.now(),
+            paid_yen=Invoice.amount_gross_yen - Invoice.credited_yen,
+        )
         .returning(Invoice)
     )
     invoice = db.session.scalars(statement, execution_options={"populate_existing": True}).one_or_none()
@@ -104,35 +126,61 @@ def mark_paid(actor: Actor, invoice_id: str) -> bool:
     return True
 
 
-def _check(draft: InvoiceDraft) -> None:
-    if not draft.lines:
-        raise ValueError("an invoice has lines")
-    if draft.registration_number is None and any(line.tax_rate_basis_points for line in draft.lines):
-        raise ValueError("an issuer without a registration number charges no tax")
+def _paper(draft: InvoiceDraft) -> DocumentDraft:
+    grants = dict.fromkeys(line.grant_id for line in draft.lines if line.grant_id)
+    return DocumentDraft(
+        kind=DocumentKind.INVOICE,
+        idem=f"invoice:{draft.idem}",
+        issuer=_party(draft.issuer, draft.registration_number),
+        recipient=_party(
+            draft.recipient, identity.registration_on(draft.recipient.organization_id, draft.transaction_on)
+        ),
+        lines=[_paper_line(line) for line in draft.lines],
+        transaction_on=draft.transaction_on,
+        period_from=draft.period_from,
+        period_to=draft.period_to,
+        due_on=draft.due_on,
+        about=(*([draft.order_id] if draft.order_id else []), *grants),
+        reverse_charge=draft.reverse_charge,
+        remarks=tuple(draft.remarks),
+    )
+
+
+def _party(party: InvoiceParty, registration_number: str | None) -> Party:
+    return Party(party.organization_id, party.name_ja, party.name_en, registration_number)
+
+
+def _paper_line(line: InvoiceLine) -> DocumentLine:
+    return DocumentLine(
+        description_ja=line.description_ja,
+        description_en=line.description_en,
+        amount_net_yen=line.amount_net_yen,
+        tax_rate_basis_points=line.tax_rate_basis_points,
+        quantity=line.quantity,
+        unit=line.unit,
+        unit_price_yen=line.unit_price or str(line.unit_price_yen),
+        category=line.tax_category,
+        grant_id=line.grant_id,
+    )
 
 
 def _digest(draft: InvoiceDraft) -> str:
-    return digest_of(
-        {
-            name: value.isoformat() if isinstance(value, date) else value
-            for name, value in (asdict(draft) | {"lines": [asdict(line) for line in draft.lines]}).items()
-        }
-    )
+    fields = _told(asdict(draft)) | {"lines": [_told(asdict(line)) for line in draft.lines]}
+    return digest_of(fields)
 
 
-def _lock_counter(issuer_id: str, year: int) -> InvoiceCounter:
-    start = postgresql.insert(InvoiceCounter).values(issuer_organization_id=issuer_id, year=year, last_serial=0)
-    db.session.execute(start.on_conflict_do_nothing())
-    query = select(InvoiceCounter).where(
-        InvoiceCounter.issuer_organization_id == issuer_id, InvoiceCounter.year == year
-    )
-    return db.session.scalars(query.with_for_update(), execution_options={"populate_existing": True}).one()
+def _told(fields: dict[str, Any]) -> dict[str, Any]:
+    # Fields that came later count only where they say something: drafts of before keep their digest.
+    return {
+        name: _plain(value) for name, value in fields.items() if name not in LATER or value not in (None, False, (), [])
+    }
 
 
-def _issuer_code(issuer_id: str) -> int:
-    db.session.execute(postgresql.insert(InvoiceIssuer).values(organization_id=issuer_id).on_conflict_do_nothing())
-    query = select(InvoiceIssuer.code).where(InvoiceIssuer.organization_id == issuer_id)
-    return db.session.execute(query).scalar_one()
+def _plain(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    # Canonical JSON has no integer beyond 2**53 - 1.
+    return str(value) if isinstance(value, int) and value >= 2**53 else value
 
 
 def _same_or_conflict(before: Invoice, digest: str) -> Invoice:
@@ -142,8 +190,11 @@ def _same_or_conflict(before: Invoice, digest: str) -> Invoice:
 
 
 def _compose(draft: InvoiceDraft, digest: str, number: str, issued_on: date, paid_at: datetime | None) -> Invoice:
-    rates = tax.totals((line.amount_net_yen, line.tax_rate_basis_points) for line in draft.lines)
+    rounding = numbering.rounding_of(draft.issuer.organization_id)
+    rates = tax.totals(((line.amount_net_yen, line.tax_rate_basis_points) for line in draft.lines), rounding)
     net, tax_total = sum(rate.net_yen for rate in rates), sum(rate.tax_yen for rate in rates)
+    if net + tax_total == 0:
+        paid_at = clock.now()  # nothing is owed on it
     return Invoice(
         id=new_id("inv"),
         number=number,
@@ -168,6 +219,8 @@ def _compose(draft: InvoiceDraft, digest: str, number: str, issued_on: date, pai
         amount_tax_yen=tax_total,
         amount_gross_yen=net + tax_total,
         state=(InvoiceState.OPEN if paid_at is None else InvoiceState.PAID).value,
+        paid_yen=0 if paid_at is None else net + tax_total,
+        due_on=receivables.due_on(issued_on, settings.current().invoice_due) if paid_at is None else None,
         created_at=clock.now(),
         paid_at=paid_at,
     )

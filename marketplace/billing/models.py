@@ -16,14 +16,37 @@ class Order(Model):
 
     __tablename__ = "purchase_order"
     __table_args__ = (
-        CheckConstraint("state IN ('placed', 'paid', 'fulfilled', 'failed', 'expired')", name="state"),
+        CheckConstraint("state IN ('placed', 'credited', 'paid', 'fulfilled', 'failed', 'expired')", name="state"),
+        CheckConstraint("rail IN ('card', 'konbini', 'bank_transfer', 'invoice', 'outside')", name="rail"),
+        CheckConstraint("(rail IS NULL) = (amount_gross_yen = 0)", name="rail_of_money"),
+        CheckConstraint("state <> 'credited' OR rail IS NOT DISTINCT FROM 'invoice'", name="credited"),
+        CheckConstraint("amount_net_yen <= list_net_yen", name="deductions"),
+        CheckConstraint("num_nulls(term_number, term_from, term_to) IN (0, 3)", name="term"),
+        CheckConstraint("term_from <= term_to AND term_number >= 0", name="term_order"),
+        CheckConstraint("num_nulls(slip_number, slip_paid_on, slip_ordinance) IN (0, 3)", name="slip"),
+        CheckConstraint(
+            "slip_number IS NOT NULL OR rail IS DISTINCT FROM 'outside' OR paid_at IS NULL", name="slip_of_outside"
+        ),
         CheckConstraint("price_kind IN ('free', 'one_off', 'per_mib')", name="price_kind"),
         CheckConstraint("amount_net_yen >= 0 AND amount_tax_yen >= 0", name="amounts"),
         CheckConstraint("amount_gross_yen = amount_net_yen + amount_tax_yen", name="gross"),
         CheckConstraint("tax_rate_basis_points BETWEEN 0 AND 9999", name="tax_rate"),
-        CheckConstraint("(paid_at IS NOT NULL) = (state IN ('paid', 'fulfilled'))", name="paid_at"),
+        # On credit the money comes after the data: such an order has its ``paid_at`` when the invoice is paid.
+        CheckConstraint(
+            "(paid_at IS NOT NULL) = (state IN ('paid', 'fulfilled'))"
+            " OR (state = 'fulfilled' AND rail IS NOT DISTINCT FROM 'invoice')",
+            name="paid_at",
+        ),
         Index("ix_purchase_order_organization_id_id", "organization_id", "id"),
         Index("ix_purchase_order_provider_organization_id_id", "provider_organization_id", "id"),
+        Index("uq_purchase_order_idem", "idem", unique=True),
+        Index("ix_purchase_order_subscription_id", "subscription_id", "term_number"),
+        Index(
+            "uq_purchase_order_provider_organization_id_slip_number",
+            "provider_organization_id",
+            "slip_number",
+            unique=True,
+        ),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -35,6 +58,9 @@ class Order(Model):
     acceptance_id: Mapped[str] = mapped_column(ForeignKey("acceptance.id"))
     terms_sha256: Mapped[str]
     price_kind: Mapped[str]
+    rail: Mapped[str | None]
+    list_net_yen: Mapped[int] = mapped_column(BigInteger)
+    deductions: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
     amount_net_yen: Mapped[int] = mapped_column(BigInteger)
     amount_tax_yen: Mapped[int] = mapped_column(BigInteger)
     amount_gross_yen: Mapped[int] = mapped_column(BigInteger)
@@ -42,6 +68,14 @@ class Order(Model):
     state: Mapped[str]
     created_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]
+    idem: Mapped[str | None]
+    subscription_id: Mapped[str | None]
+    term_number: Mapped[int | None] = mapped_column(Integer)
+    term_from: Mapped[date | None] = mapped_column(Date)
+    term_to: Mapped[date | None] = mapped_column(Date)
+    slip_number: Mapped[str | None]
+    slip_paid_on: Mapped[date | None] = mapped_column(Date)
+    slip_ordinance: Mapped[str | None]
 
 
 class Invoice(Model):
@@ -55,6 +89,10 @@ class Invoice(Model):
         CheckConstraint("kind IN ('sale', 'usage')", name="kind"),
         CheckConstraint("state IN ('open', 'paid')", name="state"),
         CheckConstraint("(paid_at IS NOT NULL) = (state = 'paid')", name="paid_at"),
+        CheckConstraint("paid_yen >= 0 AND credited_yen >= 0", name="settled"),
+        CheckConstraint("paid_yen + credited_yen <= amount_gross_yen", name="overpaid"),
+        CheckConstraint("(state = 'paid') = (paid_yen + credited_yen = amount_gross_yen)", name="paid_in_full"),
+        CheckConstraint("dunning IN ('none', 'reminded', 'suspended')", name="dunning"),
         CheckConstraint("amount_net_yen >= 0 AND amount_tax_yen >= 0", name="amounts"),
         CheckConstraint("amount_gross_yen = amount_net_yen + amount_tax_yen", name="gross"),
         CheckConstraint("registration_number ~ '^T[0-9]{13}$'", name="registration_number"),
@@ -66,6 +104,7 @@ class Invoice(Model):
         Index("ix_invoice_issuer_organization_id_id", "issuer_organization_id", "id"),
         Index("ix_invoice_recipient_organization_id_id", "recipient_organization_id", "id"),
         Index("ix_invoice_order_id", "order_id"),
+        Index("ix_invoice_due_on_open", "due_on", postgresql_where=text("state = 'open'")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -91,27 +130,23 @@ class Invoice(Model):
     amount_tax_yen: Mapped[int] = mapped_column(BigInteger)
     amount_gross_yen: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str]
+    paid_yen: Mapped[int] = mapped_column(BigInteger, default=0)
+    credited_yen: Mapped[int] = mapped_column(BigInteger, default=0)
+    due_on: Mapped[date | None] = mapped_column(Date)
+    dunning: Mapped[str] = mapped_column(default="none")
     created_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]
 
 
 class InvoiceIssuer(Model):
-    """The short code under which an organization's invoices are numbered."""
+    """The short code under which an organization's documents are numbered, and how it rounds tax for good."""
 
     __tablename__ = "invoice_issuer"
+    __table_args__ = (CheckConstraint("tax_rounding IN ('floor', 'half_up', 'ceil')", name="tax_rounding"),)
 
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"), primary_key=True)
     code: Mapped[int] = mapped_column(BigInteger, Identity(always=True), unique=True)
-
-
-class InvoiceCounter(Model):
-    """The last serial of one issuer and year; its row lock makes numbers gapless."""
-
-    __tablename__ = "invoice_counter"
-
-    issuer_organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"), primary_key=True)
-    year: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    last_serial: Mapped[int] = mapped_column(BigInteger)
+    tax_rounding: Mapped[str] = mapped_column(server_default=text("'floor'"))
 
 
 class RatedLine(Model):

@@ -1,8 +1,10 @@
 """Orders: placed, paid, fulfilled; or failed, or expired."""
 
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
@@ -14,9 +16,10 @@ from marketplace.identity.actors import Actor
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
-from marketplace.licensing.states import PriceKind
+from marketplace.licensing.states import PriceKind, Rail
 
 _VERBS = {
+    OrderState.CREDITED: Verb.ORDER_CREDITED,
     OrderState.PAID: Verb.ORDER_PAID,
     OrderState.FULFILLED: Verb.ORDER_FULFILLED,
     OrderState.FAILED: Verb.ORDER_FAILED,
@@ -27,8 +30,31 @@ _AS_RETURNED = {"populate_existing": True, "synchronize_session": False}
 
 
 @dataclass(frozen=True, slots=True)
+class OrderedTerm:
+    """Which term of a subscription an order pays; the first and last day are both included."""
+
+    subscription_id: str
+    number: int
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """A municipal payment slip (納付書) paid outside the exchange, and the ordinance (条例) behind its fee."""
+
+    number: str
+    paid_on: date
+    ordinance: str
+
+
+@dataclass(frozen=True, slots=True)
 class OrderDraft:
-    """What is ordered, from whom, on which accepted terms, and what it costs now."""
+    """What is ordered, from whom, on which accepted terms, what it costs now, and how it will be paid.
+
+    ``quote`` is what remains of ``list_net_yen`` after the ``deductions``; what costs nothing has no rail.
+    ``idem`` names what may be ordered only once, such as ``renewal:sub_…:2``.
+    """
 
     provider_organization_id: str
     offer_id: str
@@ -37,12 +63,19 @@ class OrderDraft:
     terms_sha256: str
     price_kind: PriceKind
     quote: Quote
+    rail: Rail | None = None
+    list_net_yen: int | None = None
+    deductions: tuple[dict[str, Any], ...] = ()
+    term: OrderedTerm | None = None
+    idem: str | None = None
+    order_id: str | None = None
 
 
 def open_order(actor: Actor, draft: OrderDraft) -> Order:
     """Place an order that awaits its payment, at the price of this moment."""
+    term = draft.term
     order = Order(
-        id=new_id("ord"),
+        id=draft.order_id or new_id("ord"),
         organization_id=actor.organization_id,
         client_id=actor.client_id,
         provider_organization_id=draft.provider_organization_id,
@@ -51,12 +84,20 @@ def open_order(actor: Actor, draft: OrderDraft) -> Order:
         acceptance_id=draft.acceptance_id,
         terms_sha256=draft.terms_sha256,
         price_kind=draft.price_kind.value,
+        rail=draft.rail.value if draft.rail and draft.quote.gross_yen else None,
+        list_net_yen=draft.quote.net_yen if draft.list_net_yen is None else draft.list_net_yen,
+        deductions=list(draft.deductions),
         amount_net_yen=draft.quote.net_yen,
         amount_tax_yen=draft.quote.tax_yen,
         amount_gross_yen=draft.quote.gross_yen,
         tax_rate_basis_points=draft.quote.rate_basis_points,
         state=OrderState.PLACED.value,
         created_at=clock.now(),
+        idem=draft.idem,
+        subscription_id=term.subscription_id if term else None,
+        term_number=term.number if term else None,
+        term_from=term.first if term else None,
+        term_to=term.last if term else None,
     )
     db.session.add(order)
     db.session.flush()
@@ -65,9 +106,36 @@ def open_order(actor: Actor, draft: OrderDraft) -> Order:
     return order
 
 
-def mark_paid(actor: Actor, order_id: str) -> bool:
+def find_by_idem(idem: str) -> Order | None:
+    """Return the order that was placed for this purpose, or None."""
+    return db.session.scalar(select(Order).where(Order.idem == idem))
+
+
+def belong_to(order_id: str, term: OrderedTerm) -> None:
+    """Note which term of which subscription an order pays, once the subscription has begun."""
+    values = {
+        "subscription_id": term.subscription_id,
+        "term_number": term.number,
+        "term_from": term.first,
+        "term_to": term.last,
+    }
+    db.session.execute(update(Order).where(Order.id == order_id).values(values))
+
+
+def mark_credited(actor: Actor, order_id: str) -> bool:
+    """Note that the order is delivered before it is paid; True for exactly one caller."""
+    return _move(actor, order_id, OrderState.CREDITED)
+
+
+def mark_paid(actor: Actor, order_id: str, slip: Slip | None = None) -> bool:
     """Note that the money is here; True for exactly one caller, False where it was noted before."""
-    return _move(actor, order_id, OrderState.PAID)
+    return _move(actor, order_id, OrderState.PAID, slip)
+
+
+def mark_settled(order_id: str) -> None:
+    """Note when an order delivered on credit was paid after all; its state stays."""
+    settled = Order.id == order_id, Order.paid_at.is_(None)
+    db.session.execute(update(Order).where(*settled).values(paid_at=clock.now()))
 
 
 def mark_fulfilled(actor: Actor, order_id: str) -> bool:
@@ -85,10 +153,12 @@ def mark_expired(actor: Actor, order_id: str) -> bool:
     return _move(actor, order_id, OrderState.EXPIRED)
 
 
-def _move(actor: Actor, order_id: str, to: OrderState) -> bool:
+def _move(actor: Actor, order_id: str, to: OrderState, slip: Slip | None = None) -> bool:
     values: dict[str, object] = {"state": to.value}
     if to is OrderState.PAID:
         values["paid_at"] = clock.now()
+    if slip is not None:
+        values |= {"slip_number": slip.number, "slip_paid_on": slip.paid_on, "slip_ordinance": slip.ordinance}
     statement = (
         update(Order).where(Order.id == order_id, Order.state.in_(ORDER_MOVES[to])).values(values).returning(Order)
     )

@@ -4,9 +4,10 @@ from enum import StrEnum
 
 
 class OrderState(StrEnum):
-    """How far an order has come."""
+    """How far an order has come; ``credited`` is what will be paid by invoice afterwards."""
 
     PLACED = "placed"
+    CREDITED = "credited"
     PAID = "paid"
     FULFILLED = "fulfilled"
     FAILED = "failed"
@@ -15,8 +16,9 @@ class OrderState(StrEnum):
 
 # Money that arrives after all is honoured: a failed or expired order may still be paid, never the reverse.
 ORDER_MOVES = {
+    OrderState.CREDITED: {OrderState.PLACED},
     OrderState.PAID: {OrderState.PLACED, OrderState.FAILED, OrderState.EXPIRED},
-    OrderState.FULFILLED: {OrderState.PAID},
+    OrderState.FULFILLED: {OrderState.PAID, OrderState.CREDITED},
     OrderState.FAILED: {OrderState.PLACED},
     OrderState.EXPIRED: {OrderState.PLACED},
 }
@@ -65,6 +67,14 @@ class InvoiceState(StrEnum):
     PAID = "paid"
 
 
+class Dunning(StrEnum):
+    """What an invoice that is not paid in time has led to."""
+
+    NONE = "none"
+    REMINDED = "reminded"
+    SUSPENDED = "suspended"
+
+
 class AccountKind(StrEnum):
     """The five kinds of ledger account; debit is positive, credit negative."""
 
@@ -83,3 +93,26 @@ ACCOUNT_ROOTS = {
     "Expenses": AccountKind.EXPENSE,
 }
 """The first word of an account's code decides its kind."""
+
+
+class Via(StrEnum):
+    """By which way the money of a sale comes."""
+
+    GATEWAY = "gateway"
+    RECEIVABLE = "receivable"
+    OUTSIDE = "outside"
+
+
+class SellerRole(StrEnum):
+    """In whose name the exchange sells: as the provider's agent (媒介), or in its own (仕入れて販売)."""
+
+    AGENT = "agent"
+    PRINCIPAL = "principal"
+
+
+class EarningKind(StrEnum):
+    """What made or unmade an earning."""
+
+    SALE = "sale"
+    REVERSAL = "reversal"
+    RESTORATION = "restoration"

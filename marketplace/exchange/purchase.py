@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from marketplace.access import queries as grants
 from marketplace.access import service as access
 from marketplace.access.rules import GrantDraft
-from marketplace.billing import invoices, ledger, orders, payments, postings, pricing, queries, tax
+from marketplace.billing import invoices, orders, payments, pricing, queries, sales, shares, tax
 from marketplace.billing.invoices import InvoiceDraft, InvoiceLine
 from marketplace.billing.models import Order, Payment
 from marketplace.billing.orders import OrderDraft
-from marketplace.billing.states import InvoiceKind
+from marketplace.billing.states import InvoiceKind, Via
 from marketplace.catalog import listings
 from marketplace.catalog import queries as catalog
 from marketplace.exchange import commerce
@@ -21,8 +21,15 @@ from marketplace.kit import clock
 from marketplace.licensing import queries as licensing
 from marketplace.licensing import service as acceptances
 from marketplace.licensing.models import Offer
-from marketplace.licensing.states import PriceKind, ReleaseScope
+from marketplace.licensing.states import PriceKind, Rail, ReleaseScope
 from marketplace.metering import service as metering
+
+
+@dataclass(frozen=True, slots=True)
+class OrderWish:
+    """How the buyer wants to pay: one of the offer's rails, its first where ``rail`` is None."""
+
+    rail: Rail | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,7 @@ class Purchase:
     invoice_id: str | None
 
 
-def place_order(actor: Actor, offer_id: str, accepted_sha256: str) -> str:
+def place_order(actor: Actor, offer_id: str, accepted_sha256: str, wish: OrderWish = OrderWish()) -> str:
     """Accept the offer's terms and order it at our own price; returns the order's id.
 
     What costs nothing now is fulfilled at once; for the rest a payment is opened, to be taken to the
@@ -45,7 +52,7 @@ def place_order(actor: Actor, offer_id: str, accepted_sha256: str) -> str:
     offer = licensing.lock_open_offer(offer_id)
     _check(actor, offer, accepted_sha256)
     acceptance = acceptances.accept_terms(actor, accepted_sha256)
-    order = orders.open_order(actor, _draft(offer, acceptance.id))
+    order = orders.open_order(actor, _draft(offer, acceptance.id, wish))
     if order.amount_gross_yen == 0:
         fulfil(order.id)
     else:
@@ -79,7 +86,7 @@ def fulfil(order_id: str) -> bool:
     _grant(buyer, order)
     orders.mark_fulfilled(buyer, order_id)
     if order.amount_gross_yen:
-        _post_sale(order)
+        _post_sale(buyer, order)
         # Last, since it holds the counter of the issuer's invoice numbers until the end.
         _issue_invoice(buyer, order)
     return True
@@ -101,7 +108,7 @@ def _check(actor: Actor, offer: Offer, accepted_sha256: str) -> None:
         raise NothingToDeliver
 
 
-def _draft(offer: Offer, acceptance_id: str) -> OrderDraft:
+def _draft(offer: Offer, acceptance_id: str, wish: OrderWish) -> OrderDraft:
     kind = PriceKind(offer.price_kind)
     seller = identity.get_organization(offer.organization_id)
     net = pricing.upfront_net_yen(kind, offer.amount_yen)
@@ -112,14 +119,24 @@ def _draft(offer: Offer, acceptance_id: str) -> OrderDraft:
         acceptance_id=acceptance_id,
         terms_sha256=offer.terms_sha256,
         price_kind=kind,
+        rail=wish.rail or Rail.CARD,
         quote=tax.quote(net, clock.today(), seller_registered=seller.invoice_registration_number is not None),
     )
 
 
-def _post_sale(order: Order) -> None:
+def _post_sale(buyer: Actor, order: Order) -> None:
     quote = tax.Quote(order.amount_net_yen, order.amount_tax_yen, order.tax_rate_basis_points)
-    sale = commerce.sale(order.provider_organization_id, quote)
-    ledger.post("sale", order.id, f"sale:{order.id}", clock.today(), postings.card_sale(sale))
+    sales.book_sale(
+        buyer,
+        commerce.sale(shares.alone(order.provider_organization_id), quote),
+        kind="sale",
+        ref=order.id,
+        idem=f"sale:{order.id}",
+        via=Via.GATEWAY,
+        buyer_organization_id=order.organization_id,
+        nets_by_dataset={order.dataset_id: order.amount_net_yen},
+        on=clock.today(),
+    )
 
 
 def _issue_invoice(buyer: Actor, order: Order) -> None:

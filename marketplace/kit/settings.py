@@ -1,7 +1,9 @@
 """Settings: read once from the environment, checked, frozen. Each error says how to mend it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,6 +11,9 @@ from urllib.parse import urlsplit
 SANDBOX_KEY = "sk_test_sandbox"
 SANDBOX_WEBHOOK_SECRET = "whsec_sandbox_of_this_exchange"  # noqa: S105 - production refuses it
 POSTGRESQL_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
+INVOICE_DUE = re.compile(
+    r"(?:month-end|day-(?P<day>[1-9]|1[0-9]|2[0-8]))\+(?P<months>[0-9]|1[0-2])|days\+(?P<days>[0-9]{1,3})"
+)
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -37,6 +42,12 @@ class Settings:
     profile_memory_bytes_max: int = 2**30
     profile_cpu_seconds_max: int = 120
     commission_basis_points: int = 1000
+    seller: str = "agent"
+    hold_days: int = 7
+    transitional_credit: str = "2026-09-30:80,2027-09-30:70,2028-09-30:50,2029-09-30:30"
+    invoice_due: str = "month-end+1"
+    credit_limit_yen: int = 1_000_000
+    overdue_grace_days: int = 14
     request_body_bytes_max: int = 2**20
     stripe_api_key: str = SANDBOX_KEY
     stripe_api_base: str | None = None
@@ -54,6 +65,12 @@ class Settings:
     def gateway_base(self) -> str | None:
         """Where Stripe calls go: our sandbox, a stand-in, or None for Stripe itself."""
         return f"{self.base_url}/sandbox" if self.sandbox else self.stripe_api_base
+
+    @property
+    def transitional_credit_table(self) -> tuple[tuple[date, int], ...]:
+        """Until which day buyers deduct which percentage of tax on purchases from unregistered sellers."""
+        steps = [step.strip().split(":") for step in self.transitional_credit.split(",") if step.strip()]
+        return tuple((date.fromisoformat(last), int(percent)) for last, percent in steps)
 
     @property
     def signing_key_path(self) -> Path:
@@ -106,6 +123,8 @@ def check(settings: Settings) -> None:
     _check_base_url(settings)
     _check_database(settings)
     _check_payments(settings)
+    _check_invoice_due(settings)
+    _check_transitional_credit(settings)
 
 
 def install(settings: Settings) -> None:
@@ -171,15 +190,37 @@ def _check_numbers(settings: Settings) -> None:
     for name in positive:
         if getattr(settings, name) <= 0:
             raise BadSetting(f"{variable_of(name)} must be above zero")
-    for name in ("preview_rows_max", "stripe_max_retries"):
+    for name in ("preview_rows_max", "stripe_max_retries", "hold_days", "credit_limit_yen", "overdue_grace_days"):
         if getattr(settings, name) < 0:
             raise BadSetting(f"{variable_of(name)} must be zero or more")
     if settings.port > 65535:
         raise BadSetting("MARKETPLACE_PORT must be 1 to 65535")
     if not 0 <= settings.commission_basis_points < 10_000:
         raise BadSetting("MARKETPLACE_COMMISSION_BASIS_POINTS must be 0 to 9999 (1000 is 10 %)")
+    if settings.seller not in {"agent", "principal"}:
+        raise BadSetting("MARKETPLACE_SELLER must be agent (providers sell) or principal (the exchange sells)")
     if settings.token_ttl_seconds > 3600:
         raise BadSetting("MARKETPLACE_TOKEN_TTL_SECONDS must be at most 3600: longer tokens outlive revocations")
+
+
+def _check_transitional_credit(settings: Settings) -> None:
+    try:
+        table = settings.transitional_credit_table
+    except ValueError:
+        table = ((date.max, -1),)
+    if list(table) != sorted(set(table)) or not all(0 <= percent <= 100 for _last, percent in table):
+        raise BadSetting(
+            "MARKETPLACE_TRANSITIONAL_CREDIT must be last days and percentages in order,"
+            " such as 2026-09-30:80,2027-09-30:70"
+        )
+
+
+def _check_invoice_due(settings: Settings) -> None:
+    if not INVOICE_DUE.fullmatch(settings.invoice_due):
+        raise BadSetting(
+            "MARKETPLACE_INVOICE_DUE must be month-end+N (N months later, at the month's end), day-D+N (on day D, 1 to"
+            " 28) or days+N: month-end+1 is the end of the month after the invoice (翌月末)"
+        )
 
 
 def _check_base_url(settings: Settings) -> None:

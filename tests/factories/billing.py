@@ -15,7 +15,7 @@ from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 from marketplace.licensing.models import Acceptance, Offer, Terms
-from marketplace.licensing.states import PriceKind
+from marketplace.licensing.states import PriceKind, Rail
 from tests.factories.identity import OrganizationFactory
 
 
@@ -125,7 +125,9 @@ class OrderFactory(_Stored):
         buyer = factory.SubFactory(OrganizationFactory)
         offer = factory.SubFactory(OfferedFactory)
         acceptance = factory.SubFactory(AcceptedFactory, buyer=factory.SelfAttribute("..buyer"))
-        free = factory.Trait(price_kind=PriceKind.FREE.value, amount_net_yen=0, amount_tax_yen=0, amount_gross_yen=0)
+        free = factory.Trait(
+            price_kind=PriceKind.FREE.value, rail=None, amount_net_yen=0, amount_tax_yen=0, amount_gross_yen=0
+        )
         paid = factory.Trait(state="paid", paid_at=factory.LazyFunction(clock.now))
 
     id = factory.LazyFunction(lambda: new_id("ord"))
@@ -137,6 +139,9 @@ class OrderFactory(_Stored):
     acceptance_id = factory.SelfAttribute("acceptance.id")
     terms_sha256 = factory.SelfAttribute("offer.terms_sha256")
     price_kind = PriceKind.ONE_OFF.value
+    rail = "card"
+    list_net_yen = factory.SelfAttribute("amount_net_yen")
+    deductions = factory.LazyFunction(list)
     amount_net_yen = 5000
     amount_tax_yen = 500
     amount_gross_yen = 5500
@@ -183,6 +188,7 @@ class OrderDraftFactory(factory.Factory):
     terms_sha256 = factory.SelfAttribute("offer.terms_sha256")
     price_kind = PriceKind.ONE_OFF
     quote = Quote(5000, 500, 1000)
+    rail = Rail.CARD
 
 
 class InvoiceLineFactory(factory.Factory):

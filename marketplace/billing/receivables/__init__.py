@@ -1,0 +1,1 @@
+"""What buyers owe: due dates, credit limits, money applied to invoices, reminders."""
