@@ -69,6 +69,28 @@ class LedgerConflict(Conflict):
     cure_ja = "訂正を別のキーで記帳してください。記帳済みの仕訳は変更されません。"
 
 
+class ReversalTooLarge(Conflict):
+    """More is to be taken back of a sale than is left of it."""
+
+    slug = "reversal-too-large"
+    title, title_ja = "More than is left of the sale", "販売の残額を超えています"
+    cause = "What was paid for this sale has been given back before, wholly or so far that only `left_yen` are left."
+    cure = "Give back at most `left_yen`, tax included."
+    cause_ja = "この販売の代金は、すでに全部または一部が返金されており、残額は left_yen 円です。"
+    cure_ja = "返金額を、税込みで left_yen 円以下にしてください。"
+
+
+class NotRestorable(Conflict):
+    """A reversal that does not exist, or was undone already, cannot be undone."""
+
+    slug = "not-restorable"
+    title, title_ja = "Reversal cannot be undone", "この取消しは元に戻せません"
+    cause = "No reversal has this key, or another booking has undone it already."
+    cure = "Read the ledger transactions of the order or invoice: they show what was taken back and restored."
+    cause_ja = "このキーの取消しはないか、別の仕訳がすでに元に戻しています。"
+    cure_ja = "注文または請求書の仕訳を読み取ってください。取り消された分と戻された分が示されています。"
+
+
 class InvoiceConflict(Conflict):
     """One idempotency key, two different invoices."""
 

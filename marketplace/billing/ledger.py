@@ -11,6 +11,7 @@ from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.billing.errors import LedgerConflict
 from marketplace.billing.ledger_models import LedgerAccount, LedgerEntry, LedgerSeal, LedgerTxn
+from marketplace.billing.postings import Entry
 from marketplace.billing.states import ACCOUNT_ROOTS
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.kit import clock
@@ -18,7 +19,6 @@ from marketplace.kit.canonical import digest_of
 from marketplace.kit.db import db
 from marketplace.kit.money import AMOUNT_MAX
 
-Entry = tuple[str, int]
 _ACCOUNTS_LOCK = 0x6C656467  # "ledg"
 
 

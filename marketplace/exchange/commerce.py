@@ -1,8 +1,8 @@
 """What every sale has in common: the parties on its invoice and how its money is split."""
 
-from marketplace.billing import postings, tax
+from marketplace.billing import shares, tax
 from marketplace.billing.invoices import InvoiceParty
-from marketplace.billing.postings import Sale
+from marketplace.billing.shares import Sale, Shares
 from marketplace.identity.models import Organization
 from marketplace.kit import clock, settings
 
@@ -12,7 +12,7 @@ def invoice_party(organization: Organization) -> InvoiceParty:
     return InvoiceParty(organization.id, organization.name_ja, organization.name_en)
 
 
-def sale(provider_organization_id: str, quote: tax.Quote) -> Sale:
-    """Split a quote between the provider and the exchange, whose commission is taxed at today's rate."""
+def sale(among: Shares, quote: tax.Quote) -> Sale:
+    """Split a quote between those who share it and the exchange, whose commission is taxed at today's rate."""
     commission = settings.current().commission_basis_points
-    return postings.sale_of(provider_organization_id, quote, commission, tax.rate_on(clock.today()))
+    return shares.sale_of(among, quote, commission, tax.rate_on(clock.today()))

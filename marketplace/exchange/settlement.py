@@ -7,11 +7,11 @@ from datetime import date, datetime, timedelta
 
 from marketplace.access import queries as access
 from marketplace.access.models import Grant
-from marketplace.billing import invoices, ledger, postings, rating, tax
+from marketplace.billing import invoices, ledger, postings, rating, sales, shares, tax
 from marketplace.billing.invoices import InvoiceDraft, InvoiceLine
 from marketplace.billing.models import Invoice
 from marketplace.billing.rating import Rated
-from marketplace.billing.states import InvoiceKind
+from marketplace.billing.states import InvoiceKind, Via
 from marketplace.catalog import queries as catalog
 from marketplace.exchange import commerce
 from marketplace.exchange.errors import SettlementIncomplete
@@ -131,11 +131,22 @@ def _issue(
         period_to=period.last,
     )
     # First, as in a purchase: whoever makes accounts meanwhile may wait for the counter that issuing holds.
-    ledger.open_accounts(postings.accounts_of_invoice(seller.id, buyer_id))
+    ledger.open_accounts(postings.accounts_of_invoice([seller.id], buyer_id))
     invoice = invoices.issue(actor, draft)
-    quote = tax.Quote(invoice.amount_net_yen, invoice.amount_tax_yen, rate)
-    entries = postings.invoice_issued(commerce.sale(seller.id, quote), buyer_id)
-    ledger.post("invoice_issued", invoice.id, f"issued:{invoice.id}", clock.today(), entries, actor=actor)
+    nets: dict[str, int] = defaultdict(int)
+    for one in due:
+        nets[one.grant.dataset_id] += one.rated.line_yen
+    sales.book_sale(
+        actor,
+        commerce.sale(shares.alone(seller.id), tax.Quote(invoice.amount_net_yen, invoice.amount_tax_yen, rate)),
+        kind="invoice_issued",
+        ref=invoice.id,
+        idem=f"issued:{invoice.id}",
+        via=Via.RECEIVABLE,
+        buyer_organization_id=buyer_id,
+        nets_by_dataset=nets,
+        on=clock.today(),
+    )
     return invoice
 
 

@@ -1,14 +1,138 @@
 """Posting in one call, several currencies, earnings of providers."""
 
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0015"
 down_revision = "0014"
 branch_labels = None
 depends_on = None
 
+# An earning's two dates are filled in once; nothing else about it ever changes.
+CHECK_EARNING = """
+CREATE FUNCTION earning_check_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF to_jsonb(OLD) - '{available_on,released_on}'::text[] IS DISTINCT FROM
+        to_jsonb(NEW) - '{available_on,released_on}'::text[]
+        OR (OLD.available_on IS NOT NULL AND NEW.available_on IS DISTINCT FROM OLD.available_on)
+        OR (OLD.released_on IS NOT NULL AND NEW.released_on IS DISTINCT FROM OLD.released_on)
+    THEN
+        RAISE EXCEPTION 'earning % does not change', OLD.id USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$
+"""
+
+# What was booked before earnings were kept: one row for each sale, read off its postings. A settlement's
+# invoice over several datasets is told under the first of them. What was paid may be drawn at once.
+EARLIER_EARNINGS = """
+INSERT INTO earning (
+    id, kind, ref, idem, undoes, txn_id, via, role, money_account, organization_id, buyer_organization_id, dataset_id,
+    net_yen, tax_yen, commission_yen, commission_tax_yen, payable_yen, occurred_on, available_on, released_on, created_at)
+SELECT 'ern_' || lpad(to_hex((extract(epoch FROM t.posted_at) * 1000)::bigint), 12, '0')
+           || '7000' || '8000' || lpad(to_hex(t.id), 12, '0'),
+       'sale', t.ref, t.idem, NULL, t.id, what.via, 'agent', what.money_account, what.seller, what.buyer, what.dataset,
+       what.net, what.tax, fees.commission, fees.commission_tax,
+       what.net + what.tax - fees.commission - fees.commission_tax,
+       t.effective_on, what.paid_on, NULL, t.posted_at
+FROM ledger_txn t
+JOIN (
+    SELECT id AS ref, 'gateway' AS via, 'Assets:Clearing:Stripe' AS money_account, provider_organization_id AS seller,
+           organization_id AS buyer, dataset_id AS dataset, amount_net_yen AS net, amount_tax_yen AS tax,
+           (paid_at AT TIME ZONE 'Asia/Tokyo')::date AS paid_on
+    FROM purchase_order
+    UNION ALL
+    SELECT i.id, 'receivable', 'Assets:Receivable:' || i.recipient_organization_id, i.issuer_organization_id,
+           i.recipient_organization_id, g.dataset_id, i.amount_net_yen, i.amount_tax_yen,
+           (i.paid_at AT TIME ZONE 'Asia/Tokyo')::date
+    FROM invoice i JOIN access_grant g ON g.id = i.lines -> 0 ->> 'grant_id'
+) what ON what.ref = t.ref
+JOIN (
+    SELECT e.txn_id,
+           coalesce(-sum(e.amount_minor) FILTER (WHERE a.code = 'Income:MarketplaceFee'), 0)::bigint AS commission,
+           coalesce(-sum(e.amount_minor) FILTER (WHERE a.code = 'Liabilities:ConsumptionTax:Output'), 0)::bigint
+               AS commission_tax
+    FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id GROUP BY e.txn_id
+) fees ON fees.txn_id = t.id
+WHERE t.kind IN ('sale', 'invoice_issued')
+"""
+
 
 def upgrade() -> None:
-    """Change nothing yet."""
+    """Create."""
+    _create_earnings()
+    op.execute(EARLIER_EARNINGS)
+    op.execute(CHECK_EARNING)
+    for when, function in (("UPDATE", "earning_check_change"), ("DELETE", "refuse_change")):
+        op.execute(
+            f"CREATE TRIGGER earning_{when.lower()} BEFORE {when} ON earning FOR EACH ROW EXECUTE FUNCTION {function}()"
+        )
+    op.execute(
+        "CREATE TRIGGER earning_never_emptied BEFORE TRUNCATE ON earning"
+        " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+    )
 
 
 def downgrade() -> None:
-    """Change nothing yet."""
+    """Drop."""
+    op.drop_table("earning")
+    op.execute("DROP FUNCTION earning_check_change()")
+
+
+def _create_earnings() -> None:
+    op.create_table(
+        "earning",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("ref", sa.Text(), nullable=False),
+        sa.Column("idem", sa.Text(), nullable=False),
+        sa.Column("undoes", sa.Text(), nullable=True),
+        sa.Column("txn_id", sa.BigInteger(), nullable=True),
+        sa.Column("via", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("money_account", sa.Text(), nullable=False),
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("buyer_organization_id", sa.Text(), nullable=False),
+        sa.Column("dataset_id", sa.Text(), nullable=False),
+        sa.Column("net_yen", sa.BigInteger(), nullable=False),
+        sa.Column("tax_yen", sa.BigInteger(), nullable=False),
+        sa.Column("commission_yen", sa.BigInteger(), nullable=False),
+        sa.Column("commission_tax_yen", sa.BigInteger(), nullable=False),
+        sa.Column("payable_yen", sa.BigInteger(), nullable=False),
+        sa.Column("occurred_on", sa.Date(), nullable=False),
+        sa.Column("available_on", sa.Date(), nullable=True),
+        sa.Column("released_on", sa.Date(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("kind IN ('sale', 'reversal', 'restoration')", name="ck_earning_kind"),
+        sa.CheckConstraint("via IN ('gateway', 'receivable', 'outside')", name="ck_earning_via"),
+        sa.CheckConstraint("role IN ('agent', 'principal')", name="ck_earning_role"),
+        sa.CheckConstraint(
+            "payable_yen = CASE via WHEN 'outside' THEN 0"
+            " ELSE net_yen + tax_yen - commission_yen - commission_tax_yen END",
+            name="ck_earning_payable",
+        ),
+        sa.CheckConstraint(
+            "CASE kind WHEN 'reversal' THEN GREATEST(net_yen, tax_yen, commission_yen, commission_tax_yen) <= 0"
+            " ELSE LEAST(net_yen, tax_yen, commission_yen, commission_tax_yen) >= 0 END",
+            name="ck_earning_sign",
+        ),
+        sa.CheckConstraint("released_on IS NULL OR available_on IS NOT NULL", name="ck_earning_released"),
+        sa.CheckConstraint("(undoes IS NOT NULL) = (kind = 'restoration')", name="ck_earning_undoes"),
+        sa.ForeignKeyConstraint(["txn_id"], ["ledger_txn.id"], name="fk_earning_txn_id"),
+        sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name="fk_earning_organization_id"),
+        sa.ForeignKeyConstraint(["buyer_organization_id"], ["organization.id"], name="fk_earning_buyer_organization_id"),
+        sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"], name="fk_earning_dataset_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_earning"),
+    )
+    op.create_index(
+        "uq_earning_idem_organization_id_dataset_id", "earning", ["idem", "organization_id", "dataset_id"], unique=True
+    )
+    op.create_index("ix_earning_ref", "earning", ["ref"])
+    op.create_index("ix_earning_undoes", "earning", ["undoes"])
+    op.create_index("ix_earning_organization_id_occurred_on", "earning", ["organization_id", "occurred_on"])
+    op.create_index(
+        "ix_earning_available_on_pending",
+        "earning",
+        ["available_on"],
+        postgresql_where=sa.text("released_on IS NULL"),
+    )

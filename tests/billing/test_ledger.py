@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from marketplace.audit.models import Entry as AuditEntry
-from marketplace.billing import ledger, ledger_queries, postings
+from marketplace.billing import ledger, ledger_queries, postings, shares
 from marketplace.billing.errors import LedgerConflict
 from marketplace.billing.ledger_models import LedgerAccount, LedgerEntry, LedgerTxn
 from marketplace.billing.ledger_queries import TransactionFilter
@@ -24,7 +24,7 @@ from marketplace.kit.pages import encode_cursor
 from marketplace.kit.transaction import transaction
 
 DAY = date(2026, 11, 22)
-SALE = Sale(provider="org_p", net=5000, tax=500, commission=500, commission_tax=50)
+SALE = Sale(shares.alone("org_p"), net=5000, tax=500, commission=500, commission_tax=50)
 BALANCED = [("Assets:Bank", 700), ("Equity:Opening", -700)]
 
 
@@ -307,7 +307,7 @@ def test_any_sales_leave_the_books_balanced(session: Session, sales) -> None:
 
     with session.begin_nested() as savepoint:
         for number, (net, commission, provider) in enumerate(sales):
-            sale = postings.sale_of(provider, tax.quote(net, DAY, seller_registered=True), commission, 1000)
+            sale = postings.sale_of(shares.alone(provider), tax.quote(net, DAY, seller_registered=True), commission, 1000)
             ledger.post("sale", f"h{number}", f"h{number}", DAY, postings.card_sale(sale))
         session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
         assert ledger_queries.trial_balance().total_minor == 0

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from marketplace.billing import postings, tax
 from marketplace.billing.postings import Sale
+from marketplace.billing.shares import alone
 from marketplace.billing.tax import Quote
 
 amounts = st.integers(0, 10**12)
@@ -18,7 +19,7 @@ def quotes():
 
 
 def test_a_card_sale_is_split_between_provider_exchange_and_tax_office():
-    sale = postings.sale_of("org_p", Quote(5000, 500, 1000), 1000, 1000)
+    sale = postings.sale_of(alone("org_p"), Quote(5000, 500, 1000), 1000, 1000)
     assert postings.card_sale(sale) == [
         ("Assets:Clearing:Stripe", 5500),
         ("Liabilities:Provider:org_p:Pending", -4950),
@@ -28,7 +29,7 @@ def test_a_card_sale_is_split_between_provider_exchange_and_tax_office():
 
 
 def test_an_invoiced_sale_is_owed_by_the_buyer_until_it_is_paid():
-    sale = Sale(provider="org_p", net=5000, tax=500, commission=500, commission_tax=50)
+    sale = Sale(alone("org_p"), net=5000, tax=500, commission=500, commission_tax=50)
     assert postings.invoice_issued(sale, "org_b")[0] == ("Assets:Receivable:org_b", 5500)
     assert postings.invoice_paid_by_card(5500, "org_b") == [
         ("Assets:Clearing:Stripe", 5500),
@@ -41,13 +42,13 @@ def test_the_gateway_keeps_its_fee_back():
 
 
 def test_nothing_sold_and_nothing_paid_books_nothing():
-    assert postings.card_sale(Sale("org_p", 0, 0, 0, 0)) == []
+    assert postings.card_sale(Sale(alone("org_p"), 0, 0, 0, 0)) == []
     assert postings.invoice_paid_by_card(0, "org_b") == []
     assert postings.processing_fee(0) == []
 
 
 def test_a_small_sale_has_no_empty_legs():
-    assert postings.card_sale(postings.sale_of("org_p", Quote(9, 0, 1000), 1000, 1000)) == [
+    assert postings.card_sale(postings.sale_of(alone("org_p"), Quote(9, 0, 1000), 1000, 1000)) == [
         ("Assets:Clearing:Stripe", 9),
         ("Liabilities:Provider:org_p:Pending", -9),
     ]
@@ -55,7 +56,7 @@ def test_a_small_sale_has_no_empty_legs():
 
 @given(quote=quotes(), commission=st.integers(0, 9000), fee_tax=st.sampled_from([0, 1000]), fee=amounts)
 def test_every_posting_sums_to_zero_and_holds_no_empty_leg(quote, commission, fee_tax, fee):
-    sale = postings.sale_of("org_p", quote, commission, fee_tax)
+    sale = postings.sale_of(alone("org_p"), quote, commission, fee_tax)
     for entries in (
         postings.card_sale(sale),
         postings.invoice_issued(sale, "org_b"),
@@ -69,7 +70,7 @@ def test_every_posting_sums_to_zero_and_holds_no_empty_leg(quote, commission, fe
 
 @given(quote=quotes(), commission=st.integers(0, 9000))
 def test_a_sale_loses_no_yen(quote, commission):
-    sale = postings.sale_of("org_p", quote, commission, 1000)
+    sale = postings.sale_of(alone("org_p"), quote, commission, 1000)
     assert sale.payable + sale.commission + sale.commission_tax == quote.net_yen + quote.tax_yen == sale.gross
 
 
@@ -78,7 +79,7 @@ def test_a_sale_loses_no_yen(quote, commission):
 )
 def test_impossible_sales_are_refused(parts):
     with pytest.raises(ValueError, match=r"negative part|larger than"):
-        Sale("org_p", *parts)
+        Sale(alone("org_p"), *parts)
 
 
 def test_negative_amounts_are_refused():
