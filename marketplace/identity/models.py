@@ -1,8 +1,8 @@
 """Tables of identity. Personal data lies in ``member`` and nowhere else."""
 
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.identity.states import Capacity, ClientState, MemberRole, OrganizationKind, OrganizationState
@@ -57,6 +57,22 @@ class Organization(Model):
     created_at: Mapped[datetime]
     verified_at: Mapped[datetime | None]
     suspended_reason: Mapped[str | None]
+
+
+class InvoiceRegistration(Model):
+    """One stretch of days, both ends included, on which an invoice registration number (登録番号) is valid."""
+
+    __tablename__ = "invoice_registration"
+    __table_args__ = (
+        CheckConstraint("number ~ '^T[0-9]{13}$'", "number"),
+        CheckConstraint("valid_to >= valid_from", "validity"),
+    )
+
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"), primary_key=True)
+    valid_from: Mapped[date] = mapped_column(Date, primary_key=True)
+    valid_to: Mapped[date | None] = mapped_column(Date)
+    number: Mapped[str]
+    recorded_at: Mapped[datetime]
 
 
 class Member(Model):

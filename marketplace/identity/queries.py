@@ -1,13 +1,15 @@
 """Reading organizations, members and API clients."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import TypeVar
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from marketplace.identity import rules
 from marketplace.identity.actors import Actor
-from marketplace.identity.models import ApiClient, Member, Organization
+from marketplace.identity.models import ApiClient, InvoiceRegistration, Member, Organization
 from marketplace.identity.states import Capacity, OrganizationState
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
@@ -63,6 +65,39 @@ def count_applications() -> int:
         select(func.count()).select_from(Organization).where(Organization.state == OrganizationState.APPLIED.value)
     )
     return db.session.scalar(waiting) or 0
+
+
+def find_operator() -> Organization | None:
+    """Return the body that runs the exchange, the operator founded first, or None where there is none yet."""
+    operators = select(Organization).where(
+        Organization.capacities.contains([Capacity.OPERATOR.value]),
+        Organization.state == OrganizationState.VERIFIED.value,
+    )
+    return db.session.scalar(operators.order_by(Organization.id).limit(1))
+
+
+def operator_organization() -> Organization:
+    """Return the body that runs the exchange; raises NotFound where there is none yet."""
+    return _present(find_operator())
+
+
+def registration_on(organization_id: str, day: date) -> str | None:
+    """Return the invoice registration number (登録番号) that is valid on the day, or None.
+
+    Until an operator has recorded a history, the number that the organization declared counts as valid
+    since 2023-10-01, when such numbers came into force. Raises NotFound.
+    """
+    history = list_registrations(organization_id)
+    if history:
+        return next((row.number for row in history if rules.is_within(day, row.valid_from, row.valid_to)), None)
+    declared = get_organization(organization_id).invoice_registration_number
+    return declared if day >= rules.QUALIFIED_SINCE else None
+
+
+def list_registrations(organization_id: str) -> Sequence[InvoiceRegistration]:
+    """Return all that is recorded of an organization's invoice registration, oldest first."""
+    query = select(InvoiceRegistration).where(InvoiceRegistration.organization_id == organization_id)
+    return db.session.scalars(query.order_by(InvoiceRegistration.valid_from)).all()
 
 
 def find_client(client_id: str) -> ApiClient | None:

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass, replace
+from datetime import date
 
 from marketplace.identity.states import Capacity, MemberRole, OrganizationKind
 from marketplace.kit.errors import Invalid
@@ -12,6 +13,9 @@ EMAIL_LENGTH_MAX = 254
 REASON_LENGTH_MAX = 1000
 OPEN_CAPACITIES = frozenset({Capacity.PROVIDER, Capacity.BUYER})
 GOVERNMENT_KINDS = frozenset({OrganizationKind.MUNICIPALITY, OrganizationKind.PUBLIC_BODY})
+
+QUALIFIED_SINCE = date(2023, 10, 1)
+"""The day on which invoice registration numbers (適格請求書発行事業者の登録番号) came into force."""
 
 _CORPORATE_NUMBER = re.compile(r"[1-9][0-9]{12}", re.ASCII)
 _INVOICE_NUMBER = re.compile(r"T([0-9]{13})", re.ASCII)
@@ -87,6 +91,11 @@ def invoice_number_fault(number: str, kind: OrganizationKind, corporate_number: 
     if kind is OrganizationKind.COMPANY and corporate_number not in {None, match[1]}:
         return "must be T and the organization's own corporate number"
     return None
+
+
+def is_within(day: date, first: date, last: date | None) -> bool:
+    """Tell whether a day lies between two others, both included; ``last`` None means without end."""
+    return first <= day and (last is None or day <= last)
 
 
 def tidy(text: str) -> str:

@@ -1,0 +1,1 @@
+"""Documents: every paper that the exchange issues, numbered, unchangeable, kept, and found again."""
