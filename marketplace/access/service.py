@@ -1,5 +1,6 @@
-"""Issuing, extending and revoking grants."""
+"""Issuing, extending, suspending and revoking grants."""
 
+from datetime import date
 from typing import Any
 
 from sqlalchemy import insert, select, text, update
@@ -7,9 +8,9 @@ from sqlalchemy.dialects import postgresql
 
 from marketplace.access import queries
 from marketplace.access.errors import RevocationNotYours
-from marketplace.access.models import Grant, GrantRelease
+from marketplace.access.models import Grant, GrantRelease, GrantSuspension
 from marketplace.access.rules import GrantDraft, checked_reason, expiry, may_revoke
-from marketplace.access.states import GrantState
+from marketplace.access.states import Cause, GrantState
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.catalog import queries as catalog
@@ -20,11 +21,13 @@ from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 from marketplace.licensing.states import ReleaseScope
 
+# The row that comes back is the truth; SQLAlchemy need not work out which objects the update touched.
+_AS_RETURNED = {"populate_existing": True, "synchronize_session": False}
 _ISSUE = postgresql.insert(Grant).on_conflict_do_nothing(index_elements=["order_id"]).returning(Grant.id)
 _EXTEND = text("""
 INSERT INTO access_grant_release (grant_id, release_id)
 SELECT id, :release_id FROM access_grant
- WHERE dataset_id = :dataset_id AND release_scope = 'all' AND state = 'active'
+ WHERE dataset_id = :dataset_id AND release_scope = 'all' AND state <> 'revoked'
    AND (expires_at IS NULL OR expires_at > :now)
 ON CONFLICT DO NOTHING
 RETURNING grant_id
@@ -102,6 +105,28 @@ def extend_to_release(dataset_id: str, release_id: str, actor: Actor = SYSTEM) -
     return len(grant_ids)
 
 
+def renew(grant_id: str, last_day: date, actor: Actor = SYSTEM) -> bool:
+    """Extend a grant to the end of a day in Japan; False where it is revoked or lasts at least as long.
+
+    A grant that has run out meanwhile is worth something again; one without end keeps none.
+    """
+    until = expiry(clock.now(), None, last_day)
+    reached = (Grant.state != GrantState.REVOKED, Grant.expires_at < until)
+    statement = update(Grant).where(Grant.id == grant_id, *reached).values(expires_at=until).returning(Grant)
+    grant = db.session.scalars(statement, execution_options=_AS_RETURNED).one_or_none()
+    if grant is None:
+        return False
+    audit.record(
+        actor,
+        Verb.GRANT_RENEWED,
+        subject=grant.id,
+        counterparty=grant.provider_organization_id,
+        dataset=grant.dataset_id,
+        facts={"last_day": last_day.isoformat()},
+    )
+    return True
+
+
 def revoke(actor: Actor, grant_id: str, reason: str) -> Grant:
     """Revoke a grant for a reason its owner can read; the next request under it is refused.
 
@@ -111,11 +136,79 @@ def revoke(actor: Actor, grant_id: str, reason: str) -> Grant:
     grant = queries.get_grant(actor, grant_id)
     if not may_revoke(actor, grant):
         raise RevocationNotYours
-    reason = checked_reason(reason)
+    return _revoke(actor, grant, checked_reason(reason), revoked_for=None)
+
+
+def revoke_for(actor: Actor, grant_id: str, reason: str, ref: str) -> Grant:
+    """Revoke a grant because its money went back, named by the refund or dispute; ``reinstate`` can undo that."""
+    return _revoke(actor, queries.require_grant(grant_id), checked_reason(reason), revoked_for=ref)
+
+
+def reinstate(actor: Actor, grant_id: str, ref: str) -> bool:
+    """Undo the revocation that ``ref`` brought, since its money stayed after all; True if there was one.
+
+    A grant that anything else revoked stays revoked, and one that still has a cause to rest stays suspended.
+    """
+    grant = _lock(grant_id)
+    if grant.state != GrantState.REVOKED or grant.revoked_for != ref:
+        return False
+    grant.state = (GrantState.SUSPENDED if _is_suspended(grant_id) else GrantState.ACTIVE).value
+    grant.revoked_at = grant.revoked_reason = grant.revoked_for = None
+    db.session.flush()
+    _record(actor, Verb.GRANT_REINSTATED, grant, {"ref": ref})
+    return True
+
+
+def suspend(actor: Actor, grant_id: str, cause: Cause, ref: str) -> bool:
+    """Let a grant rest for a cause named by ``ref``; True if that cause was not standing. A cause lifted stays lifted.
+
+    The next request under the grant is refused, until every cause is lifted.
+    """
+    grant = _lock(grant_id)
+    row = {"grant_id": grant_id, "cause": cause.value, "ref": ref, "since": clock.now()}
+    statement = postgresql.insert(GrantSuspension).values(row).on_conflict_do_nothing()
+    if db.session.execute(statement.returning(GrantSuspension.ref)).one_or_none() is None:
+        return False
+    if grant.state == GrantState.ACTIVE:
+        grant.state = GrantState.SUSPENDED.value
+    db.session.flush()
+    _record(actor, Verb.GRANT_SUSPENDED, grant, {"cause": cause.value, "ref": ref})
+    return True
+
+
+def lift(actor: Actor, grant_id: str, cause: Cause, ref: str) -> bool:
+    """Lift one cause, and open the grant again if it was the last; True if the cause was standing."""
+    grant = _lock(grant_id)
+    standing = (GrantSuspension.grant_id == grant_id, GrantSuspension.cause == cause.value, GrantSuspension.ref == ref)
+    statement = update(GrantSuspension).where(*standing, GrantSuspension.lifted_at.is_(None))
+    lifted = db.session.execute(statement.values(lifted_at=clock.now()).returning(GrantSuspension.ref)).one_or_none()
+    if lifted is None:
+        return False
+    if grant.state == GrantState.SUSPENDED and not _is_suspended(grant_id):
+        grant.state = GrantState.ACTIVE.value
+    db.session.flush()
+    _record(actor, Verb.GRANT_RESUMED, grant, {"cause": cause.value, "ref": ref})
+    return True
+
+
+def _lock(grant_id: str) -> Grant:
+    query = select(Grant).where(Grant.id == grant_id).with_for_update()
+    return db.session.scalars(query, execution_options={"populate_existing": True}).one()
+
+
+def _is_suspended(grant_id: str) -> bool:
+    standing = select(GrantSuspension.ref).where(
+        GrantSuspension.grant_id == grant_id, GrantSuspension.lifted_at.is_(None)
+    )
+    return db.session.scalar(standing.limit(1)) is not None
+
+
+def _revoke(actor: Actor, grant: Grant, reason: str, *, revoked_for: str | None) -> Grant:
+    values = {"revoked_at": clock.now(), "revoked_reason": reason, "revoked_for": revoked_for}
     revoked = db.session.scalar(
         update(Grant)
-        .where(Grant.id == grant_id, Grant.state == GrantState.ACTIVE)
-        .values(state=GrantState.REVOKED.value, revoked_at=clock.now(), revoked_reason=reason)
+        .where(Grant.id == grant.id, Grant.state != GrantState.REVOKED)
+        .values(state=GrantState.REVOKED.value, **values)
         .returning(Grant.id)
     )
     db.session.refresh(grant)
@@ -124,13 +217,17 @@ def revoke(actor: Actor, grant_id: str, reason: str) -> Grant:
     return grant
 
 
-def _record_revocation(actor: Actor, grant: Grant, reason: str) -> None:
-    # People write names into reasons: the record keeps the hash, the grant keeps the words.
+def _record(actor: Actor, verb: Verb, grant: Grant, facts: dict[str, str]) -> None:
     audit.record(
         actor,
-        Verb.GRANT_REVOKED,
+        verb,
         subject=grant.id,
         counterparty=grant.organization_id,
         dataset=grant.dataset_id,
-        facts={"reason_sha256": sha256_hex(reason.encode()), "order_id": grant.order_id},
+        facts=facts | {"order_id": grant.order_id},
     )
+
+
+def _record_revocation(actor: Actor, grant: Grant, reason: str) -> None:
+    # People write names into reasons: the record keeps the hash, the grant keeps the words.
+    _record(actor, Verb.GRANT_REVOKED, grant, {"reason_sha256": sha256_hex(reason.encode())})

@@ -150,24 +150,45 @@ class InvoiceIssuer(Model):
 
 
 class RatedLine(Model):
-    """One stretch of a grant's delivered bytes that an invoice has billed; no byte is billed twice."""
+    """What a settlement made of a grant's usage in one period: the proof of its invoice line.
+
+    The revisions of a period add up: quantities are cumulative within it, in bytes, rows or requests;
+    ``amount_yen_exact`` and ``line_yen`` are what this revision adds, and may be negative. ``period`` is a
+    month in Japan such as 2026-11, or ``grant``. Only ``invoice_id`` is ever set later, once (a trigger holds it).
+    """
 
     __tablename__ = "rated_line"
     __table_args__ = (
-        CheckConstraint("0 <= bytes_from AND bytes_from < bytes_to", name="stretch"),
-        CheckConstraint("amount_yen_exact >= 0", name="amount"),
-        Index("uq_rated_line_grant_id_bytes_from", "grant_id", "bytes_from", unique=True),
+        CheckConstraint("0 <= quantity_from AND quantity_from <= quantity_to", name="stretch"),
+        CheckConstraint("revision >= 1", name="revision"),
+        CheckConstraint("period ~ '^(grant|[0-9]{4}-[0-9]{2})$'", name="period"),
+        CheckConstraint("unit IN ('byte', 'row', 'request')", name="unit"),
+        CheckConstraint("invoice_id IS NULL OR line_yen <> 0", name="invoiced"),
+        Index("uq_rated_line_grant_id_period_revision", "grant_id", "period", "revision", unique=True),
         Index("ix_rated_line_invoice_id", "invoice_id"),
+        Index(
+            "ix_rated_line_provider_organization_id_open",
+            "provider_organization_id",
+            "organization_id",
+            postgresql_where=text("invoice_id IS NULL AND line_yen <> 0"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     grant_id: Mapped[str]
+    provider_organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
     invoice_id: Mapped[str | None] = mapped_column(ForeignKey("invoice.id"))
+    period: Mapped[str]
+    revision: Mapped[int] = mapped_column(Integer)
+    closed: Mapped[bool]
     period_from: Mapped[date] = mapped_column(Date)
     period_to: Mapped[date] = mapped_column(Date)
-    bytes_from: Mapped[int] = mapped_column(BigInteger)
-    bytes_to: Mapped[int] = mapped_column(BigInteger)
+    unit: Mapped[str]
+    quantity_from: Mapped[int] = mapped_column(BigInteger)
+    quantity_to: Mapped[int] = mapped_column(BigInteger)
     amount_yen_exact: Mapped[Decimal] = mapped_column(Numeric)
+    line_yen: Mapped[int] = mapped_column(BigInteger)
 
 
 class Payment(Model):

@@ -13,7 +13,7 @@ ON CONFLICT (grant_id, sha256) DO UPDATE
    SET (ranges, bytes_covered, bytes_added) = (
        SELECT c.ranges + EXCLUDED.ranges, measured.bytes, measured.bytes - c.bytes_covered
          FROM (SELECT sum(upper(r) - lower(r)) AS bytes FROM unnest(c.ranges + EXCLUDED.ranges) AS r) AS measured)
-RETURNING bytes_added
+RETURNING bytes_added, bytes_covered
 """
 _ABSORB = text(ABSORB)
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, text
 from sqlalchemy.dialects.postgresql import INT8MULTIRANGE
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -104,11 +104,12 @@ class Coverage(Model):
 
 
 class UsageEvent(Model):
-    """What one closed delivery costs: ``bytes_new`` are charged. Append-only by trigger."""
+    """What one closed delivery costs: new bytes, the rows in them, one request. Append-only by trigger."""
 
     __tablename__ = "usage_event"
     __table_args__ = (
         CheckConstraint("bytes_new BETWEEN 0 AND bytes_acked", name="bytes"),
+        CheckConstraint("rows_new >= 0 AND requests IN (0, 1)", name="counts"),
         Index("ix_usage_event_grant_id_occurred_at", "grant_id", "occurred_at"),
         Index("ix_usage_event_organization_id_occurred_at", "organization_id", "occurred_at"),
         Index("ix_usage_event_provider_organization_id_occurred_at", "provider_organization_id", "occurred_at"),
@@ -124,10 +125,12 @@ class UsageEvent(Model):
     occurred_at: Mapped[datetime]
     bytes_new: Mapped[int] = mapped_column(BigInteger)
     bytes_acked: Mapped[int] = mapped_column(BigInteger)
+    rows_new: Mapped[int] = mapped_column(BigInteger)
+    requests: Mapped[int] = mapped_column(Integer)
 
 
 class UsageClaim(Model):
-    """That an event has been taken into a settlement; its key makes that happen once."""
+    """That an event has been taken into a settlement; its key, the event, makes that happen once."""
 
     __tablename__ = "usage_claim"
     __table_args__ = (Index("ix_usage_claim_claimed_by", "claimed_by"),)

@@ -24,26 +24,42 @@ SWEEP_SIZE = 100
 
 # One statement keeps the end, the charge and the event, or none of them, and gives back what was held. Coverage is
 # locked before the quota, whose growth it decides: closers cannot wait for each other. What is charged was held
-# until here, and coverage has only grown since: it fits into the quota.
+# until here, and coverage has only grown since: it fits into the quota. Rows are counted as the share of the file
+# that was covered after, less the share before, so parts of a file add up to its rows. A request counts when a byte
+# was acknowledged, or when there was none to send.
 _FINISH = text(f"""
 WITH absorbed AS ({coverage.ABSORB}),
 closed AS (
   UPDATE delivery SET state = :state, bytes_sent = :sent, bytes_acked = :acked, progress = :acked,
          closed_at = :now, seen_at = :now
    WHERE id = :id AND state = 'open'
-  RETURNING *, coalesce((SELECT bytes_added FROM absorbed), 0) AS bytes_new),
+  RETURNING *, coalesce((SELECT bytes_added FROM absorbed), 0) AS bytes_new,
+            coalesce((SELECT bytes_covered FROM absorbed), 0) AS bytes_covered),
 charged AS (
   UPDATE quota SET used_bytes = used_bytes + closed.bytes_new,
          reserved_bytes = quota.reserved_bytes - closed.reserved_bytes
-    FROM closed WHERE quota.grant_id = closed.grant_id)
+    FROM closed WHERE quota.grant_id = closed.grant_id),
+content AS (
+  SELECT nullif(size_bytes, 0) AS size,
+         CASE jsonb_typeof(profile -> 'rows') WHEN 'number' THEN greatest(CAST(profile ->> 'rows' AS numeric), 0) END
+           AS rows
+    FROM file WHERE id = (SELECT file_id FROM closed))
 INSERT INTO usage_event (id, delivery_id, grant_id, organization_id, provider_organization_id, dataset_id, sha256,
-                         occurred_at, bytes_new, bytes_acked)
+                         occurred_at, bytes_new, bytes_acked, rows_new, requests)
 SELECT :event_id, id, grant_id, organization_id, provider_organization_id, dataset_id, sha256,
-       :now, bytes_new, :acked
-  FROM closed
-RETURNING bytes_new
+       :now, bytes_new, :acked,
+       coalesce(floor(rows * bytes_covered / size) - floor(rows * (bytes_covered - bytes_new) / size), 0),
+       CASE WHEN :acked > 0 OR (length = 0 AND :state = 'complete') THEN 1 ELSE 0 END
+  FROM closed LEFT JOIN content ON true
+RETURNING bytes_new, rows_new, requests
 """)  # noqa: S608 - made of constants
 _BEGIN = postgresql.insert(Quota).on_conflict_do_nothing()
+# One statement under the row's lock: a download that opens at the same moment counts for one of the two terms.
+_RENEW = text("""
+UPDATE quota SET limit_bytes = used_bytes + reserved_bytes + CAST(:limit_bytes AS bigint),
+       limit_downloads = used_downloads + CAST(:limit_downloads AS bigint)
+ WHERE grant_id = :grant_id
+""")
 _LOCK = text("SELECT * FROM delivery WHERE id = :id AND state = 'open' FOR UPDATE")
 # In the order of grants, so that two sweepers cannot wait for each other's quotas.
 _STALE = text("""
@@ -84,13 +100,15 @@ class OpenedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a delivery that has just been closed came to: ``bytes_new`` are charged."""
+    """What a delivery that has just been closed came to: new bytes, the rows in them, and 1 or 0 requests."""
 
     id: str
     delivery_id: str
     state: DeliveryState
     bytes_new: int
     bytes_acked: int
+    rows_new: int
+    requests: int
 
 
 class Claim(NamedTuple):
@@ -105,6 +123,16 @@ def open_quota(grant_id: str, limit_bytes: int | None, limit_downloads: int | No
     empty = {"used_bytes": 0, "reserved_bytes": 0, "used_downloads": 0}
     limits = {"grant_id": grant_id, "limit_bytes": limit_bytes, "limit_downloads": limit_downloads}
     db.session.connection().execute(_BEGIN, limits | empty)
+
+
+def renew_quota(grant_id: str, limit_bytes: int | None, limit_downloads: int | None, actor: Actor = SYSTEM) -> None:
+    """Give a grant its quota anew for another term; what is left of the term before is not carried over.
+
+    Bytes held by running downloads count for the term before. A limit of None is no limit.
+    """
+    facts = {"grant_id": grant_id, "limit_bytes": limit_bytes, "limit_downloads": limit_downloads}
+    db.session.connection().execute(_RENEW, facts)
+    audit.record(actor, Verb.QUOTA_RENEWED, subject=grant_id, facts=facts)
 
 
 def open_delivery(entitlement: Entitlement, start: int, length: int, client_id: str | None) -> OpenedDelivery:
@@ -150,8 +178,8 @@ def _close(row: Row[Any], ending: Ending) -> Usage:
     figures = {"sent": ending.bytes_sent, "acked": ending.bytes_acked}
     span = {"first": row.start_byte, "end": row.start_byte + ending.bytes_acked}
     content = {"grant_id": row.grant_id, "sha256": row.sha256}
-    bytes_new = db.session.connection().execute(_FINISH, facts | figures | span | content).scalar_one()
-    usage = Usage(usage_id, row.id, ending.state, bytes_new, ending.bytes_acked)
+    counted = db.session.connection().execute(_FINISH, facts | figures | span | content).one()
+    usage = Usage(usage_id, row.id, ending.state, counted.bytes_new, ending.bytes_acked, *counted[1:])
     _record_closing(row, usage, ending)
     return usage
 
@@ -173,6 +201,8 @@ def _record_closing(row: Row[Any], usage: Usage, ending: Ending) -> None:
             "bytes_sent": ending.bytes_sent,
             "bytes_acked": ending.bytes_acked,
             "bytes_new": usage.bytes_new,
+            "rows_new": usage.rows_new,
+            "requests": usage.requests,
         },
     )
 

@@ -1,0 +1,104 @@
+"""Reading subscriptions: one's own, and those that the calendar has something to do with."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy import or_, select
+
+from marketplace.billing.subscriptions import rules
+from marketplace.billing.subscriptions.models import Subscription, SubscriptionTerm
+from marketplace.billing.subscriptions.rules import Term
+from marketplace.billing.subscriptions.states import SubscriptionState
+from marketplace.identity.actors import Actor
+from marketplace.kit import pages
+from marketplace.kit.db import db
+from marketplace.kit.errors import NotFound
+from marketplace.kit.ids import is_id
+from marketplace.kit.pages import Page
+from marketplace.licensing import queries as licensing
+from marketplace.licensing.prices import Price
+
+
+def get_subscription(actor: Actor, subscription_id: str) -> Subscription:
+    """Return a subscription to its two parties and to overseers; NotFound for everyone else."""
+    found = db.session.get(Subscription, subscription_id) if is_id(subscription_id) else None
+    parties = {found.organization_id, found.provider_organization_id} if found else set()
+    if found is None or not (actor.oversees or actor.organization_id in parties):
+        raise NotFound
+    return found
+
+
+def require_subscription(subscription_id: str) -> Subscription:
+    """Return a subscription whoever asks, for the stories of the exchange itself; raises NotFound."""
+    found = db.session.get(Subscription, subscription_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def list_subscriptions(actor: Actor, cursor: str | None = None, size: int = pages.SIZE_DEFAULT) -> Page[Subscription]:
+    """List the subscriptions one is a party to, newest first; all of them for overseers."""
+    query = select(Subscription).order_by(Subscription.id.desc()).limit(size + 1)
+    if not actor.oversees:
+        me = actor.organization_id
+        query = query.where(or_(Subscription.organization_id == me, Subscription.provider_organization_id == me))
+    if key := pages.decode_cursor(cursor, 1):
+        query = query.where(Subscription.id < str(key[0]))
+    return pages.cut(db.session.scalars(query).all(), size, lambda one: [one.id])
+
+
+def price_of(subscription: Subscription) -> Price:
+    """Return the price at which a subscription was begun, whatever its offer was superseded by."""
+    return licensing.price_of(licensing.get_offer(subscription.offer_id))
+
+
+def next_term(subscription: Subscription) -> Term:
+    """Return the term after the latest paid one."""
+    return rules.term(price_of(subscription), subscription.starts_on, subscription.term_number + 1)
+
+
+def list_terms(subscription_id: str) -> Sequence[SubscriptionTerm]:
+    """Return the terms that were ordered so far, first ones first."""
+    query = select(SubscriptionTerm).where(SubscriptionTerm.subscription_id == subscription_id)
+    return db.session.scalars(query.order_by(SubscriptionTerm.number)).all()
+
+
+def find_term(subscription_id: str, number: int) -> SubscriptionTerm | None:
+    """Return a term that was ordered, or None."""
+    return db.session.get(SubscriptionTerm, (subscription_id, number), populate_existing=True)
+
+
+def first_order_id(subscription_id: str) -> str:
+    """Return the order that began a subscription, and whose grant it extends."""
+    first = find_term(subscription_id, 1)
+    if first is None:
+        raise NotFound
+    return first.order_id
+
+
+def list_due_ids(until: date) -> Sequence[str]:
+    """Return the running subscriptions whose next term begins on that day or before, and has no order yet."""
+    ordered = select(SubscriptionTerm.number).where(
+        SubscriptionTerm.subscription_id == Subscription.id, SubscriptionTerm.number > Subscription.term_number
+    )
+    query = select(Subscription.id).where(
+        Subscription.state != SubscriptionState.ENDED.value,
+        Subscription.cancelled_at.is_(None),
+        Subscription.term_to < until,
+        ~ordered.exists(),
+    )
+    return db.session.scalars(query.order_by(Subscription.id)).all()
+
+
+def list_over_ids(today: date) -> Sequence[str]:
+    """Return the subscriptions that have not ended, and whose latest paid term is over."""
+    over = (Subscription.state != SubscriptionState.ENDED.value, Subscription.term_to < today)
+    return db.session.scalars(select(Subscription.id).where(*over).order_by(Subscription.id)).all()
+
+
+def list_unopened(today: date) -> Sequence[SubscriptionTerm]:
+    """Return the paid terms that have begun and whose quota has not been opened."""
+    query = select(SubscriptionTerm).where(
+        SubscriptionTerm.paid_at.is_not(None), SubscriptionTerm.opened_at.is_(None), SubscriptionTerm.term_from <= today
+    )
+    return db.session.scalars(query.order_by(SubscriptionTerm.subscription_id, SubscriptionTerm.number)).all()
