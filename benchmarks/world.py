@@ -130,7 +130,7 @@ class World:
 
     def _offer(self, dataset_id: str) -> Offer:
         terms = licensing.write_terms(self.provider, TermsDraft({"template": "cc-by-4.0"}))
-        price, limits = Price(PriceKind.FREE, 0, 0), Limits(None, None, None)
+        price, limits = Price(PriceKind.FREE), Limits(None, None, None)
         return listing.make_offer(self.provider, OfferDraft(dataset_id, terms.id, price, limits, ReleaseScope.CURRENT))
 
 

@@ -227,9 +227,10 @@ def offer(provider: Party, dataset_id: str, kind: str, amount_yen: int = 0, **mo
     """Offer a dataset under terms from a template: kind is free, one_off or per_mib."""
     template = "cc-by-4.0" if kind == "free" else "standard-commercial"
     terms = provider.post("/v1/terms", {"template": template})
-    price = {"kind": kind, "amount_yen": amount_yen}
-    if "included_mib" in more:
-        price["included_mib"] = more.pop("included_mib")
+    price: dict[str, object] = {"kind": kind} | ({"amount_yen": amount_yen} if kind == "one_off" else {})
+    if kind == "per_mib":
+        included = more.pop("included_mib", 0)
+        price = {"kind": "per_unit", "unit": "mib", "unit_yen": str(amount_yen), "included_units": included}
     return provider.post("/v1/offers", {"dataset_id": dataset_id, "terms_id": terms["id"], "price": price} | more)
 
 

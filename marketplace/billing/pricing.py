@@ -1,39 +1,89 @@
 """Rating: what a price comes to. Pure and exact; only an invoice line is rounded."""
 
 from collections.abc import Iterable
+from datetime import date
 from decimal import ROUND_FLOOR, Context, Decimal, Inexact, localcontext
 
-from marketplace.licensing.states import PriceKind
+from marketplace.licensing.prices import Price
+from marketplace.licensing.states import PriceKind, UsageUnit
 
 MEBIBYTE_BYTES = 2**20
-# Dividing by 2**20 takes 20 decimals; 60 digits hold any bytes times any yen. Inexact must never happen.
-_EXACT = Context(prec=60, traps=[Inexact])
-_WIDE = Context(prec=60)
+# Dividing by 2**20 takes 20 decimals and a unit price has 12; 120 digits hold any usage. Inexact must never happen.
+_EXACT = Context(prec=120, traps=[Inexact])
+_WIDE = Context(prec=120)
 
 
-def upfront_net_yen(price_kind: PriceKind, amount_yen: int) -> int:
-    """Return what is due when the order is placed, before tax: metered and free offers cost nothing yet."""
-    _require_count("amount_yen", amount_yen)
-    return amount_yen if price_kind == PriceKind.ONE_OFF else 0
+def charge(price: Price, quantity: Decimal) -> Decimal:
+    """Return the exact yen before tax of a whole, closed period in which ``quantity`` units were used.
 
-
-def rate_bytes(amount_yen_per_mib: int, included_mib: int, bytes_before: int, bytes_new: int) -> Decimal:
-    """Return the exact price in yen of ``bytes_new`` bytes delivered after ``bytes_before`` of the same grant.
-
-    The first ``included_mib`` MiB of the grant cost nothing. Additive: rating a stretch in parts or
-    at once gives the same sum, so periods may be cut anywhere.
+    Sources of the formulas: docs.stripe.com/products-prices/pricing-models (``up_to`` is inclusive), and
+    for flat fees of tiers Lago. What no usage at all costs is stated by ``flat_fee_at_zero``, since
+    vendors disagree. 0 for prices that are not metered.
     """
-    for name, value in (
-        ("amount_yen_per_mib", amount_yen_per_mib),
-        ("included_mib", included_mib),
-        ("bytes_before", bytes_before),
-        ("bytes_new", bytes_new),
-    ):
-        _require_count(name, value)
-    included = included_mib * MEBIBYTE_BYTES
-    charged = max(bytes_before + bytes_new - included, 0) - max(bytes_before - included, 0)
     with localcontext(_EXACT):
-        return Decimal(charged) * amount_yen_per_mib / MEBIBYTE_BYTES
+        used = _charged_units(price, quantity)
+        rated = _RATED[price.kind](price, used) if price.is_metered else Decimal(0)
+        if price.is_metered and price.minimum_yen is not None:
+            rated = max(rated, Decimal(price.minimum_yen))
+        return _capped(price, rated)
+
+
+def accrued(price: Price, quantity: Decimal) -> Decimal:
+    """Return the exact yen that may be billed while the period still runs: never more than its ``charge`` will be.
+
+    Rises with the quantity, so bills in between telescope. A volume price, a minimum and a flat fee for
+    no usage are known only when the period is closed.
+    """
+    with localcontext(_EXACT):
+        used = _charged_units(price, quantity)
+        if not used or price.kind is PriceKind.VOLUME or not price.is_metered:
+            return Decimal(0)
+        return _capped(price, _RATED[price.kind](price, used))
+
+
+def quantity_of(unit: UsageUnit, count: int) -> Decimal:
+    """Return a count of bytes (for MiB), rows or requests in units of the price, exactly."""
+    _require_count("count", count)
+    with localcontext(_EXACT):
+        return Decimal(count) / MEBIBYTE_BYTES if unit is UsageUnit.MIB else Decimal(count)
+
+
+def upfront_net_yen(price: Price, on: date) -> int:
+    """Return what is due on the day of ordering, before tax: metered and free offers cost nothing yet.
+
+    A fiscal-year subscription begun in mid-year costs the days that are left of it, floored.
+    """
+    if price.kind is PriceKind.ONE_OFF or (price.is_recurring and not price.fiscal_year):
+        return price.amount_yen
+    if not price.is_recurring:
+        return 0
+    first, last = fiscal_year_of(on)
+    return prorated_yen(price.amount_yen, (last - on).days + 1, (last - first).days + 1)
+
+
+def fiscal_year_of(day: date) -> tuple[date, date]:
+    """Return the first and last day of the Japanese fiscal year (会計年度, 地方自治法208条) that a day lies in."""
+    begins = day.year if day.month >= 4 else day.year - 1
+    return date(begins, 4, 1), date(begins + 1, 3, 31)
+
+
+def prorated_yen(amount_yen: int, days: int, days_total: int) -> int:
+    """Return the share of an amount that falls on some days of a term, floored."""
+    if not 0 <= days <= days_total or not days_total:
+        raise ValueError(f"{days} days are no part of {days_total}")
+    return amount_yen * days // days_total
+
+
+def rate_bytes(price: Price, bytes_before: int, bytes_new: int) -> Decimal:
+    """Return the exact yen of ``bytes_new`` bytes after ``bytes_before`` of the same period of a price per MiB.
+
+    Additive: rating a stretch in parts or at once gives the same sum, so bills may be cut anywhere.
+    """
+    before, after = (
+        accrued(price, quantity_of(UsageUnit.MIB, count)) for count in (bytes_before, bytes_before + bytes_new)
+    )
+    with localcontext(_EXACT):
+        return after - before
 
 
 def sum_exact(amounts: Iterable[Decimal]) -> Decimal:
@@ -47,6 +97,53 @@ def line_yen(exact: Decimal) -> int:
     if exact < 0:
         raise ValueError("an invoice line is not negative: corrections are credit notes")
     return int(exact.to_integral_value(rounding=ROUND_FLOOR, context=_WIDE))
+
+
+def _charged_units(price: Price, quantity: Decimal) -> Decimal:
+    if not isinstance(quantity, Decimal) or not quantity.is_finite() or quantity < 0:
+        raise ValueError(f"a quantity is a decimal, zero or more: {quantity!r}")
+    return max(quantity - price.included_units, Decimal(0))
+
+
+def _capped(price: Price, rated: Decimal) -> Decimal:
+    return rated if price.maximum_yen is None else min(rated, Decimal(price.maximum_yen))
+
+
+def _per_unit(price: Price, used: Decimal) -> Decimal:
+    return used * price.unit_yen
+
+
+def _graduated(price: Price, used: Decimal) -> Decimal:
+    if not used:
+        return price.tiers[0].flat_yen if price.flat_fee_at_zero else Decimal(0)
+    total, reached = Decimal(0), Decimal(0)
+    for tier in price.tiers:
+        end = used if tier.up_to is None else min(used, tier.up_to)
+        total += (end - reached) * tier.unit_yen + tier.flat_yen
+        reached = end
+        if reached == used:
+            break
+    return total
+
+
+def _volume(price: Price, used: Decimal) -> Decimal:
+    if not used and not price.flat_fee_at_zero:
+        return Decimal(0)
+    tier = next(tier for tier in price.tiers if tier.up_to is None or used <= tier.up_to)
+    return used * tier.unit_yen + tier.flat_yen
+
+
+def _package(price: Price, used: Decimal) -> Decimal:
+    begun = used // price.package_size + (1 if used % price.package_size else 0)
+    return begun * price.amount_yen
+
+
+_RATED = {
+    PriceKind.PER_UNIT: _per_unit,
+    PriceKind.GRADUATED: _graduated,
+    PriceKind.VOLUME: _volume,
+    PriceKind.PACKAGE: _package,
+}
 
 
 def _require_count(name: str, value: int) -> None:

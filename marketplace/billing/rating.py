@@ -12,6 +12,7 @@ from marketplace.billing.errors import UsageAlreadyRated
 from marketplace.billing.models import RatedLine
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
+from marketplace.licensing.prices import Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,11 @@ class Rated:
         return whole - pricing.line_yen(self.before_yen)
 
 
-def rate(grant_id: str, bytes_new: int, *, amount_yen_per_mib: int, included_mib: int) -> Rated:
+def rate(grant_id: str, bytes_new: int, price: Price) -> Rated:
     """Price the bytes that were delivered since the grant was last billed; keeps nothing yet."""
     before = billed_bytes(grant_id)
-    exact = pricing.rate_bytes(amount_yen_per_mib, included_mib, before, bytes_new)
-    return Rated(
-        grant_id, before, before + bytes_new, exact, pricing.rate_bytes(amount_yen_per_mib, included_mib, 0, before)
-    )
+    exact = pricing.rate_bytes(price, before, bytes_new)
+    return Rated(grant_id, before, before + bytes_new, exact, pricing.rate_bytes(price, 0, before))
 
 
 def keep(rated: Rated, period_from: date, period_to: date, invoice_id: str | None) -> None:

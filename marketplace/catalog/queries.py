@@ -195,6 +195,13 @@ def pending_file_names(release_id: str) -> list[str]:
     )
 
 
+def uncounted_file_names(release_id: str) -> list[str]:
+    """Return the names of the files whose rows the profiler did not count to their end."""
+    rows = func.jsonb_typeof(File.profile["rows"])
+    uncounted = (File.release_id == storable(release_id), rows.is_distinct_from("number"))
+    return list(db.session.scalars(select(File.name).where(*uncounted).order_by(File.name)))
+
+
 def _page(statement: Select[Row], key: InstrumentedAttribute[str], cursor: str | None, size: int) -> Page[Row]:
     after = decode_cursor(cursor, 1)
     if after:

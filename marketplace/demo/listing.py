@@ -89,7 +89,7 @@ def make_offers(
     yen = per_mib_yen(size_bytes)
     shared = {"dataset_id": dataset_id, "terms_id": terms["id"], "duration_days": 365}
     once = provider.post("/v1/offers", shared | {"price": {"kind": "one_off", "amount_yen": ONE_OFF_YEN}})
-    metered = provider.post("/v1/offers", shared | {"price": {"kind": "per_mib", "amount_yen": yen}})
+    metered = provider.post("/v1/offers", shared | {"price": {"kind": "per_unit", "unit": "mib", "unit_yen": str(yen)}})
     narrator.say("provider", "offers it once for all", offer=once["id"], yen=ONE_OFF_YEN)
     narrator.say("provider", "offers it by the MiB", offer=metered["id"], yen_per_mib=yen)
     return once, metered

@@ -33,18 +33,25 @@ def search(words: str, filters: dict[str, list[str]], cursor: str | None, size: 
 def list_offers(
     actor: Actor | None, dataset_id: str, cursor: str | None = None, size: int = SIZE_DEFAULT
 ) -> Page[Offer]:
-    """Return the open offers of a dataset, newest first; raises NotFound to whoever may not know of the dataset."""
+    """Return the open offers of a dataset, newest first, with those made to the caller alone.
+
+    Raises NotFound to whoever may not know of the dataset.
+    """
     if not _may_know(actor, dataset_id):
         raise NotFound
-    return licensing.list_offers(dataset_id, cursor=cursor, size=size)
+    return licensing.list_offers(dataset_id, reader=actor, cursor=cursor, size=size)
 
 
 def read_offer(actor: Actor | None, offer_id: str) -> Offer:
-    """Return an offer, whatever its state; raises NotFound to whoever may not know of its dataset."""
+    """Return an offer, whatever its state; raises NotFound to whoever may not know of it or of its dataset."""
     offer = licensing.get_offer(offer_id)
-    if not _may_know(actor, offer.dataset_id):
+    if not licensing.may_see(actor, offer) or not (_is_addressed(actor, offer) or _may_know(actor, offer.dataset_id)):
         raise NotFound
     return offer
+
+
+def _is_addressed(actor: Actor | None, offer: Offer) -> bool:
+    return actor is not None and offer.buyer_organization_id == actor.organization_id
 
 
 def _may_know(actor: Actor | None, dataset_id: str) -> bool:
@@ -55,4 +62,6 @@ def _may_know(actor: Actor | None, dataset_id: str) -> bool:
         return False
     own = GrantFilter(organization_id=actor.organization_id, dataset_id=dataset_id)
     is_party = actor.oversees or actor.organization_id == dataset.organization_id
-    return is_party or bool(access.list_grants(actor, own, size=1).items)
+    if is_party or licensing.has_private_offer(actor, dataset_id):
+        return True
+    return bool(access.list_grants(actor, own, size=1).items)

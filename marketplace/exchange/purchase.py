@@ -49,7 +49,7 @@ def place_order(actor: Actor, offer_id: str, accepted_sha256: str, wish: OrderWi
     gateway by ``payment.begin`` after this transaction. Raises OfferNotOpen, OwnOffer, TermsDiffer,
     SellerSuspended, LicenceEnded, NothingToDeliver or NotFound.
     """
-    offer = licensing.lock_open_offer(offer_id)
+    offer = licensing.lock_open_offer(offer_id, actor)
     _check(actor, offer, accepted_sha256)
     acceptance = acceptances.accept_terms(actor, accepted_sha256)
     order = orders.open_order(actor, _draft(offer, acceptance.id, wish))
@@ -111,7 +111,7 @@ def _check(actor: Actor, offer: Offer, accepted_sha256: str) -> None:
 def _draft(offer: Offer, acceptance_id: str, wish: OrderWish) -> OrderDraft:
     kind = PriceKind(offer.price_kind)
     seller = identity.get_organization(offer.organization_id)
-    net = pricing.upfront_net_yen(kind, offer.amount_yen)
+    net = pricing.upfront_net_yen(licensing.price_of(offer), clock.today())
     return OrderDraft(
         provider_organization_id=offer.organization_id,
         offer_id=offer.id,

@@ -24,7 +24,8 @@ from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Offer
-from marketplace.licensing.states import PriceKind
+from marketplace.licensing.prices import decimal_text
+from marketplace.licensing.states import UsageUnit
 from marketplace.metering import queries as usage
 from marketplace.metering import service as metering
 
@@ -106,12 +107,10 @@ def _rate(actor: Actor, grant_id: str, until: datetime, settlement_id: str) -> _
     claim = metering.claim_unbilled(grant_id, until, settlement_id, actor)
     grant = access.require_grant(grant_id)
     offer = licensing.get_offer(grant.offer_id)
-    if not claim.bytes_new or offer.price_kind != PriceKind.PER_MIB:
+    price = licensing.price_of(offer)
+    if not claim.bytes_new or price.unit is not UsageUnit.MIB:
         return None
-    rated = rating.rate(
-        grant_id, claim.bytes_new, amount_yen_per_mib=offer.amount_yen, included_mib=offer.included_mib or 0
-    )
-    return _Billed(grant, offer, rated)
+    return _Billed(grant, offer, rating.rate(grant_id, claim.bytes_new, price))
 
 
 def _issue(
@@ -152,12 +151,13 @@ def _issue(
 
 def _line(one: _Billed, rate: int) -> InvoiceLine:
     dataset = catalog.get_dataset(one.grant.dataset_id)
+    unit_yen = decimal_text(licensing.price_of(one.offer).unit_yen)
     return InvoiceLine(
-        description_ja=f"データ配信 {dataset.title_ja or dataset.title_en}（1 MiB あたり {one.offer.amount_yen} 円）",
-        description_en=f"Data delivered: {dataset.title_en or dataset.title_ja} ({one.offer.amount_yen} yen per MiB)",
+        description_ja=f"データ配信 {dataset.title_ja or dataset.title_en}（1 MiB あたり {unit_yen} 円）",
+        description_en=f"Data delivered: {dataset.title_en or dataset.title_ja} ({unit_yen} yen per MiB)",
         quantity=str(one.rated.bytes_to - one.rated.bytes_from),
         unit="byte",
-        unit_price_yen=one.offer.amount_yen,
+        unit_price_yen=int(licensing.price_of(one.offer).unit_yen),
         amount_net_yen=one.rated.line_yen,
         tax_rate_basis_points=rate,
         grant_id=one.grant.id,

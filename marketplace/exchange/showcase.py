@@ -12,13 +12,14 @@ from marketplace.kit import clock
 from marketplace.kit.pages import SIZE_MAX
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Offer
+from marketplace.licensing.prices import METERED
 from marketplace.licensing.states import PriceKind
 
 RELEASES_SHOWN = 50
 FILES_SHOWN = 200
 COLUMNS_SHOWN = 2000
 PROFILE_BYTES_SHOWN = 4 * 2**20
-PRICE_CLASSES = {PriceKind.FREE: "free", PriceKind.ONE_OFF: "one_off", PriceKind.PER_MIB: "metered"}
+PRICE_CLASSES = {kind: "metered" if kind in METERED else kind.value for kind in PriceKind}
 
 
 def document(dataset: Dataset) -> dict[str, Any]:
@@ -145,7 +146,11 @@ def _offer(offer: Offer) -> dict[str, Any]:
         "terms_title_en": terms.title_en,
         "price_kind": offer.price_kind,
         "amount_yen": offer.amount_yen,
-        "included_mib": offer.included_mib,
+        "price": offer.price,
+        "rails": offer.rails,
+        "discounts": offer.discounts,
+        "fee_ordinance": offer.fee_ordinance,
+        "valid_until": clock.text(offer.valid_until) if offer.valid_until else None,
         "duration_days": offer.duration_days,
         "quota_bytes": offer.quota_bytes,
         "quota_downloads": offer.quota_downloads,

@@ -1,6 +1,6 @@
 """What licensing refuses."""
 
-from marketplace.kit.errors import Conflict
+from marketplace.kit.errors import Conflict, Refusal
 
 
 class OfferNotOpen(Conflict):
@@ -23,3 +23,49 @@ class TermsNotAccepted(Conflict):
     cure = "Read the terms of the offer and accept them by naming their SHA-256, then order again."
     cause_ja = "貴組織は、このハッシュの利用条件に同意していません。"
     cure_ja = "販売条件の利用条件を読み、そのSHA-256を示して同意してから、もう一度注文してください。"
+
+
+class RailRefused(Refusal):
+    """A way to pay that the exchange does not offer; the detail says why, the member ``rail`` which."""
+
+    slug, status = "rail-refused", 422
+    title, title_ja = "Way to pay not offered", "この支払方法は扱いません"
+    cause = "The exchange does not offer this way to pay or to be paid, for a legal reason or for its accounts' sake."
+    cure = "Choose among card, konbini, bank_transfer, invoice and outside."
+    cause_ja = "法令上または会計上の理由により、この支払方法は扱いません。理由は reason_ja に示します。"
+    cure_ja = "card、konbini、bank_transfer、invoice、outside の中から選んでください。"
+
+
+class PayeeNotEligible(Refusal):
+    """A share of the revenue would go to somebody who cannot be paid here."""
+
+    slug, status = "payee-not-eligible", 422
+    title, title_ja = "Payee not eligible", "この組織には分配できません"
+    cause = "Revenue is shared among verified providers alone: businesses, public bodies and universities in Japan."
+    cure = "Name organizations that the operator has verified as providers, or settle with others outside the exchange."
+    cause_ja = (
+        "売上を分配できるのは、認証済みの提供者（国内の事業者・公的団体・大学）だけです。個人と国外には送金しません。"
+    )
+    cure_ja = "運営者が提供者として認証した組織を示すか、取引所の外で精算してください。"
+
+
+class BuyerNotEligible(Refusal):
+    """A private offer names somebody who cannot buy."""
+
+    slug, status = "buyer-not-eligible", 422
+    title, title_ja = "Buyer not eligible", "この組織は購入者になれません"
+    cause = "A private offer names one verified buyer other than its provider."
+    cure = "Ask the buyer for the id of its organization, and for its verification by the operator."
+    cause_ja = "個別の販売条件は、提供者以外の認証済み購入者を一つだけ示します。"
+    cure_ja = "購入者に組織のIDと、運営者による認証の有無を確かめてください。"
+
+
+class RowsNotCounted(Refusal):
+    """A price per row needs files whose rows were counted to the end."""
+
+    slug, status = "rows-not-counted", 422
+    title, title_ja = "Rows not counted", "行数が数えられていません"
+    cause = "The dataset's current release has files whose rows were not, or not wholly, counted."
+    cure = "Offer by MiB or by request, or publish a release of tabular files that the profiler reads to their end."
+    cause_ja = "データセットの最新版に、行数を最後まで数えられなかったファイルがあります。"
+    cure_ja = "MiB単位かリクエスト単位で提供するか、最後まで読み取れる表形式のファイルだけの版を公開してください。"

@@ -4,14 +4,18 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.kit.db import Model
-from marketplace.licensing.states import OfferState, PriceKind, ReleaseScope
+from marketplace.licensing.states import OfferState, PriceKind, Rail, ReleaseScope
 
 
 def _one_of(column: str, values: type[OfferState | PriceKind | ReleaseScope]) -> str:
     return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
+
+
+KNOWN_RAILS = "[" + ", ".join(f'"{rail.value}"' for rail in Rail) + "]"
 
 
 class Terms(Model):
@@ -41,7 +45,9 @@ class Terms(Model):
 class Offer(Model):
     """A dataset under terms at a price. Only ``state`` ever moves, from open to superseded or withdrawn.
 
-    ``supersedes`` names the version before; a partial unique index lets each be superseded once.
+    ``supersedes`` names the version before; a partial unique index lets each be superseded once. ``price``
+    is the canonical document, which ``price_kind`` and ``amount_yen`` repeat for queries. Only
+    ``buyer_organization_id``, where there is one, may know of the offer; nobody buys after ``valid_until``.
     """
 
     __tablename__ = "offer"
@@ -50,9 +56,24 @@ class Offer(Model):
         CheckConstraint(_one_of("price_kind", PriceKind), "price_kind"),
         CheckConstraint(_one_of("release_scope", ReleaseScope), "release_scope"),
         CheckConstraint(
-            "amount_yen BETWEEN 0 AND 999999999999 AND (price_kind = 'free') = (amount_yen = 0)", "amount_yen"
+            "amount_yen BETWEEN 0 AND 999999999999"
+            " AND (price_kind IN ('one_off', 'subscription', 'package')) = (amount_yen > 0)",
+            "amount_yen",
         ),
-        CheckConstraint("included_mib >= 0 AND (price_kind = 'per_mib' OR included_mib = 0)", "included_mib"),
+        CheckConstraint(
+            "(price ->> 'kind') IS NOT DISTINCT FROM price_kind"
+            " AND coalesce((price ->> 'amount_yen')::bigint, 0) = amount_yen",
+            "price",
+        ),
+        CheckConstraint(
+            f"jsonb_typeof(rails) = 'array' AND rails <@ '{KNOWN_RAILS}'::jsonb"
+            " AND (price_kind = 'free') = (rails = '[]'::jsonb)",
+            "rails",
+        ),
+        CheckConstraint("jsonb_typeof(shares) = 'array' AND shares <> '[]'::jsonb", "shares"),
+        CheckConstraint("jsonb_typeof(discounts) = 'array'", "discounts"),
+        CheckConstraint("buyer_organization_id <> organization_id", "buyer_organization_id"),
+        CheckConstraint("fee_ordinance <> ''", "fee_ordinance"),
         CheckConstraint("duration_days > 0", "duration_days"),
         CheckConstraint("quota_bytes > 0", "quota_bytes"),
         CheckConstraint("quota_downloads > 0", "quota_downloads"),
@@ -76,7 +97,13 @@ class Offer(Model):
     terms_sha256: Mapped[str]
     price_kind: Mapped[str]
     amount_yen: Mapped[int] = mapped_column(BigInteger)
-    included_mib: Mapped[int] = mapped_column(BigInteger)
+    price: Mapped[dict[str, Any]]
+    rails: Mapped[list[str]]
+    shares: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    discounts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    fee_ordinance: Mapped[str | None]
+    buyer_organization_id: Mapped[str | None] = mapped_column(ForeignKey("organization.id"))
+    valid_until: Mapped[datetime | None]
     duration_days: Mapped[int | None]
     quota_bytes: Mapped[int | None] = mapped_column(BigInteger)
     quota_downloads: Mapped[int | None] = mapped_column(BigInteger)

@@ -1,36 +1,23 @@
-"""What an offer may say: price, limits, and how they agree with the terms. Pure."""
+"""What an offer may say: price, rails, limits, shares, and how they agree with the terms. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from marketplace.kit.money import AMOUNT_MAX
+from marketplace.licensing.prices import Price, price_document, read_price
+from marketplace.licensing.rails import CARRIED_YEN, DEAREST_NET_YEN, can_be_paid
 from marketplace.licensing.reading import Collector
-from marketplace.licensing.states import Fee, PriceKind, ReleaseScope
+from marketplace.licensing.states import DiscountClass, Fee, PriceKind, Rail, ReleaseScope
 from marketplace.licensing.terms import UsageTerms
 
-# The least that a card payment in yen can carry (Stripe's minimum charge for JPY is 50 yen). A dearer-than-free
-# offer below it could be ordered and never be paid, so it is refused when it is made. The amount is before tax,
-# hence holds whatever the rate. Metered prices are exempt: what is charged is the sum of a period.
-CARD_MINIMUM_YEN = 50
-# And the most: Stripe takes 99,999,999 yen at once, tax included.
-CARD_MAXIMUM_YEN = 90_909_090
+CARD_MINIMUM_YEN = CARRIED_YEN[Rail.CARD][0]
+CARD_MAXIMUM_YEN = DEAREST_NET_YEN[Rail.CARD]
 COUNT_MAX = 2**53 - 1
-INCLUDED_MIB_MAX = 2**40
 DAYS_MAX = 36_525
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What the data cost, in integer yen before tax.
-
-    ``per_mib`` counts every mebibyte delivered beyond the first ``included_mib``; the other kinds include all.
-    """
-
-    kind: PriceKind
-    amount_yen: int = 0
-    included_mib: int = 0
+WHOLE_BASIS_POINTS = 10_000
+SHARES_MAX = 50
+ORDINANCE_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +30,56 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """The part of the revenue that goes to one organization; all of an offer come to 10,000 basis points."""
+
+    organization_id: str
+    basis_points: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discount:
+    """What the provider grants to buyers of one class, off the price before tax."""
+
+    discount_class: DiscountClass
+    basis_points: int
+
+
+@dataclass(frozen=True, slots=True)
 class OfferDraft:
-    """An offer as its provider asks for it."""
+    """An offer as its provider asks for it; without ``rails`` it is paid by card, without ``shares`` all is theirs.
+
+    ``fee_ordinance`` is the by-law (条例) under which a public body charges the fee.
+    """
 
     dataset_id: str
     terms_id: str
     price: Price
     limits: Limits = field(default_factory=Limits)
     release_scope: ReleaseScope = ReleaseScope.CURRENT
+    rails: tuple[Rail, ...] | None = None
+    buyer_organization_id: str | None = None
+    valid_until: datetime | None = None
+    shares: tuple[Share, ...] = ()
+    discounts: tuple[Discount, ...] = ()
+    fee_ordinance: str | None = None
+
+    @property
+    def chosen_rails(self) -> tuple[Rail, ...]:
+        """The rails that the provider chose; by card where nothing is said and something is to be paid."""
+        if self.rails is not None:
+            return self.rails
+        return () if self.price.kind is PriceKind.FREE else (Rail.CARD,)
 
 
-def check_offer(draft: OfferDraft, terms: UsageTerms, today: date) -> None:
-    """Raise Invalid, with a pointer for each fault, unless price and limits are sound and agree with the terms."""
+def check_offer(draft: OfferDraft, terms: UsageTerms, now: datetime, today: date) -> None:
+    """Raise Invalid, with a pointer for each fault, unless the offer is sound and agrees with the terms."""
+    read_price(price_document(draft.price))
     collector = Collector()
-    for pointer, detail in (*_price_faults(draft.price), *_limit_faults(draft.limits)):
+    for pointer, detail in (
+        *_rail_faults(draft), *_limit_faults(draft.limits), *_share_faults(draft.shares),
+        *_discount_faults(draft), *_expiry_faults(draft, now),
+    ):  # fmt: skip
         collector.add(pointer, detail)
     collector.settle()
     for pointer, detail in (*_fee_faults(draft.price, terms), *_period_faults(draft.limits, terms, today)):
@@ -64,17 +87,60 @@ def check_offer(draft: OfferDraft, terms: UsageTerms, today: date) -> None:
     collector.settle()
 
 
-def _price_faults(price: Price) -> Iterator[tuple[str, str]]:
-    low, high = {
-        PriceKind.FREE: (0, 0),
-        PriceKind.ONE_OFF: (CARD_MINIMUM_YEN, CARD_MAXIMUM_YEN),
-        PriceKind.PER_MIB: (1, AMOUNT_MAX),
-    }[price.kind]
-    if not _is_count(price.amount_yen, low, high):
-        yield "/price/amount_yen", f"a {price.kind} price takes whole yen from {low:,} to {high:,}"
-    included_max = INCLUDED_MIB_MAX if price.kind is PriceKind.PER_MIB else 0
-    if not _is_count(price.included_mib, 0, included_max):
-        yield "/price/included_mib", f"a {price.kind} price includes whole MiB from 0 to {included_max:,}"
+def shares_of_draft(draft: OfferDraft, provider_id: str) -> list[dict[str, Any]]:
+    """Return the shares as they are kept: the provider first, then the others as they were named."""
+    shares = draft.shares or (Share(provider_id, WHOLE_BASIS_POINTS),)
+    ordered = sorted(shares, key=lambda share: share.organization_id != provider_id)
+    return [{"organization_id": share.organization_id, "basis_points": share.basis_points} for share in ordered]
+
+
+def discounts_of_draft(discounts: Iterable[Discount]) -> list[dict[str, Any]]:
+    """Return the discounts as they are kept."""
+    return [{"class": one.discount_class.value, "basis_points": one.basis_points} for one in discounts]
+
+
+def _rail_faults(draft: OfferDraft) -> Iterator[tuple[str, str]]:
+    rails, price = draft.chosen_rails, draft.price
+    free = price.kind is PriceKind.FREE
+    if free and rails:
+        yield "/rails", "what costs nothing is not paid: leave the rails out"
+    if not free and not rails:
+        yield "/rails", "at least one way to pay is needed"
+    paid_at_once = price.kind is PriceKind.ONE_OFF or price.is_recurring
+    if paid_at_once and rails and not can_be_paid(rails, price.amount_yen):
+        bounds = f"{CARD_MINIMUM_YEN:,} to {CARD_MAXIMUM_YEN:,}"
+        yield "/price/amount_yen", f"none of the rails carries this amount: a card takes {bounds} yen before tax"
+
+
+def _share_faults(shares: tuple[Share, ...]) -> Iterator[tuple[str, str]]:
+    if not shares:
+        return
+    if len(shares) > SHARES_MAX or sum(share.basis_points for share in shares) != WHOLE_BASIS_POINTS:
+        yield "/shares", f"at most {SHARES_MAX} shares, which together are {WHOLE_BASIS_POINTS:,} basis points"
+    named = [share.organization_id for share in shares]
+    for index, share in enumerate(shares):
+        if not _is_count(share.basis_points, 1, WHOLE_BASIS_POINTS):
+            yield f"/shares/{index}/basis_points", f"a whole number from 1 to {WHOLE_BASIS_POINTS:,} is needed"
+        if share.organization_id in named[:index]:
+            yield f"/shares/{index}/organization_id", "this organization has a share already"
+
+
+def _discount_faults(draft: OfferDraft) -> Iterator[tuple[str, str]]:
+    if draft.discounts and draft.price.kind is PriceKind.FREE:
+        yield "/discounts", "there is nothing to take off what is free"
+    named = [one.discount_class for one in draft.discounts]
+    for index, one in enumerate(draft.discounts):
+        if not _is_count(one.basis_points, 1, WHOLE_BASIS_POINTS):
+            yield f"/discounts/{index}/basis_points", f"a whole number from 1 to {WHOLE_BASIS_POINTS:,} is needed"
+        if one.discount_class in named[:index]:
+            yield f"/discounts/{index}/class", "this class has a discount already"
+
+
+def _expiry_faults(draft: OfferDraft, now: datetime) -> Iterator[tuple[str, str]]:
+    if draft.valid_until is not None and draft.valid_until <= now:
+        yield "/valid_until", "an offer ends in the future"
+    if draft.fee_ordinance is not None and not 1 <= len(draft.fee_ordinance) <= ORDINANCE_MAX:
+        yield "/fee_ordinance", f"1 to {ORDINANCE_MAX} characters are needed"
 
 
 def _limit_faults(limits: Limits) -> Iterator[tuple[str, str]]:
@@ -91,7 +157,8 @@ def _fee_faults(price: Price, terms: UsageTerms) -> Iterator[tuple[str, str]]:
     free = price.kind is PriceKind.FREE
     if free != (terms.fee is Fee.FREE):
         yield "/price/kind", f"the terms say {terms.fee.value} ({terms.fee.ja}), the price says {price.kind.value}"
-    if price.kind is PriceKind.ONE_OFF and terms.price_range and price.amount_yen not in terms.price_range:
+    paid_at_once = price.kind is PriceKind.ONE_OFF or price.is_recurring
+    if paid_at_once and terms.price_range and price.amount_yen not in terms.price_range:
         yield "/price/amount_yen", "the price lies outside the price range that the terms state"
 
 

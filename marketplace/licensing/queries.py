@@ -4,10 +4,11 @@ import re
 from datetime import date
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from marketplace.identity.actors import Actor
+from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import ID_PATTERN
@@ -15,8 +16,9 @@ from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
 from marketplace.licensing import rules
 from marketplace.licensing.errors import OfferNotOpen, TermsNotAccepted
 from marketplace.licensing.models import Acceptance, Offer, Terms
-from marketplace.licensing.rules import Limits, Price, UsageTerms
-from marketplace.licensing.states import OfferState, PriceKind
+from marketplace.licensing.prices import Price, read_price
+from marketplace.licensing.rules import Limits, UsageTerms
+from marketplace.licensing.states import DiscountClass, OfferState, Rail
 
 Row = TypeVar("Row", Terms, Offer, Acceptance)
 SHA256 = re.compile("[0-9a-f]{64}")
@@ -72,32 +74,73 @@ def get_own_offer(actor: Actor, offer_id: str) -> Offer:
     return _own(actor, _find(Offer, offer_id))
 
 
-def lock_open_offer(offer_id: str) -> Offer:
+def lock_open_offer(offer_id: str, buyer: Actor) -> Offer:
     """Return the offer as it is now and hold it open until the transaction ends.
 
     Buyers do not wait for each other (FOR SHARE); whoever would supersede or withdraw the offer waits
-    for them. Raises NotFound or OfferNotOpen.
+    for them. Raises NotFound, also where the offer was made privately to somebody else, or OfferNotOpen.
     """
     statement = select(Offer).where(Offer.id == _harmless(offer_id)).with_for_update(read=True)
     offer = _present(db.session.scalar(statement.execution_options(populate_existing=True)))
-    if offer.state != OfferState.OPEN:
-        raise OfferNotOpen(state=offer.state)
+    if not may_see(buyer, offer):
+        raise NotFound
+    if not is_open(offer):
+        raise OfferNotOpen(state="expired" if offer.state == OfferState.OPEN else offer.state)
     return offer
 
 
 def list_offers(
-    dataset_id: str, *, open_only: bool = True, cursor: str | None = None, size: int = SIZE_DEFAULT
+    dataset_id: str,
+    *,
+    reader: Actor | None = None,
+    open_only: bool = True,
+    cursor: str | None = None,
+    size: int = SIZE_DEFAULT,
 ) -> Page[Offer]:
-    """Return the offers of a dataset, newest first."""
-    statement = select(Offer).where(Offer.dataset_id == _harmless(dataset_id))
+    """Return the offers of a dataset that the reader may know of, newest first; without one, the public's."""
+    statement = select(Offer).where(Offer.dataset_id == _harmless(dataset_id), *_visible(reader))
     if open_only:
-        statement = statement.where(Offer.state == OfferState.OPEN.value)
+        statement = statement.where(*_open_now())
     return _page(statement, Offer.id, cursor, size)
 
 
+def has_private_offer(buyer: Actor, dataset_id: str) -> bool:
+    """Return whether an open offer of the dataset was made to this buyer alone."""
+    theirs = (Offer.dataset_id == _harmless(dataset_id), Offer.buyer_organization_id == buyer.organization_id)
+    return db.session.scalar(select(Offer.id).where(*theirs, *_open_now()).limit(1)) is not None
+
+
 def price_of(offer: Offer) -> Price:
-    """Return the price of an offer as a value."""
-    return Price(PriceKind(offer.price_kind), offer.amount_yen, offer.included_mib)
+    """Return the price of an offer as a value: the one way to read it."""
+    return read_price(offer.price)
+
+
+def rails_of(offer: Offer) -> tuple[Rail, ...]:
+    """Return the ways to pay that the provider chose; none where the data are free."""
+    return tuple(Rail(name) for name in offer.rails)
+
+
+def shares_of(offer: Offer) -> tuple[tuple[str, int], ...]:
+    """Return who gets which part of the revenue, in basis points that come to 10,000; the provider stands first."""
+    return tuple((share["organization_id"], share["basis_points"]) for share in offer.shares)
+
+
+def discounts_of(offer: Offer) -> dict[DiscountClass, int]:
+    """Return the basis points that each class of buyers is granted off the price before tax."""
+    return {DiscountClass(one["class"]): one["basis_points"] for one in offer.discounts}
+
+
+def may_see(actor: Actor | None, offer: Offer) -> bool:
+    """Return whether the caller may know of the offer: of a private one its two parties and overseers alone."""
+    if offer.buyer_organization_id is None:
+        return True
+    parties = (offer.organization_id, offer.buyer_organization_id)
+    return actor is not None and (actor.oversees or actor.organization_id in parties)
+
+
+def is_open(offer: Offer) -> bool:
+    """Return whether the offer can be bought now."""
+    return offer.state == OfferState.OPEN and (offer.valid_until is None or offer.valid_until > clock.now())
 
 
 def limits_of(offer: Offer) -> Limits:
@@ -105,11 +148,11 @@ def limits_of(offer: Offer) -> Limits:
     return Limits(offer.duration_days, offer.quota_bytes, offer.quota_downloads)
 
 
-def list_offerers(terms_sha256: str) -> list[str]:
-    """Return the ids of the organizations that have an open offer under these terms."""
+def list_offerers(terms_sha256: str, reader: Actor | None = None) -> list[str]:
+    """Return the ids of the organizations that have an open offer under these terms, as far as the reader may know."""
     statement = (
         select(Offer.organization_id)
-        .where(Offer.terms_sha256 == _harmless(terms_sha256), Offer.state == OfferState.OPEN.value)
+        .where(Offer.terms_sha256 == _harmless(terms_sha256), *_open_now(), *_visible(reader))
         .distinct()
         .order_by(Offer.organization_id)
     )
@@ -143,6 +186,19 @@ def _find(table: type[Row], identifier: str) -> Row | None:
 def _harmless(identifier: str) -> str:
     # PostgreSQL has no NUL and no lone surrogate in texts and refuses the whole query; no id has one either.
     return identifier if ID_PATTERN.fullmatch(identifier) or SHA256.fullmatch(identifier) else ""
+
+
+def _open_now() -> tuple[Any, ...]:
+    return (Offer.state == OfferState.OPEN.value, or_(Offer.valid_until.is_(None), Offer.valid_until > clock.now()))
+
+
+def _visible(reader: Actor | None) -> tuple[Any, ...]:
+    if reader is None:
+        return (Offer.buyer_organization_id.is_(None),)
+    if reader.oversees:
+        return ()
+    parties = (Offer.buyer_organization_id, Offer.organization_id)
+    return (or_(Offer.buyer_organization_id.is_(None), *(party == reader.organization_id for party in parties)),)
 
 
 def _page(statement: Select[Any], key: InstrumentedAttribute[str], cursor: str | None, size: int) -> Page[Any]:

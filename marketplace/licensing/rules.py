@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 from marketplace.kit.canonical import digest_of
 from marketplace.kit.labels import Labelled
 from marketplace.licensing import periods, reading
-from marketplace.licensing.offers import CARD_MINIMUM_YEN, Limits, OfferDraft, Price, check_offer
+from marketplace.licensing.offers import Limits, OfferDraft, check_offer
+from marketplace.licensing.prices import Price
 from marketplace.licensing.states import (
     ContractType,
     DisclosureScope,
@@ -37,7 +38,6 @@ from marketplace.privacy import rules as privacy
 from marketplace.privacy.states import ListingCondition, PrivacyClass
 
 __all__ = [
-    "CARD_MINIMUM_YEN",
     "Limits",
     "OfferDraft",
     "Price",

@@ -10,16 +10,20 @@ from marketplace.audit.verbs import Verb
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.errors import DatasetWithdrawn
 from marketplace.catalog.states import DatasetState
+from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
+from marketplace.identity.states import Capacity, OrganizationState
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.errors import Invalid, NotFound
 from marketplace.kit.ids import new_id
 from marketplace.licensing import queries, reading, rules
-from marketplace.licensing.errors import OfferNotOpen
+from marketplace.licensing.errors import BuyerNotEligible, OfferNotOpen, PayeeNotEligible, RowsNotCounted
 from marketplace.licensing.models import Acceptance, Offer, Terms
+from marketplace.licensing.offers import discounts_of_draft, shares_of_draft
+from marketplace.licensing.prices import price_document
 from marketplace.licensing.rules import OfferDraft, TermsDraft
-from marketplace.licensing.states import OfferState, Template
+from marketplace.licensing.states import OfferState, Template, UsageUnit
 from marketplace.privacy import rules as privacy
 from marketplace.privacy.errors import PrivacyClassNotListable
 
@@ -95,7 +99,7 @@ def accept_terms(actor: Actor, terms_sha256: str) -> Acceptance:
     accepted = queries.find_acceptance(actor.organization_id, terms_sha256)
     if accepted is not None:
         return accepted
-    offerers = queries.list_offerers(terms_sha256)
+    offerers = queries.list_offerers(terms_sha256, actor)
     if not offerers:
         raise NotFound("No open offer stands under terms with this hash.")
     is_new = db.session.scalar(_acceptance(actor, terms_sha256)) is not None
@@ -136,8 +140,42 @@ def _check(actor: Actor, draft: OfferDraft) -> Terms:
             errors=[{"pointer": "/terms_id", "detail": f"the terms state {items.personal_data.code.ja}"}],
             privacy_class=items.personal_data.code.value,
         )
-    rules.check_offer(draft, items, clock.today())
+    rules.check_offer(draft, items, clock.now(), clock.today())
+    _check_parties(actor, draft)
+    _check_rows(draft)
     return terms
+
+
+def _check_parties(actor: Actor, draft: OfferDraft) -> None:
+    named = [share.organization_id for share in draft.shares]
+    if named and actor.organization_id not in named:
+        raise Invalid(errors=[{"pointer": "/shares", "detail": "the provider itself has a share, if only a small one"}])
+    for index, organization_id in enumerate(named):
+        if not _may(organization_id, Capacity.PROVIDER):
+            detail = "not a verified provider of business kind"
+            raise PayeeNotEligible(errors=[{"pointer": f"/shares/{index}/organization_id", "detail": detail}])
+    buyer_id = draft.buyer_organization_id
+    if buyer_id is not None and (buyer_id == actor.organization_id or not _may(buyer_id, Capacity.BUYER)):
+        raise BuyerNotEligible(errors=[{"pointer": "/buyer_organization_id", "detail": "not a verified buyer"}])
+
+
+def _may(organization_id: str, capacity: Capacity) -> bool:
+    # Nobody learns from the refusal whether such an organization exists, or only is not verified.
+    organization = identity.find_organization(organization_id)
+    return (
+        organization is not None
+        and organization.state == OrganizationState.VERIFIED
+        and capacity.value in organization.capacities
+    )
+
+
+def _check_rows(draft: OfferDraft) -> None:
+    if draft.price.unit is not UsageUnit.ROW:
+        return
+    published = catalog.published_release_ids(draft.dataset_id)[:1]
+    uncounted = [name for release_id in published for name in catalog.uncounted_file_names(release_id)]
+    if uncounted:
+        raise RowsNotCounted(errors=[{"pointer": "/price/unit", "detail": name} for name in uncounted[:10]])
 
 
 def _insert(draft: OfferDraft, terms: Terms, *, version: int, supersedes: str | None) -> Offer:
@@ -149,7 +187,13 @@ def _insert(draft: OfferDraft, terms: Terms, *, version: int, supersedes: str | 
         terms_sha256=terms.sha256,
         price_kind=draft.price.kind.value,
         amount_yen=draft.price.amount_yen,
-        included_mib=draft.price.included_mib,
+        price=price_document(draft.price),
+        rails=[rail.value for rail in draft.chosen_rails],
+        shares=shares_of_draft(draft, terms.organization_id),
+        discounts=discounts_of_draft(draft.discounts),
+        fee_ordinance=draft.fee_ordinance,
+        buyer_organization_id=draft.buyer_organization_id,
+        valid_until=draft.valid_until,
         duration_days=draft.limits.duration_days,
         quota_bytes=draft.limits.quota_bytes,
         quota_downloads=draft.limits.quota_downloads,
@@ -191,6 +235,7 @@ def _record(actor: Actor, verb: Verb, offer: Offer, **facts: Any) -> None:
         actor,
         verb,
         subject=offer.id,
+        counterparty=offer.buyer_organization_id,
         dataset=offer.dataset_id,
         amount_minor=offer.amount_yen,
         facts={"sha256": offer.terms_sha256, "price_kind": offer.price_kind, "version": offer.version, **facts},

@@ -117,7 +117,11 @@ class PriceKind(Labelled):
 
     FREE = "free", "無料", "Free"
     ONE_OFF = "one_off", "一括", "One-off"
-    PER_MIB = "per_mib", "従量(MiB単位)", "Per MiB delivered"
+    SUBSCRIPTION = "subscription", "定期", "Subscription, in advance"
+    PER_UNIT = "per_unit", "従量", "Per unit used"
+    GRADUATED = "graduated", "段階従量", "Graduated: each tier at its own unit price"
+    VOLUME = "volume", "数量従量", "Volume: all units at the unit price of the tier reached"
+    PACKAGE = "package", "パッケージ", "Per package begun"
 
 
 class UsageUnit(Labelled):
@@ -126,6 +130,22 @@ class UsageUnit(Labelled):
     MIB = "mib", "MiB", "MiB"
     ROW = "row", "行", "row"
     REQUEST = "request", "リクエスト", "request"
+
+
+class BillingPeriod(Labelled):
+    """Over what a metered price counts its tiers, included units, minimum and maximum."""
+
+    MONTH = "month", "暦月", "Calendar month in Japan"
+    GRANT = "grant", "利用権の全期間", "The whole life of the grant"
+
+
+class DiscountClass(Labelled):
+    """Whom a provider may grant a discount, on evidence that the operator has judged."""
+
+    PUBLIC_INTEREST = "public_interest", "公益利用", "Public interest"
+    ACADEMIC = "academic", "学術利用", "Academic"
+    SME = "sme", "中小企業", "Small and medium-sized enterprise"
+    SAME_CITY = "same_city", "市内事業者", "Based in the same city"
 
 
 class Rail(Labelled):

@@ -52,7 +52,7 @@ def price(offer: dict[str, Any]) -> str:
     amount = yen(offer["amount_yen"])
     if kind is PriceKind.ONE_OFF:
         return say(f"{amount}（税抜・一括）", f"{amount}, once, before tax")
-    included = offer["included_mib"]
+    included = offer["price"]["included_units"]
     beyond = say(f"（{included:,} MiBまで無料）", f", the first {included:,} MiB free") if included else ""
     return say(f"1 MiBあたり{amount}（税抜）{beyond}", f"{amount} per MiB delivered, before tax{beyond}")
 

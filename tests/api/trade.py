@@ -37,7 +37,7 @@ DATASET = {
 PRICES: dict[str, dict[str, Any]] = {
     "free": {"kind": "free"},
     "one_off": {"kind": "one_off", "amount_yen": 12_000},
-    "per_mib": {"kind": "per_mib", "amount_yen": 300},
+    "per_mib": {"kind": "per_unit", "unit": "mib", "unit_yen": "300"},
 }
 PUBLIC = "CC-BY-4.0"
 T = TypeVar("T")

@@ -181,7 +181,7 @@ def test_an_event_that_fails_keeps_its_trace_and_comes_back(
 
 def test_an_invoice_of_usage_is_paid_by_card(app: Flask) -> None:
     who = market.buyer()
-    offer = market.offered(market.listed(), PriceKind.PER_MIB, 2**20)
+    offer = market.offered(market.listed(), PriceKind.PER_UNIT, 2**20)
     grant_id = market.ordered(who, offer).grant_id
     market.fetched(who, grant_id)
     with clock.stopped(clock.now() + timedelta(minutes=1)):

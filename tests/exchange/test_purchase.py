@@ -63,7 +63,7 @@ def test_a_free_offer_is_fulfilled_at_once_without_money(app: Flask) -> None:
 
 def test_a_metered_offer_costs_nothing_yet(app: Flask) -> None:
     buyer = market.buyer()
-    made = market.ordered(buyer, market.offered(market.listed(), PriceKind.PER_MIB, 300))
+    made = market.ordered(buyer, market.offered(market.listed(), PriceKind.PER_UNIT, 300))
     assert (made.order.state, made.order.amount_gross_yen, made.payment, made.invoice_id) == (
         "fulfilled",
         0,

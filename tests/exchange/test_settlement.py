@@ -24,7 +24,7 @@ SIZE = len(market.CONTENT)
 
 def metered(on: market.Listed, who: Actor, amount_yen: int = MIB, included_mib: int = 0) -> str:
     """A grant of a metered offer; at 2**20 yen a MiB a byte costs a yen."""
-    return market.ordered(who, market.offered(on, PriceKind.PER_MIB, amount_yen, included_mib)).grant_id
+    return market.ordered(who, market.offered(on, PriceKind.PER_UNIT, amount_yen, included_mib)).grant_id
 
 
 def settled(after: timedelta = timedelta(minutes=1)) -> list[Invoice]:

@@ -15,6 +15,7 @@ from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 from marketplace.licensing.models import Acceptance, Offer, Terms
 from tests.factories.identity import OrganizationFactory, _Stored
+from tests.factories.licensing import price_said
 
 TERMS_SHA256 = hashlib.sha256("標準利用規約".encode()).hexdigest()
 
@@ -77,6 +78,7 @@ class OfferOnFactory(_Stored):
 
     class Params:
         dataset = factory.SubFactory(SoldDatasetFactory)
+        unit_yen = 300
 
     id = factory.LazyFunction(lambda: new_id("ofr"))
     dataset_id = factory.SelfAttribute("dataset.id")
@@ -84,7 +86,11 @@ class OfferOnFactory(_Stored):
     terms_id = factory.LazyAttribute(lambda new: _terms_of(new.dataset.organization_id))
     terms_sha256 = TERMS_SHA256
     price_kind = "free"
-    amount_yen = included_mib = 0
+    amount_yen = 0
+    price = factory.LazyAttribute(lambda new: price_said(new.price_kind, new.amount_yen, new.unit_yen))
+    rails = factory.LazyAttribute(lambda new: [] if new.price_kind == "free" else ["card"])
+    shares = factory.LazyAttribute(lambda new: [{"organization_id": new.organization_id, "basis_points": 10_000}])
+    discounts = factory.LazyFunction(list)
     release_scope = "current"
     version = 1
     state = "open"

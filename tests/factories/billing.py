@@ -17,6 +17,7 @@ from marketplace.kit.ids import new_id
 from marketplace.licensing.models import Acceptance, Offer, Terms
 from marketplace.licensing.states import PriceKind, Rail
 from tests.factories.identity import OrganizationFactory
+from tests.factories.licensing import price_said
 
 
 class _Stored(SQLAlchemyModelFactory):
@@ -84,6 +85,7 @@ class OfferedFactory(_Stored):
     class Params:
         dataset = factory.SubFactory(TradedDatasetFactory)
         terms = factory.SubFactory(AcceptedTermsFactory)
+        unit_yen = 300
 
     id = factory.LazyFunction(lambda: new_id("ofr"))
     dataset_id = factory.SelfAttribute("dataset.id")
@@ -92,7 +94,10 @@ class OfferedFactory(_Stored):
     terms_sha256 = factory.SelfAttribute("terms.sha256")
     price_kind = PriceKind.ONE_OFF.value
     amount_yen = 5000
-    included_mib = 0
+    price = factory.LazyAttribute(lambda new: price_said(new.price_kind, new.amount_yen, new.unit_yen))
+    rails = factory.LazyAttribute(lambda new: [] if new.price_kind == "free" else ["card"])
+    shares = factory.LazyAttribute(lambda new: [{"organization_id": new.organization_id, "basis_points": 10_000}])
+    discounts = factory.LazyFunction(list)
     release_scope = "all"
     version = 1
     state = "open"

@@ -1,5 +1,8 @@
 """Terms, prices, offers, and the parties and dataset that they need."""
 
+from decimal import Decimal
+from typing import Any
+
 import factory
 
 from marketplace.catalog import service as catalog
@@ -8,8 +11,9 @@ from marketplace.catalog.rules import DatasetDraft
 from marketplace.identity.actors import Actor
 from marketplace.licensing import service as licensing
 from marketplace.licensing.models import Offer, Terms
+from marketplace.licensing.prices import price_document
 from marketplace.licensing.rules import Limits, OfferDraft, Price, TermsDraft
-from marketplace.licensing.states import PriceKind
+from marketplace.licensing.states import BillingPeriod, PriceKind, UsageUnit
 from tests.factories.identity import ApiClientFactory, OrganizationFactory, actor_of
 
 # All 15 items, in the Japanese words that CADDE stores.
@@ -30,6 +34,20 @@ FULL = {
     "express_warranty": ["測定機器が公的検定", "第三者DB著作物のライセンス処理済"],
     "legal_compliance": "日本",
 }
+
+
+def per_mib(unit_yen: int | str = 300, included_units: int = 0, **more: object) -> Price:
+    """A price per MiB delivered, by default counted over the whole life of the grant."""
+    fields: dict[str, Any] = {"period": BillingPeriod.GRANT} | more
+    return Price(
+        PriceKind.PER_UNIT, unit=UsageUnit.MIB, unit_yen=Decimal(unit_yen), included_units=included_units, **fields
+    )
+
+
+def price_said(kind: str, amount_yen: int, unit_yen: int | str = 300) -> dict[str, Any]:
+    """The document of a price of a simple kind."""
+    simple = kind in {"free", "one_off"}
+    return price_document(Price(PriceKind(kind), amount_yen) if simple else per_mib(unit_yen))
 
 
 class TermsDraftFactory(factory.Factory):

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 from marketplace.app import install
 from marketplace.catalog import queries as catalog
@@ -20,6 +21,7 @@ from marketplace.licensing.rules import TermsDraft
 from marketplace.licensing.states import PriceKind, ReleaseScope
 from tests.factories.catalog import DatasetDraftFactory
 from tests.factories.identity import ApiClientFactory, OrganizationFactory, actor_of
+from tests.factories.licensing import per_mib
 
 NAME = "人流.csv"
 CONTENT = "日時,地点,人数\n2026-11-22T09:00,大通,120\n".encode()
@@ -78,14 +80,24 @@ def offer_draft(
     amount_yen: int = 5000,
     included_mib: int = 0,
     scope: ReleaseScope = ReleaseScope.CURRENT,
+    price: Price | None = None,
+    said: dict[str, Any] | None = None,
     **limits: int,
 ) -> OfferDraft:
-    """A draft of an offer under terms of its own, in the open transaction."""
+    """A draft of an offer under terms of its own, in the open transaction.
+
+    ``PER_UNIT`` is a price per MiB over the life of the grant; ``price`` states any other, ``said`` rails,
+    shares, discounts and so on.
+    """
+    kind = price.kind if price else kind
     free = kind is PriceKind.FREE
     document = {"template": "standard-commercial", "notices": secrets.token_hex(4), "fee": "無償" if free else "有償"}
     terms = licensing.write_terms(provider, TermsDraft(document))
-    price = Price(kind, 0 if free else amount_yen, included_mib)
-    return OfferDraft(dataset_id, terms.id, price, Limits(**limits), scope)
+    if kind is PriceKind.PER_UNIT and price is None:
+        price = per_mib(amount_yen, included_mib)
+    else:
+        price = price or Price(kind, 0 if free else amount_yen)
+    return OfferDraft(dataset_id, terms.id, price, Limits(**limits), scope, **(said or {}))
 
 
 def offered(on: Listed, *args: object, **kwargs: object) -> Offer:

@@ -75,7 +75,7 @@ def test_money_and_measures_know_no_floats():
     }
     assert [use for use in found if use.split(":")[0] not in reasons] == []
     assert sorted(use.split(" ", 1)[1] for use in found) == [
-        "Decimal(charged) * amount_yen_per_mib / MEBIBYTE_BYTES",
+        "Decimal(count) / MEBIBYTE_BYTES",
         "float",
     ]
 

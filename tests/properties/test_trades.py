@@ -48,7 +48,7 @@ class World:
         self.offers = [
             market.offered(self.on, PriceKind.FREE, scope=ReleaseScope.ALL),
             market.offered(self.on, PriceKind.ONE_OFF, 777),
-            market.offered(self.on, PriceKind.PER_MIB, 3 * 2**18),
+            market.offered(self.on, PriceKind.PER_UNIT, 3 * 2**18),
         ]
         self.made: list[tuple[Actor, str]] = []
         self.steps = 0
@@ -135,7 +135,7 @@ SELECT q.grant_id, q.used_bytes,
 BILLED_BESIDE_CLAIMED = """
 SELECT g.id, (SELECT coalesce(sum(bytes_to - bytes_from), 0) FROM rated_line l WHERE l.grant_id = g.id),
        (SELECT coalesce(sum(e.bytes_new), 0) FROM usage_claim c JOIN usage_event e ON e.id = c.event_id WHERE e.grant_id = g.id)
-  FROM access_grant g JOIN offer o ON o.id = g.offer_id WHERE o.price_kind = 'per_mib'
+  FROM access_grant g JOIN offer o ON o.id = g.offer_id WHERE o.price_kind = 'per_unit'
 """
 
 
