@@ -25,6 +25,17 @@ class GrantRevoked(Forbidden):
     cure_ja = "提供者に連絡してください。連絡先はデータセットの記録にあります。"
 
 
+class GrantSuspended(Forbidden):
+    """The grant rests while a dispute or an overdue invoice stands; told only to its owner."""
+
+    slug = "grant-suspended"
+    title, title_ja = "Grant suspended", "利用権は停止されています"
+    cause = "The payment of this grant is disputed, or its invoice is overdue."
+    cure = "Pay the overdue invoice or end the dispute; the grant then opens again by itself."
+    cause_ja = "この利用権の支払いに異議が申し立てられているか、請求書の支払期限が過ぎています。"
+    cure_ja = "請求書を支払うか、異議を取り下げてください。その後、利用権は自動的に再開します。"
+
+
 class RevocationNotYours(Forbidden):
     """A party to the grant, or an auditor, tried to revoke what only provider and operator may."""
 

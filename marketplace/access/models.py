@@ -1,8 +1,8 @@
-"""Tables of access: grants, and the releases that each opens."""
+"""Tables of access: grants, the releases that each opens, and what suspends them."""
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.kit.db import Model
@@ -12,16 +12,18 @@ class Grant(Model):
     """The right of one organization to fetch releases of one dataset under accepted terms.
 
     Expiry is not a state: it follows from ``expires_at`` and the time (``rules.standing``).
+    ``revoked_for`` names the refund or dispute that revoked it, which alone can undo that.
     """
 
     __tablename__ = "access_grant"
     __table_args__ = (
-        CheckConstraint("state IN ('active', 'revoked')", name="state"),
+        CheckConstraint("state IN ('active', 'suspended', 'revoked')", name="state"),
         CheckConstraint("release_scope IN ('current', 'all')", name="release_scope"),
         CheckConstraint("expires_at > starts_at", name="expires_at"),
         CheckConstraint(
             "num_nonnulls(revoked_at, revoked_reason) = CASE state WHEN 'revoked' THEN 2 ELSE 0 END", name="revoked"
         ),
+        CheckConstraint("revoked_for IS NULL OR state = 'revoked'", name="revoked_for"),
         Index("ix_access_grant_organization_id_id", "organization_id", "id"),
         Index("ix_access_grant_provider_organization_id_id", "provider_organization_id", "id"),
         Index("ix_access_grant_dataset_id_id", "dataset_id", "id"),
@@ -41,6 +43,27 @@ class Grant(Model):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     revoked_reason: Mapped[str | None]
+    revoked_for: Mapped[str | None]
+
+
+class GrantSuspension(Model):
+    """One cause that suspends a grant, named by what brought it (a dispute, an overdue invoice), until lifted."""
+
+    __tablename__ = "access_grant_suspension"
+    __table_args__ = (
+        CheckConstraint("cause IN ('dispute', 'overdue')", name="cause"),
+        Index(
+            "ix_access_grant_suspension_grant_id_open",
+            "grant_id",
+            postgresql_where=text("lifted_at IS NULL"),
+        ),
+    )
+
+    grant_id: Mapped[str] = mapped_column(ForeignKey("access_grant.id"), primary_key=True)
+    cause: Mapped[str] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[datetime]
+    lifted_at: Mapped[datetime | None]
 
 
 class GrantRelease(Model):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Row, bindparam, or_, select, text
 
-from marketplace.access.errors import GrantExpired, GrantRevoked
+from marketplace.access.errors import GrantExpired, GrantRevoked, GrantSuspended
 from marketplace.access.models import Grant, GrantRelease
 from marketplace.access.rules import Entitlement, is_visible, standing
 from marketplace.access.states import Standing
@@ -61,7 +61,7 @@ def authorize(actor: Actor, grant_id: str, file_name: str, release_id: str | Non
     """Return what the actor may fetch under that name, in one query.
 
     Where several releases of the grant hold the name, the newest is meant unless ``release_id`` names one.
-    Raises NotFound for anything that is not the actor's own, GrantRevoked or GrantExpired for what was.
+    Raises NotFound for anything that is not the actor's own, GrantRevoked, GrantSuspended or GrantExpired for what is.
     """
     if not is_storable(grant_id, file_name, release_id):
         raise NotFound
@@ -90,6 +90,8 @@ def _check_standing(row: Row[tuple[object, ...]]) -> None:
     now = standing(row.state, row.expires_at, clock.now())
     if now is Standing.REVOKED:
         raise GrantRevoked
+    if now is Standing.SUSPENDED:
+        raise GrantSuspended
     if now is Standing.EXPIRED:
         raise GrantExpired(f"The grant ran out at {clock.text(row.expires_at)}.")
 

@@ -71,7 +71,9 @@ def standing(state: str, expires_at: datetime | None, at: datetime) -> Standing:
     """Return what a grant is worth at an instant; it is worth nothing from ``expires_at`` on."""
     if state == GrantState.REVOKED:
         return Standing.REVOKED
-    return Standing.EXPIRED if expires_at is not None and at >= expires_at else Standing.ACTIVE
+    if expires_at is not None and at >= expires_at:
+        return Standing.EXPIRED
+    return Standing.SUSPENDED if state == GrantState.SUSPENDED else Standing.ACTIVE
 
 
 def is_visible(actor: Actor, grant: Grant) -> bool:

@@ -48,6 +48,8 @@ class Verb(StrEnum):
     PAYMENT_EXPIRED = "billing.payment.expired"
     PAYMENT_UNAPPLIED = "billing.payment.unapplied"
     EVENT_PARKED = "billing.event.parked"
+    BALANCE_SUSPENDED = "billing.balance.suspended"
+    BALANCE_EXPLAINED = "billing.balance.explained"
     INVOICE_ISSUED = "billing.invoice.issued"
     INVOICE_PAID = "billing.invoice.paid"
     INVOICE_PAID_IN_PART = "billing.invoice.paid_in_part"
