@@ -27,7 +27,10 @@ class Order(Model):
         CheckConstraint(
             "slip_number IS NOT NULL OR rail IS DISTINCT FROM 'outside' OR paid_at IS NULL", name="slip_of_outside"
         ),
-        CheckConstraint("price_kind IN ('free', 'one_off', 'per_mib')", name="price_kind"),
+        CheckConstraint(
+            "price_kind IN ('free', 'one_off', 'subscription', 'per_unit', 'graduated', 'volume', 'package')",
+            name="price_kind",
+        ),
         CheckConstraint("amount_net_yen >= 0 AND amount_tax_yen >= 0", name="amounts"),
         CheckConstraint("amount_gross_yen = amount_net_yen + amount_tax_yen", name="gross"),
         CheckConstraint("tax_rate_basis_points BETWEEN 0 AND 9999", name="tax_rate"),
@@ -199,6 +202,7 @@ class Payment(Model):
         CheckConstraint("num_nonnulls(order_id, invoice_id) = 1", name="one_purpose"),
         CheckConstraint("amount_minor > 0", name="amount"),
         CheckConstraint("gateway = 'stripe'", name="gateway"),
+        CheckConstraint("rail IN ('card', 'konbini', 'bank_transfer')", name="rail"),
         CheckConstraint(
             "state IN ('created', 'open', 'processing', 'expired', 'failed', 'held', 'paid')", name="state"
         ),
@@ -225,6 +229,7 @@ class Payment(Model):
     currency: Mapped[str]
     state: Mapped[str]
     gateway: Mapped[str]
+    rail: Mapped[str] = mapped_column(default="card")
     idempotency_key: Mapped[str] = mapped_column(unique=True)
     session_id: Mapped[str | None] = mapped_column(unique=True)
     checkout_url: Mapped[str | None]

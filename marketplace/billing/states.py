@@ -50,6 +50,7 @@ class FactKind(StrEnum):
     SESSION_EXPIRED = "session_expired"
     INTENT_SUCCEEDED = "intent_succeeded"
     INTENT_FAILED = "intent_failed"
+    INTENT_PARTIALLY_FUNDED = "intent_partially_funded"
     CHARGE_FEE = "charge_fee"
 
 

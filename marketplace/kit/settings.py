@@ -54,6 +54,8 @@ class Settings:
     stripe_webhook_secrets: tuple[str, ...] = (SANDBOX_WEBHOOK_SECRET,)
     stripe_max_retries: int = 2
     stripe_timeout_seconds: int = 20
+    konbini_days: int = 3
+    bank_transfer_days: int = 14
     payments_live: bool = False
 
     @property
@@ -193,6 +195,9 @@ def _check_numbers(settings: Settings) -> None:
     for name in ("preview_rows_max", "stripe_max_retries", "hold_days", "credit_limit_yen", "overdue_grace_days"):
         if getattr(settings, name) < 0:
             raise BadSetting(f"{variable_of(name)} must be zero or more")
+    for name in ("konbini_days", "bank_transfer_days"):
+        if not 1 <= getattr(settings, name) <= 60:
+            raise BadSetting(f"{variable_of(name)} must be 1 to 60")
     if settings.port > 65535:
         raise BadSetting("MARKETPLACE_PORT must be 1 to 65535")
     if not 0 <= settings.commission_basis_points < 10_000:

@@ -1,0 +1,1 @@
+"""The gateway's balance, movement by movement, each tied to one transaction of the ledger."""
