@@ -118,7 +118,7 @@ def totals(draft: DocumentDraft, rounding: Rounding) -> tuple[TaxTotal, ...]:
     """Return the draft's totals: as given, or each category and rate summed, and its tax rounded once."""
     if draft.totals is not None:
         return draft.totals
-    registered = draft.issuer.registration_number is not None
+    registered = _seller(draft).registration_number is not None
     nets: dict[tuple[int, TaxCategory], int] = {}
     for line in draft.lines:
         key = (line.tax_rate_basis_points, category_of(line, draft.transaction_on, registered=registered))
@@ -145,7 +145,7 @@ def check(draft: DocumentDraft, sums: Sequence[TaxTotal]) -> None:
 def content(draft: DocumentDraft, sums: Sequence[TaxTotal]) -> dict[str, Any]:
     """Return what a document says by its draft alone; the exchange adds number, day, and what it knows of both."""
     net, taxed = sum(total.net_yen for total in sums), sum(total.tax_yen for total in sums)
-    registered = draft.issuer.registration_number is not None
+    registered = _seller(draft).registration_number is not None
     return {
         "schema": SCHEMA,
         "kind": draft.kind.value,
@@ -176,6 +176,69 @@ def read_totals(written: Iterable[dict[str, Any]]) -> tuple[TaxTotal, ...]:
         )
         for total in written
     )
+
+
+def read_line(said: dict[str, Any]) -> DocumentLine:
+    """Return a line of an issued content."""
+    return DocumentLine(
+        description_ja=said["description_ja"],
+        description_en=said["description_en"],
+        amount_net_yen=int(said["amount_net_yen"]),
+        tax_rate_basis_points=said["tax_rate_basis_points"],
+        quantity=said["quantity"],
+        unit=said["unit"],
+        unit_price_yen=said["unit_price_yen"],
+        category=TaxCategory(said["tax_category"]),
+        grant_id=said["grant_id"],
+    )
+
+
+def left_of(invoice: dict[str, Any], credited: Iterable[dict[str, Any]]) -> tuple[TaxTotal, ...]:
+    """Return what is left of an invoice's totals after the credit notes issued so far."""
+    left = {(one.category, one.rate_basis_points): one for one in read_totals(invoice["totals"])}
+    for note in credited:
+        for gone in read_totals(note["totals"]):
+            key = (gone.category, gone.rate_basis_points)
+            now = left[key]
+            left[key] = TaxTotal(*key, now.net_yen + gone.net_yen, now.tax_yen + gone.tax_yen)
+    return tuple(left.values())
+
+
+def part_of(sums: Sequence[TaxTotal], amount_yen: int) -> tuple[TaxTotal, ...]:
+    """Return a part of some totals, each net and each tax by its share; ValueError beyond the whole."""
+    weights = [amount for total in sums for amount in (total.net_yen, total.tax_yen)]
+    if not 0 < amount_yen <= sum(weights):
+        raise ValueError(f"{amount_yen} yen are no part of {sum(weights)} yen")
+    parts = shared(amount_yen, weights)
+    return tuple(
+        TaxTotal(total.category, total.rate_basis_points, parts[2 * place], parts[2 * place + 1])
+        for place, total in enumerate(sums)
+    )
+
+
+def shared(amount: int, weights: Sequence[int]) -> list[int]:
+    """Split an amount by weights, the largest remainders first; the parts sum to it, and none exceeds its weight.
+
+    That holds for amounts of at most the sum of the weights; without any weight, the amount is 0.
+    """
+    whole = sum(weights)
+    if whole == 0:
+        return [0 for _weight in weights]
+    parts = [amount * weight // whole for weight in weights]
+    order = sorted(range(len(weights)), key=lambda place: (-(amount * weights[place] % whole), place))
+    for place in order[: amount - sum(parts)]:
+        parts[place] += 1
+    return parts
+
+
+def rate_text(rate_basis_points: int) -> str:
+    """Return a rate as people read it, such as ``10%``."""
+    whole, rest = divmod(rate_basis_points, 100)
+    return f"{whole}.{rest:02d}".rstrip("0") + "%" if rest else f"{whole}%"
+
+
+def _seller(draft: DocumentDraft) -> Party:
+    return draft.recipient if draft.kind is DocumentKind.PURCHASE_STATEMENT else draft.issuer
 
 
 def _signed_tax(net: int, rate: int, rounding: Rounding) -> int:
