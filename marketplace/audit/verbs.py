@@ -69,6 +69,13 @@ class Verb(StrEnum):
     SUBSCRIPTION_PAST_DUE = "billing.subscription.past_due"
     SUBSCRIPTION_ENDED = "billing.subscription.ended"
     LEDGER_POSTED = "billing.ledger.posted"
+    ELIGIBILITY_APPLIED = "billing.eligibility.applied"
+    ELIGIBILITY_GRANTED = "billing.eligibility.granted"
+    ELIGIBILITY_REFUSED = "billing.eligibility.refused"
+    COUPON_ISSUED = "billing.coupon.issued"
+    COUPON_ENDED = "billing.coupon.ended"
+    DISCOUNT_TAKEN = "billing.discount.taken"
+    DISCOUNT_GIVEN_BACK = "billing.discount.given_back"
     # access
     GRANT_ISSUED = "access.grant.issued"
     GRANT_EXTENDED = "access.grant.extended"

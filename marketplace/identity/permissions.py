@@ -31,6 +31,11 @@ class Permission(StrEnum):
     LICENSING_WRITE = "licensing.write"
     ORDERS_READ = "orders.read"
     ORDERS_PLACE = "orders.place"
+    DISCOUNTS_READ = "discounts.read"
+    DISCOUNTS_APPLY = "discounts.apply"
+    DISCOUNTS_JUDGE = "discounts.judge"
+    COUPONS_READ = "coupons.read"
+    COUPONS_ISSUE = "coupons.issue"
     INVOICES_READ = "invoices.read"
     INVOICES_PAY = "invoices.pay"
     GRANTS_READ = "grants.read"
@@ -91,6 +96,19 @@ PERMISSIONS: dict[Permission, Rule] = {
     ),
     Permission.ORDERS_READ: Rule("orders:read", EVERYONE, "read orders one is a party to; overseers read all"),
     Permission.ORDERS_PLACE: Rule("orders:write", frozenset({BUYER}), "accept terms and place orders", changes=True),
+    Permission.DISCOUNTS_READ: Rule(
+        "orders:read", frozenset({BUYER, OPERATOR, AUDITOR}), "read one's eligibilities; overseers read all"
+    ),
+    Permission.DISCOUNTS_APPLY: Rule(
+        "orders:write", frozenset({BUYER}), "apply to be judged eligible for discounts", changes=True
+    ),
+    Permission.DISCOUNTS_JUDGE: Rule(
+        "market:operate", frozenset({OPERATOR}), "grant or refuse eligibility on the evidence", changes=True
+    ),
+    Permission.COUPONS_READ: Rule(
+        "licensing:read", frozenset({PROVIDER, OPERATOR, AUDITOR}), "read one's coupons; overseers read all"
+    ),
+    Permission.COUPONS_ISSUE: Rule("licensing:write", frozenset({PROVIDER}), "issue and end coupons", changes=True),
     Permission.INVOICES_READ: Rule("invoices:read", EVERYONE, "read invoices one is a party to; overseers read all"),
     Permission.INVOICES_PAY: Rule("orders:write", frozenset({BUYER}), "pay an invoice", changes=True),
     Permission.GRANTS_READ: Rule("grants:read", EVERYONE, "read grants one is a party to; overseers read all"),
