@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Row, bindparam, or_, select, text
 
@@ -15,6 +16,7 @@ from marketplace.kit.db import UtcDateTime, db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.pages import Page
 from marketplace.kit.texts import is_storable
+from marketplace.licensing.models import Offer
 
 # One row when the caller owns the grant, with the newest file of that name among the releases bought.
 # The state of release and dataset in the catalogue is not asked: what was sold stays sold.
@@ -131,6 +133,14 @@ def require_grant(grant_id: str) -> Grant:
 def find_grant_of_order(order_id: str) -> Grant | None:
     """Return the grant that an order gave, if it has."""
     return db.session.scalar(select(Grant).where(Grant.order_id == order_id))
+
+
+def list_grants_charged_unused(before: datetime) -> Sequence[Grant]:
+    """Return the grants begun before an instant whose price may charge a month in which nothing was used."""
+    price = Offer.price
+    charged = or_(price["minimum_yen"].as_integer() > 0, price["flat_fee_at_zero"].as_boolean())
+    query = select(Grant).join(Offer, Offer.id == Grant.offer_id).where(Grant.starts_at < before, charged)
+    return db.session.scalars(query.order_by(Grant.id)).all()
 
 
 def list_grants(

@@ -1,74 +1,211 @@
-"""Rated usage: which delivered bytes of a grant have been billed. No byte is billed twice."""
+"""Rated usage: what each period of a grant comes to, revision by revision. No unit is billed twice."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.orm import aliased
 
 from marketplace.billing import pricing
 from marketplace.billing.errors import UsageAlreadyRated
 from marketplace.billing.models import RatedLine
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
-from marketplace.licensing.prices import Price
+from marketplace.licensing.prices import BILLED_ALONG, Price
+from marketplace.licensing.states import BillingPeriod, UsageUnit
+
+LIFETIME = "grant"
+"""The period of a price that counts over the whole life of a grant."""
+COUNTED = {UsageUnit.MIB: "byte", UsageUnit.ROW: "row", UsageUnit.REQUEST: "request"}
+"""What usage is counted in, by the unit of the price: whole numbers alone."""
+_EARLIER = aliased(RatedLine)
+
+
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """Whose usage is rated: a grant and its two parties."""
+
+    grant_id: str
+    provider_organization_id: str
+    organization_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Newly claimed usage of one period: ``period`` is a month such as 2026-11, or LIFETIME; days are Japanese.
+
+    ``closed`` says that the period is over, so that no more usage belongs to it but what is late.
+    """
+
+    period: str
+    closed: bool
+    period_from: date
+    period_to: date
+    quantity_new: int
 
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """A stretch of a grant's delivered bytes, its exact price in yen, and the exact price of all bytes before it."""
+    """What a stretch adds to its period: whole units, exact yen, and the yen of its line; both may be negative.
 
-    grant_id: str
-    bytes_from: int
-    bytes_to: int
+    All lines of a period together are what it comes to, floored once, however often it is settled.
+    """
+
+    of: Metered
+    stretch: Stretch
+    unit: str
+    revision: int
+    closed: bool
+    quantity_from: int
     exact_yen: Decimal
-    before_yen: Decimal = Decimal(0)
+    line_yen: int
 
     @property
-    def line_yen(self) -> int:
-        """The yen of its invoice line: all lines of a grant together are its total price, floored once.
-
-        However often a grant is settled, no fraction of a yen is lost or billed twice.
-        """
-        whole = pricing.line_yen(pricing.sum_exact([self.before_yen, self.exact_yen]))
-        return whole - pricing.line_yen(self.before_yen)
+    def quantity_to(self) -> int:
+        """The units of the period so far, with this stretch."""
+        return self.quantity_from + self.stretch.quantity_new
 
 
-def rate(grant_id: str, bytes_new: int, price: Price) -> Rated:
-    """Price the bytes that were delivered since the grant was last billed; keeps nothing yet."""
-    before = billed_bytes(grant_id)
-    exact = pricing.rate_bytes(price, before, bytes_new)
-    return Rated(grant_id, before, before + bytes_new, exact, pricing.rate_bytes(price, 0, before))
+@dataclass(frozen=True, slots=True)
+class _Before:
+    revision: int
+    closed: bool
+    quantity: int
+    exact_yen: Decimal
+    line_yen: int
 
 
-def keep(rated: Rated, period_from: date, period_to: date, invoice_id: str | None) -> None:
-    """Note that the stretch is billed, on an invoice or (within the included amount) on none.
+@dataclass(frozen=True, slots=True)
+class OpenLine:
+    """A rated line that no invoice bills yet; an adjustment is one of a period that was closed before."""
 
-    Raises UsageAlreadyRated when another settlement took the same stretch; ValueError for no bytes.
+    line: RatedLine
+    is_adjustment: bool
+
+
+def is_billed_along(price: Price) -> bool:
+    """Whether usage is billed while its period runs; a volume price is known only at the end."""
+    return price.kind in BILLED_ALONG
+
+
+def has_closing_fee(price: Price) -> bool:
+    """Whether a period may cost something though nothing was used in it."""
+    return price.is_metered and (bool(price.minimum_yen) or price.flat_fee_at_zero)
+
+
+def rate(of: Metered, stretch: Stretch, price: Price) -> Rated | None:
+    """Price newly claimed usage of one period; None where there is nothing to keep. Keeps nothing yet.
+
+    The caller holds the grant's accounting. What was billed of the period before is taken off; once a
+    period is closed it stays so, and what comes late is its adjustment.
     """
-    if rated.bytes_to <= rated.bytes_from:
-        raise ValueError("there is nothing to keep of no bytes")
+    if price.unit is None:
+        raise ValueError("only a price by units is rated")
+    before = _before(of.grant_id, stretch.period)
+    closed = stretch.closed or before.closed
+    closes = closed and not before.closed and (has_closing_fee(price) or not is_billed_along(price))
+    if not stretch.quantity_new and not closes:
+        return None
+    quantity = pricing.quantity_of(price.unit, before.quantity + stretch.quantity_new)
+    total = pricing.charge(price, quantity) if closed else pricing.accrued(price, quantity)
+    return Rated(
+        of,
+        stretch,
+        COUNTED[price.unit],
+        before.revision + 1,
+        closed,
+        before.quantity,
+        pricing.sum_exact([total, before.exact_yen.copy_negate()]),
+        pricing.line_yen(total) - before.line_yen,
+    )
+
+
+def _before(grant_id: str, period: str) -> _Before:
+    line = RatedLine
+    sums = select(
+        func.coalesce(func.max(line.revision), 0),
+        func.coalesce(func.bool_or(line.closed), False),
+        func.coalesce(func.max(line.quantity_to), 0),
+        func.coalesce(func.sum(line.amount_yen_exact), Decimal(0)),
+        func.coalesce(func.sum(line.line_yen), 0),
+    )
+    row = db.session.execute(sums.where(line.grant_id == grant_id, line.period == period)).one()
+    return _Before(row[0], row[1], int(row[2]), row[3], int(row[4]))
+
+
+def keep(rated: Rated) -> str:
+    """Note what a stretch came to, and return its id; an invoice may take it up now or later.
+
+    Raises UsageAlreadyRated when another settlement kept the same revision.
+    """
     statement = (
         postgresql.insert(RatedLine)
         .values(
             id=new_id("rtl"),
-            grant_id=rated.grant_id,
-            invoice_id=invoice_id,
-            period_from=period_from,
-            period_to=period_to,
-            bytes_from=rated.bytes_from,
-            bytes_to=rated.bytes_to,
+            grant_id=rated.of.grant_id,
+            provider_organization_id=rated.of.provider_organization_id,
+            organization_id=rated.of.organization_id,
+            period=rated.stretch.period,
+            revision=rated.revision,
+            closed=rated.closed,
+            period_from=rated.stretch.period_from,
+            period_to=rated.stretch.period_to,
+            unit=rated.unit,
+            quantity_from=rated.quantity_from,
+            quantity_to=rated.quantity_to,
             amount_yen_exact=rated.exact_yen,
+            line_yen=rated.line_yen,
         )
-        .on_conflict_do_nothing(index_elements=["grant_id", "bytes_from"])
+        .on_conflict_do_nothing(index_elements=["grant_id", "period", "revision"])
         .returning(RatedLine.id)
     )
-    if db.session.execute(statement).scalar_one_or_none() is None:
+    kept: str | None = db.session.execute(statement).scalar_one_or_none()
+    if kept is None:
+        raise UsageAlreadyRated
+    return kept
+
+
+def lock_open_lines(provider_organization_id: str, organization_id: str) -> list[OpenLine]:
+    """Return the lines of a seller and a buyer that no invoice bills, and keep other settlements off them."""
+    line = RatedLine
+    closed_before = (
+        select(_EARLIER.id)
+        .where(_EARLIER.grant_id == line.grant_id, _EARLIER.period == line.period)
+        .where(_EARLIER.revision < line.revision, _EARLIER.closed)
+        .exists()
+    )
+    query = (
+        select(line, closed_before)
+        .where(line.provider_organization_id == provider_organization_id, line.organization_id == organization_id)
+        .where(line.invoice_id.is_(None), line.line_yen != 0)
+        .order_by(line.grant_id, line.period, line.revision)
+        .with_for_update(of=line)
+    )
+    return [OpenLine(*row) for row in db.session.execute(query.execution_options(populate_existing=True))]
+
+
+def bill(line_ids: Iterable[str], invoice_id: str) -> None:
+    """Note the invoice that bills these lines. Raises UsageAlreadyRated where one of them is billed already."""
+    wanted = set(line_ids)
+    statement = (
+        update(RatedLine)
+        .where(RatedLine.id.in_(wanted), RatedLine.invoice_id.is_(None))
+        .values(invoice_id=invoice_id)
+        .returning(RatedLine.id)
+    )
+    if set(db.session.scalars(statement, execution_options={"synchronize_session": False})) != wanted:
         raise UsageAlreadyRated
 
 
-def billed_bytes(grant_id: str) -> int:
-    """Return how many bytes of the grant have been billed so far."""
-    query = select(func.coalesce(func.max(RatedLine.bytes_to), 0)).where(RatedLine.grant_id == grant_id)
-    return int(db.session.execute(query).scalar_one())
+def list_closed(grant_ids: Sequence[str]) -> set[tuple[str, str]]:
+    """Return which periods of these grants are closed, as pairs of grant and period."""
+    query = select(RatedLine.grant_id, RatedLine.period).where(RatedLine.grant_id.in_(grant_ids), RatedLine.closed)
+    return {(row.grant_id, row.period) for row in db.session.execute(query.distinct())}
+
+
+def period_of(price: Price, month: date) -> str:
+    """Return the name of the period that usage of a month belongs to."""
+    return LIFETIME if price.period is BillingPeriod.GRANT else f"{month:%Y-%m}"

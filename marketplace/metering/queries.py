@@ -34,7 +34,10 @@ class UsageFilter:
 
 @dataclass(frozen=True, slots=True)
 class UsageLine:
-    """The usage of one grant on one day in Japan: ``bytes_new`` are charged, ``bytes_acked`` were received."""
+    """The usage of one grant on one day in Japan: ``bytes_acked`` were received; what is new of them is charged.
+
+    So are the rows in them, or the requests, where the price counts those.
+    """
 
     day: date
     grant_id: str
@@ -43,6 +46,8 @@ class UsageLine:
     provider_organization_id: str
     bytes_new: int
     bytes_acked: int
+    rows_new: int
+    requests: int
     deliveries: int
 
 
@@ -52,6 +57,8 @@ class UsageTotal:
 
     bytes_new: int
     bytes_acked: int
+    rows_new: int
+    requests: int
     deliveries: int
 
 
@@ -70,23 +77,25 @@ def statement(
 
 
 def _line(row: Row[Any]) -> UsageLine:
-    # Sums of bigint come back as Decimal.
     return UsageLine(
         row.day,
         row.grant_id,
         row.dataset_id,
         row.organization_id,
         row.provider_organization_id,
-        int(row.bytes_new),
-        int(row.bytes_acked),
-        row.deliveries,
+        *_figures(row),
     )
 
 
 def total(actor: Actor, wanted: UsageFilter | None = None) -> UsageTotal:
     """Return the sum of the statement's lines."""
     row = db.session.execute(_restricted(select(*_sums()), actor, wanted)).one()
-    return UsageTotal(int(row.bytes_new), int(row.bytes_acked), row.deliveries)
+    return UsageTotal(*_figures(row))
+
+
+def _figures(row: Row[Any]) -> tuple[int, int, int, int, int]:
+    # Sums of bigint come back as Decimal.
+    return int(row.bytes_new), int(row.bytes_acked), int(row.rows_new), int(row.requests), row.deliveries
 
 
 def list_events(
@@ -100,7 +109,7 @@ def list_events(
 
 
 def _sums() -> tuple[Any, ...]:
-    columns = (UsageEvent.bytes_new, UsageEvent.bytes_acked)
+    columns = (UsageEvent.bytes_new, UsageEvent.bytes_acked, UsageEvent.rows_new, UsageEvent.requests)
     return (
         *(func.coalesce(func.sum(column), 0).label(column.key) for column in columns),
         func.count().label("deliveries"),
@@ -149,12 +158,6 @@ def claimed_bytes(grant_id: str) -> int:
     """Return how many bytes of the grant settlements have claimed so far, claims of this transaction included."""
     claimed = select(func.coalesce(func.sum(UsageEvent.bytes_new), 0)).join(UsageClaim)
     return int(db.session.scalar(claimed.where(UsageEvent.grant_id == grant_id)) or 0)
-
-
-def first_claimed_at(claimed_by: str) -> datetime | None:
-    """Return when the earliest usage that a settlement has claimed occurred; None if it has claimed none."""
-    claimed = select(func.min(UsageEvent.occurred_at)).join(UsageClaim).where(UsageClaim.claimed_by == claimed_by)
-    return db.session.scalar(claimed)
 
 
 def list_unclaimed_grant_ids(until: datetime) -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, text
@@ -21,6 +21,7 @@ from marketplace.metering.rules import Ending, judge
 from marketplace.metering.states import DeliveryState
 
 SWEEP_SIZE = 100
+_SUMMED = ("events", "bytes_new", "rows_new", "requests")
 
 # One statement keeps the end, the charge and the event, or none of them, and gives back what was held. Coverage is
 # locked before the quota, whose growth it decides: closers cannot wait for each other. What is charged was held
@@ -75,6 +76,8 @@ UPDATE delivery d SET seen_at = :now, progress = greatest(d.progress, least(beat
   FROM beat WHERE beat.id = d.id
 RETURNING d.id
 """)
+# Claims are by event: a watermark of ids or of times would pass over what a slower writer keeps later. The sums are
+# made where the rows are, so that no amount of usage fills our memory.
 _CLAIM = text("""
 WITH claimed AS (
   INSERT INTO usage_claim (event_id, claimed_by, claimed_at)
@@ -82,8 +85,16 @@ WITH claimed AS (
    WHERE e.grant_id = :grant_id AND e.occurred_at < :until
      AND NOT EXISTS (SELECT FROM usage_claim c WHERE c.event_id = e.id)
   ON CONFLICT DO NOTHING
-  RETURNING event_id)
-SELECT coalesce(sum(e.bytes_new), 0), count(*) FROM claimed JOIN usage_event e ON e.id = claimed.event_id
+  RETURNING event_id),
+told AS (
+  SELECT e.*, CAST(timezone('Asia/Tokyo', e.occurred_at) AS date) AS day,
+         coalesce(e.occurred_at >= CAST(:free_until AS timestamptz), true) AS charged
+    FROM claimed JOIN usage_event e ON e.id = claimed.event_id)
+SELECT CAST(date_trunc('month', day) AS date), min(day), max(day), count(*),
+       coalesce(sum(bytes_new) FILTER (WHERE charged), 0),
+       coalesce(sum(rows_new) FILTER (WHERE charged), 0),
+       coalesce(sum(requests) FILTER (WHERE charged), 0)
+  FROM told GROUP BY 1 ORDER BY 1
 """)
 
 
@@ -112,10 +123,15 @@ class Usage:
 
 
 class Claim(NamedTuple):
-    """What one settlement took of a grant's usage: the bytes to rate, and the events they come from."""
+    """What one settlement took of a grant's usage in one month in Japan; usage of a trial counts as events alone."""
 
-    bytes_new: int
+    month: date
+    first_day: date
+    last_day: date
     events: int
+    bytes_new: int
+    rows_new: int
+    requests: int
 
 
 def open_quota(grant_id: str, limit_bytes: int | None, limit_downloads: int | None) -> None:
@@ -229,17 +245,21 @@ def sweep(stale_before: datetime, size: int = SWEEP_SIZE) -> list[Usage]:
     return [_close(row, judge(row.length, row.progress, row.progress, swept)) for row in rows]
 
 
-def claim_unbilled(grant_id: str, until: datetime, claimed_by: str, actor: Actor = SYSTEM) -> Claim:
-    """Take the grant's usage before ``until`` that nobody has claimed yet, for one settlement.
+def claim_unbilled(
+    grant_id: str, until: datetime, claimed_by: str, actor: Actor = SYSTEM, *, free_until: datetime | None = None
+) -> list[Claim]:
+    """Take the grant's usage before ``until`` that nobody has claimed yet, for one settlement, month by month.
 
-    Each event is claimed once, whoever asks; a claim that is rolled back takes nothing. The grant's
-    accounting is locked until the transaction ends, so ``queries.claimed_bytes`` is exact after it.
+    Each event is claimed once, whoever asks; a claim that is rolled back takes nothing. Usage before
+    ``free_until`` is claimed and charged nothing. The grant's accounting is locked until the transaction
+    ends, so ``queries.claimed_bytes`` is exact after it.
     """
     facts = {"grant_id": grant_id, "until": until, "claimed_by": claimed_by, "now": clock.now()}
     quotas.lock(grant_id)
-    bytes_new, events = db.session.execute(_CLAIM, facts).one()
-    claim = Claim(int(bytes_new), events)
-    if events:
-        told = {"claimed_by": claimed_by, "until": clock.text(until), "bytes_new": claim.bytes_new, "events": events}
-        audit.record(actor, Verb.USAGE_SETTLED, subject=grant_id, facts=told)
-    return claim
+    rows = db.session.execute(_CLAIM, facts | {"free_until": free_until})
+    claims = [Claim(*row[:3], *map(int, row[3:])) for row in rows]
+    if claims:
+        told = {"claimed_by": claimed_by, "until": clock.text(until)}
+        sums = {name: sum(getattr(claim, name) for claim in claims) for name in _SUMMED}
+        audit.record(actor, Verb.USAGE_SETTLED, subject=grant_id, facts=told | sums)
+    return claims
