@@ -1,9 +1,9 @@
-"""The tables of the catalogue: datasets, releases, files, and the public listings made of them."""
+"""The tables of the catalogue: datasets, releases, files, their public listings, and what waits for search."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Integer, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -102,3 +102,14 @@ class Listing(Model):
     dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"), primary_key=True)
     document: Mapped[dict[str, Any]]
     updated_at: Mapped[datetime]
+
+
+class SearchWaiting(Model):
+    """A dataset whose listing changed and that the search index has yet to follow; each change gives a new number."""
+
+    __tablename__ = "search_waiting"
+    __table_args__ = (Index("ix_search_waiting_sequence", "sequence", postgresql_where=text("refused_at IS NULL")),)
+
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"), primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger, Identity())
+    refused_at: Mapped[datetime | None]

@@ -10,6 +10,7 @@ A document is a plain dict, composed above this package::
 Further members are ignored.
 """
 
+import logging
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,6 +28,7 @@ from marketplace.kit.pages import SIZE_DEFAULT, decode_cursor, encode_cursor
 UPDATE_HEAP_BYTES = 15_000_000  # tantivy's least
 REBUILD_HEAP_BYTES = 120_000_000
 Document = Mapping[str, Any]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +103,36 @@ class SearchIndex:
         """Forget a document, if it is there; raises IndexBusy or IndexBroken."""
         self._write(self._open, lambda writer: writer.delete_documents_by_term("id", dataset_id), UPDATE_HEAP_BYTES)
 
+    def follow(self, changes: Mapping[str, Document | None]) -> set[str]:
+        """Bring these datasets to their documents, or to none, in one commit; raises IndexBusy or IndexBroken.
+
+        Returns the ids whose documents cannot be entered: those stay as they were, and keep no other waiting.
+        """
+        refused: set[str] = set()
+
+        def deed(writer: Any) -> None:
+            for dataset_id, document in changes.items():
+                entry = _entry(document) if document else None
+                if document and not entry:
+                    refused.add(dataset_id)
+                    continue
+                writer.delete_documents_by_term("id", dataset_id)
+                if entry:
+                    writer.add_document(entry)
+
+        self._write(self._open, deed, UPDATE_HEAP_BYTES)
+        return refused
+
     def rebuild(self, documents: Iterable[Document]) -> None:
         """Replace all content at once; readers see the old until the new is whole. Raises IndexBusy.
 
-        A damaged or absent folder is made anew. Each id may come once.
+        A damaged or absent folder is made anew. Each id may come once. A document that cannot be entered is left out.
         """
 
         def deed(writer: Any) -> None:
             writer.delete_all_documents()
-            for document in documents:
-                writer.add_document(ranking.entry_of(dict(document)))
+            for entry in filter(None, map(_entry, documents)):
+                writer.add_document(entry)
 
         self._write(self._open_or_replace, deed, REBUILD_HEAP_BYTES)
 
@@ -180,6 +202,15 @@ class SearchIndex:
         """Tell the commits apart: each replaces this file, and a look at it costs a hundredth of a reload."""
         found = (self._directory / "meta.json").stat()
         return found.st_ino, found.st_mtime_ns
+
+
+def _entry(document: Document) -> Any:
+    """Return the entry of a document, or None where there can be none: one bad document must not cost all others."""
+    try:
+        return ranking.entry_of(dict(document))
+    except Exception:
+        log.exception("the document of %s cannot be entered into the search index", document.get("id"))
+        return None
 
 
 def _writer(index: Any, heap_bytes: int) -> Any:

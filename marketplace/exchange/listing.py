@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from marketplace.access import service as access
-from marketplace.catalog import listings, profiling, queries, service
+from marketplace.catalog import listings, profiling, queries, service, waiting
 from marketplace.catalog.models import Dataset, File, Release
 from marketplace.catalog.states import DatasetState, ProfileState
 from marketplace.delivery.stores import Stored
@@ -122,31 +122,55 @@ def refresh(dataset_id: str) -> None:
         listings.put_listing(dataset_id, showcase.document(dataset))
     else:
         listings.drop_listing(dataset_id)
-    jobs.enqueue("catalog.index", lock="catalog.index", dataset_id=dataset_id)
+    waiting.wait(dataset_id)
+    jobs.enqueue("catalog.index")
 
 
 @jobs.task("catalog.index")
-def index(dataset_id: str) -> None:
-    """Bring the search index to what is listed of a dataset now."""
-    listed = listings.find_listing(dataset_id)
-    if listed is None:
-        facilities.current().index.remove(dataset_id)
-    else:
-        facilities.current().index.upsert(listed.document)
+def index() -> None:
+    """Bring the search index to what is listed now: all that waits, whoever asked for it, in few commits."""
+    while waiting.is_any():
+        with waiting.one_at_a_time() as mine:
+            if not mine:
+                return
+            _index_next()
+
+
+def _index_next() -> None:
+    # Numbers before documents: a document is then as new as its number, or newer.
+    with transaction():
+        turns = waiting.list_next()
+        documents = listings.find_listings(turn.dataset_id for turn in turns)
+    if not turns:
+        return
+    refused = facilities.current().index.follow({turn.dataset_id: documents.get(turn.dataset_id) for turn in turns})
+    # Killed here, we follow once more, to the same end.
+    with transaction():
+        waiting.cross_off([turn for turn in turns if turn.dataset_id not in refused])
+        waiting.put_aside([turn for turn in turns if turn.dataset_id in refused])
+
+
+@jobs.task("catalog.index_left", cron="53 * * * *")
+def index_left() -> None:
+    """Take up again what the index refused, and what waits since its job was given up."""
+    with transaction():
+        if waiting.take_up_again():
+            jobs.enqueue("catalog.index")
 
 
 def ensure_index() -> None:
     """Have the search index made anew in the background where it is absent or damaged."""
     if not facilities.current().index.is_usable():
         with transaction():
-            # Under the lock of single updates and before those to come, so that none of them is lost.
-            jobs.enqueue("catalog.rebuild", lock="catalog.index")
+            # Of several servers that start on one folder, one after another: the index has one writer.
+            jobs.enqueue("catalog.rebuild", lock="catalog.rebuild")
 
 
 @jobs.task("catalog.rebuild")
 def rebuild() -> None:
-    """Make the search index anew, as a job."""
+    """Make the search index anew, as a job, and bring it to what has changed meanwhile."""
     rebuild_index()
+    index()
 
 
 def rebuild_index() -> int:

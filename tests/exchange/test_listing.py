@@ -35,7 +35,7 @@ def found(words: str) -> list[str]:
 
 def test_the_public_document_has_its_stated_shape(app: Flask) -> None:
     on = market.listed()
-    offer = market.offered(on, PriceKind.PER_MIB, 300, 2, duration_days=90, quota_downloads=5)
+    offer = market.offered(on, PriceKind.PER_UNIT, 300, 2, duration_days=90, quota_downloads=5)
     document = shown(on.dataset_id)
     assert set(document) == {
         "id", "title_ja", "title_en", "description_ja", "description_en", "theme", "region", "language", "keywords",
@@ -116,15 +116,6 @@ def test_a_revision_is_shown_at_once(app: Flask) -> None:
         listing.revise(on.provider, on.dataset_id, {"title_ja": "すすきのの人流"}, version)
     assert shown(on.dataset_id)["title_ja"] == "すすきのの人流"
     assert on.dataset_id in found("すすきの")
-
-
-def test_indexing_twice_or_out_of_turn_ends_at_what_is_listed(app: Flask) -> None:
-    on = market.listed()
-    for _ in range(2):
-        listing.index(on.dataset_id)
-        assert on.dataset_id in found("大通地区の人流データ")
-    listing.index("ds_" + "0" * 32)
-    assert on.dataset_id in found("大通地区の人流データ")
 
 
 def test_a_rebuilt_index_holds_what_is_listed_and_nothing_else(app: Flask) -> None:
