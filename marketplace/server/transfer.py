@@ -87,7 +87,8 @@ class Transfer:
         """Return the bytes of this body that the peer's TCP has acknowledged; works after a reset, too.
 
         What is unacknowledged (SIOCOUTQ) is the tail of what was written, and nothing is written after the
-        body while the transfer lasts, so the difference is exact. Without an answer nothing counts as arrived.
+        body while the transfer lasts, so the difference is exact. A peer that resets may have read up to two
+        segments more, whose acknowledgement was still due. Without an answer nothing counts as arrived.
         """
         try:
             answer = fcntl.ioctl(self.socket_descriptor, termios.TIOCOUTQ, bytes(4))
