@@ -18,6 +18,7 @@ class LedgerAccount(Model):
             " WHEN 'Equity' THEN 'equity' WHEN 'Income' THEN 'income' WHEN 'Expenses' THEN 'expense' ELSE '' END",
             name="kind",
         ),
+        CheckConstraint("code ~ '^[A-Z][A-Za-z]*(:[A-Za-z0-9_-]+)+$'", name="code"),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
     )
 

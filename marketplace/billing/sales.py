@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import aliased
@@ -73,6 +73,13 @@ class _Deed:
     undoes: str | None = None
 
 
+class _Dates(NamedTuple):
+    """When an earning may be paid out, and when the ledger said so."""
+
+    available_on: date | None = None
+    released_on: date | None = None
+
+
 def book_sale(  # noqa: PLR0913 - each names one fact of the sale, and a bundle would be built in every caller
     actor: Actor,
     sale: Sale,
@@ -99,13 +106,11 @@ def book_sale(  # noqa: PLR0913 - each names one fact of the sale, and a bundle 
     txn_id = ledger.post(kind, ref, idem, on, entries, actor=actor)
     deed = _Deed(EarningKind.SALE, ref, idem, on, via, role, buyer_organization_id, money)
     if not _known(idem):
-        _write(deed, txn_id, parts, **_dates_of_sale(via, on))
+        _write(deed, txn_id, parts, _dates_of_sale(via, on))
     return txn_id
 
 
-def reverse(
-    actor: Actor, *, ref: str, amount_yen: int, credit_to: str, kind: str, idem: str, on: date
-) -> Reversal:
+def reverse(actor: Actor, *, ref: str, amount_yen: int, credit_to: str, kind: str, idem: str, on: date) -> Reversal:
     """Take ``amount_yen`` (tax included) of a sale back from everyone who got of it, onto an account.
 
     ``credit_to`` is where the buyer's money goes: refunds in transit, the held dispute, the receivable
@@ -125,7 +130,7 @@ def reverse(
     available, dates = _standing(ref, on)
     entries = _entries_back(deed, taken, available=available)
     txn_id = ledger.post(kind, ref, idem, on, entries, actor=actor)
-    _write(deed, txn_id, taken, sign=-1, **dates)
+    _write(deed, txn_id, taken, dates, sign=-1)
     return Reversal(idem, txn_id, tuple(taken))
 
 
@@ -195,12 +200,12 @@ def _release(actor: Actor, ref: str, on: date) -> None:
     ledger.post("hold_over", ref, idem, on, postings.hold_over(amounts), actor=actor)
 
 
-def _dates_of_sale(via: Via, on: date) -> dict[str, date | None]:
+def _dates_of_sale(via: Via, on: date) -> _Dates:
     if via == Via.GATEWAY:
-        return {"available_on": on + timedelta(days=settings.current().hold_days)}
+        return _Dates(on + timedelta(days=settings.current().hold_days))
     if via == Via.OUTSIDE:  # the provider has it
-        return {"available_on": on, "released_on": on}
-    return {}
+        return _Dates(on, on)
+    return _Dates()
 
 
 def _lock(ref: str) -> None:
@@ -233,15 +238,15 @@ def _left(ref: str) -> tuple[_Deed, list[Part]]:
     return deed, [Part(row[0], row[1], *map(int, row[2:])) for row in db.session.execute(query)]
 
 
-def _standing(ref: str, on: date) -> tuple[bool, dict[str, date | None]]:
+def _standing(ref: str, on: date) -> tuple[bool, _Dates]:
     """Whether the sale's money may be drawn already, and the dates that go with that."""
     query = select(Earning.available_on, Earning.released_on).where(
         Earning.ref == ref, Earning.kind == EarningKind.SALE.value
     )
     sale = db.session.execute(query.limit(1)).one()
     if sale.released_on is not None:
-        return True, {"available_on": on, "released_on": on}
-    return False, {"available_on": sale.available_on}
+        return True, _Dates(on, on)
+    return False, _Dates(sale.available_on)
 
 
 def _entries_back(deed: _Deed, taken: Sequence[Part], *, available: bool) -> list[postings.Entry]:
@@ -266,7 +271,7 @@ def _restore(actor: Actor, reversal: Reversal, kind: str, idem: str, on: date) -
     available, dates = _standing(first.ref, on)
     entries = [(entry[0], -entry[1]) for entry in _entries_back(deed, reversal.legs, available=available)]
     txn_id = ledger.post(kind, first.ref, idem, on, entries, reverses=reversal.txn_id, actor=actor)
-    _write(deed, txn_id, reversal.legs, **dates)
+    _write(deed, txn_id, reversal.legs, dates)
 
 
 def _known(idem: str) -> bool:
@@ -302,10 +307,8 @@ def _write(
     deed: _Deed,
     txn_id: int | None,
     parts: Sequence[Part],
-    *,
+    dates: _Dates,
     sign: int = 1,
-    available_on: date | None = None,
-    released_on: date | None = None,
 ) -> None:
     shared = {
         "kind": deed.kind.value,
@@ -318,8 +321,8 @@ def _write(
         "money_account": deed.money,
         "buyer_organization_id": deed.buyer,
         "occurred_on": deed.on,
-        "available_on": available_on,
-        "released_on": released_on,
+        "available_on": dates.available_on,
+        "released_on": dates.released_on,
         "created_at": clock.now(),
     }
     rows = [shared | _columns(deed.via, part, sign) for part in parts]

@@ -58,8 +58,99 @@ WHERE t.kind IN ('sale', 'invoice_issued')
 """
 
 
+# A transaction is posted in one call: head, entries and seal. Accounts come into being when first named; one creator at
+# a time, since two that create the same accounts in different orders would wait for each other. Whoever comes second
+# with a key waits at the unique index for the first one's commit, and is told whether both say the same.
+POST = """
+CREATE FUNCTION ledger_post(
+    its_kind text, its_ref text, its_idem text, its_day date, its_reverses bigint, at timestamptz,
+    codes text[], currencies text[], amounts bigint[], OUT id bigint, OUT outcome text)
+LANGUAGE plpgsql AS $$
+DECLARE
+    accounts bigint[];
+BEGIN
+    accounts := ledger_accounts(codes);
+    IF array_position(accounts, NULL) IS NOT NULL THEN
+        PERFORM ledger_open_accounts(codes, currencies);
+        accounts := ledger_accounts(codes);
+    END IF;
+    INSERT INTO ledger_txn (kind, ref, idem, effective_on, reverses, posted_at)
+    VALUES (its_kind, its_ref, its_idem, its_day, its_reverses, at)
+    ON CONFLICT (idem) DO NOTHING RETURNING ledger_txn.id INTO id;
+    IF id IS NULL THEN
+        SELECT t.id, CASE WHEN (t.kind, t.ref, t.effective_on) = (its_kind, its_ref, its_day)
+                AND t.reverses IS NOT DISTINCT FROM its_reverses
+                AND ledger_entries_of(t.id) = ledger_entries(codes, currencies, amounts) THEN 'same' ELSE 'other' END
+        INTO id, outcome FROM ledger_txn t WHERE t.idem = its_idem;
+        RETURN;
+    END IF;
+    INSERT INTO ledger_entry (txn_id, seq, account_id, currency, amount_minor)
+    SELECT ledger_post.id, e.seq, e.account, e.currency, e.amount
+    FROM unnest(accounts, currencies, amounts) WITH ORDINALITY AS e (account, currency, amount, seq);
+    INSERT INTO ledger_seal (txn_id, entries) VALUES (id, cardinality(codes));
+    outcome := 'new';
+END $$
+"""
+ACCOUNTS = """
+CREATE FUNCTION ledger_accounts(codes text[]) RETURNS bigint[] LANGUAGE sql STABLE AS $$
+    SELECT array_agg(a.id ORDER BY asked.place)
+    FROM unnest(codes) WITH ORDINALITY AS asked (code, place) LEFT JOIN ledger_account a ON a.code = asked.code
+$$
+"""
+OPEN_ACCOUNTS = """
+CREATE FUNCTION ledger_open_accounts(codes text[], currencies text[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(1818584167);  -- "ledg"
+    INSERT INTO ledger_account (code, kind, currency)
+    SELECT DISTINCT asked.code, CASE split_part(asked.code, ':', 1) WHEN 'Assets' THEN 'asset'
+        WHEN 'Liabilities' THEN 'liability' WHEN 'Equity' THEN 'equity' WHEN 'Income' THEN 'income'
+        WHEN 'Expenses' THEN 'expense' ELSE '' END, asked.currency
+    FROM unnest(codes, currencies) AS asked (code, currency)
+    WHERE NOT EXISTS (SELECT 1 FROM ledger_account a WHERE a.code = asked.code)
+    ORDER BY asked.code
+    ON CONFLICT (code) DO NOTHING;
+END $$
+"""
+# One text for the entries of a transaction, as asked for and as booked.
+ENTRIES = """
+CREATE FUNCTION ledger_entries(codes text[], currencies text[], amounts bigint[]) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT string_agg(e.code || ' ' || e.currency || ' ' || e.amount || E'\\n', '' ORDER BY e.seq)
+    FROM unnest(codes, currencies, amounts) WITH ORDINALITY AS e (code, currency, amount, seq)
+$$
+"""
+ENTRIES_OF = """
+CREATE FUNCTION ledger_entries_of(its_txn_id bigint) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT string_agg(a.code || ' ' || e.currency || ' ' || e.amount_minor || E'\\n', '' ORDER BY e.seq)
+    FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id WHERE e.txn_id = its_txn_id
+$$
+"""
+# What the record's entry of a posting commits to, made anew out of what the tables hold.
+DIGEST = """
+CREATE FUNCTION ledger_digest(its_txn_id bigint) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT encode(sha256(convert_to(
+        t.kind || E'\\n' || t.ref || E'\\n' || t.idem || E'\\n' || to_char(t.effective_on, 'YYYY-MM-DD') || E'\\n'
+        || coalesce(t.reverses::text, '') || E'\\n' || coalesce(ledger_entries_of(t.id), ''), 'UTF8')), 'hex')
+    FROM ledger_txn t WHERE t.id = its_txn_id
+$$
+"""
+FUNCTIONS = {
+    "ledger_accounts(text[])": ACCOUNTS,
+    "ledger_open_accounts(text[], text[])": OPEN_ACCOUNTS,
+    "ledger_entries(text[], text[], bigint[])": ENTRIES,
+    "ledger_entries_of(bigint)": ENTRIES_OF,
+    "ledger_digest(bigint)": DIGEST,
+    "ledger_post(text, text, text, date, bigint, timestamptz, text[], text[], bigint[])": POST,
+}
+
+
 def upgrade() -> None:
     """Create."""
+    for function in FUNCTIONS.values():
+        op.execute(function)
+    op.create_check_constraint(
+        "ck_ledger_account_code", "ledger_account", "code ~ '^[A-Z][A-Za-z]*(:[A-Za-z0-9_-]+)+$'"
+    )
     _create_earnings()
     op.execute(EARLIER_EARNINGS)
     op.execute(CHECK_EARNING)
@@ -75,7 +166,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop."""
+    for signature in reversed(FUNCTIONS):
+        op.execute(f"DROP FUNCTION {signature}")
     op.drop_table("earning")
+    op.drop_constraint("ck_ledger_account_code", "ledger_account")
     op.execute("DROP FUNCTION earning_check_change()")
 
 
@@ -120,7 +214,9 @@ def _create_earnings() -> None:
         sa.CheckConstraint("(undoes IS NOT NULL) = (kind = 'restoration')", name="ck_earning_undoes"),
         sa.ForeignKeyConstraint(["txn_id"], ["ledger_txn.id"], name="fk_earning_txn_id"),
         sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name="fk_earning_organization_id"),
-        sa.ForeignKeyConstraint(["buyer_organization_id"], ["organization.id"], name="fk_earning_buyer_organization_id"),
+        sa.ForeignKeyConstraint(
+            ["buyer_organization_id"], ["organization.id"], name="fk_earning_buyer_organization_id"
+        ),
         sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"], name="fk_earning_dataset_id"),
         sa.PrimaryKeyConstraint("id", name="pk_earning"),
     )

@@ -58,7 +58,8 @@ def test_a_sale_is_booked_with_all_its_legs(session: Session) -> None:
 def test_a_booking_is_on_the_record(session: Session) -> None:
     txn_id = book()
     entry = session.scalars(select(AuditEntry).where(AuditEntry.verb == "billing.ledger.posted")).one()
-    assert (entry.subject, entry.amount_minor, entry.facts["txn"]) == ("ord_1", 5500, str(txn_id))
+    assert (entry.subject, entry.amount_minor, entry.facts["idem"]) == ("ord_1", 5500, "sale:ord_1")
+    assert entry.facts["sha256"] == session.scalar(text("SELECT ledger_digest(:txn)"), {"txn": txn_id})
 
 
 def test_nothing_to_book_books_nothing(session: Session) -> None:
@@ -96,13 +97,15 @@ def test_the_same_key_with_other_content_is_refused(session: Session, change) ->
         [("Assets:Bank", 0), ("Equity:Opening", 0)],
         [("Assets:Bank", 2.5), ("Equity:Opening", -2.5)],
         [("Assets:Bank", True), ("Equity:Opening", -1)],
-        [("Assets:Bank", 10**12), ("Equity:Opening", -(10**12))],
+        [("Assets:Bank", 2**53 + 1), ("Equity:Opening", -(2**53) - 1)],
+        [("Assets:Bank", 5, "JPY"), ("Assets:Bank:USD", -5, "USD")],
+        [("Assets:Bank:XXX", 5, "XXX"), ("Equity:Opening:XXX", -5, "XXX")],
         [("Wallet:Bank", 5), ("Equity:Opening", -5)],
         [("", 5), ("Equity:Opening", -5)],
     ],
 )
 def test_what_cannot_be_booked_is_refused_before_the_database_is_asked(session: Session, entries) -> None:
-    with pytest.raises(ValueError, match=r"bookable|account code|balance"):
+    with pytest.raises(ValueError, match=r"bookable|account code|balance|ISO 4217"):
         book("bad", entries)
     assert session.scalar(select(func.count()).select_from(LedgerTxn)) == 0
 

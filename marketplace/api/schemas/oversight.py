@@ -4,7 +4,7 @@ from marshmallow import Schema, fields, validate
 
 from marketplace.api.schemas.base import Instant, PageQuery, Strict, Whole, line, one_of, page_of
 from marketplace.audit.verbs import Verb
-from marketplace.kit.money import AMOUNT_MAX
+from marketplace.kit.money import BOOKABLE_MAX
 
 # What JSON numbers hold exactly: the search itself goes on record.
 AMOUNTS = validate.Range(1 - 2**53, 2**53 - 1)
@@ -63,8 +63,8 @@ class EntrySearch(Strict):
 
     occurred_from = Instant()
     occurred_to = Instant()
-    amount_from = fields.Integer(validate=validate.Range(-AMOUNT_MAX, AMOUNT_MAX))
-    amount_to = fields.Integer(validate=validate.Range(-AMOUNT_MAX, AMOUNT_MAX))
+    amount_from = fields.Integer(validate=validate.Range(-BOOKABLE_MAX, BOOKABLE_MAX))
+    amount_to = fields.Integer(validate=validate.Range(-BOOKABLE_MAX, BOOKABLE_MAX))
     organization_id = line(50)
     counterparty_id = line(50)
     verb = one_of(Verb)
