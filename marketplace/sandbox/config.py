@@ -5,17 +5,20 @@ from typing import cast
 
 from flask import current_app
 
+from marketplace.sandbox.trouble import Storm
+
 EXTENSION = "marketplace.sandbox"
 
 
 @dataclass(slots=True)
 class Knobs:
-    """Troubles of the network that the webhook sender plays on request; read at each sending."""
+    """Troubles that are played on request; the webhook sender reads them at each sending."""
 
     duplicate: int = 0
     reorder: bool = False
     delay_seconds: int = 0
     drop: frozenset[str] = frozenset()
+    hold_refunds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class SandboxConfig:
     ``webhook_url``: where events are posted; without it none are. ``webhook_secret``: signs them.
     ``public_url``: where browsers reach the mounted blueprint, without a final slash; by default as the
     API caller reached it. ``api_key``: the only key accepted; by default any ``sk_test_`` key.
+    ``fee_basis_points``: of card and konbini payments. The dispute fee is kept whoever wins.
     ``retry_seconds``: the pauses after failed webhook attempts; when they are used up, it is given up.
     """
 
@@ -33,9 +37,14 @@ class SandboxConfig:
     public_url: str | None = None
     api_key: str | None = None
     fee_basis_points: int = 360
+    konbini_fee_yen_min: int = 120
+    bank_transfer_fee_basis_points: int = 150
+    bank_transfer_fee_yen_min: int = 50
+    dispute_fee_yen: int = 1300
     retry_seconds: tuple[int, ...] = (2, 10, 60, 600, 3600, 10800)
     timeout_seconds: float = 10.0
     knobs: Knobs = field(default_factory=Knobs)
+    storm: Storm = field(default_factory=Storm)
 
     def __post_init__(self) -> None:
         if self.webhook_url and not self.webhook_url.startswith(("http://", "https://")):

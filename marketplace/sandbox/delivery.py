@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import http.client
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,12 +15,13 @@ from sqlalchemy import Select, select
 from marketplace.kit import clock, jobs
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
-from marketplace.sandbox import checkout, config, events
+from marketplace.sandbox import config, events, timing
 from marketplace.sandbox.config import SandboxConfig
 from marketplace.sandbox.events import Recorder
 from marketplace.sandbox.models import SandboxDelivery, SandboxEvent
 
 LEASE_MARGIN = timedelta(seconds=30)
+Post = Callable[[bytes, str], int]
 _ANSWER_BYTES_MAX = 64 * 1024
 
 
@@ -52,25 +54,26 @@ def signature(payload: bytes, secret: str, at: datetime) -> str:
     return f"t={seconds},v1={digest}"
 
 
-def deliver_due(sandbox: SandboxConfig, now: datetime | None = None) -> int:
+def deliver_due(sandbox: SandboxConfig, now: datetime | None = None, post: Post | None = None) -> int:
     """Send every event that is due at ``now`` (by default at the time of each sending); returns how many were tried.
 
-    Must be called outside any transaction: none is held while the endpoint is waited for.
+    Must be called outside any transaction: none is held while the endpoint is waited for. With ``post``, the
+    events go to this function as (body, signature), which answers an HTTP status, instead of to the endpoint.
     """
     tried = 0
-    while _deliver_next(sandbox, now or clock.now()):
+    while _deliver_next(sandbox, now or clock.now(), post):
         tried += 1
     return tried
 
 
-def _deliver_next(sandbox: SandboxConfig, now: datetime) -> bool:
+def _deliver_next(sandbox: SandboxConfig, now: datetime, post: Post | None) -> bool:
     attempt = _claim(sandbox, now)
     if attempt is None:
         return False
     payload = json.dumps(events.rendered(attempt.event, 1), ensure_ascii=False, indent=2).encode()
-    received = _post(sandbox, payload, now)
+    received = _send(sandbox, payload, now, post)
     for _ in range(sandbox.knobs.duplicate):
-        _post(sandbox, payload, now)
+        _send(sandbox, payload, now, post)
     _settle(sandbox, attempt, received, now)
     return True
 
@@ -85,11 +88,11 @@ def deliver() -> None:
 
 @jobs.task("sandbox.expire", cron="* * * * *")
 def expire() -> None:
-    """Expire the sessions whose time is over; nothing on an application without the sandbox."""
+    """Do what the passing of time does; nothing on an application without the sandbox."""
     sandbox = config.find()
     if sandbox:
         with transaction():
-            checkout.expire_due(Recorder(sandbox, clock.now()), clock.now())
+            timing.run_due(Recorder(sandbox, clock.now()))
 
 
 def _claim(sandbox: SandboxConfig, now: datetime) -> Attempt | None:
@@ -122,6 +125,12 @@ def _due(sandbox: SandboxConfig, now: datetime) -> Select[SandboxDelivery, Sandb
         .with_for_update(of=SandboxDelivery, skip_locked=True)
         .execution_options(populate_existing=True)
     )
+
+
+def _send(sandbox: SandboxConfig, payload: bytes, now: datetime, post: Post | None) -> Reception:
+    if post is None:
+        return _post(sandbox, payload, now)
+    return Reception(post(payload, signature(payload, sandbox.webhook_secret, now)))
 
 
 def _post(sandbox: SandboxConfig, payload: bytes, now: datetime) -> Reception:

@@ -13,20 +13,23 @@ DELIVER = "sandbox.deliver"
 
 
 class Recorder:
-    """Writes the events of one story, in order, and wakes the sender once it is committed."""
+    """Writes the events of one story, in order, and wakes the sender once it is committed.
+
+    ``config`` is the sandbox it plays in, ``now`` the moment at which everything in the story happens.
+    """
 
     def __init__(self, config: SandboxConfig, now: datetime, request: dict[str, str | None] | None = None) -> None:
-        self._config = config
-        self._now = now
+        self.config = config
+        self.now = now
         self._request = request or {"id": None, "idempotency_key": None}
         self._woken = False
 
     def record(self, kind: str, document: dict[str, Any], previous: dict[str, Any] | None = None) -> None:
         """Write one event with a snapshot of the object, and its outbox row if a webhook is configured."""
         event = self._event(kind, document, previous)
-        db.session.add(SandboxEvent(id=event["id"], type=kind, document=event, created_at=self._now))
+        db.session.add(SandboxEvent(id=event["id"], type=kind, document=event, created_at=self.now))
         db.session.flush()
-        if self._config.webhook_url:
+        if self.config.webhook_url:
             self._owe(event["id"])
 
     def _event(self, kind: str, document: dict[str, Any], previous: dict[str, Any] | None) -> dict[str, Any]:
@@ -35,7 +38,7 @@ class Recorder:
             "id": wire.new_id("evt_3" if kind.startswith(("payment_intent", "charge")) else "evt_1"),
             "object": "event",
             "api_version": wire.API_VERSION,
-            "created": int(self._now.timestamp()),
+            "created": int(self.now.timestamp()),
             "data": data | ({"previous_attributes": previous} if previous is not None else {}),
             "livemode": False,
             "pending_webhooks": 0,
@@ -50,8 +53,8 @@ class Recorder:
                 event_id=event_id,
                 state="pending",
                 attempts=0,
-                due_at=self._now,
-                created_at=self._now,
+                due_at=self.now,
+                created_at=self.now,
             )
         )
         db.session.flush()

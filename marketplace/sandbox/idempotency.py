@@ -1,11 +1,9 @@
 """Idempotency keys as Stripe keeps them (https://docs.stripe.com/api/idempotent_requests)."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Any
 
 from sqlalchemy import delete, func, select
 
@@ -27,21 +25,19 @@ class Answer:
     original_request_id: str | None = None
 
 
-def once(
-    key: str | None, fingerprint: str, request_id: str, now: datetime, deed: Callable[[], dict[str, Any]]
-) -> Answer:
+def once(key: str | None, fingerprint: str, request_id: str, now: datetime, deed: Callable[[], Answer]) -> Answer:
     """Do the deed and keep its answer in the open transaction, or return the answer kept before.
 
     Raises WireError: 409 while a twin is at work, 400 when the key came with another request before.
-    A deed that refuses leaves nothing behind, so its key can be used again.
+    A deed that raises leaves nothing behind, so its key can be used again; a 500 that it returns is kept.
     """
     if key is None:
-        return Answer(HTTPStatus.OK, json.dumps(deed()))
+        return deed()
     _check(key)
     _lock(key)
     kept = _kept(key, now)
     if kept is None:
-        answer = Answer(HTTPStatus.OK, json.dumps(deed()))
+        answer = deed()
         _keep(key, fingerprint, request_id, answer, now)
         return answer
     if kept.fingerprint != fingerprint:

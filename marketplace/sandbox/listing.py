@@ -1,4 +1,4 @@
-"""Lists of events and sessions: newest first, cursors by id, Stripe's filters."""
+"""Lists: newest first, cursors by id, Stripe's filters."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -62,21 +62,30 @@ def get_event(event_id: str) -> dict[str, Any]:
     return events.rendered(row.document, _pending([event_id]).get(event_id, 0))
 
 
+def list_objects(query: Reader, kind: str, url: str, wanted: list[ColumnElement[bool]]) -> dict[str, Any]:
+    """Answer a list of one kind: ``wanted`` besides the window, ``created`` and ``expand``, which are read here."""
+    window = read_window(query)
+    conditions = [SandboxObject.kind == kind, *wanted, *_created(query, SandboxObject.created_at)]
+    below = [_below_data(path) for path in query.texts("expand")]
+    query.finish()
+    rows, has_more = _cut(select(SandboxObject).where(*conditions), SandboxObject, window, kind)
+    return _list(url, [store.expanded(row.document, below) for row in rows], has_more=has_more)
+
+
 def list_sessions(query: Reader) -> dict[str, Any]:
     """Answer ``GET /v1/checkout/sessions``."""
-    window = read_window(query)
-    wanted = [SandboxObject.kind == "checkout.session", *_created(query, SandboxObject.created_at)]
+    wanted: list[ColumnElement[bool]] = []
     status = query.choice("status", ("open", "complete", "expired"))
-    intent = query.text("payment_intent")
-    paths = query.texts("expand")
-    query.finish()
     if status:
         wanted.append(SandboxObject.status == status)
-    if intent:
-        wanted.append(SandboxObject.document["payment_intent"].astext == intent)
-    rows, has_more = _cut(select(SandboxObject).where(*wanted), SandboxObject, window, "checkout.session")
-    below = [_below_data(path) for path in paths]
-    return _list("/v1/checkout/sessions", [store.expanded(row.document, below) for row in rows], has_more=has_more)
+    wanted += equal(query, "payment_intent", "customer")
+    return list_objects(query, "checkout.session", "/v1/checkout/sessions", wanted)
+
+
+def equal(query: Reader, *names: str) -> list[ColumnElement[bool]]:
+    """Return the conditions of the filters that compare a field of the object with a text."""
+    given = {name: query.text(name) for name in names}
+    return [SandboxObject.document[name].astext == value for name, value in given.items() if value]
 
 
 def _below_data(path: str) -> str:

@@ -8,18 +8,35 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.kit.db import Model
 
+KINDS = (
+    "checkout.session",
+    "payment_intent",
+    "charge",
+    "balance_transaction",
+    "customer",
+    "customer_cash_balance_transaction",
+    "refund",
+    "dispute",
+    "transfer",
+    "transfer_reversal",
+    "payout",
+)
+WAITING = "status IN ('open', 'requires_action', 'in_transit')"
+
 
 class SandboxObject(Model):
     """One Stripe object; ``document`` is what the API answers, ``details`` what it does not show.
 
-    ``parent_id`` is the session of a payment intent, and the payment intent of a charge.
+    ``parent_id`` is what it hangs on: the session of a payment intent, the payment intent of a charge, the
+    charge of a refund, the source of a balance transaction. ``expires_at``: when its time is over, if it has one.
     """
 
     __tablename__ = "sandbox_object"
     __table_args__ = (
-        CheckConstraint("kind IN ('checkout.session', 'payment_intent', 'charge', 'balance_transaction')", name="kind"),
+        CheckConstraint(f"kind IN ({', '.join(repr(kind) for kind in KINDS)})", name="kind"),
         Index("ix_sandbox_object_kind_sequence", "kind", "sequence"),
-        Index("ix_sandbox_object_expires_at", "expires_at", postgresql_where=text("status = 'open'")),
+        Index("ix_sandbox_object_expires_at", "expires_at", postgresql_where=text(WAITING)),
+        Index("ix_sandbox_object_parent_id", "parent_id"),
         Index("uq_sandbox_object_intent", "parent_id", unique=True, postgresql_where=text("kind = 'payment_intent'")),
         Index(
             "uq_sandbox_object_payment",

@@ -2,7 +2,7 @@
 
 from flask import Blueprint
 
-from marketplace.sandbox import api, delivery, pages
+from marketplace.sandbox import api, control_routes, delivery, pages
 from marketplace.sandbox.config import EXTENSION, SandboxConfig
 
 JOBS = (delivery.deliver, delivery.expire)
@@ -18,4 +18,5 @@ def blueprint(config: SandboxConfig) -> Blueprint:
     mounted.record_once(lambda state: state.app.extensions.update({EXTENSION: config}))
     api.add_routes(mounted, config)
     pages.add_routes(mounted, config)
+    control_routes.add_routes(mounted, config)
     return mounted

@@ -1,18 +1,17 @@
-"""Payment intents, charges and balance transactions: the objects (pure)."""
+"""Payment intents and charges, and why an attempt to pay failed: the objects (pure)."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from marketplace.sandbox import wire
+from marketplace.sandbox import methods, tender, wire
+from marketplace.sandbox.tender import Tender
 
-CARD_PAYS = "4242"
-CARD_DECLINES = "0002"
 DECLINED = "Your card was declined."
-PAYOUT_DELAY = timedelta(days=4)
 
 
-def payment_intent(session: dict[str, Any], wish: dict[str, Any], now: datetime) -> dict[str, Any]:
+def payment_intent(session: dict[str, Any], details: dict[str, Any], now: datetime) -> dict[str, Any]:
     """Return the intent that a session's first attempt to pay creates."""
+    wish, offered = details["intent"], session["payment_method_types"]
     identifier = wire.new_id("pi_3")
     return dict.fromkeys(_INTENT_NULLS) | {
         "id": identifier,
@@ -27,18 +26,12 @@ def payment_intent(session: dict[str, Any], wish: dict[str, Any], now: datetime)
         "confirmation_method": "automatic",
         "created": int(now.timestamp()),
         "currency": "jpy",
+        "customer": session["customer"],
         "description": wish["description"],
         "livemode": False,
         "metadata": wish["metadata"],
-        "payment_method_options": {
-            "card": {
-                "installments": None,
-                "mandate_options": None,
-                "network": None,
-                "request_three_d_secure": "automatic",
-            }
-        },
-        "payment_method_types": ["card"],
+        "payment_method_options": methods.of_intent(details["options"], offered),
+        "payment_method_types": offered,
         "status": "requires_payment_method",
         "transfer_group": wish["transfer_group"],
     }
@@ -50,7 +43,6 @@ _INTENT_NULLS = [
     "application_fee_amount",
     "canceled_at",
     "cancellation_reason",
-    "customer",
     "customer_account",
     "last_payment_error",
     "latest_charge",
@@ -70,20 +62,23 @@ _INTENT_NULLS = [
 ]
 
 
-def charge(intent: dict[str, Any], method: str, now: datetime, *, paid: bool) -> dict[str, Any]:
-    """Return one attempt to take the intent's amount from a card."""
+def charge(
+    intent: dict[str, Any], used: Tender, now: datetime, *, paid: bool, email: str | None = None
+) -> dict[str, Any]:
+    """Return one attempt to take the intent's amount."""
     amount = intent["amount"]
     return dict.fromkeys(_CHARGE_NULLS) | {
-        "id": wire.new_id("ch_3"),
+        "id": wire.new_id("ch_3" if used.kind == methods.CARD else "py_3"),
         "object": "charge",
         "amount": amount,
         "amount_captured": amount if paid else 0,
         "amount_refunded": 0,
-        "billing_details": _billing_details(),
+        "billing_details": tender.billing_details(email),
         "calculated_statement_descriptor": "SANDBOX",
         "captured": paid,
         "created": int(now.timestamp()),
         "currency": "jpy",
+        "customer": intent["customer"],
         "description": intent["description"],
         "disputed": False,
         "failure_code": None if paid else "card_declined",
@@ -94,8 +89,8 @@ def charge(intent: dict[str, Any], method: str, now: datetime, *, paid: bool) ->
         "outcome": _outcome(paid=paid),
         "paid": paid,
         "payment_intent": intent["id"],
-        "payment_method": method,
-        "payment_method_details": {"card": _card_used(paid=paid, amount=amount), "type": "card"},
+        "payment_method": used.method,
+        "payment_method_details": used.charge_details,
         "radar_options": {},
         "refunded": False,
         "status": "succeeded" if paid else "failed",
@@ -108,7 +103,6 @@ _CHARGE_NULLS = [
     "application_fee",
     "application_fee_amount",
     "balance_transaction",
-    "customer",
     "failure_balance_transaction",
     "on_behalf_of",
     "receipt_email",
@@ -139,69 +133,6 @@ def _outcome(*, paid: bool) -> dict[str, Any]:
     }
 
 
-def _billing_details() -> dict[str, Any]:
-    return dict.fromkeys(("email", "name", "phone", "tax_id")) | {
-        "address": dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
-    }
-
-
-def _card_used(*, paid: bool, amount: int) -> dict[str, Any]:
-    return {
-        "amount_authorized": amount if paid else None,
-        "authorization_code": wire.new_id("", 6) if paid else None,
-        "brand": "visa",
-        "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
-        "country": "JP",
-        "exp_month": 12,
-        "exp_year": 2034,
-        "fingerprint": "SandboxCard00001",
-        "funding": "credit",
-        "installments": None,
-        "last4": CARD_PAYS if paid else CARD_DECLINES,
-        "mandate": None,
-        "network": "visa",
-        "network_token": {"used": False},
-        "network_transaction_id": None,
-        "regulated_status": "unregulated",
-        "three_d_secure": None,
-        "wallet": None,
-    }
-
-
-def balance_transaction(paid: dict[str, Any], fee_basis_points: int, now: datetime) -> dict[str, Any]:
-    """Return what a charge brings to the balance: its amount less the fee, in yen rounded down."""
-    amount = paid["amount"]
-    fee = amount * fee_basis_points // 10_000
-    return {
-        "id": wire.new_id("txn_3"),
-        "object": "balance_transaction",
-        "amount": amount,
-        "available_on": int((now + PAYOUT_DELAY).timestamp()) // 86_400 * 86_400,
-        "balance_type": "payments",
-        "created": int(now.timestamp()),
-        "currency": "jpy",
-        "description": paid["description"],
-        "exchange_rate": None,
-        "fee": fee,
-        "fee_details": [_fee_detail(fee)],
-        "net": amount - fee,
-        "reporting_category": "charge",
-        "source": paid["id"],
-        "status": "pending",
-        "type": "charge",
-    }
-
-
-def _fee_detail(fee: int) -> dict[str, Any]:
-    return {
-        "amount": fee,
-        "application": None,
-        "currency": "jpy",
-        "description": "Stripe processing fees",
-        "type": "stripe_fee",
-    }
-
-
 def decline_error(failed: dict[str, Any], method: str, now: datetime) -> dict[str, Any]:
     """Return ``last_payment_error`` of an intent whose card was declined."""
     return {
@@ -211,27 +142,33 @@ def decline_error(failed: dict[str, Any], method: str, now: datetime) -> dict[st
         "decline_code": "generic_decline",
         "doc_url": "https://docs.stripe.com/error-codes/card-declined",
         "message": DECLINED,
-        "payment_method": _payment_method(method, now),
+        "payment_method": tender.payment_method(methods.CARD, method, now),
         "type": "card_error",
     }
 
 
-def _payment_method(method: str, now: datetime) -> dict[str, Any]:
-    card = _card_used(paid=False, amount=0)
-    shown = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4")
-    rest = {"generated_from": None, "three_d_secure_usage": {"supported": True}, "wallet": None}
-    networks = {"networks": {"available": ["visa"], "preferred": None}}
+def challenge_error(method: str, now: datetime) -> dict[str, Any]:
+    """Return ``last_payment_error`` of an intent whose 3-D Secure challenge was not passed."""
+    message = (
+        "We are unable to authenticate your payment method. Please choose a different payment method and try again."
+    )
     return {
-        "id": method,
-        "object": "payment_method",
-        "allow_redisplay": "limited",
-        "billing_details": _billing_details(),
-        "card": {key: card[key] for key in shown} | rest | networks,
-        "created": int(now.timestamp()),
-        "customer": None,
-        "livemode": False,
-        "metadata": {},
-        "type": "card",
+        "code": "payment_intent_authentication_failure",
+        "doc_url": "https://docs.stripe.com/error-codes/payment-intent-authentication-failure",
+        "message": message,
+        "payment_method": tender.payment_method(methods.CARD, method, now),
+        "type": "invalid_request_error",
+    }
+
+
+def voucher_error(method: str, now: datetime) -> dict[str, Any]:
+    """Return ``last_payment_error`` of an intent whose konbini voucher expired unpaid."""
+    return {
+        "code": "payment_intent_payment_attempt_expired",
+        "doc_url": "https://docs.stripe.com/error-codes/payment-intent-payment-attempt-expired",
+        "message": "The latest attempt to confirm the payment has expired. Provide a new payment method to try again.",
+        "payment_method": tender.payment_method(methods.KONBINI, method, now),
+        "type": "invalid_request_error",
     }
 
 

@@ -94,6 +94,10 @@ class Reader:
 
     def metadata(self, key: str = "metadata") -> dict[str, str]:
         """Return the caller's own keys and texts, within Stripe's bounds; an empty text unsets its key."""
+        return {name: value for name, value in self.metadata_changes(key).items() if value}
+
+    def metadata_changes(self, key: str = "metadata") -> dict[str, str]:
+        """Return the same with the empty texts, which unset keys that were there before."""
         values = self._hash(key)
         if len(values) > METADATA_KEYS_MAX:
             raise WireError(f"Metadata can have up to {METADATA_KEYS_MAX} keys.", param=self.name(key))
@@ -103,7 +107,7 @@ class Reader:
             if len(name) > METADATA_KEY_LENGTH_MAX or len(value) > METADATA_VALUE_LENGTH_MAX:
                 message = "Metadata keys can have up to 40 characters, and values up to 500."
                 raise WireError(message, param=self.name(key))
-        return {name: value for name, value in values.items() if value}
+        return values
 
     def child(self, key: str) -> "Reader":
         """Return the reader of a hash inside, empty when not given."""
@@ -122,6 +126,14 @@ class Reader:
         items = self._list(key)
         if not all(isinstance(item, str) for item in items):
             raise WireError(f"Invalid array: {self.name(key)}", param=self.name(key))
+        return items
+
+    def choices(self, key: str, choices: tuple[str, ...]) -> list[str]:
+        """Return a list of texts that the sandbox knows, in order, empty when not given."""
+        items = self.texts(key)
+        for item in items:
+            if item not in choices:
+                raise WireError(f"Invalid {self.name(key)}: must be one of {', '.join(choices)}", param=self.name(key))
         return items
 
     def is_hash(self, key: str) -> bool:

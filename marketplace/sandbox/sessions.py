@@ -1,10 +1,10 @@
 """Checkout Sessions: what may be asked for, and the object that answers (pure)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from marketplace.sandbox import wire
+from marketplace.sandbox import methods, wire
 from marketplace.sandbox.reader import Reader
 from marketplace.sandbox.wire import WireError
 
@@ -41,12 +41,20 @@ class SessionDraft:
     locale: str | None
     submit_type: str | None
     metadata: dict[str, str]
-    intent: dict[str, Any] = field(default_factory=dict)
+    customer: str | None
+    options: dict[str, Any]
+    only: tuple[list[str], list[str]]
+    intent: dict[str, Any]
 
     @property
     def amount(self) -> int:
         """Return the sum of the lines in yen."""
         return sum(line.unit_amount * line.quantity for line in self.lines)
+
+    @property
+    def offered(self) -> list[str]:
+        """Return the ways to pay that the page offers; raises WireError when there is none."""
+        return methods.offered(self.amount, self.customer, self.options, self.only)
 
 
 def read_draft(form: Reader, now: datetime) -> SessionDraft:
@@ -66,6 +74,9 @@ def read_draft(form: Reader, now: datetime) -> SessionDraft:
         locale=form.choice("locale", ("auto", "ja", "en")),
         submit_type=form.choice("submit_type", ("auto", "pay")),
         metadata=form.metadata(),
+        customer=_read_customer(form),
+        options=methods.read_options(form),
+        only=methods.read_filter(form),
         intent=_read_intent(form.child("payment_intent_data")),
     )
     form.finish()
@@ -78,6 +89,13 @@ def _read_success_url(form: Reader) -> str:
     if url is None:
         raise form.absent("success_url")
     return url
+
+
+def _read_customer(form: Reader) -> str | None:
+    customer = form.text("customer")
+    if customer and form.has("customer_email"):
+        raise WireError("You may only specify one of these parameters: customer, customer_email.", param="customer")
+    return customer
 
 
 def _read_line(line: Reader) -> Line:
@@ -134,33 +152,46 @@ def _check_amount(draft: SessionDraft) -> None:
 
 def open_session(draft: SessionDraft, identifier: str, url: str, now: datetime) -> dict[str, Any]:
     """Return the object of a session just created."""
-    return _quiet_fields() | {
-        "id": identifier,
-        "object": "checkout.session",
-        "amount_subtotal": draft.amount,
-        "amount_total": draft.amount,
-        "cancel_url": draft.cancel_url,
-        "client_reference_id": draft.client_reference_id,
-        "created": int(now.timestamp()),
-        "currency": "jpy",
-        "customer_creation": "if_required",
-        "customer_email": draft.customer_email,
-        "expires_at": int(draft.expires_at.timestamp()),
-        "livemode": False,
-        "locale": draft.locale,
-        "metadata": draft.metadata,
-        "mode": "payment",
-        "payment_method_collection": "if_required",
-        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": ["card"],
-        "payment_status": "unpaid",
-        "status": "open",
-        "submit_type": draft.submit_type,
-        "success_url": draft.success_url,
-        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
-        "ui_mode": "hosted_page",
-        "url": url,
-    }
+    offered = draft.offered
+    return (
+        _quiet_fields()
+        | _filters(draft)
+        | {
+            "id": identifier,
+            "object": "checkout.session",
+            "amount_subtotal": draft.amount,
+            "amount_total": draft.amount,
+            "cancel_url": draft.cancel_url,
+            "client_reference_id": draft.client_reference_id,
+            "created": int(now.timestamp()),
+            "currency": "jpy",
+            "customer": draft.customer,
+            "customer_creation": None if draft.customer else "if_required",
+            "customer_email": draft.customer_email,
+            "expires_at": int(draft.expires_at.timestamp()),
+            "livemode": False,
+            "locale": draft.locale,
+            "metadata": draft.metadata,
+            "mode": "payment",
+            "payment_method_collection": "if_required",
+            "payment_method_options": methods.of_session(draft.options, offered),
+            "payment_method_types": offered,
+            "payment_status": "unpaid",
+            "status": "open",
+            "submit_type": draft.submit_type,
+            "success_url": draft.success_url,
+            "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+            "ui_mode": "hosted_page",
+            "url": url,
+        }
+    )
+
+
+def _filters(draft: SessionDraft) -> dict[str, Any]:
+    allowed, excluded = draft.only
+    return {"allowed_payment_method_types": allowed or None} | (
+        {"excluded_payment_method_types": excluded} if excluded else {}
+    )
 
 
 def line_item(line: Line, now: datetime) -> dict[str, Any]:
@@ -209,14 +240,12 @@ def _price(line: Line, now: datetime) -> dict[str, Any]:
 _NULL_FIELDS = [
     "after_expiration",
     "allow_promotion_codes",
-    "allowed_payment_method_types",
     "billing_address_collection",
     "client_secret",
     "collected_information",
     "consent",
     "consent_collection",
     "currency_conversion",
-    "customer",
     "customer_account",
     "customer_details",
     "integration_identifier",

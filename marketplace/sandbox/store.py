@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.sandbox import wire
 from marketplace.sandbox.models import SandboxObject
@@ -12,15 +13,24 @@ from marketplace.sandbox.wire import WireError
 
 EXPAND_DEPTH_MAX = 4
 EXPANDABLE = {
-    "checkout.session": ("payment_intent", "line_items"),
-    "payment_intent": ("latest_charge",),
-    "charge": ("balance_transaction", "payment_intent"),
+    "checkout.session": ("payment_intent", "line_items", "customer"),
+    "payment_intent": ("latest_charge", "customer"),
+    "charge": ("balance_transaction", "payment_intent", "customer"),
     "balance_transaction": ("source",),
+    "customer_cash_balance_transaction": ("customer",),
+    "dispute": ("charge", "payment_intent"),
+    "payout": ("balance_transaction", "failure_balance_transaction"),
+    "refund": ("balance_transaction", "charge", "failure_balance_transaction", "payment_intent"),
+    "transfer": ("balance_transaction", "source_transaction"),
+    "transfer_reversal": ("balance_transaction", "transfer"),
 }
 
 
 def keep(document: dict[str, Any], at: datetime, **columns: Any) -> SandboxObject:
-    """Add an object and return its row; a second payment of one intent breaks a unique index."""
+    """Add an object and return its row; a second payment of one intent breaks a unique index.
+
+    ``columns``: details, parent_id and expires_at of the row.
+    """
     row = SandboxObject(
         id=document["id"],
         kind=document["object"],
@@ -35,10 +45,11 @@ def keep(document: dict[str, Any], at: datetime, **columns: Any) -> SandboxObjec
     return row
 
 
-def change(row: SandboxObject, **fields: Any) -> dict[str, Any]:
-    """Set fields of an object and return it as it now is."""
-    row.document = {**row.document, **fields}
-    row.status = row.document["status"]
+def change(row: SandboxObject, *, drop: tuple[str, ...] = (), **fields: Any) -> dict[str, Any]:
+    """Set fields of an object, take away those in ``drop``, and return it as it now is."""
+    kept = {name: value for name, value in row.document.items() if name not in drop}
+    row.document = kept | fields
+    row.status = row.document.get("status") or ""
     db.session.flush()
     return row.document
 
@@ -55,6 +66,14 @@ def lock(kind: str, identifier: str) -> SandboxObject | None:
     ).scalar_one_or_none()
 
 
+def locked(kind: str, identifier: str, param: str = "id") -> SandboxObject:
+    """Return the object's row, locked until the transaction ends; raises WireError 404."""
+    row = lock(kind, identifier)
+    if row is None:
+        raise wire.missing(kind, identifier[:100], param)
+    return row
+
+
 def get(kind: str, identifier: str) -> SandboxObject:
     """Return the object's row; raises WireError 404."""
     row = find(kind, identifier)
@@ -63,9 +82,16 @@ def get(kind: str, identifier: str) -> SandboxObject:
     return row
 
 
+def shown(document: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """Return the object as it stands now: money becomes available when its day has come, without any deed."""
+    if document["object"] == "balance_transaction" and document["available_on"] <= now.timestamp():
+        return {**document, "status": "available"}
+    return dict(document)
+
+
 def expanded(document: dict[str, Any], paths: list[str]) -> dict[str, Any]:
     """Return the object with the ids at these dotted paths replaced by their objects; raises WireError."""
-    answer = dict(document)
+    answer = shown(document, clock.now())
     for path in paths:
         steps = path.split(".")
         if len(steps) > EXPAND_DEPTH_MAX:
@@ -89,7 +115,7 @@ def _expand(document: dict[str, Any], steps: list[str], path: str) -> None:
 
 
 def _load(identifier: str) -> dict[str, Any]:
-    return dict(db.session.get_one(SandboxObject, identifier).document)
+    return shown(db.session.get_one(SandboxObject, identifier).document, clock.now())
 
 
 def _line_items(session_id: str) -> dict[str, Any]:

@@ -45,6 +45,11 @@ def new_id(prefix: str, length: int = 24) -> str:
     return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 
+def new_digits(length: int) -> str:
+    """Return unguessable digits."""
+    return "".join(secrets.choice(string.digits) for _ in range(length))
+
+
 def decode(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Return the nested form of ``a[b][0]=c`` pairs: dicts all the way, list items under their index."""
     root: dict[str, Any] = {}

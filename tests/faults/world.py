@@ -96,8 +96,7 @@ class World:
         """Pay at the gateway; returns all events of it that are owed to us, none of which is delivered yet."""
         session_id = session_id or self.payment(order_id).session_id
         with transaction():
-            now = clock.now()
-            checkout.pay(session_id, 360, Recorder(self.sandbox, now), now)
+            checkout.pay(session_id, Recorder(self.sandbox, clock.now()))
         with transaction():
             return list(db.session.scalars(select(SandboxEvent.document).order_by(SandboxEvent.sequence)))
 

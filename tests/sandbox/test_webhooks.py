@@ -82,7 +82,7 @@ def test_a_job_in_the_same_transaction_delivers(world: World) -> None:
 
 def test_a_payment_that_is_rolled_back_tells_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     session = world.session()
-    monkeypatch.setattr("marketplace.sandbox.checkout._complete", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr("marketplace.sandbox.completion._complete", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with world.app.test_client() as browser, pytest.raises(KeyboardInterrupt):
         browser.post(f"/sandbox/pay/{session.id}/pay")
     monkeypatch.undo()
