@@ -27,6 +27,7 @@ class Grant(Model):
         Index("ix_access_grant_organization_id_id", "organization_id", "id"),
         Index("ix_access_grant_provider_organization_id_id", "provider_organization_id", "id"),
         Index("ix_access_grant_dataset_id_id", "dataset_id", "id"),
+        Index("ix_access_grant_revoked_for", "revoked_for", postgresql_where=text("revoked_for IS NOT NULL")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

@@ -143,6 +143,11 @@ def list_grants_charged_unused(before: datetime) -> Sequence[Grant]:
     return db.session.scalars(query.order_by(Grant.id)).all()
 
 
+def find_grant_revoked_for(ref: str) -> Grant | None:
+    """Return the grant that a refund or dispute revoked, if it did."""
+    return db.session.scalar(select(Grant).where(Grant.revoked_for == ref))
+
+
 def list_grants(
     actor: Actor, wanted: GrantFilter | None = None, cursor: str | None = None, size: int = pages.SIZE_DEFAULT
 ) -> Page[Grant]:

@@ -18,7 +18,17 @@ from marketplace.kit import clock, settings
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 
-__all__ = ["Reversal", "Sale", "Via", "book_sale", "make_available", "release_due", "restore", "reverse"]
+__all__ = [
+    "Reversal",
+    "Sale",
+    "Via",
+    "book_sale",
+    "get_reversal",
+    "make_available",
+    "release_due",
+    "restore",
+    "reverse",
+]
 
 _WRITE = insert(Earning)
 _OTHER = aliased(Earning)
@@ -150,7 +160,15 @@ def restore(actor: Actor, *, reversal_idem: str, kind: str, idem: str, on: date)
         raise NotRestorable
     if before is None:
         _restore(actor, reversal, kind, idem, on)
-    return _require(idem)
+    return get_reversal(idem)
+
+
+def get_reversal(idem: str) -> Reversal:
+    """Return what a reversal took back, or a restoration gave again; raises NotRestorable where there is none."""
+    found = _find(idem)
+    if found is None:
+        raise NotRestorable
+    return found
 
 
 def make_available(ref: str, on: date) -> int:
@@ -288,13 +306,6 @@ def _find(idem: str) -> Reversal | None:
 def _part_of(row: Earning) -> Part:
     amounts = (row.net_yen, row.tax_yen, row.commission_yen, row.commission_tax_yen)
     return Part(row.organization_id, row.dataset_id, *map(abs, amounts))
-
-
-def _require(idem: str) -> Reversal:
-    found = _find(idem)
-    if found is None:
-        raise NotRestorable
-    return found
 
 
 def _same_or_conflict(before: Reversal, amount_yen: int) -> Reversal:
