@@ -18,7 +18,9 @@ from marketplace.api import (
     boundary,
     catalog,
     clients,
+    coupons,
     datasets,
+    eligibilities,
     grants,
     headers,
     invoices,
@@ -30,6 +32,7 @@ from marketplace.api import (
     organizations,
     problems,
     releases,
+    subscriptions,
     system,
     terms,
     usage,
@@ -50,8 +53,8 @@ from marketplace.web import mounting as web
 from marketplace.web import problems as problem_pages
 
 RESOURCES = (
-    organizations, clients, datasets, releases, terms, offers, catalog, orders, invoices, grants, usage, ledger,
-    audit, system,
+    organizations, clients, datasets, releases, terms, offers, coupons, eligibilities, catalog, orders, invoices,
+    grants, usage, subscriptions, ledger, audit, system,
 )  # fmt: skip
 
 
@@ -150,6 +153,7 @@ def _attach_facilities(app: Flask, chosen: Settings) -> None:
             webhook_secrets=chosen.stripe_webhook_secrets,
             max_retries=chosen.stripe_max_retries,
             timeout_seconds=chosen.stripe_timeout_seconds,
+            konbini_days=chosen.konbini_days,
             live=chosen.payments_live,
             # A server that called itself through its own thread pool could wait for itself for ever.
             transport=within_process(exchange_with(app)) if chosen.sandbox else None,

@@ -21,7 +21,7 @@ class CheckoutReport:
     """A checkout as the gateway sees it now; amounts in minor units, currencies in capitals.
 
     ``status`` is open, complete or expired; ``payment_status`` paid, unpaid or no_payment_required.
-    ``fee_minor`` is what the gateway keeps back, known once the charge is settled.
+    ``remaining_minor`` is what a bank transfer still lacks, where a part of it has arrived.
     """
 
     session_id: str
@@ -33,8 +33,7 @@ class CheckoutReport:
     payment_intent_id: str | None = None
     intent_status: str | None = None
     charge_id: str | None = None
-    fee_minor: int | None = None
-    fee_currency: str = ""
+    remaining_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +57,17 @@ def facts_of_report(report: CheckoutReport, at: datetime, event_id: str | None =
     kind = session_fact(report.status, report.payment_status, report.intent_status)
     if kind is not None:
         facts.append(fact(kind, report.session_id, report.amount_minor, report.currency))
-    if report.fee_minor is not None and report.charge_id is not None:
-        facts.append(fact(FactKind.CHARGE_FEE, report.charge_id, report.fee_minor, report.fee_currency))
+    if None not in (report.remaining_minor, report.amount_minor, report.payment_intent_id):
+        named = funded_id(str(report.payment_intent_id), int(report.remaining_minor or 0))
+        funded = int(report.amount_minor or 0) - int(report.remaining_minor or 0)
+        if funded > 0:
+            facts.append(fact(FactKind.INTENT_PARTIALLY_FUNDED, named, funded, report.currency))
     return facts
+
+
+def funded_id(payment_intent_id: str, remaining_minor: int) -> str:
+    """Return the name of one step of a transfer that arrives in parts: each step is a fact of its own."""
+    return f"{payment_intent_id}:{remaining_minor}"
 
 
 def session_fact(status: str, payment_status: str, intent_status: str | None = None) -> FactKind | None:

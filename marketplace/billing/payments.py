@@ -1,9 +1,10 @@
 """Payments: one attempt at a time, its state always computed from the facts known of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.dialects import postgresql
 
 from marketplace.audit import service as audit
@@ -17,14 +18,20 @@ from marketplace.billing.errors import (
     OrderNotPayable,
     PaymentUnknown,
 )
-from marketplace.billing.models import Payment, PaymentFact
+from marketplace.billing.models import Invoice, Order, Payment, PaymentFact
+from marketplace.billing.receivables import queries as receivables
 from marketplace.billing.rules import Fact
 from marketplace.billing.states import LIVE_PAYMENT_STATES, FactKind, InvoiceState, OrderState, PaymentState
 from marketplace.identity.actors import SYSTEM, Actor, on_behalf_of
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
+from marketplace.licensing.states import Rail
 
+PAGE_OPEN_FOR = timedelta(hours=23)
+"""How long a page takes payments: the gateway allows 24 hours, of which our own retries may use one."""
+GATEWAY_RAILS = (Rail.CARD, Rail.KONBINI, Rail.BANK_TRANSFER)
+_UNDER_WAY = (PaymentState.CREATED, PaymentState.OPEN, PaymentState.PROCESSING)
 _VERBS = {
     PaymentState.PAID: Verb.PAYMENT_CAPTURED,
     PaymentState.HELD: Verb.PAYMENT_HELD,
@@ -56,23 +63,68 @@ def open_for_order(actor: Actor, order_id: str) -> Payment:
     live = _find_live(Payment.order_id == order_id)
     if live is not None and live.state == PaymentState.HELD:
         raise OrderNotPayable("Money of another amount arrived for this order; the operator is looking into it.")
-    return live or _open(actor, Payment(order_id=order_id, amount_minor=order.amount_gross_yen))
+    rail = Rail(order.rail or Rail.CARD)
+    if rail not in GATEWAY_RAILS:
+        raise OrderNotPayable(f"This order is not paid on a payment page, but by its rail: {rail.value}.")
+    return live or _open(actor, Payment(order_id=order_id, amount_minor=order.amount_gross_yen, rail=rail.value))
 
 
-def open_for_invoice(actor: Actor, invoice_id: str) -> Payment:
-    """Return the attempt to pay the recipient's invoice that is under way, or open one.
+def open_for_invoice(actor: Actor, invoice_id: str, rail: Rail = Rail.CARD) -> Payment:
+    """Return the attempt to pay the rest of the recipient's invoice that is under way, or open one.
 
-    Raises InvoiceNotFound to anyone but the recipient, and InvoiceNotPayable as for orders.
+    Raises InvoiceNotFound to anyone but the recipient, and InvoiceNotPayable as for orders, and while a page
+    for another sum than is owed now waits to be closed.
     """
     invoice = queries.lock_invoice(invoice_id)
     if invoice.recipient_organization_id != actor.organization_id:
         raise InvoiceNotFound
-    if invoice.state != InvoiceState.OPEN or invoice.amount_gross_yen == 0:
+    rest = receivables.rest_of(invoice)
+    if invoice.state != InvoiceState.OPEN or rest == 0:
         raise InvoiceNotPayable
     live = _find_live(Payment.invoice_id == invoice_id)
     if live is not None and live.state == PaymentState.HELD:
         raise InvoiceNotPayable("Money of another amount arrived for this invoice; the operator is looking into it.")
-    return live or _open(actor, Payment(invoice_id=invoice_id, amount_minor=invoice.amount_gross_yen))
+    if live is not None and live.amount_minor != rest:
+        raise InvoiceNotPayable("A payment page for what was owed before is being closed; try again in some minutes.")
+    return live or _open(actor, Payment(invoice_id=invoice_id, amount_minor=rest, rail=rail.value))
+
+
+def is_wanted(payment: Payment) -> bool:
+    """Tell, under lock, whether what a payment pays is still owed, and just so much."""
+    if payment.order_id is not None:
+        return queries.lock_order(payment.order_id).state == OrderState.PLACED
+    invoice = queries.lock_invoice(payment.invoice_id or "")
+    return invoice.state == InvoiceState.OPEN and receivables.rest_of(invoice) == payment.amount_minor
+
+
+def list_unwanted_ids() -> Sequence[str]:
+    """Return the payments under way for what is not owed any more, or not so much, oldest first."""
+    rest = Invoice.amount_gross_yen - Invoice.paid_yen - Invoice.credited_yen
+    query = (
+        select(Payment.id)
+        .outerjoin(Order, Order.id == Payment.order_id)
+        .outerjoin(Invoice, Invoice.id == Payment.invoice_id)
+        .where(Payment.state.in_(_UNDER_WAY))
+        .where(or_(Order.state != OrderState.PLACED.value, rest != Payment.amount_minor))
+    )
+    return db.session.scalars(query.order_by(Payment.id)).all()
+
+
+def list_late_transfer_ids(created_before: datetime) -> Sequence[str]:
+    """Return the bank transfers that were begun before that instant and have not arrived in full."""
+    query = select(Payment.id).where(
+        Payment.state.in_(_UNDER_WAY),
+        Payment.rail == Rail.BANK_TRANSFER.value,
+        Payment.created_at < created_before,
+    )
+    return db.session.scalars(query.order_by(Payment.id)).all()
+
+
+def payer_of(payment: Payment) -> str:
+    """Return the organization that pays: the order's buyer, or the invoice's recipient."""
+    if payment.order_id is not None:
+        return queries.require_order(payment.order_id).organization_id
+    return queries.require_invoice(payment.invoice_id or "").recipient_organization_id
 
 
 def attach_session(payment_id: str, checkout: Checkout) -> PaymentChange:
@@ -185,16 +237,10 @@ def _known(payment_id: str) -> list[Fact]:
     ]
 
 
-def _payer(payment: Payment) -> str:
-    if payment.order_id is not None:
-        return queries.require_order(payment.order_id).organization_id
-    return queries.require_invoice(payment.invoice_id or "").recipient_organization_id
-
-
 def _record(payment: Payment, after: PaymentState) -> None:
     if after in _VERBS:
         audit.record(
-            on_behalf_of(_payer(payment)),
+            on_behalf_of(payer_of(payment)),
             _VERBS[after],
             subject=payment.id,
             amount_minor=payment.amount_minor,

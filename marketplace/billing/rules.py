@@ -14,6 +14,7 @@ _RAISES = (
     (FactKind.SESSION_ASYNC_FAILED, PaymentState.FAILED),
     (FactKind.SESSION_EXPIRED, PaymentState.EXPIRED),
     (FactKind.SESSION_COMPLETED_UNPAID, PaymentState.PROCESSING),
+    (FactKind.INTENT_PARTIALLY_FUNDED, PaymentState.PROCESSING),
     (FactKind.SESSION_OPENED, PaymentState.OPEN),
 )
 

@@ -185,7 +185,7 @@ def _guard() -> None:
 def _file_invoices() -> None:
     """Give each invoice issued so far its document, so that one search finds them all."""
     connection = op.get_bind()
-    found = connection.execution_options(yield_per=500).execute(sa.text("SELECT * FROM invoice ORDER BY id"))
+    found = connection.execute(sa.text("SELECT * FROM invoice ORDER BY id").execution_options(yield_per=500))
     for invoice in found.mappings():
         connection.execute(FILE, _row(invoice))
 

@@ -220,7 +220,7 @@ def paid_session(**changes) -> dict:
     }
 
 
-def test_a_paid_checkout_is_read_down_to_its_fee_in_one_call():
+def test_a_paid_checkout_is_read_down_to_its_charge_in_one_call():
     chosen, client = gateway((200, paid_session()))
     report = chosen.fetch_checkout("cs_1")
     assert (report.session_id, report.payment_id, report.status, report.payment_status) == (
@@ -231,20 +231,20 @@ def test_a_paid_checkout_is_read_down_to_its_fee_in_one_call():
     )
     assert (report.amount_minor, report.currency) == (5500, "JPY")
     assert (report.payment_intent_id, report.intent_status, report.charge_id) == ("pi_1", "succeeded", "ch_1")
-    assert (report.fee_minor, report.fee_currency) == (198, "JPY")
+    assert report.remaining_minor is None
     [(method, url, _headers, _body)] = client.asked
     assert method == "get"
     assert urlsplit(url).path == "/v1/checkout/sessions/cs_1"
-    assert parse_qs(urlsplit(url).query) == {"expand[0]": ["payment_intent.latest_charge.balance_transaction"]}
+    assert parse_qs(urlsplit(url).query) == {"expand[0]": ["payment_intent"]}
 
 
-def test_an_open_or_unsettled_checkout_has_no_charge_or_no_fee_yet():
+def test_an_open_checkout_has_no_charge_yet():
     unsettled = {"id": "pi_1", "object": "payment_intent", "status": "succeeded", "latest_charge": "ch_1"}
     chosen, _client = gateway((200, OPENED), (200, paid_session(payment_intent=unsettled)))
     report = chosen.fetch_checkout("cs_1")
-    assert (report.payment_id, report.payment_intent_id, report.charge_id, report.fee_minor) == (None,) * 4
+    assert (report.payment_id, report.payment_intent_id, report.charge_id) == (None,) * 3
     report = chosen.fetch_checkout("cs_1")
-    assert (report.payment_intent_id, report.charge_id, report.fee_minor) == ("pi_1", "ch_1", None)
+    assert (report.payment_intent_id, report.charge_id) == ("pi_1", "ch_1")
 
 
 def test_amounts_that_are_no_whole_numbers_do_not_become_money():
@@ -433,7 +433,7 @@ def test_the_default_transport_speaks_http():
         Thread(target=server.serve_forever, daemon=True).start()
         base = f"http://127.0.0.1:{server.server_address[1]}"
         chosen = StripeGateway(api_key="sk_test_x", site_url=SITE, api_base=base)
-        assert chosen.fetch_checkout("cs_1").fee_minor == 198
+        assert chosen.fetch_checkout("cs_1").charge_id == "ch_1"
         chosen._client._requestor._client.close()
         server.shutdown()
 
@@ -446,7 +446,7 @@ def test_calls_may_stay_within_the_process():
         return json.dumps(paid_session()).encode(), 200, {}
 
     chosen = StripeGateway(api_key="sk_test_x", site_url=SITE, transport=within_process(exchange))
-    assert chosen.fetch_checkout("cs_1").fee_minor == 198
+    assert chosen.fetch_checkout("cs_1").charge_id == "ch_1"
     assert asked == [("get", "/v1/checkout/sessions/cs_1", "Bearer sk_test_x", None)]
     chosen._client._requestor._client.close()
 

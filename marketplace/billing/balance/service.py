@@ -57,7 +57,8 @@ def settle(movement_id: str) -> MovementState:
     db.session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     movement = queries.get_locked(movement_id)
     if movement.state != MovementState.MATCHED:
-        _match(movement) or _book(movement) or _suspend(movement)
+        if not _match(movement) and not _book(movement):
+            _suspend(movement)
         db.session.flush()
     return MovementState(movement.state)
 

@@ -13,7 +13,7 @@ from marketplace.licensing.states import Rail
 
 METHODS = {Rail.CARD: "card", Rail.KONBINI: "konbini", Rail.BANK_TRANSFER: "customer_balance"}
 """The rails that this gateway runs, and its own word for each."""
-_EXPANDED = ["payment_intent.latest_charge.balance_transaction"]
+_EXPANDED = ["payment_intent"]
 
 
 class Pages(Connection):
@@ -66,7 +66,7 @@ class Pages(Connection):
         return _checkout(session.to_dict())
 
     def fetch_checkout(self, session_id: str) -> CheckoutReport:
-        """Return the session as Stripe sees it now, with its intent, charge and the fee once it is settled.
+        """Return the session as Stripe sees it now, with its intent and charge.
 
         Raises GatewayObjectMissing, GatewayMisconfigured, GatewayUnavailable.
         """

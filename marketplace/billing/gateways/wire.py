@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from marketplace.billing.checkout import CheckoutReport, EventReading, session_fact
+from marketplace.billing.checkout import CheckoutReport, EventReading, funded_id, session_fact
 from marketplace.billing.errors import WebhookMalformed
 from marketplace.billing.rules import Fact
 from marketplace.billing.states import FactKind
@@ -84,10 +84,8 @@ def read_event(event: Mapping[str, Any]) -> EventReading:
 
 
 def read_session(session: Mapping[str, Any]) -> CheckoutReport:
-    """Return our view of a Checkout Session whose intent, charge and balance transaction are expanded."""
+    """Return our view of a Checkout Session whose intent is expanded."""
     intent = _object(session.get("payment_intent"))
-    charge = _object(intent.get("latest_charge"))
-    balance = _object(charge.get("balance_transaction"))
     return CheckoutReport(
         session_id=str(session["id"]),
         payment_id=payment_id_of(session),
@@ -98,8 +96,7 @@ def read_session(session: Mapping[str, Any]) -> CheckoutReport:
         payment_intent_id=id_of(session.get("payment_intent")),
         intent_status=intent.get("status"),
         charge_id=id_of(intent.get("latest_charge")),
-        fee_minor=whole(balance.get("fee")),
-        fee_currency=currency_of(balance),
+        remaining_minor=_remaining(intent),
     )
 
 
@@ -113,6 +110,8 @@ def _facts(event: Mapping[str, Any], thing: Mapping[str, Any]) -> list[Fact]:
     identifier = id_of(thing)
     if kind is None or identifier is None:
         return []
+    if kind == FactKind.INTENT_PARTIALLY_FUNDED:
+        identifier = funded_id(identifier, _remaining(thing) or 0)
     return [Fact(kind, identifier, amount, currency_of(thing), instant(event["created"]), event["id"])]
 
 
@@ -124,9 +123,17 @@ def _shown(event_type: str, thing: Mapping[str, Any]) -> tuple[FactKind | None, 
         return kind, whole(thing.get("amount_total"))
     if event_type == "payment_intent.succeeded":
         return FactKind.INTENT_SUCCEEDED, whole(thing.get("amount_received"))
+    if event_type == "payment_intent.partially_funded":
+        amount, remaining = whole(thing.get("amount")), _remaining(thing)
+        return FactKind.INTENT_PARTIALLY_FUNDED, amount - remaining if None not in (amount, remaining) else None
     if event_type == "payment_intent.payment_failed":
         return FactKind.INTENT_FAILED, whole(thing.get("amount"))
     return None, None
+
+
+def _remaining(intent: Mapping[str, Any]) -> int | None:
+    told = _object(_object(intent.get("next_action")).get("display_bank_transfer_instructions"))
+    return whole(told.get("amount_remaining"))
 
 
 def payment_id_of(thing: Mapping[str, Any]) -> str | None:

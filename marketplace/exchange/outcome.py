@@ -1,0 +1,58 @@
+"""What follows from a payment's facts: the order fulfilled, the invoice paid, or money owed back."""
+
+import logging
+
+from marketplace.billing import orders, payments, postings, queries, sales
+from marketplace.billing.models import Payment
+from marketplace.billing.receivables import queries as receivables
+from marketplace.billing.receivables import service as collecting
+from marketplace.billing.states import InvoiceState, PaymentState
+from marketplace.exchange import purchase
+from marketplace.identity.actors import on_behalf_of
+from marketplace.kit import clock
+
+log = logging.getLogger(__name__)
+
+
+def apply(change: payments.PaymentChange) -> None:
+    """Do, in the open transaction, what a payment's facts ask for; exactly one caller sees each change."""
+    payment = change.payment
+    if change.before == change.after:
+        return
+    if change.after == PaymentState.PAID:
+        _apply_money(payment)
+    elif payment.order_id is not None:
+        _close_order(payment.order_id, change.after)
+
+
+def _apply_money(payment: Payment) -> None:
+    applied = _pay_invoice(payment) if payment.order_id is None else purchase.fulfil(payment.order_id)
+    if not applied:
+        payer = payments.payer_of(payment)
+        log.error("payment %s came for what was paid already; its money is owed back to %s", payment.id, payer)
+        payments.record_unapplied(payment, payer)
+
+
+def _pay_invoice(payment: Payment) -> bool:
+    """Pay an invoice by card. Where less is owed than came, all of it is the payer's, and pays what is owed."""
+    invoice = queries.lock_invoice(payment.invoice_id or "")
+    rest, payer = receivables.rest_of(invoice), invoice.recipient_organization_id
+    if rest <= 0:
+        return False
+    account = postings.CLEARING
+    if rest < payment.amount_minor:
+        # One movement at the gateway is one transaction in the ledger, so it is not split there.
+        payments.record_unapplied(payment, payer)
+        account = postings.unapplied(payer)
+    collecting.apply_money(on_behalf_of(payer), invoice.id, payment.amount_minor, payment.id, account=account)
+    if invoice.state == InvoiceState.PAID:
+        sales.make_available(invoice.order_id or invoice.id, clock.today())
+    return True
+
+
+def _close_order(order_id: str, state: PaymentState) -> None:
+    buyer = on_behalf_of(queries.require_order(order_id).organization_id)
+    if state == PaymentState.EXPIRED:
+        orders.mark_expired(buyer, order_id)
+    elif state == PaymentState.FAILED:
+        orders.mark_failed(buyer, order_id)
