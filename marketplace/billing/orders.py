@@ -1,5 +1,6 @@
 """Orders: placed, paid, fulfilled; or failed, or expired."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -9,6 +10,7 @@ from sqlalchemy import select, update
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.billing import queries
+from marketplace.billing.discounts import taking as discounts
 from marketplace.billing.models import Order
 from marketplace.billing.states import ORDER_MOVES, OrderState
 from marketplace.billing.tax import Quote
@@ -25,6 +27,8 @@ _VERBS = {
     OrderState.FAILED: Verb.ORDER_FAILED,
     OrderState.EXPIRED: Verb.ORDER_EXPIRED,
 }
+LAPSED = (OrderState.FAILED, OrderState.EXPIRED)
+"""States in which an order waits for nothing any more; money that comes after all is still honoured."""
 # The row that comes back is the truth; SQLAlchemy need not work out which objects the update touched.
 _AS_RETURNED = {"populate_existing": True, "synchronize_session": False}
 
@@ -106,9 +110,19 @@ def open_order(actor: Actor, draft: OrderDraft) -> Order:
     return order
 
 
-def find_by_idem(idem: str) -> Order | None:
-    """Return the order that was placed for this purpose, or None."""
-    return db.session.scalar(select(Order).where(Order.idem == idem))
+def list_of_term(subscription_id: str, number: int) -> Sequence[Order]:
+    """Return the orders that were placed to pay one term of a subscription, in their order."""
+    of_term = (Order.subscription_id == subscription_id, Order.term_number == number)
+    query = select(Order).where(*of_term).order_by(Order.id)
+    return db.session.scalars(query, execution_options={"populate_existing": True}).all()
+
+
+def is_replaced(order_id: str) -> bool:
+    """Whether a lapsed order of a term has another one in its place, so that money for it came too late."""
+    order = queries.lock_order(order_id)
+    if order.state not in LAPSED or order.subscription_id is None or order.term_number is None:
+        return False
+    return any(other.state not in LAPSED for other in list_of_term(order.subscription_id, order.term_number))
 
 
 def belong_to(order_id: str, term: OrderedTerm) -> None:
@@ -167,6 +181,8 @@ def _move(actor: Actor, order_id: str, to: OrderState, slip: Slip | None = None)
         queries.require_order(order_id)
         return False
     _record(actor, _VERBS[to], order, {})
+    if to in LAPSED:
+        discounts.give_back(actor, order_id)
     return True
 
 

@@ -58,6 +58,50 @@ class LicenceEnded(Conflict):
     cure_ja = "新しい利用条件による提供を提供者に依頼してください。"
 
 
+class RailNotOffered(Conflict):
+    """An order on a way to pay that the provider did not choose."""
+
+    slug = "rail-not-offered"
+    title, title_ja = "Way to pay not offered", "この支払方法は選べません"
+    cause = "The provider takes other ways to pay for this offer: those in `rails`."
+    cure = "Choose one of `rails`, or leave `rail` out."
+    cause_ja = "提供者がこの提供条件に選んだ支払方法は `rails` のものです。"
+    cure_ja = "`rails` の一つを選ぶか、`rail` を省いてください。"
+
+
+class AmountNotCarried(Conflict):
+    """An amount that the chosen way to pay does not carry."""
+
+    slug = "amount-not-carried"
+    title, title_ja = "Amount does not fit the way to pay", "この支払方法では扱えない金額です"
+    cause = "One payment on the chosen rail cannot carry `amount_gross_yen`: it is too small or too large for it."
+    cure = "Choose another of `rails`, or ask the provider for an offer that is paid by invoice."
+    cause_ja = "選択した支払方法では、`amount_gross_yen` の金額を一度に支払えません（少なすぎるか、多すぎます）。"
+    cure_ja = "`rails` の別の支払方法を選ぶか、請求書払いの提供条件を提供者に依頼してください。"
+
+
+class OrderNotOutside(Conflict):
+    """A payment outside is noted for an order that is not paid so."""
+
+    slug = "order-not-outside"
+    title, title_ja = "Order is not paid outside", "取引所外払いの注文ではありません"
+    cause = "The order is paid on the rail in `rail`, or is not awaiting payment any more."
+    cure = "Note payment slips only for open orders whose rail is `outside`."
+    cause_ja = "この注文の支払方法は `rail` のものであるか、すでに支払い待ちではありません。"
+    cure_ja = "納付書の記録は、支払方法が `outside` の支払い待ちの注文にだけ行ってください。"
+
+
+class SlipDiffers(Conflict):
+    """Another payment slip for an order that has one, or a slip that paid another order."""
+
+    slug = "slip-differs"
+    title, title_ja = "Payment slip used otherwise", "納付書の記録が一致しません"
+    cause = "The order was paid by another slip, or this slip's number has paid another order of the provider."
+    cure = "Compare the number on the slip (納付書番号) with the order's."
+    cause_ja = "この注文は別の納付書で支払われたか、この納付書番号は同じ提供者の別の注文に使われています。"
+    cure_ja = "納付書番号を注文の記録と照らし合わせてください。"
+
+
 class SettlementIncomplete(Refusal):
     """Some pairs of seller and buyer could not be billed; the others were."""
 

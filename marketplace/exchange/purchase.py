@@ -1,22 +1,26 @@
 """Purchase: from an accepted offer to a grant, by way of money where it costs any."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from marketplace.access import queries as grants
 from marketplace.access import service as access
 from marketplace.access.rules import GrantDraft
-from marketplace.billing import invoices, orders, payments, pricing, queries, sales, shares, tax
-from marketplace.billing.invoices import InvoiceDraft, InvoiceLine
+from marketplace.billing import invoices, orders, payments, queries, sales, tax
+from marketplace.billing.invoices import InvoiceDraft
 from marketplace.billing.models import Order, Payment
-from marketplace.billing.orders import OrderDraft
+from marketplace.billing.orders import OrderedTerm, Slip
+from marketplace.billing.receivables import service as receivables
 from marketplace.billing.states import InvoiceKind, Via
-from marketplace.catalog import listings
+from marketplace.billing.subscriptions import queries as subscribed
+from marketplace.billing.subscriptions import service as subscriptions
+from marketplace.billing.subscriptions.models import Subscription
+from marketplace.billing.subscriptions.rules import Term
 from marketplace.catalog import queries as catalog
-from marketplace.exchange import commerce
-from marketplace.exchange.errors import LicenceEnded, NothingToDeliver, OwnOffer, SellerSuspended, TermsDiffer
+from marketplace.exchange import commerce, ordering, subscribing
+from marketplace.exchange.ordering import OrderWish
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor, on_behalf_of
-from marketplace.identity.states import OrganizationState
 from marketplace.kit import clock
 from marketplace.licensing import queries as licensing
 from marketplace.licensing import service as acceptances
@@ -24,12 +28,9 @@ from marketplace.licensing.models import Offer
 from marketplace.licensing.states import PriceKind, Rail, ReleaseScope
 from marketplace.metering import service as metering
 
-
-@dataclass(frozen=True, slots=True)
-class OrderWish:
-    """How the buyer wants to pay: one of the offer's rails, its first where ``rail`` is None."""
-
-    rail: Rail | None = None
+DEFAULT = OrderWish()
+VIAS = {Rail.INVOICE: Via.RECEIVABLE, Rail.OUTSIDE: Via.OUTSIDE}
+"""Where the money of a sale is; on the rails not named here it lies at the gateway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +43,42 @@ class Purchase:
     invoice_id: str | None
 
 
-def place_order(actor: Actor, offer_id: str, accepted_sha256: str, wish: OrderWish = OrderWish()) -> str:
+def place_order(actor: Actor, offer_id: str, accepted_sha256: str, wish: OrderWish = DEFAULT) -> str:
     """Accept the offer's terms and order it at our own price; returns the order's id.
 
-    What costs nothing now is fulfilled at once; for the rest a payment is opened, to be taken to the
-    gateway by ``payment.begin`` after this transaction. Raises OfferNotOpen, OwnOffer, TermsDiffer,
-    SellerSuspended, LicenceEnded, NothingToDeliver or NotFound.
+    What costs nothing now, or is paid by invoice afterwards, is fulfilled at once. What is paid at the
+    gateway has a payment opened, to be taken there by ``payment.begin`` after this transaction; what is
+    paid outside waits until that is noted. Raises OfferNotOpen, OwnOffer, TermsDiffer, SellerSuspended,
+    LicenceEnded, NothingToDeliver, RailNotOffered, AmountNotCarried, CreditExhausted, InvoicesOverdue,
+    the refusals of discounts, or NotFound.
     """
     offer = licensing.lock_open_offer(offer_id, actor)
-    _check(actor, offer, accepted_sha256)
+    ordering.check(actor, offer, accepted_sha256)
     acceptance = acceptances.accept_terms(actor, accepted_sha256)
-    order = orders.open_order(actor, _draft(offer, acceptance.id, wish))
-    if order.amount_gross_yen == 0:
-        fulfil(order.id)
-    else:
-        payments.open_for_order(actor, order.id)
+    order = orders.open_order(actor, ordering.draft(actor, offer, acceptance.id, wish))
+    if licensing.price_of(offer).is_metered:
+        receivables.require_credit(actor.organization_id, 0)
+    _proceed(actor, order)
+    return order.id
+
+
+def place_renewal(subscription: Subscription, term: Term) -> str:
+    """Order a further term of a subscription on the rail of its first order, once; returns the order's id.
+
+    An order that lapsed unpaid is placed again. Raises SellerSuspended, LicenceEnded, AmountNotCarried,
+    CreditExhausted or InvoicesOverdue.
+    """
+    subscriptions.lock(subscription.id)
+    tried = orders.list_of_term(subscription.id, term.number)
+    if tried and tried[-1].state not in orders.LAPSED:
+        return tried[-1].id
+    ordering.require_licensable(licensing.get_offer(subscription.offer_id))
+    first = queries.require_order(subscribed.first_order_id(subscription.id))
+    idem = f"renewal:{subscription.id}:{term.number}" + (f":{len(tried) + 1}" if tried else "")
+    buyer = on_behalf_of(subscription.organization_id)
+    rail = Rail(first.rail) if first.rail else None
+    order = orders.open_order(buyer, ordering.draft_renewal(subscription, term, rail, idem))
+    _proceed(buyer, order)
     return order.id
 
 
@@ -66,106 +88,62 @@ def read(actor: Actor, order_id: str) -> Purchase:
 
 
 def of_order(order: Order) -> Purchase:
-    """Put beside an order what has come of it."""
+    """Put beside an order what has come of it; a renewal stands by the grant that it extends."""
     tried = queries.list_payments(order_id=order.id)
-    grant = grants.find_grant_of_order(order.id)
+    renews = order.subscription_id is not None and order.term_number != 1
+    grant = grants.find_grant_of_order(subscribed.first_order_id(order.subscription_id or "") if renews else order.id)
     invoice = queries.find_invoice_of_order(order.id)
     return Purchase(order, tried[0] if tried else None, grant.id if grant else None, invoice.id if invoice else None)
 
 
-def fulfil(order_id: str) -> bool:
-    """Turn a paid (or free) order into ledger postings, an invoice and a grant: all of it or nothing.
+def fulfil(order_id: str, slip: Slip | None = None) -> bool:
+    """Turn a paid (or free) order into a grant, ledger postings and an invoice: all of it or nothing.
 
     Exactly one caller gets past the order's move to paid, however often a payment is reported; False for
-    every other.
+    every other, and for a lapsed renewal whose term another order pays. What was paid is delivered even
+    if the offer was withdrawn meanwhile.
     """
     buyer = on_behalf_of(queries.require_order(order_id).organization_id)
-    if not orders.mark_paid(buyer, order_id):
+    if orders.is_replaced(order_id) or not orders.mark_paid(buyer, order_id, slip):
         return False
-    order = queries.require_order(order_id)
-    _grant(buyer, order)
-    orders.mark_fulfilled(buyer, order_id)
-    if order.amount_gross_yen:
-        _post_sale(buyer, order)
-        # Last, since it holds the counter of the issuer's invoice numbers until the end.
-        _issue_invoice(buyer, order)
+    _deliver(buyer, queries.require_order(order_id))
     return True
 
 
-def _check(actor: Actor, offer: Offer, accepted_sha256: str) -> None:
-    if offer.organization_id == actor.organization_id:
-        raise OwnOffer
-    if accepted_sha256 != offer.terms_sha256:
-        raise TermsDiffer(terms_sha256=offer.terms_sha256)
-    if identity.get_organization(offer.organization_id).state != OrganizationState.VERIFIED:
-        raise SellerSuspended
-    last_day = licensing.last_day_of(offer)
-    if last_day is not None and last_day < clock.today():
-        raise LicenceEnded(last_day=last_day.isoformat())
-    if catalog.published_release_ids(offer.dataset_id):
-        return
-    if offer.release_scope == ReleaseScope.CURRENT or not listings.is_listed(offer.dataset_id):
-        raise NothingToDeliver
+def _proceed(buyer: Actor, order: Order) -> None:
+    if order.rail is None:
+        fulfil(order.id)
+    elif order.rail == Rail.INVOICE:
+        receivables.require_credit(order.organization_id, order.amount_gross_yen)
+        orders.mark_credited(buyer, order.id)
+        _deliver(buyer, order)
+    elif order.rail != Rail.OUTSIDE:
+        payments.open_for_order(buyer, order.id)
 
 
-def _draft(offer: Offer, acceptance_id: str, wish: OrderWish) -> OrderDraft:
-    kind = PriceKind(offer.price_kind)
-    seller = identity.get_organization(offer.organization_id)
-    net = pricing.upfront_net_yen(licensing.price_of(offer), clock.today())
-    return OrderDraft(
-        provider_organization_id=offer.organization_id,
-        offer_id=offer.id,
-        dataset_id=offer.dataset_id,
-        acceptance_id=acceptance_id,
-        terms_sha256=offer.terms_sha256,
-        price_kind=kind,
-        rail=wish.rail or Rail.CARD,
-        quote=tax.quote(net, clock.today(), seller_registered=seller.invoice_registration_number is not None),
-    )
-
-
-def _post_sale(buyer: Actor, order: Order) -> None:
-    quote = tax.Quote(order.amount_net_yen, order.amount_tax_yen, order.tax_rate_basis_points)
-    sales.book_sale(
-        buyer,
-        commerce.sale(shares.alone(order.provider_organization_id), quote),
-        kind="sale",
-        ref=order.id,
-        idem=f"sale:{order.id}",
-        via=Via.GATEWAY,
-        buyer_organization_id=order.organization_id,
-        nets_by_dataset={order.dataset_id: order.amount_net_yen},
-        on=clock.today(),
-    )
-
-
-def _issue_invoice(buyer: Actor, order: Order) -> None:
-    dataset = catalog.get_dataset(order.dataset_id)
-    line = InvoiceLine(
-        description_ja=f"データ利用許諾料 {dataset.title_ja or dataset.title_en}",
-        description_en=f"Data licence: {dataset.title_en or dataset.title_ja}",
-        quantity="1",
-        unit="licence",
-        unit_price_yen=order.amount_net_yen,
-        amount_net_yen=order.amount_net_yen,
-        tax_rate_basis_points=order.tax_rate_basis_points,
-    )
-    seller = identity.get_organization(order.provider_organization_id)
-    draft = InvoiceDraft(
-        kind=InvoiceKind.SALE,
-        idem=f"order:{order.id}",
-        issuer=commerce.invoice_party(seller),
-        registration_number=seller.invoice_registration_number if order.tax_rate_basis_points else None,
-        recipient=commerce.invoice_party(identity.get_organization(order.organization_id)),
-        lines=[line],
-        transaction_on=clock.today(),
-        order_id=order.id,
-    )
-    invoices.issue(buyer, draft, paid_at=clock.now())
-
-
-def _grant(buyer: Actor, order: Order) -> None:
+def _deliver(buyer: Actor, order: Order) -> None:
     offer = licensing.get_offer(order.offer_id)
+    if order.subscription_id is not None:
+        subscribing.extend(buyer, order)
+    else:
+        _grant(buyer, order, offer, _begin(order))
+    orders.mark_fulfilled(buyer, order.id)
+    if order.amount_gross_yen:
+        _book(buyer, order, offer)
+        # Last, since it holds the counter of the issuer's invoice numbers until the end.
+        _issue_invoice(buyer, order)
+
+
+def _begin(order: Order) -> date | None:
+    """Begin the subscription that an order may be; returns the last day of what it pays."""
+    if order.price_kind != PriceKind.SUBSCRIPTION:
+        return None
+    begun = subscriptions.begin(order)
+    orders.belong_to(order.id, OrderedTerm(begun.id, begun.term_number, begun.term_from, begun.term_to))
+    return begun.term_to
+
+
+def _grant(buyer: Actor, order: Order, offer: Offer, term_to: date | None) -> None:
     # What the buyer saw when ordering, also if it was replaced or withdrawn before the money came.
     seen = catalog.release_ids_at(order.dataset_id, order.created_at)
     scope = ReleaseScope(offer.release_scope)
@@ -182,7 +160,44 @@ def _grant(buyer: Actor, order: Order) -> None:
             release_scope=scope,
             release_ids=tuple(seen[:1] if scope == ReleaseScope.CURRENT else seen),
             duration_days=offer.duration_days,
-            last_day=licensing.last_day_of(offer),
+            last_day=subscribing.last_day(offer, term_to) if term_to else licensing.last_day_of(offer),
         ),
     )
     metering.open_quota(grant.id, offer.quota_bytes, offer.quota_downloads)
+
+
+def _book(buyer: Actor, order: Order, offer: Offer) -> None:
+    quote = tax.Quote(order.amount_net_yen, order.amount_tax_yen, order.tax_rate_basis_points)
+    sales.book_sale(
+        buyer,
+        commerce.sale(licensing.shares_of(offer), quote),
+        kind="sale",
+        ref=order.id,
+        idem=f"sale:{order.id}",
+        via=via_of(order),
+        buyer_organization_id=order.organization_id,
+        nets_by_dataset={order.dataset_id: order.amount_net_yen},
+        on=clock.today(),
+    )
+
+
+def via_of(order: Order) -> Via:
+    """Return where the money of an order's sale is."""
+    return VIAS.get(Rail(order.rail), Via.GATEWAY) if order.rail else Via.GATEWAY
+
+
+def _issue_invoice(buyer: Actor, order: Order) -> None:
+    seller = identity.get_organization(order.provider_organization_id)
+    ordered_on = order.created_at.astimezone(clock.JST).date()
+    draft = InvoiceDraft(
+        kind=InvoiceKind.SALE,
+        idem=f"order:{order.id}",
+        issuer=commerce.invoice_party(seller),
+        # The tax was quoted on the day of the order, under the number that was valid then.
+        registration_number=ordering.registration_of(seller.id, ordered_on) if order.tax_rate_basis_points else None,
+        recipient=commerce.invoice_party(identity.get_organization(order.organization_id)),
+        lines=commerce.order_lines(order),
+        transaction_on=clock.today(),
+        order_id=order.id,
+    )
+    invoices.issue(buyer, draft, paid_at=None if via_of(order) is Via.RECEIVABLE else clock.now())

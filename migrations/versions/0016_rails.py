@@ -83,7 +83,7 @@ END $$
 CHECK_BANK_LINE = """
 CREATE FUNCTION bank_line_check_change() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    moves text[] := '{state,rule,organization_id,applied_yen,unapplied_yen}';
+    moves text[] := '{state,rule,organization_id,applied_yen,unapplied_yen,returned_yen}';
 BEGIN
     IF OLD.state = 'returned' OR to_jsonb(OLD) - moves IS DISTINCT FROM to_jsonb(NEW) - moves THEN
         RAISE EXCEPTION 'bank line % does not change', OLD.id USING ERRCODE = 'restrict_violation';
@@ -224,13 +224,14 @@ def _create_bank() -> None:
         sa.Column("organization_id", sa.Text(), nullable=True),
         sa.Column("applied_yen", sa.BigInteger(), nullable=False),
         sa.Column("unapplied_yen", sa.BigInteger(), nullable=False),
+        sa.Column("returned_yen", sa.BigInteger(), nullable=False),
         sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("amount_yen > 0", name="ck_bank_line_amount"),
         sa.CheckConstraint("state IN ('matched', 'unapplied', 'suspense', 'returned')", name="ck_bank_line_state"),
-        sa.CheckConstraint("applied_yen >= 0 AND unapplied_yen >= 0", name="ck_bank_line_parts"),
+        sa.CheckConstraint("applied_yen >= 0 AND unapplied_yen >= 0 AND returned_yen >= 0", name="ck_bank_line_parts"),
         sa.CheckConstraint(
             "(state IN ('matched', 'unapplied')) = (organization_id IS NOT NULL AND"
-            " applied_yen + unapplied_yen = amount_yen) OR state = 'returned'",
+            " applied_yen + unapplied_yen + returned_yen = amount_yen) OR state = 'returned'",
             name="ck_bank_line_whole",
         ),
         sa.CheckConstraint("state <> 'matched' OR applied_yen > 0", name="ck_bank_line_matched"),

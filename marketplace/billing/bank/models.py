@@ -32,17 +32,15 @@ class BankLine(Model):
     __table_args__ = (
         CheckConstraint("amount_yen > 0", name="amount"),
         CheckConstraint("state IN ('matched', 'unapplied', 'suspense', 'returned')", name="state"),
-        CheckConstraint("applied_yen >= 0 AND unapplied_yen >= 0", name="parts"),
+        CheckConstraint("applied_yen >= 0 AND unapplied_yen >= 0 AND returned_yen >= 0", name="parts"),
         CheckConstraint(
             "(state IN ('matched', 'unapplied')) = (organization_id IS NOT NULL AND"
-            " applied_yen + unapplied_yen = amount_yen) OR state = 'returned'",
+            " applied_yen + unapplied_yen + returned_yen = amount_yen) OR state = 'returned'",
             name="whole",
         ),
         CheckConstraint("state <> 'matched' OR applied_yen > 0", name="matched"),
         Index("ix_bank_line_state_id", "state", "id"),
-        Index(
-            "ix_bank_line_organization_id", "organization_id", postgresql_where=text("organization_id IS NOT NULL")
-        ),
+        Index("ix_bank_line_organization_id", "organization_id", postgresql_where=text("organization_id IS NOT NULL")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -59,4 +57,5 @@ class BankLine(Model):
     organization_id: Mapped[str | None] = mapped_column(ForeignKey("organization.id"))
     applied_yen: Mapped[int] = mapped_column(BigInteger, default=0)
     unapplied_yen: Mapped[int] = mapped_column(BigInteger, default=0)
+    returned_yen: Mapped[int] = mapped_column(BigInteger, default=0)
     imported_at: Mapped[datetime]

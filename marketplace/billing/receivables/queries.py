@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from marketplace.billing import ledger_queries, postings
 from marketplace.billing.models import Invoice
 from marketplace.billing.receivables.models import BuyerAccount, InvoicePayment
-from marketplace.billing.states import InvoiceState
+from marketplace.billing.states import Dunning, InvoiceState
 from marketplace.kit import settings
 from marketplace.kit.db import db
 
@@ -54,7 +54,19 @@ def list_overdue(before: date, organization_id: str | None = None) -> Sequence[I
     return db.session.scalars(query).all()
 
 
+def list_paid_suspended() -> Sequence[Invoice]:
+    """Return the invoices that are paid by now, and whose access still rests because they were not."""
+    paid = (Invoice.state == InvoiceState.PAID.value, Invoice.dunning == Dunning.SUSPENDED.value)
+    return db.session.scalars(select(Invoice).where(*paid).order_by(Invoice.id)).all()
+
+
 def list_payments(invoice_id: str) -> Sequence[InvoicePayment]:
     """Return every sum applied to an invoice, oldest first."""
     query = select(InvoicePayment).where(InvoicePayment.invoice_id == invoice_id)
     return db.session.scalars(query.order_by(InvoicePayment.applied_at, InvoicePayment.source_ref)).all()
+
+
+def list_paid_by(source_ref: str) -> Sequence[str]:
+    """Return the invoices to which money of one source was applied."""
+    query = select(InvoicePayment.invoice_id).where(InvoicePayment.source_ref == source_ref)
+    return db.session.scalars(query.order_by(InvoicePayment.invoice_id)).all()

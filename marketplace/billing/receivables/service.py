@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
-from marketplace.billing import ledger, orders, postings
+from marketplace.billing import ledger, orders, postings, sales
 from marketplace.billing import queries as billing
 from marketplace.billing.models import Invoice
 from marketplace.billing.receivables import queries, rules
@@ -133,7 +133,14 @@ def _settle(actor: Actor, invoice: Invoice, part: _Part, column: str) -> None:
     in_part = Verb.INVOICE_PAID_IN_PART if column == Invoice.paid_yen.key else Verb.INVOICE_CREDITED
     verb = Verb.INVOICE_PAID if rest == 0 and column == Invoice.paid_yen.key else in_part
     _record(actor, verb, invoice, part.amount_yen, {"source": part.source_ref, "rest_yen": rest})
-    if rest == 0 and invoice.order_id is not None:
+    if rest == 0:
+        _release(invoice)
+
+
+def _release(invoice: Invoice) -> None:
+    # A sale stands in the books under its order, usage under its invoice.
+    sales.make_available(invoice.order_id or invoice.id, clock.today())
+    if invoice.order_id is not None:
         orders.mark_settled(invoice.order_id)
 
 
