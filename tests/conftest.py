@@ -23,6 +23,17 @@ TEMPLATE = "template_marketplace"
 MakeSettings = Callable[..., Settings]
 
 
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
+    """Drop the empty coverage files of servers that tests killed, before they are combined; all have ended by then."""
+    done = yield
+    if not hasattr(session.config, "workerinput"):
+        for file in session.config.rootpath.glob(".coverage.*.pid*"):
+            if not file.stat().st_size:
+                file.unlink()
+    return done
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real municipal data beside the checkout, if it is there."""
