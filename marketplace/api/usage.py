@@ -27,6 +27,8 @@ def read(query: dict[str, Any]) -> dict[str, Any]:
         "next_cursor": lines.next_cursor,
         "total_bytes": total.bytes_new,
         "total_bytes_acked": total.bytes_acked,
+        "total_rows": total.rows_new,
+        "total_requests": total.requests,
         "total_deliveries": total.deliveries,
     }
 
@@ -36,7 +38,10 @@ def read(query: dict[str, Any]) -> dict[str, Any]:
 @blp.arguments(schemas.SettlementDraft)
 @blp.response(201, schemas.SettlementView)
 def settle(draft: dict[str, Any]) -> dict[str, Any]:
-    """Bill all metered usage until an instant, one invoice per seller and buyer; each byte once."""
+    """Bill all metered usage until an instant, one invoice per seller and buyer; each unit once.
+
+    Volume prices, minimums and flat fees of a month are billed when that month is over.
+    """
     until = min(draft.get("until") or clock.now(), clock.now())
     invoices = settlement.settle(actor(), until)
     return {"until": until, "invoices": [shown(invoice) for invoice in invoices]}

@@ -1,10 +1,14 @@
 """Operating the market from the machine: founding organizations, settling, rebuilding the index."""
 
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+
 import click
 
 from marketplace.billing import inbox
 from marketplace.cli.composition import Composition, application, pass_composition
-from marketplace.exchange import listing, settlement
+from marketplace.exchange import closing, listing
+from marketplace.exchange.closing import Closing
 from marketplace.identity import service as identity
 from marketplace.identity.actors import SYSTEM
 from marketplace.identity.rules import ApplicationDraft
@@ -46,19 +50,41 @@ def found(composition: Composition, /, capacities: tuple[str, ...], kind: str, *
 
 
 @click.command()
-@click.option("--until", help="an RFC 3339 instant; now when absent")
+@click.option(
+    "--until", help="a day in Japan such as 2026-11-30, which is included, or an RFC 3339 instant; now when absent"
+)
 @pass_composition
 def settle(composition: Composition, until: str | None) -> None:
-    """Bill all metered usage until an instant: one invoice per seller and buyer, each byte once."""
+    """Do all that the calendar asks for: bill usage, renew subscriptions, release earnings, chase what is overdue.
+
+    Prints what it did. Running it twice, late, or at once with the jobs of a server does nothing twice.
+    """
     try:
-        at = min(clock.parse(until), clock.now()) if until else clock.now()
+        at = min(_instant(until), clock.now()) if until else clock.now()
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--until") from error
     with application(composition):
-        invoices = settlement.settle(SYSTEM, at)
-        for invoice in invoices:
-            click.echo(f"{invoice.number} {invoice.recipient_name_en}: {invoice.amount_gross_yen:,} yen")
-        click.echo(f"{len(invoices)} invoices until {clock.text(at)}")
+        for line in _told(closing.close(SYSTEM, at)):
+            click.echo(line)
+        click.echo(f"settled until {clock.text(at)}")
+
+
+def _instant(text: str) -> datetime:
+    if len(text) != len("2026-11-30"):
+        return clock.parse(text)
+    return datetime.combine(date.fromisoformat(text) + timedelta(days=1), time.min, clock.JST)
+
+
+def _told(done: Closing) -> Iterator[str]:
+    for invoice in done.invoices:
+        yield f"{invoice.number} {invoice.recipient_name_en}: {invoice.amount_gross_yen:,} yen"
+    yield f"{len(done.invoices)} invoices of usage"
+    renewals = done.renewals
+    yield f"{len(renewals.order_ids)} renewals ordered, {renewals.opened} terms begun, {len(renewals.failed)} failed"
+    yield f"{len(renewals.past_due)} subscriptions past due, {len(renewals.ended)} ended"
+    yield f"{done.released} sales released to their providers"
+    chased = done.chased
+    yield f"{len(chased.reminded)} invoices reminded of, {len(chased.suspended)} suspended, {len(chased.lifted)} lifted"
 
 
 @click.group()

@@ -36,6 +36,8 @@ class Permission(StrEnum):
     DISCOUNTS_JUDGE = "discounts.judge"
     COUPONS_READ = "coupons.read"
     COUPONS_ISSUE = "coupons.issue"
+    SUBSCRIPTIONS_READ = "subscriptions.read"
+    SUBSCRIPTIONS_CANCEL = "subscriptions.cancel"
     INVOICES_READ = "invoices.read"
     INVOICES_PAY = "invoices.pay"
     GRANTS_READ = "grants.read"
@@ -109,6 +111,15 @@ PERMISSIONS: dict[Permission, Rule] = {
         "licensing:read", frozenset({PROVIDER, OPERATOR, AUDITOR}), "read one's coupons; overseers read all"
     ),
     Permission.COUPONS_ISSUE: Rule("licensing:write", frozenset({PROVIDER}), "issue and end coupons", changes=True),
+    Permission.SUBSCRIPTIONS_READ: Rule(
+        "orders:read", EVERYONE, "read subscriptions one is a party to; overseers read all"
+    ),
+    Permission.SUBSCRIPTIONS_CANCEL: Rule(
+        "orders:write",
+        frozenset({PROVIDER, BUYER}),
+        "cancel a subscription one is a party to, at the end of what is paid",
+        changes=True,
+    ),
     Permission.INVOICES_READ: Rule("invoices:read", EVERYONE, "read invoices one is a party to; overseers read all"),
     Permission.INVOICES_PAY: Rule("orders:write", frozenset({BUYER}), "pay an invoice", changes=True),
     Permission.GRANTS_READ: Rule("grants:read", EVERYONE, "read grants one is a party to; overseers read all"),

@@ -48,6 +48,8 @@ class Settings:
     invoice_due: str = "month-end+1"
     credit_limit_yen: int = 1_000_000
     overdue_grace_days: int = 14
+    renewal_lead_days: int = 14
+    renewal_grace_days: int = 14
     request_body_bytes_max: int = 2**20
     stripe_api_key: str = SANDBOX_KEY
     stripe_api_base: str | None = None
@@ -189,15 +191,16 @@ def _check_numbers(settings: Settings) -> None:
         "request_body_bytes_max",
         "stripe_timeout_seconds",
     ]
-    for name in positive:
-        if getattr(settings, name) <= 0:
-            raise BadSetting(f"{variable_of(name)} must be above zero")
-    for name in ("preview_rows_max", "stripe_max_retries", "hold_days", "credit_limit_yen", "overdue_grace_days"):
-        if getattr(settings, name) < 0:
-            raise BadSetting(f"{variable_of(name)} must be zero or more")
-    for name in ("konbini_days", "bank_transfer_days"):
-        if not 1 <= getattr(settings, name) <= 60:
-            raise BadSetting(f"{variable_of(name)} must be 1 to 60")
+    counts = (
+        "preview_rows_max", "stripe_max_retries", "hold_days", "credit_limit_yen", "overdue_grace_days",
+        "renewal_grace_days",
+    )  # fmt: skip
+    for name in (*positive, *counts):
+        if getattr(settings, name) < (name in positive):
+            raise BadSetting(f"{variable_of(name)} must be {'above zero' if name in positive else 'zero or more'}")
+    for name, most in (("konbini_days", 60), ("bank_transfer_days", 60), ("renewal_lead_days", 25)):
+        if not 1 <= getattr(settings, name) <= most:
+            raise BadSetting(f"{variable_of(name)} must be 1 to {most}")
     if settings.port > 65535:
         raise BadSetting("MARKETPLACE_PORT must be 1 to 65535")
     if not 0 <= settings.commission_basis_points < 10_000:

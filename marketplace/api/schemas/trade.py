@@ -4,8 +4,9 @@ from marshmallow import Schema, fields, validate
 
 from marketplace.access.states import Standing
 from marketplace.api.schemas.base import Instant, PageQuery, Strict, Whole, identifier, line, one_of, page_of, pattern
+from marketplace.api.schemas.prices import DiscountDraft, PriceDraft, PriceView, ShareDraft
 from marketplace.billing.states import InvoiceKind, InvoiceState, OrderState
-from marketplace.licensing.states import OfferState, PriceKind, ReleaseScope
+from marketplace.licensing.states import OfferState, PriceKind, Rail, ReleaseScope
 
 YEN_MAX = 999_999_999_999
 SHA256 = pattern("[0-9a-f]{64}", "Not a SHA-256 in lower-case hex.")
@@ -41,14 +42,6 @@ class RenderedTermsView(TermsView):
     odrl = fields.Dict(required=True)
 
 
-class PriceDraft(Strict):
-    """A price in integer yen before tax."""
-
-    kind = one_of(PriceKind, required=True)
-    amount_yen = Whole(load_default=0, validate=validate.Range(0, YEN_MAX))
-    included_mib = Whole(load_default=0, validate=validate.Range(0, 2**40))
-
-
 class OfferVersionDraft(Strict):
     """What a version of an offer says."""
 
@@ -58,6 +51,18 @@ class OfferVersionDraft(Strict):
     quota_bytes = Whole(allow_none=True, validate=validate.Range(1, 2**62))
     quota_downloads = Whole(allow_none=True, validate=validate.Range(1, 2**31 - 1))
     release_scope = one_of(ReleaseScope, load_default=ReleaseScope.CURRENT.value)
+    rails = fields.List(
+        line(40),
+        validate=validate.Length(0, 10),
+        metadata={"description": "card, konbini, bank_transfer, invoice, outside; card when absent and not free"},
+    )
+    buyer_organization_id = identifier(
+        "org", allow_none=True, metadata={"description": "makes the offer private: nobody else finds it"}
+    )
+    valid_until = Instant(allow_none=True)
+    shares = fields.List(fields.Nested(ShareDraft), validate=validate.Length(0, 50))
+    discounts = fields.List(fields.Nested(DiscountDraft), validate=validate.Length(0, 10))
+    fee_ordinance = line(allow_none=True, metadata={"description": "the by-law (条例) behind a public body's fee"})
 
 
 class OfferDraft(OfferVersionDraft):
@@ -76,7 +81,15 @@ class OfferView(Schema):
     terms_sha256 = fields.String(required=True)
     price_kind = one_of(PriceKind, required=True)
     amount_yen = fields.Integer(required=True)
-    included_mib = fields.Integer(required=True)
+    price = fields.Nested(PriceView, required=True)
+    rails = fields.List(one_of(Rail), required=True)
+    discounts = fields.List(fields.Dict(), required=True)
+    fee_ordinance = fields.String(allow_none=True)
+    buyer_organization_id = fields.String(allow_none=True)
+    valid_until = Instant(allow_none=True)
+    shares = fields.List(
+        fields.Dict(), metadata={"description": "shown to those who share and to overseers: who gets which part"}
+    )
     duration_days = fields.Integer(allow_none=True)
     quota_bytes = fields.Integer(allow_none=True)
     quota_downloads = fields.Integer(allow_none=True)
@@ -189,7 +202,10 @@ class UsageQuery(PageQuery):
 
 
 class UsageLineView(Schema):
-    """One grant's usage on one day: `bytes_new` are charged, `bytes_acked` arrived."""
+    """One grant's usage on one day: `bytes_acked` arrived; `bytes_new`, `rows_new` or `requests` are charged.
+
+    Which of the three the price says. Bytes received before are not new; the rows are those in new bytes.
+    """
 
     day = fields.Date(required=True)
     grant_id = fields.String(required=True)
@@ -198,6 +214,8 @@ class UsageLineView(Schema):
     provider_organization_id = fields.String(required=True)
     bytes_new = fields.Integer(required=True)
     bytes_acked = fields.Integer(required=True)
+    rows_new = fields.Integer(required=True)
+    requests = fields.Integer(required=True)
     deliveries = fields.Integer(required=True)
 
 
@@ -208,6 +226,8 @@ class UsagePage(Schema):
     next_cursor = fields.String(allow_none=True, required=True)
     total_bytes = fields.Integer(required=True)
     total_bytes_acked = fields.Integer(required=True)
+    total_rows = fields.Integer(required=True)
+    total_requests = fields.Integer(required=True)
     total_deliveries = fields.Integer(required=True)
 
 

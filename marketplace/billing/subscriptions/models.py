@@ -48,9 +48,10 @@ class Subscription(Model):
 
 
 class SubscriptionTerm(Model):
-    """One term with the order that bills it; the key ``renewal:<subscription>:<number>`` lets that happen once.
+    """One term with the order that bills it; its key lets a term be billed once.
 
-    ``paid_at`` is when its order was fulfilled, ``opened_at`` when its quota was opened.
+    ``order_id`` is replaced only while the term is unpaid, where an order has lapsed. ``paid_at`` is when the
+    order was fulfilled, ``opened_at`` when the quota of the term was opened.
     """
 
     __tablename__ = "subscription_term"

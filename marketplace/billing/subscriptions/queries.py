@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from datetime import date
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 
+from marketplace.billing.models import Order
+from marketplace.billing.states import OrderState
 from marketplace.billing.subscriptions import rules
 from marketplace.billing.subscriptions.models import Subscription, SubscriptionTerm
 from marketplace.billing.subscriptions.rules import Term
@@ -76,18 +78,32 @@ def first_order_id(subscription_id: str) -> str:
     return first.order_id
 
 
-def list_due_ids(until: date) -> Sequence[str]:
-    """Return the running subscriptions whose next term begins on that day or before, and has no order yet."""
-    ordered = select(SubscriptionTerm.number).where(
-        SubscriptionTerm.subscription_id == Subscription.id, SubscriptionTerm.number > Subscription.term_number
+def list_due_ids(coming: date) -> Sequence[str]:
+    """Return the running subscriptions whose next term begins by that day and has no order, or a lapsed one."""
+    query = select(Subscription.id).where(*_due(coming))
+    return db.session.scalars(query.order_by(Subscription.id)).all()
+
+
+def is_due(subscription_id: str, coming: date) -> bool:
+    """Whether a subscription's next term begins by that day and has no order, or a lapsed one."""
+    query = select(Subscription.id).where(Subscription.id == subscription_id, *_due(coming))
+    return db.session.scalar(query) is not None
+
+
+def _due(coming: date) -> tuple[ColumnElement[bool], ...]:
+    ordered = (
+        select(SubscriptionTerm.number)
+        .join(Order, Order.id == SubscriptionTerm.order_id)
+        .where(SubscriptionTerm.subscription_id == Subscription.id)
+        .where(SubscriptionTerm.number > Subscription.term_number)
+        .where(Order.state.not_in([OrderState.FAILED.value, OrderState.EXPIRED.value]))
     )
-    query = select(Subscription.id).where(
+    return (
         Subscription.state != SubscriptionState.ENDED.value,
         Subscription.cancelled_at.is_(None),
-        Subscription.term_to < until,
+        Subscription.term_to < coming,
         ~ordered.exists(),
     )
-    return db.session.scalars(query.order_by(Subscription.id)).all()
 
 
 def list_over_ids(today: date) -> Sequence[str]:
@@ -96,9 +112,10 @@ def list_over_ids(today: date) -> Sequence[str]:
     return db.session.scalars(select(Subscription.id).where(*over).order_by(Subscription.id)).all()
 
 
-def list_unopened(today: date) -> Sequence[SubscriptionTerm]:
-    """Return the paid terms that have begun and whose quota has not been opened."""
-    query = select(SubscriptionTerm).where(
-        SubscriptionTerm.paid_at.is_not(None), SubscriptionTerm.opened_at.is_(None), SubscriptionTerm.term_from <= today
-    )
-    return db.session.scalars(query.order_by(SubscriptionTerm.subscription_id, SubscriptionTerm.number)).all()
+def list_unopened(today: date, subscription_id: str | None = None) -> Sequence[SubscriptionTerm]:
+    """Return the paid terms that have begun and whose quota has not been opened; of one subscription, or of all."""
+    term = SubscriptionTerm
+    query = select(term).where(term.paid_at.is_not(None), term.opened_at.is_(None), term.term_from <= today)
+    if subscription_id is not None:
+        query = query.where(term.subscription_id == subscription_id)
+    return db.session.scalars(query.order_by(term.subscription_id, term.number)).all()

@@ -68,14 +68,14 @@ def lock(subscription_id: str) -> Subscription:
     return db.session.scalars(query.execution_options(populate_existing=True)).one()
 
 
-def due(until: date) -> list[tuple[Subscription, Term]]:
+def due(coming: date) -> list[tuple[Subscription, Term]]:
     """Return the subscriptions, with the term each, that a renewal order must be placed for by that day."""
-    found = [queries.require_subscription(one) for one in queries.list_due_ids(until)]
+    found = [queries.require_subscription(one) for one in queries.list_due_ids(coming)]
     return [(one, queries.next_term(one)) for one in found]
 
 
 def note_placed(subscription_id: str, term: Term, order_id: str) -> bool:
-    """Note the order that bills a term; True for exactly one caller per term."""
+    """Note the order that bills a term, in place of one that lapsed; False where the term is paid."""
     return _keep_term(subscription_id, term, order_id)
 
 
@@ -88,8 +88,13 @@ def _keep_term(subscription_id: str, term: Term, order_id: str, **stamps: Any) -
         "order_id": order_id,
         "placed_at": clock.now(),
     }
-    statement = postgresql.insert(SubscriptionTerm).values(columns | stamps).on_conflict_do_nothing()
-    return db.session.execute(statement.returning(SubscriptionTerm.number)).first() is not None
+    statement = postgresql.insert(SubscriptionTerm).values(columns | stamps)
+    replaced = statement.on_conflict_do_update(
+        index_elements=["subscription_id", "number"],
+        set_={"order_id": order_id, "placed_at": columns["placed_at"]},
+        where=SubscriptionTerm.paid_at.is_(None) & (SubscriptionTerm.order_id != order_id),
+    )
+    return db.session.execute(replaced.returning(SubscriptionTerm.number)).first() is not None
 
 
 def advance(order: Order) -> Term | None:
@@ -161,15 +166,17 @@ def cancel(actor: Actor, subscription_id: str) -> Subscription:
 def lapse(subscription_id: str, today: date, grace_days: int) -> SubscriptionState | None:
     """Take the consequence of a paid term that is over; the state it came into, None where nothing changed.
 
-    Cancelled ones end. The others wait for their money as past due, and end when the days of grace are over.
+    Cancelled ones end. The others wait for their money as past due, and end when the days of grace are over;
+    where the renewal was ordered late, they are counted from then.
     """
     subscription = lock(subscription_id)
-    over = (today - subscription.term_to).days
-    if subscription.state == SubscriptionState.ENDED or over < 1:
+    if subscription.state == SubscriptionState.ENDED or today <= subscription.term_to:
         return None
     if subscription.cancelled_at is not None:
         return end(subscription_id, EndCause.CANCELLED)
-    if over > grace_days:
+    unpaid = queries.find_term(subscription_id, subscription.term_number + 1)
+    ordered_on = unpaid.placed_at.astimezone(clock.JST).date() if unpaid else subscription.term_to
+    if (today - max(subscription.term_to, ordered_on)).days > grace_days:
         return end(subscription_id, EndCause.UNPAID)
     return _move(subscription_id, SubscriptionState.PAST_DUE, Verb.SUBSCRIPTION_PAST_DUE)
 
