@@ -6,9 +6,9 @@ Those that need to know an offer, an order or a grant stand in ``exchange.paperw
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
-from marketplace.billing.documents import queries, rules, service
+from marketplace.billing.documents import queries, rules, service, words
 from marketplace.billing.documents.errors import CorrectionChangesAmount, CreditExceedsInvoice, DocumentConflict
 from marketplace.billing.documents.models import Document
 from marketplace.billing.documents.rules import DocumentDraft, DocumentLine, Party, Remark, TaxTotal
@@ -137,7 +137,7 @@ def correct(actor: Actor, document_id: str, changes: Changes, reason: Remark) ->
         about=tuple(dict.fromkeys((*before.about, origin.id))),
         corrects=origin.id,
         remarks=(*before.remarks, reason),
-        facts=before.facts | {"corrected_kind": kind_of(origin.content).value},
+        facts=before.facts | {"corrected_kind": words.kind_of(origin.content).value},
     )
     return service.issue(actor, draft)
 
@@ -205,11 +205,6 @@ def purchase_statement(
             remarks=(_silence(on),),
         ),
     )
-
-
-def kind_of(content: dict[str, Any]) -> DocumentKind:
-    """Return what a content is: for a correction, what it corrects."""
-    return DocumentKind(content["facts"].get("corrected_kind", content["kind"]))
 
 
 def draft_of(document: Document) -> DocumentDraft:
