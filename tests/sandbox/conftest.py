@@ -12,15 +12,15 @@ import pytest
 import requests
 import stripe
 from flask import Flask
-from sqlalchemy import delete, text
+from sqlalchemy import delete, select, text
 from werkzeug.serving import make_server
 
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
-from marketplace.sandbox import mounting
+from marketplace.sandbox import controls, mounting
 from marketplace.sandbox.config import Knobs, SandboxConfig
 from marketplace.sandbox.models import SandboxDelivery, SandboxEvent, SandboxIdempotency, SandboxObject
-from tests.sandbox.spec import Shapes
+from tests.contract import answers
 
 SECRET = "whsec_test_of_the_sandbox"
 KEY = "sk_test_sandbox"
@@ -62,6 +62,24 @@ class World:
     def send(self, method: str, path: str, key: str = KEY, **rest: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {key}"} | rest.pop("headers", {})
         return self.http.request(method, f"{self.base}{path}", headers=headers, **rest)
+
+    def do(self, control: str, *arguments: Any, **named: Any) -> Any:
+        """Call a control within the process, as a simulation does."""
+        with self.app.app_context():
+            return getattr(controls, control)(*arguments, **named)
+
+    def paid(self, **changes: Any) -> Any:
+        """A session that was paid by card, with its intent, charge and balance transaction inside."""
+        self.do("pay", self.session(**changes).id)
+        return self.newest_session()
+
+    def newest_session(self) -> Any:
+        path = "data.payment_intent.latest_charge.balance_transaction"
+        return self.stripe.v1.checkout.sessions.list({"limit": 1, "expand": [path]}).data[0]
+
+    def types(self) -> list[str]:
+        """The types of all events, oldest first."""
+        return [event.type for event in self.stripe.v1.events.list({"limit": 100}).data][::-1]
 
     def count(self, table: Any, **equal: Any) -> int:
         with self.app.app_context():
@@ -139,10 +157,14 @@ def standing(sandbox_database: str, listening: Endpoint) -> Iterator[World]:
 
 @pytest.fixture
 def world(standing: World, endpoint: Endpoint) -> Iterator[World]:
-    """An ordinary sandbox, empty and with its knobs at rest."""
+    """An ordinary sandbox, empty and with its knobs at rest; whatever a test leaves in it has Stripe's shapes."""
     del endpoint
     _empty(standing)
     yield standing
+    standing.config.storm.still()
+    with standing.app.app_context():
+        rows = [*db.session.execute(select(SandboxObject.document)), *db.session.execute(select(SandboxEvent.document))]
+        assert [error for (document,) in rows for error in answers.errors_of(document)] == []
     for knob in fields(Knobs):
         setattr(standing.config.knobs, knob.name, getattr(Knobs(), knob.name))
 
@@ -158,12 +180,6 @@ def make_world(sandbox_database: str, endpoint: Endpoint) -> Iterator[Callable[.
             return made
 
         yield make
-
-
-@pytest.fixture(scope="session")
-def shapes() -> Shapes:
-    """Stripe's official schemas."""
-    return Shapes.load()
 
 
 def make_app(database_url: str, config: SandboxConfig) -> Flask:

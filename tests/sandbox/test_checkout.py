@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from marketplace.kit import clock, jobs
 from marketplace.kit.transaction import transaction
-from marketplace.sandbox import checkout, payments, store
+from marketplace.sandbox import checkout, payments, store, tender
 from marketplace.sandbox.events import Recorder
 from marketplace.sandbox.models import SandboxEvent, SandboxObject
 from tests.sandbox.conftest import World, line, order, sdk

@@ -112,7 +112,9 @@ def test_bad_event_queries_are_refused(world: World, query: str) -> None:
     assert answer.json()["error"]["type"] == "invalid_request_error"
 
 
-@pytest.mark.parametrize("query", ["status=paid", "expand[]=payment_intent", "expand[]=data", "status=open&subscription=sub_1"])
+@pytest.mark.parametrize(
+    "query", ["status=paid", "expand[]=payment_intent", "expand[]=data", "status=open&subscription=sub_1"]
+)
 def test_bad_session_queries_are_refused(world: World, query: str) -> None:
     world.session()
     assert world.send("GET", f"/v1/checkout/sessions?{query}").status_code == 400
