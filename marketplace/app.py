@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from marketplace import background, cli
 from marketplace.api import (
     audit,
+    bank,
     boundary,
     catalog,
     clients,
@@ -31,6 +32,7 @@ from marketplace.api import (
     orders,
     organizations,
     problems,
+    receivables,
     releases,
     subscriptions,
     system,
@@ -54,6 +56,7 @@ from marketplace.web import problems as problem_pages
 
 RESOURCES = (
     organizations, clients, datasets, releases, terms, offers, coupons, eligibilities, catalog, orders, invoices,
+    bank, receivables,
     grants, usage, subscriptions, ledger, audit, system,
 )  # fmt: skip
 

@@ -6,10 +6,13 @@ from marketplace.api.endpoint import actor, blueprint, created, guarded, pointin
 from marketplace.api.schemas import trade as schemas
 from marketplace.exchange import discovery, listing
 from marketplace.identity.permissions import Permission
+from marketplace.kit.pages import Page
 from marketplace.kit.transaction import transaction
 from marketplace.licensing import queries
-from marketplace.licensing.offers import Limits, OfferDraft, Price
-from marketplace.licensing.states import PriceKind, ReleaseScope
+from marketplace.licensing.offers import Discount, Limits, OfferDraft, Share
+from marketplace.licensing.prices import read_price
+from marketplace.licensing.rails import read_rails
+from marketplace.licensing.states import DiscountClass, ReleaseScope
 
 blp = blueprint("offers", "/v1/offers", "Offers: a dataset under terms for a price. Immutable; superseded by versions.")
 
@@ -30,7 +33,8 @@ def make(draft: dict[str, Any]) -> Any:
 @blp.response(200, schemas.OfferPage)
 def list_offers(query: dict[str, Any]) -> Any:
     """List the open offers of a dataset, newest first; those of an unlisted one to its parties alone."""
-    return discovery.list_offers(visitor(), **query)
+    page = discovery.list_offers(visitor(), **query)
+    return Page([_shown(offer) for offer in page.items], page.next_cursor)
 
 
 @blp.route("/<offer_id>")
@@ -38,7 +42,7 @@ def list_offers(query: dict[str, Any]) -> Any:
 @blp.response(200, schemas.OfferView)
 def read(offer_id: str) -> Any:
     """Read an offer, whatever its state."""
-    return discovery.read_offer(visitor(), offer_id)
+    return _shown(discovery.read_offer(visitor(), offer_id))
 
 
 @blp.route("/<offer_id>/supersede", methods=["POST"])
@@ -58,11 +62,11 @@ def supersede(draft: dict[str, Any], offer_id: str) -> Any:
 def withdraw(offer_id: str) -> Any:
     """Take an offer from the market; grants bought under it stay."""
     with transaction():
-        return listing.withdraw_offer(actor(), offer_id)
+        return _shown(listing.withdraw_offer(actor(), offer_id))
 
 
 def _created(offer: Any) -> Any:
-    return created(offer, f"/v1/offers/{offer.id}")
+    return created(_shown(offer), f"/v1/offers/{offer.id}")
 
 
 def _in_request(pointer: str) -> str:
@@ -71,11 +75,23 @@ def _in_request(pointer: str) -> str:
 
 
 def _draft(body: dict[str, Any], dataset_id: str) -> OfferDraft:
-    price = body["price"]
+    shares, discounts, rails = body.get("shares", ()), body.get("discounts", ()), body.get("rails")
     return OfferDraft(
         dataset_id=dataset_id,
         terms_id=body["terms_id"],
-        price=Price(PriceKind(price["kind"]), price["amount_yen"], price["included_mib"]),
+        price=read_price(body["price"]),
         limits=Limits(body.get("duration_days"), body.get("quota_bytes"), body.get("quota_downloads")),
         release_scope=ReleaseScope(body["release_scope"]),
+        rails=None if rails is None else read_rails(rails),
+        buyer_organization_id=body.get("buyer_organization_id"),
+        valid_until=body.get("valid_until"),
+        shares=tuple(Share(**share) for share in shares),
+        discounts=tuple(Discount(DiscountClass(one["class"]), one["basis_points"]) for one in discounts),
+        fee_ordinance=body.get("fee_ordinance"),
     )
+
+
+def _shown(offer: Any) -> dict[str, Any]:
+    # Who gets how much of the revenue is nobody's business but theirs.
+    hidden = set() if queries.may_see_shares(visitor(), offer) else {"shares"}
+    return {name: getattr(offer, name) for name in schemas.OfferView().fields if name not in hidden}

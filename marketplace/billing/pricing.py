@@ -74,18 +74,6 @@ def prorated_yen(amount_yen: int, days: int, days_total: int) -> int:
     return amount_yen * days // days_total
 
 
-def rate_bytes(price: Price, bytes_before: int, bytes_new: int) -> Decimal:
-    """Return the exact yen of ``bytes_new`` bytes after ``bytes_before`` of the same period of a price per MiB.
-
-    Additive: rating a stretch in parts or at once gives the same sum, so bills may be cut anywhere.
-    """
-    before, after = (
-        accrued(price, quantity_of(UsageUnit.MIB, count)) for count in (bytes_before, bytes_before + bytes_new)
-    )
-    with localcontext(_EXACT):
-        return after - before
-
-
 def sum_exact(amounts: Iterable[Decimal]) -> Decimal:
     """Return the exact sum; plain ``+`` and ``sum`` round to 28 digits in Python's default context."""
     with localcontext(_EXACT):

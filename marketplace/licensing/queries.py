@@ -138,6 +138,14 @@ def may_see(actor: Actor | None, offer: Offer) -> bool:
     return actor is not None and (actor.oversees or actor.organization_id in parties)
 
 
+def may_see_shares(actor: Actor | None, offer: Offer) -> bool:
+    """Return whether the caller may know how the revenue is split: those who share it and overseers alone."""
+    if actor is None:
+        return False
+    sharing = {offer.organization_id, *(organization_id for organization_id, _points in shares_of(offer))}
+    return actor.oversees or actor.organization_id in sharing
+
+
 def is_open(offer: Offer) -> bool:
     """Return whether the offer can be bought now."""
     return offer.state == OfferState.OPEN and (offer.valid_until is None or offer.valid_until > clock.now())

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ from werkzeug.test import TestResponse
 from marketplace.api.endpoint import GUARD
 from marketplace.audit.models import Entry
 from marketplace.identity.permissions import PERMISSIONS, Permission, Rule
+from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 from tests.api.trade import DATASET, PRICES, Market, Party, fresh_key, ok, order_of
@@ -20,7 +22,15 @@ PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 PREFIXES = {
     "organization_id": "org", "client_id": "cli", "member_id": "mem", "dataset_id": "ds", "release_id": "rel",
     "offer_id": "ofr", "order_id": "ord", "invoice_id": "inv", "grant_id": "grt", "identifier": "trm", "entry_id": "aud",
+    "coupon_id": "cpn", "eligibility_id": "elg",
 }  # fmt: skip
+
+COUPON = {"basis_points": 1_000, "valid_until": (clock.now() + timedelta(days=30)).isoformat()}
+EVIDENCE = {
+    "class": "academic",
+    "evidence_reference": "科研費 課題番号 23K00001",
+    "evidence_sha256": "5f" * 32,
+}
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,9 @@ def everything_of(market: Market) -> Everything:
         "offer_id": offer["id"], "order_id": bought["id"], "invoice_id": bought["invoice_id"],
         "grant_id": bought["grant_id"], "identifier": offer["terms_id"], "entry_id": str(entry),
     }  # fmt: skip
+    coupon = ok(market.provider.post("/v1/coupons", COUPON), 201)
+    eligibility = ok(market.buyer.post("/v1/eligibilities", EVIDENCE | {"class": "sme"}), 201)
+    ids |= {"coupon_id": coupon["id"], "eligibility_id": eligibility["id"]}
     version = {"terms_id": offer["terms_id"], "price": PRICES["one_off"]}
     bodies = {
         "POST /v1/organizations": {"name_ja": "株式会社新規", "name_en": "Shinki", "kind": "company", "capacities": ["buyer"]},
@@ -103,6 +116,10 @@ def everything_of(market: Market) -> Everything:
         "POST /v1/offers/<offer_id>/supersede": version,
         "POST /v1/orders": order_of(offer),
         "POST /v1/grants/<grant_id>/revoke": {"reason": "規約違反"},
+        "POST /v1/coupons": COUPON,
+        "POST /v1/eligibilities": EVIDENCE,
+        "POST /v1/eligibilities/<eligibility_id>/grant": {"valid_until": COUPON["valid_until"]},
+        "POST /v1/eligibilities/<eligibility_id>/refuse": {"reason": "証明書の期限切れ"},
     }  # fmt: skip
     return Everything(ids, bodies)
 

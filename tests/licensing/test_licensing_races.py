@@ -97,11 +97,11 @@ def test_of_supersession_and_withdrawal_one_wins(own_database, world):
 
 
 def test_buyers_hold_an_offer_together_and_its_end_waits_for_them(own_database, world):
-    provider, _, _, offer_id, _ = world
-    held = at_once(own_database, lambda _: queries.lock_open_offer(offer_id).id)
+    provider, buyer, _, offer_id, _ = world
+    held = at_once(own_database, lambda _: queries.lock_open_offer(offer_id, buyer).id)
     assert held == [offer_id] * THREADS
     with transaction():
-        queries.lock_open_offer(offer_id)
+        queries.lock_open_offer(offer_id, buyer)
         with db.engine.connect() as other:
             other.execute(text("SELECT 1 FROM offer WHERE id = :id FOR SHARE NOWAIT"), {"id": offer_id})
             other.rollback()
@@ -114,10 +114,10 @@ def test_buyers_hold_an_offer_together_and_its_end_waits_for_them(own_database, 
 
 
 def test_a_stale_reader_sees_the_offer_as_it_is_when_it_locks(own_database, world):
-    _, _, _, offer_id, _ = world
+    _, buyer, _, offer_id, _ = world
     with transaction():
         assert queries.get_offer(offer_id).state == "open"
         with db.engine.begin() as other:
             other.execute(text("UPDATE offer SET state = 'withdrawn' WHERE id = :id"), {"id": offer_id})
         with pytest.raises(OfferNotOpen):
-            queries.lock_open_offer(offer_id)
+            queries.lock_open_offer(offer_id, buyer)

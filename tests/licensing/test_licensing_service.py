@@ -111,7 +111,7 @@ def test_custom_terms_need_titles_in_both_languages(provider, titles, pointers):
 def test_an_offer_binds_dataset_terms_and_price(provider):
     draft = make.draft_for(
         provider,
-        price=Price(PriceKind.PER_MIB, 3, 100),
+        price=make.per_mib(3, 100),
         limits=Limits(365, 10**12, 64),
         release_scope=ReleaseScope.ALL,
     )
@@ -123,8 +123,8 @@ def test_an_offer_binds_dataset_terms_and_price(provider):
     assert queries.limits_of(offer) == draft.limits
     assert (offer.release_scope, offer.version, offer.supersedes, offer.state) == ("all", 1, None, "open")
     (entry,) = entries(Verb.OFFER_MADE, offer.id)
-    assert (entry.dataset_id, entry.amount_minor) == (draft.dataset_id, 3)
-    assert entry.facts == {"sha256": terms.sha256, "price_kind": "per_mib", "version": 1}
+    assert (entry.dataset_id, entry.amount_minor) == (draft.dataset_id, 0)
+    assert entry.facts == {"sha256": terms.sha256, "price_kind": "per_unit", "version": 1}
 
 
 def test_terms_may_be_named_by_their_hash(provider):
@@ -152,9 +152,11 @@ def test_another_providers_dataset_or_terms_do_not_exist_for_the_offerer(provide
 
 @pytest.mark.parametrize("identifier", HOSTILE)
 def test_ids_that_are_none_are_not_found(provider, identifier):
-    for ask in (queries.get_terms, queries.get_offer, queries.lock_open_offer):
+    for ask in (queries.get_terms, queries.get_offer):
         with pytest.raises(NotFound):
             ask(identifier)
+    with pytest.raises(NotFound):
+        queries.lock_open_offer(identifier, provider)
     for ask in (queries.get_own_terms, queries.get_own_offer, service.withdraw_offer, service.accept_terms):
         with pytest.raises(NotFound):
             ask(provider, identifier)
@@ -280,10 +282,10 @@ def test_nobody_ends_the_offer_of_another(provider, noise):
 
 def test_only_an_open_offer_can_be_held(provider):
     offer = make.offer_of(provider)
-    assert queries.lock_open_offer(offer.id) is offer
+    assert queries.lock_open_offer(offer.id, provider) is offer
     service.withdraw_offer(provider, offer.id)
     with pytest.raises(OfferNotOpen) as caught:
-        queries.lock_open_offer(offer.id)
+        queries.lock_open_offer(offer.id, provider)
     assert caught.value.members == {"state": "withdrawn"}
 
 

@@ -1,31 +1,46 @@
 """Prices and limits, alone and beside the terms."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from marketplace.billing import tax
 from marketplace.kit.errors import Invalid
 from marketplace.kit.money import AMOUNT_MAX
-from marketplace.licensing import rules
-from marketplace.licensing.offers import CARD_MAXIMUM_YEN
-from marketplace.licensing.rules import CARD_MINIMUM_YEN, Limits, Price
-from marketplace.licensing.states import LEGAL_MOVES, Fee, OfferState, PeriodUnit, PriceKind, Template
+from marketplace.licensing import rails, rules
+from marketplace.licensing.errors import RailRefused
+from marketplace.licensing.offers import CARD_MAXIMUM_YEN, CARD_MINIMUM_YEN, Discount, Share
+from marketplace.licensing.rules import Limits, Price
+from marketplace.licensing.states import (
+    LEGAL_MOVES,
+    DiscountClass,
+    Fee,
+    OfferState,
+    PeriodUnit,
+    PriceKind,
+    Rail,
+    Template,
+)
 from marketplace.licensing.templates import TEMPLATES
 from marketplace.licensing.terms import DataPeriod, LicencePeriod, PriceRange
-from tests.factories.licensing import OfferDraftFactory
+from tests.factories.licensing import OfferDraftFactory, per_mib
 
 TODAY = date(2026, 11, 22)
+NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
 PAID = TEMPLATES[Template.COMMERCIAL]
 GRATIS = TEMPLATES[Template.CC_BY]
 
 
-def check(price=None, terms=PAID, **limits):
+def check(price=None, terms=PAID, said=None, **limits):
     draft = OfferDraftFactory(
-        dataset_id="ds", terms_id="trm", price=price or Price(PriceKind.ONE_OFF, 5_000), limits=Limits(**limits)
+        dataset_id="ds",
+        terms_id="trm",
+        price=price or Price(PriceKind.ONE_OFF, 5_000),
+        limits=Limits(**limits),
+        **(said or {}),
     )
-    rules.check_offer(draft, terms, TODAY)
+    rules.check_offer(draft, terms, NOW, TODAY)
 
 
 def faults(*args, **kwargs):
@@ -40,9 +55,10 @@ def faults(*args, **kwargs):
         (Price(PriceKind.FREE), GRATIS),
         (Price(PriceKind.ONE_OFF, 50), PAID),
         (Price(PriceKind.ONE_OFF, CARD_MAXIMUM_YEN), PAID),
-        (Price(PriceKind.PER_MIB, 1), PAID),
-        (Price(PriceKind.PER_MIB, 3, 100), PAID),
-        (Price(PriceKind.PER_MIB, AMOUNT_MAX, 2**40), PAID),
+        (Price(PriceKind.SUBSCRIPTION, 50, term_months=1), PAID),
+        (per_mib(1), PAID),
+        (per_mib("0.000000000001", 100), PAID),
+        (per_mib(AMOUNT_MAX, 2**40), PAID),
     ],
 )
 def test_a_sound_price_passes(price, terms):
@@ -52,16 +68,13 @@ def test_a_sound_price_passes(price, terms):
 @pytest.mark.parametrize(
     "price",
     [
-        Price(PriceKind.FREE, 1),
-        Price(PriceKind.FREE, -1),
         Price(PriceKind.ONE_OFF, 0),
+        Price(PriceKind.SUBSCRIPTION, 49, term_months=1),
         Price(PriceKind.ONE_OFF, 49),
         Price(PriceKind.ONE_OFF, CARD_MAXIMUM_YEN + 1),
-        Price(PriceKind.ONE_OFF, 500.0),
         Price(PriceKind.ONE_OFF, "500"),
-        Price(PriceKind.PER_MIB, 0),
-        Price(PriceKind.PER_MIB, -5),
-        Price(PriceKind.PER_MIB, amount_yen=True),
+        Price(PriceKind.ONE_OFF, -5),
+        Price(PriceKind.ONE_OFF, amount_yen=True),
     ],
 )
 def test_an_amount_that_its_kind_does_not_take_is_refused(price):
@@ -72,19 +85,99 @@ def test_what_a_card_cannot_carry_is_not_offered():
     assert CARD_MINIMUM_YEN == 50
 
 
+def test_a_rail_that_carries_any_amount_lifts_the_bounds_of_cards():
+    """Fifty yen is the least only where nothing but a card can pay it."""
+    for yen in (1, CARD_MAXIMUM_YEN + 1, AMOUNT_MAX):
+        price = Price(PriceKind.ONE_OFF, yen)
+        assert faults(price, said={"rails": (Rail.CARD,)}) == ["/price/amount_yen"]
+        assert faults(price, said={"rails": (Rail.CARD, Rail.KONBINI)}) == ["/price/amount_yen"]
+        check(price, said={"rails": (Rail.CARD, Rail.INVOICE)})
+        check(price, said={"rails": (Rail.OUTSIDE,)})
+
+
+def test_a_convenience_store_takes_less_than_a_card():
+    check(Price(PriceKind.ONE_OFF, 272_727), said={"rails": (Rail.KONBINI,)})
+    assert faults(Price(PriceKind.ONE_OFF, 272_728), said={"rails": (Rail.KONBINI,)}) == ["/price/amount_yen"]
+    assert rails.carries(Rail.KONBINI, 300_000)
+    assert not rails.carries(Rail.KONBINI, 300_001)
+    assert not rails.carries(Rail.CARD, 49)
+    assert rails.carries(Rail.INVOICE, 1)
+
+
+def test_what_costs_something_is_paid_somehow_and_what_is_free_is_not():
+    assert faults(said={"rails": ()}) == ["/rails"]
+    assert faults(Price(PriceKind.FREE), GRATIS, said={"rails": (Rail.CARD,)}) == ["/rails"]
+    check(Price(PriceKind.FREE), GRATIS, said={"rails": ()})
+
+
 @pytest.mark.parametrize(
-    "price",
+    ("name", "law"),
+    [("prepaid", "資金決済法"), ("crypto_assets", "資金決済法"), ("cross_border_payout", "為替取引"), ("cash", "照合")],
+)
+def test_a_rail_that_is_off_is_refused_with_its_reason_in_both_languages(name, law):
+    with pytest.raises(RailRefused) as caught:
+        rails.read_rails(["card", name])
+    refusal = caught.value
+    assert refusal.members["rail"] == name
+    assert law in refusal.members["reason_ja"]
+    assert refusal.errors == [{"pointer": "/rails/1", "detail": refusal.detail}]
+    assert len(refusal.detail) > 40
+
+
+@pytest.mark.parametrize("names", [["wire"], ["card", "card"], [5], [None], [True], ["card"] * 300])
+def test_a_rail_that_nobody_knows_is_refused(names):
+    with pytest.raises(Invalid):
+        rails.read_rails(names)
+
+
+def test_rails_are_kept_in_the_order_of_the_list():
+    assert rails.read_rails(["outside", "請求書払い(後払い)", "card"]) == (Rail.CARD, Rail.INVOICE, Rail.OUTSIDE)
+    assert rails.read_rails([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("parts", "pointers"),
     [
-        Price(PriceKind.FREE, 0, 1),
-        Price(PriceKind.ONE_OFF, 500, 10),
-        Price(PriceKind.PER_MIB, 5, -1),
-        Price(PriceKind.PER_MIB, 5, 2**40 + 1),
-        Price(PriceKind.PER_MIB, 5, 1.0),
-        Price(PriceKind.PER_MIB, 5, None),
+        ([("a", 10_000)], []),
+        ([("a", 3_333), ("b", 3_333), ("c", 3_334)], []),
+        ([("a", 9_999)], ["/shares"]),
+        ([("a", 5_000), ("b", 5_001)], ["/shares"]),
+        ([("a", 5_000), ("a", 5_000)], ["/shares/1/organization_id"]),
+        ([("a", 10_000), ("b", 0)], ["/shares/1/basis_points"]),
+        ([("a", 10_001), ("b", -1)], ["/shares/0/basis_points", "/shares/1/basis_points"]),
+        ([(str(number), 1) for number in range(51)], ["/shares"]),
     ],
 )
-def test_only_metered_prices_include_an_amount(price):
-    assert faults(price) == ["/price/included_mib"]
+def test_shares_are_positive_and_come_to_the_whole(parts, pointers):
+    said = {"shares": tuple(Share(*part) for part in parts)}
+    assert (faults(said=said) if pointers else check(said=said) or []) == pointers
+
+
+@pytest.mark.parametrize(
+    ("parts", "pointers"),
+    [
+        ([("sme", 1), ("academic", 10_000)], []),
+        ([("sme", 0)], ["/discounts/0/basis_points"]),
+        ([("sme", 10_001)], ["/discounts/0/basis_points"]),
+        ([("sme", True)], ["/discounts/0/basis_points"]),
+        ([("sme", 1_000), ("sme", 2_000)], ["/discounts/1/class"]),
+    ],
+)
+def test_a_class_has_one_discount_of_a_share_of_the_price(parts, pointers):
+    said = {"discounts": tuple(Discount(DiscountClass(name), points) for name, points in parts)}
+    assert (faults(said=said) if pointers else check(said=said) or []) == pointers
+
+
+def test_nothing_comes_off_what_is_free():
+    said = {"discounts": (Discount(DiscountClass.SME, 500),)}
+    assert faults(Price(PriceKind.FREE), GRATIS, said=said) == ["/discounts"]
+
+
+def test_an_offer_ends_in_the_future_and_names_a_bylaw_or_none():
+    check(said={"valid_until": NOW + timedelta(seconds=1), "fee_ordinance": "札幌市手数料条例第2条"})
+    assert faults(said={"valid_until": NOW}) == ["/valid_until"]
+    assert faults(said={"fee_ordinance": ""}) == ["/fee_ordinance"]
+    assert faults(said={"fee_ordinance": "条" * 201}) == ["/fee_ordinance"]
 
 
 @pytest.mark.parametrize("name", ["duration_days", "quota_bytes", "quota_downloads"])
@@ -94,8 +187,8 @@ def test_limits_are_whole_and_positive(name, value):
 
 
 def test_all_faults_of_price_and_limits_are_named_at_once():
-    found = faults(Price(PriceKind.ONE_OFF, 5, 5), duration_days=0, quota_bytes=0)
-    assert found == ["/price/amount_yen", "/price/included_mib", "/limits/duration_days", "/limits/quota_bytes"]
+    found = faults(Price(PriceKind.ONE_OFF, 5), duration_days=0, quota_bytes=0)
+    assert found == ["/price/amount_yen", "/limits/duration_days", "/limits/quota_bytes"]
 
 
 @pytest.mark.parametrize(("price", "terms"), [(Price(PriceKind.ONE_OFF, 500), GRATIS), (Price(PriceKind.FREE), PAID)])
@@ -104,14 +197,15 @@ def test_the_price_agrees_with_the_fee_that_the_terms_state(price, terms):
 
 
 def test_metered_prices_are_paid_ones():
-    assert faults(Price(PriceKind.PER_MIB, 5), GRATIS) == ["/price/kind"]
+    assert faults(per_mib(5), GRATIS) == ["/price/kind"]
 
 
 def test_a_one_off_price_lies_in_the_stated_range():
     ranged = replace(PAID, price_range=PriceRange(1_000, 2_000))
     check(Price(PriceKind.ONE_OFF, 1_000), ranged)
     check(Price(PriceKind.ONE_OFF, 2_000), ranged)
-    check(Price(PriceKind.PER_MIB, 3), ranged)
+    check(per_mib(3), ranged)
+    assert faults(Price(PriceKind.SUBSCRIPTION, 999, term_months=1), ranged) == ["/price/amount_yen"]
     assert faults(Price(PriceKind.ONE_OFF, 999), ranged) == ["/price/amount_yen"]
     assert faults(Price(PriceKind.ONE_OFF, 2_001), ranged) == ["/price/amount_yen"]
 

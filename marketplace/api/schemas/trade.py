@@ -5,7 +5,7 @@ from marshmallow import Schema, fields, validate
 from marketplace.access.states import Standing
 from marketplace.api.schemas.base import Instant, PageQuery, Strict, Whole, identifier, line, one_of, page_of, pattern
 from marketplace.api.schemas.prices import DiscountDraft, PriceDraft, PriceView, ShareDraft
-from marketplace.billing.states import InvoiceKind, InvoiceState, OrderState
+from marketplace.billing.states import Dunning, InvoiceKind, InvoiceState, OrderState
 from marketplace.licensing.states import OfferState, PriceKind, Rail, ReleaseScope
 
 YEN_MAX = 999_999_999_999
@@ -107,10 +107,23 @@ class OfferQuery(PageQuery):
 
 
 class OrderDraft(Strict):
-    """An order: an offer, and the terms the buyer accepts by their name."""
+    """An order: an offer, the terms the buyer accepts by their name, how it is paid, what is asked off the price."""
 
     offer_id = identifier("ofr", required=True)
     accept_terms_sha256 = fields.String(required=True, validate=SHA256)
+    rail = line(40, metadata={"description": "one of the offer's `rails`; the first that carries the amount if absent"})
+    eligibility_id = identifier(
+        "elg", metadata={"description": "a granted eligibility for one of the offer's discounts"}
+    )
+    coupon_code = line(100)
+
+
+class SlipDraft(Strict):
+    """A payment slip (納付書) that was paid outside: its number, the day, and the ordinance (条例) behind the fee."""
+
+    number = line(40, required=True)
+    paid_on = fields.Date(required=True)
+    ordinance = line(200, required=True)
 
 
 class OrderView(Schema):
@@ -123,12 +136,24 @@ class OrderView(Schema):
     dataset_id = fields.String(required=True)
     terms_sha256 = fields.String(required=True)
     price_kind = one_of(PriceKind, required=True)
+    rail = fields.String(allow_none=True, metadata={"description": "how it is paid; null where nothing is to be paid"})
+    list_net_yen = fields.Integer(required=True, metadata={"description": "before `deductions`, which come before tax"})
+    deductions = fields.List(fields.Dict(), required=True)
     amount_net_yen = fields.Integer(required=True)
     amount_tax_yen = fields.Integer(required=True)
     amount_gross_yen = fields.Integer(required=True)
     state = one_of(OrderState, required=True)
     created_at = Instant(required=True)
-    paid_at = Instant(allow_none=True)
+    paid_at = Instant(
+        allow_none=True, metadata={"description": "null while an order delivered on credit has its invoice open"}
+    )
+    subscription_id = fields.String(allow_none=True)
+    term_number = fields.Integer(allow_none=True)
+    term_from = fields.Date(allow_none=True)
+    term_to = fields.Date(allow_none=True)
+    slip_number = fields.String(allow_none=True)
+    slip_paid_on = fields.Date(allow_none=True)
+    slip_ordinance = fields.String(allow_none=True)
     payment_state = fields.String(allow_none=True)
     checkout_url = fields.String(allow_none=True)
     grant_id = fields.String(allow_none=True)
@@ -158,6 +183,10 @@ class InvoiceView(Schema):
     amount_net_yen = fields.Integer(required=True)
     amount_tax_yen = fields.Integer(required=True)
     amount_gross_yen = fields.Integer(required=True)
+    paid_yen = fields.Integer(required=True)
+    credited_yen = fields.Integer(required=True)
+    due_on = fields.Date(allow_none=True)
+    dunning = one_of(Dunning, required=True)
     state = one_of(InvoiceState, required=True)
     paid_at = Instant(allow_none=True)
     checkout_url = fields.String(allow_none=True)
