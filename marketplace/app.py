@@ -21,6 +21,7 @@ from marketplace.api import (
     clients,
     coupons,
     datasets,
+    documents,
     eligibilities,
     grants,
     headers,
@@ -31,6 +32,7 @@ from marketplace.api import (
     openapi,
     orders,
     organizations,
+    paperwork,
     problems,
     receivables,
     releases,
@@ -56,6 +58,7 @@ from marketplace.web import problems as problem_pages
 
 RESOURCES = (
     organizations, clients, datasets, releases, terms, offers, coupons, eligibilities, catalog, orders, invoices,
+    documents, paperwork,
     bank, receivables,
     grants, usage, subscriptions, ledger, audit, system,
 )  # fmt: skip

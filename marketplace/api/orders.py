@@ -2,18 +2,24 @@
 
 from typing import Any
 
-from marketplace.api.endpoint import actor, blueprint, guarded, once
+from marketplace.api.endpoint import actor, blueprint, guarded, once, pointing
 from marketplace.api.openapi import IDEMPOTENCY_KEY
 from marketplace.api.schemas import trade as schemas
 from marketplace.api.schemas.base import PageQuery
 from marketplace.billing import queries
-from marketplace.exchange import payment, purchase
+from marketplace.billing.discounts.rules import DiscountWish
+from marketplace.billing.orders import Slip
+from marketplace.exchange import outside, payment, purchase
+from marketplace.exchange.ordering import OrderWish
 from marketplace.identity.permissions import Permission
+from marketplace.licensing.rails import read_rails
 
 blp = blueprint("orders", "/v1/orders", "Orders of a buyer.")
 COLUMNS = (
     "id", "organization_id", "provider_organization_id", "offer_id", "dataset_id", "terms_sha256", "price_kind",
-    "amount_net_yen", "amount_tax_yen", "amount_gross_yen", "state", "created_at", "paid_at",
+    "rail", "list_net_yen", "deductions", "amount_net_yen", "amount_tax_yen", "amount_gross_yen", "state",
+    "created_at", "paid_at", "subscription_id", "term_number", "term_from", "term_to", "slip_number", "slip_paid_on",
+    "slip_ordinance",
 )  # fmt: skip
 
 
@@ -23,15 +29,17 @@ COLUMNS = (
 @blp.response(201, schemas.OrderView)
 @blp.doc(parameters=[IDEMPOTENCY_KEY])
 def place(draft: dict[str, Any]) -> Any:
-    """Accept the terms named by their hash and order the offer, at the offer's price.
+    """Accept the terms named by their hash and order the offer, at the offer's price less what is granted off it.
 
-    What costs money comes back with `checkout_url`, where to pay. The same Idempotency-Key gives the
-    same order again, at its present state.
+    What is paid by card, convenience store or bank transfer comes back with `checkout_url`, where to pay;
+    what is paid by invoice or costs nothing is delivered at once. The same Idempotency-Key gives the same
+    order again, at its present state.
     """
     caller = actor()
+    wish = _wish(draft)
 
     def deed() -> dict[str, Any]:
-        return {"order_id": purchase.place_order(caller, draft["offer_id"], draft["accept_terms_sha256"])}
+        return {"order_id": purchase.place_order(caller, draft["offer_id"], draft["accept_terms_sha256"], wish)}
 
     answer, replayed = once(draft, deed)
     placed = purchase.read(caller, answer["order_id"])
@@ -57,6 +65,27 @@ def list_orders(query: dict[str, Any]) -> dict[str, Any]:
 def read(order_id: str) -> dict[str, Any]:
     """Read an order with its payment, grant and invoice."""
     return shown(purchase.read(actor(), order_id))
+
+
+@blp.route("/<order_id>/slip", methods=["POST"])
+@guarded(Permission.ORDERS_NOTE_SLIP)
+@blp.arguments(schemas.SlipDraft)
+@blp.response(201, schemas.OrderView)
+@blp.doc(parameters=[IDEMPOTENCY_KEY])
+def note_slip(slip: dict[str, Any], order_id: str) -> Any:
+    """Note the municipal payment slip (納付書) that paid an order outside the exchange; it is delivered then."""
+    caller = actor()
+    paid = Slip(slip["number"], slip["paid_on"], slip["ordinance"])
+    request = {name: str(value) for name, value in slip.items()}
+    _answer, replayed = once(request, lambda: {"fulfilled": outside.note_payment(caller, order_id, paid)})
+    return shown(purchase.read(caller, order_id)), 201, replay_mark(replayed)
+
+
+def _wish(draft: dict[str, Any]) -> OrderWish:
+    with pointing(lambda _pointer: "/rail"):
+        rails = read_rails([draft["rail"]] if "rail" in draft else [])
+    asked = DiscountWish(draft.get("eligibility_id"), draft.get("coupon_code"))
+    return OrderWish(rails[0] if rails else None, asked)
 
 
 def shown(found: purchase.Purchase) -> dict[str, Any]:

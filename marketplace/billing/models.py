@@ -72,7 +72,7 @@ class Order(Model):
     created_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]
     idem: Mapped[str | None]
-    subscription_id: Mapped[str | None]
+    subscription_id: Mapped[str | None] = mapped_column(ForeignKey("subscription.id"))
     term_number: Mapped[int | None] = mapped_column(Integer)
     term_from: Mapped[date | None] = mapped_column(Date)
     term_to: Mapped[date | None] = mapped_column(Date)

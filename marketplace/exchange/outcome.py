@@ -2,14 +2,13 @@
 
 import logging
 
-from marketplace.billing import orders, payments, postings, queries, sales
+from marketplace.billing import orders, payments, postings, queries
 from marketplace.billing.models import Payment
 from marketplace.billing.receivables import queries as receivables
 from marketplace.billing.receivables import service as collecting
-from marketplace.billing.states import InvoiceState, PaymentState
-from marketplace.exchange import purchase
+from marketplace.billing.states import PaymentState
+from marketplace.exchange import afterpay, purchase
 from marketplace.identity.actors import on_behalf_of
-from marketplace.kit import clock
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +44,7 @@ def _pay_invoice(payment: Payment) -> bool:
         payments.record_unapplied(payment, payer)
         account = postings.unapplied(payer)
     collecting.apply_money(on_behalf_of(payer), invoice.id, payment.amount_minor, payment.id, account=account)
-    if invoice.state == InvoiceState.PAID:
-        sales.make_available(invoice.order_id or invoice.id, clock.today())
+    afterpay.lift_if_paid(on_behalf_of(payer), invoice.id)
     return True
 
 

@@ -7,6 +7,7 @@ from marketplace.access import queries as grants
 from marketplace.access import service as access
 from marketplace.access.rules import GrantDraft
 from marketplace.billing import invoices, orders, payments, queries, sales, tax
+from marketplace.billing.documents import papers
 from marketplace.billing.invoices import InvoiceDraft
 from marketplace.billing.models import Order, Payment
 from marketplace.billing.orders import OrderedTerm, Slip
@@ -200,4 +201,7 @@ def _issue_invoice(buyer: Actor, order: Order) -> None:
         transaction_on=clock.today(),
         order_id=order.id,
     )
-    invoices.issue(buyer, draft, paid_at=None if via_of(order) is Via.RECEIVABLE else clock.now())
+    is_paid = via_of(order) is not Via.RECEIVABLE
+    invoice = invoices.issue(buyer, draft, paid_at=clock.now() if is_paid else None)
+    if is_paid:
+        papers.receipt(buyer, invoice, order.amount_gross_yen, clock.today(), order.id)

@@ -21,6 +21,7 @@ class Permission(StrEnum):
     ORGANIZATION_READ_OWN = "organization.read_own"
     ORGANIZATION_LIST = "organization.list"
     ORGANIZATION_JUDGE = "organization.judge"
+    REGISTRATION_RECORD = "registration.record"
     MEMBERS_READ = "members.read"
     MEMBERS_MANAGE = "members.manage"
     CLIENTS_READ = "clients.read"
@@ -38,8 +39,21 @@ class Permission(StrEnum):
     COUPONS_ISSUE = "coupons.issue"
     SUBSCRIPTIONS_READ = "subscriptions.read"
     SUBSCRIPTIONS_CANCEL = "subscriptions.cancel"
+    ORDERS_NOTE_SLIP = "orders.note_slip"
+    BANK_ACCOUNT_READ = "bank.account_read"
+    BANK_ACCOUNT_ASK = "bank.account_ask"
+    BANK_READ = "bank.read"
+    BANK_OPERATE = "bank.operate"
+    RECEIVABLES_READ = "receivables.read"
+    RECEIVABLES_LIMIT = "receivables.limit"
     INVOICES_READ = "invoices.read"
     INVOICES_PAY = "invoices.pay"
+    DOCUMENTS_READ = "documents.read"
+    DOCUMENTS_CORRECT = "documents.correct"
+    DOCUMENTS_ROUND = "documents.round"
+    QUOTES_ASK = "quotes.ask"
+    ORDERS_DOCUMENT = "orders.document"
+    GRANTS_INSPECT = "grants.inspect"
     GRANTS_READ = "grants.read"
     GRANTS_REVOKE = "grants.revoke"
     FILES_FETCH = "files.fetch"
@@ -75,6 +89,9 @@ PERMISSIONS: dict[Permission, Rule] = {
     Permission.ORGANIZATION_LIST: Rule("market:read", OVERSEERS, "read all organizations"),
     Permission.ORGANIZATION_JUDGE: Rule(
         "market:operate", frozenset({OPERATOR}), "verify or suspend an organization", changes=True
+    ),
+    Permission.REGISTRATION_RECORD: Rule(
+        "market:operate", frozenset({OPERATOR}), "record when an invoice registration number is valid", changes=True
     ),
     Permission.MEMBERS_READ: Rule("organization:read", frozenset(), "read the members of one's organization"),
     Permission.MEMBERS_MANAGE: Rule(
@@ -120,7 +137,44 @@ PERMISSIONS: dict[Permission, Rule] = {
         "cancel a subscription one is a party to, at the end of what is paid",
         changes=True,
     ),
+    Permission.ORDERS_NOTE_SLIP: Rule(
+        "orders:write",
+        frozenset({PROVIDER, OPERATOR}),
+        "note the payment slip that paid an order outside the exchange",
+        changes=True,
+    ),
+    Permission.BANK_ACCOUNT_READ: Rule("invoices:read", frozenset({BUYER}), "read the account one transfers to"),
+    Permission.BANK_ACCOUNT_ASK: Rule(
+        "orders:write", frozenset({BUYER}), "ask for an account of one's own to transfer to", changes=True
+    ),
+    Permission.BANK_READ: Rule("ledger:read", OVERSEERS, "read incoming bank transfers"),
+    Permission.BANK_OPERATE: Rule(
+        "market:operate",
+        frozenset({OPERATOR}),
+        "assign or return bank transfers, apply money that pays nothing yet",
+        changes=True,
+    ),
+    Permission.RECEIVABLES_READ: Rule("invoices:read", EVERYONE, "read what one owes; overseers read what all owe"),
+    Permission.RECEIVABLES_LIMIT: Rule(
+        "market:operate", frozenset({OPERATOR}), "set what a buyer may owe at a time", changes=True
+    ),
     Permission.INVOICES_READ: Rule("invoices:read", EVERYONE, "read invoices one is a party to; overseers read all"),
+    Permission.DOCUMENTS_READ: Rule(
+        "invoices:read", EVERYONE, "search and read documents one is a party to; overseers read all"
+    ),
+    Permission.DOCUMENTS_CORRECT: Rule(
+        "documents:write", frozenset({PROVIDER, OPERATOR}), "issue a document one issued anew, corrected", changes=True
+    ),
+    Permission.DOCUMENTS_ROUND: Rule(
+        "documents:write", frozenset({PROVIDER, OPERATOR}), "choose how one rounds tax, for good", changes=True
+    ),
+    Permission.QUOTES_ASK: Rule("orders:write", frozenset({BUYER}), "ask for a quote over an offer", changes=True),
+    Permission.ORDERS_DOCUMENT: Rule(
+        "orders:write", frozenset({BUYER}), "have the papers of one's order issued", changes=True
+    ),
+    Permission.GRANTS_INSPECT: Rule(
+        "orders:write", frozenset({BUYER}), "certify that what a grant delivers was accepted", changes=True
+    ),
     Permission.INVOICES_PAY: Rule("orders:write", frozenset({BUYER}), "pay an invoice", changes=True),
     Permission.GRANTS_READ: Rule("grants:read", EVERYONE, "read grants one is a party to; overseers read all"),
     Permission.GRANTS_REVOKE: Rule(

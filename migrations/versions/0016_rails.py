@@ -129,6 +129,9 @@ def _extend_orders() -> None:
     _replace_check("paid_at", f"{PAID_AT} OR (state = 'fulfilled' AND rail IS NOT DISTINCT FROM 'invoice')")
     for name, condition in ORDER_CHECKS.items():
         op.create_check_constraint(f"ck_purchase_order_{name}", "purchase_order", condition)
+    op.create_foreign_key(
+        "fk_purchase_order_subscription_id", "purchase_order", "subscription", ["subscription_id"], ["id"]
+    )
     for name, (columns, unique) in ORDER_INDEXES.items():
         op.create_index(name, "purchase_order", columns, unique=unique)
 
@@ -136,6 +139,7 @@ def _extend_orders() -> None:
 def _shrink_orders() -> None:
     for name in ORDER_INDEXES:
         op.drop_index(name, "purchase_order")
+    op.drop_constraint("fk_purchase_order_subscription_id", "purchase_order", type_="foreignkey")
     for name in ORDER_CHECKS:
         op.drop_constraint(f"ck_purchase_order_{name}", "purchase_order", type_="check")
     op.execute(

@@ -37,7 +37,8 @@ def verbs(session: Session, subject: str) -> list[str]:
 
 def in_state(state: OrderState) -> Order:
     paid = state in {OrderState.PAID, OrderState.FULFILLED}
-    return OrderFactory(state=state.value, paid_at=clock.now() if paid else None)
+    rail = "invoice" if state is OrderState.CREDITED else "card"
+    return OrderFactory(state=state.value, rail=rail, paid_at=clock.now() if paid else None)
 
 
 def test_an_order_is_placed_at_the_quoted_price_and_recorded(session: Session) -> None:

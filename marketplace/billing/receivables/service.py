@@ -9,6 +9,7 @@ from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.billing import ledger, orders, postings, sales
 from marketplace.billing import queries as billing
+from marketplace.billing.documents import papers
 from marketplace.billing.models import Invoice
 from marketplace.billing.receivables import queries, rules
 from marketplace.billing.receivables.errors import CreditExhausted, InvoicesOverdue
@@ -49,7 +50,10 @@ def apply_money(
     db.session.add(_payment(invoice_id, applied, source_ref, account))
     _settle(actor, invoice, _Part(applied, source_ref), Invoice.paid_yen.key)
     entries = [(account, applied), (postings.receivable(invoice.recipient_organization_id), -applied)]
-    ledger.post("invoice_paid", invoice.id, f"paid:{invoice.id}:{source_ref}", clock.today(), entries, actor=actor)
+    idem = f"{invoice.id}:{source_ref}"
+    ledger.post("invoice_paid", invoice.id, f"paid:{idem}", clock.today(), entries, actor=actor)
+    # Last, since it holds the counter of the issuer's numbers until the end.
+    papers.receipt(actor, invoice, applied, clock.today(), idem)
     return applied
 
 
