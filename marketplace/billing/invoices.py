@@ -135,7 +135,7 @@ def _paper(draft: InvoiceDraft) -> DocumentDraft:
         recipient=_party(
             draft.recipient, identity.registration_on(draft.recipient.organization_id, draft.transaction_on)
         ),
-        lines=[_paper_line(line) for line in draft.lines],
+        lines=[paper_line(line) for line in draft.lines],
         transaction_on=draft.transaction_on,
         period_from=draft.period_from,
         period_to=draft.period_to,
@@ -150,7 +150,8 @@ def _party(party: InvoiceParty, registration_number: str | None) -> Party:
     return Party(party.organization_id, party.name_ja, party.name_en, registration_number)
 
 
-def _paper_line(line: InvoiceLine) -> DocumentLine:
+def paper_line(line: InvoiceLine) -> DocumentLine:
+    """Return an invoice's line as its document has it."""
     return DocumentLine(
         description_ja=line.description_ja,
         description_en=line.description_en,

@@ -6,6 +6,7 @@ from datetime import date
 from marketplace.billing import pricing, tax
 from marketplace.billing.discounts import taking as discounts
 from marketplace.billing.discounts.rules import DiscountWish
+from marketplace.billing.documents import numbering
 from marketplace.billing.orders import OrderDraft, OrderedTerm
 from marketplace.billing.subscriptions import rules as terms
 from marketplace.billing.subscriptions.models import Subscription
@@ -113,7 +114,12 @@ def registration_of(organization_id: str, day: date) -> str | None:
 
 def _quote(offer: Offer, net_yen: int) -> tax.Quote:
     today = clock.today()
-    return tax.quote(net_yen, today, seller_registered=registration_of(offer.organization_id, today) is not None)
+    return tax.quote(
+        net_yen,
+        today,
+        seller_registered=registration_of(offer.organization_id, today) is not None,
+        rounding=numbering.rounding_of(offer.organization_id),
+    )
 
 
 def _rail(offer: Offer, gross_yen: int, wished: Rail | None) -> Rail | None:

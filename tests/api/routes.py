@@ -22,7 +22,7 @@ PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 PREFIXES = {
     "organization_id": "org", "client_id": "cli", "member_id": "mem", "dataset_id": "ds", "release_id": "rel",
     "offer_id": "ofr", "order_id": "ord", "invoice_id": "inv", "grant_id": "grt", "identifier": "trm", "entry_id": "aud",
-    "coupon_id": "cpn", "eligibility_id": "elg",
+    "coupon_id": "cpn", "eligibility_id": "elg", "document_id": "doc",
 }  # fmt: skip
 
 COUPON = {"basis_points": 1_000, "valid_until": (clock.now() + timedelta(days=30)).isoformat()}
@@ -101,6 +101,8 @@ def everything_of(market: Market) -> Everything:
     coupon = ok(market.provider.post("/v1/coupons", COUPON), 201)
     eligibility = ok(market.buyer.post("/v1/eligibilities", EVIDENCE | {"class": "sme"}), 201)
     ids |= {"coupon_id": coupon["id"], "eligibility_id": eligibility["id"]}
+    documents = ok(market.buyer.get(f"/v1/documents?kind=invoice&about={bought['invoice_id']}"))
+    ids["document_id"] = documents["items"][0]["id"]
     version = {"terms_id": offer["terms_id"], "price": PRICES["one_off"]}
     bodies = {
         "POST /v1/organizations": {"name_ja": "株式会社新規", "name_en": "Shinki", "kind": "company", "capacities": ["buyer"]},
@@ -116,6 +118,13 @@ def everything_of(market: Market) -> Everything:
         "POST /v1/offers/<offer_id>/supersede": version,
         "POST /v1/orders": order_of(offer),
         "POST /v1/grants/<grant_id>/revoke": {"reason": "規約違反"},
+        "POST /v1/quotes": {"offer_id": offer["id"]},
+        "POST /v1/documents/rounding": {"tax_rounding": "floor"},
+        "POST /v1/documents/<document_id>/corrections": {"reason_ja": "宛名の誤り", "reason_en": "Wrong name"},
+        "POST /v1/organizations/<organization_id>/registrations": {
+            "number": "T9000020011002",
+            "valid_from": "2023-10-01",
+        },
         "POST /v1/coupons": COUPON,
         "POST /v1/eligibilities": EVIDENCE,
         "POST /v1/eligibilities/<eligibility_id>/grant": {"valid_until": COUPON["valid_until"]},

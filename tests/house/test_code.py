@@ -67,8 +67,10 @@ def floats(path):
 
 
 def test_money_and_measures_know_no_floats():
-    # The gateway waits for seconds; its module may use floats, and the next test keeps money out of them.
-    found = [use for package in MONEY for path in modules(package) for use in floats(path) if "gateways/" not in use]
+    # The gateway waits for seconds, paper is measured in points; the next tests keep money out of their floats.
+    measured = ("gateways/", "documents/pdf/")
+    uses = [use for package in MONEY for path in modules(package) for use in floats(path)]
+    found = [use for use in uses if not any(place in use for place in measured)]
     reasons = {
         "licensing/reading.py": "accepts 5000.0 as the integer it is, and refuses 2.5",
         "billing/pricing.py": "divides Decimals by bytes, exactly",
@@ -88,6 +90,11 @@ def test_the_gateway_reads_and_writes_amounts_without_floats():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float"
     ]
     assert touching == []
+
+
+def test_amounts_on_paper_are_texts_of_whole_numbers():
+    drawing = PACKAGE / "billing" / "documents" / "pdf"
+    assert not any("yen" in use for path in drawing.glob("*.py") for use in floats(path))
 
 
 def test_only_commands_print():

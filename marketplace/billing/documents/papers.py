@@ -9,7 +9,12 @@ from datetime import date, timedelta
 from typing import Protocol
 
 from marketplace.billing.documents import queries, rules, service, words
-from marketplace.billing.documents.errors import CorrectionChangesAmount, CreditExceedsInvoice, DocumentConflict
+from marketplace.billing.documents.errors import (
+    CorrectionChangesAmount,
+    CreditExceedsInvoice,
+    DocumentConflict,
+    DocumentNotFound,
+)
 from marketplace.billing.documents.models import Document
 from marketplace.billing.documents.rules import DocumentDraft, DocumentLine, Party, Remark, TaxTotal
 from marketplace.billing.documents.states import DocumentKind
@@ -72,7 +77,7 @@ def credit_note(actor: Actor, invoice: Invoice, reversal: Reversed, reason: Rema
     before = queries.find_by_idem(f"credit_note:{ref}")
     if before is not None:
         return _same_amount(before, -(reversal.net + reversal.tax))
-    left = rules.left_of(origin.content, [note.content for note in queries.list_following(origin.id, CREDIT)])
+    left = rules.left_of(origin.content, [note.content for note in queries.list_credit_notes(origin.id)])
     sums = _credited(left, reversal)
     draft = replace(
         draft_of(origin),
@@ -86,6 +91,29 @@ def credit_note(actor: Actor, invoice: Invoice, reversal: Reversed, reason: Rema
         corrects=origin.id,
         remarks=(reason,),
         facts={"original_transaction_on": origin.transaction_on.isoformat()},
+    )
+    return service.issue(actor, draft)
+
+
+def cancel_credit_note(actor: Actor, ref: str, reason: Remark) -> Document:
+    """Take back the credit note of a refund that failed: a correction of it over nothing, linked to it.
+
+    Its amount can be given back again. Doing it twice returns the first; raises DocumentNotFound.
+    """
+    note = queries.find_by_idem(f"credit_note:{ref}")
+    if note is None:
+        raise DocumentNotFound
+    before = draft_of(queries.lock(note.id))
+    draft = replace(
+        before,
+        kind=DocumentKind.CORRECTION,
+        idem=f"correction:{note.id}",
+        lines=[replace(line, amount_net_yen=0) for line in before.lines],
+        totals=tuple(replace(total, net_yen=0, tax_yen=0) for total in before.totals or ()),
+        about=tuple(dict.fromkeys((*before.about, note.id))),
+        corrects=note.id,
+        remarks=(*before.remarks, reason),
+        facts=before.facts | {"corrected_kind": note.kind},
     )
     return service.issue(actor, draft)
 

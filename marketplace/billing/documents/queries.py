@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import ColumnElement, and_, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, or_, select, true
+from sqlalchemy.orm import aliased
 
 from marketplace.billing.documents.errors import DocumentNotFound
 from marketplace.billing.documents.models import Document
@@ -68,9 +69,17 @@ def find_by_number(number: str) -> Document | None:
     return db.session.scalar(select(Document).where(Document.number == storable(number)))
 
 
-def list_following(document_id: str, kind: DocumentKind) -> Sequence[Document]:
-    """Return the corrections or credit notes of a document, oldest first."""
-    query = select(Document).where(Document.corrects == document_id, Document.kind == kind.value)
+def list_credit_notes(invoice_document_id: str) -> Sequence[Document]:
+    """Return the credit notes of an invoice, oldest first, without those that were cancelled."""
+    correction = aliased(Document)
+    cancelled = exists().where(
+        correction.corrects == Document.id,
+        correction.kind == DocumentKind.CORRECTION.value,
+        correction.amount_yen == 0,
+    )
+    query = select(Document).where(
+        Document.corrects == invoice_document_id, Document.kind == DocumentKind.CREDIT_NOTE.value, ~cancelled
+    )
     return db.session.scalars(query.order_by(Document.id)).all()
 
 

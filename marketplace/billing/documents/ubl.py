@@ -49,7 +49,8 @@ def render(document: Document) -> bytes:
     _totals(root, content)
     for place, line in enumerate(content["lines"], start=1):
         _line(root, content, place, line)
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written
 
 
 def type_code(content: dict[str, Any]) -> str:

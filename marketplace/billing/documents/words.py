@@ -90,6 +90,8 @@ def _corrected(content: dict[str, Any]) -> tuple[str, str] | None:
     if before is None:
         return None
     number, day = before["number"], before["issued_on"]
+    if content["kind"] == DocumentKind.CORRECTION.value and int(content["amount_gross_yen"]) == 0:
+        return f"本書は {number}（{day} 発行）を取り消すものです。", f"This cancels {number} of {day}."
     if content["kind"] == DocumentKind.CORRECTION.value:
         return f"本書は {number}（{day} 発行）を修正したものです。", f"This corrects {number} of {day}."
     return f"対象の請求書：{number}（{day} 発行）", f"Concerns invoice {number} of {day}."

@@ -79,7 +79,7 @@ def _recipient(canvas: Any, content: dict[str, Any], y: float) -> None:
     y = _name(canvas, LEFT, y, f"{recipient['name_ja']} 御中", 270, 13)
     y = _name(canvas, LEFT, y, recipient["name_en"], 270, 8, grey=True)
     if recipient["registration_number"]:
-        _text(canvas, LEFT, y, f"登録番号 {recipient['registration_number']}", 8)
+        _text(canvas, LEFT, y - 4, f"登録番号 {recipient['registration_number']}", 8)
 
 
 def _particulars(canvas: Any, content: dict[str, Any], y: float) -> None:
@@ -99,7 +99,7 @@ def _issuer(canvas: Any, content: dict[str, Any], y: float) -> None:
     y = _name(canvas, 335, y, issuer["name_en"], RIGHT - 335, 7.5, grey=True)
     number = issuer["registration_number"]
     told = f"登録番号 Registration No. {number}" if number else "登録番号なし（適格請求書発行事業者ではありません）"
-    _text(canvas, 335, y - 2, told, fonts.fitting(told, RIGHT - 335, 8.5))
+    _text(canvas, 335, y - 4, told, fonts.fitting(told, RIGHT - 335, 8.5))
 
 
 def _amount(canvas: Any, content: dict[str, Any], y: float) -> None:
