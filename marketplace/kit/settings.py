@@ -44,6 +44,8 @@ class Settings:
     commission_basis_points: int = 1000
     seller: str = "agent"
     hold_days: int = 7
+    payout_minimum_yen: int = 10_000
+    payout_approval_yen: int = 1_000_000
     transitional_credit: str = "2026-09-30:80,2027-09-30:70,2028-09-30:50,2029-09-30:30"
     invoice_due: str = "month-end+1"
     credit_limit_yen: int = 1_000_000
@@ -56,6 +58,7 @@ class Settings:
     stripe_webhook_secrets: tuple[str, ...] = (SANDBOX_WEBHOOK_SECRET,)
     stripe_max_retries: int = 2
     stripe_timeout_seconds: int = 20
+    stripe_connect: str = "off"
     konbini_days: int = 3
     bank_transfer_days: int = 14
     payments_live: bool = False

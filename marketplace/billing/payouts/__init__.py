@@ -1,0 +1,1 @@
+"""Payouts: what providers earned, sent to their bank accounts, after two persons have looked where it is much."""
