@@ -1,8 +1,10 @@
 """Finding documents again. Parties see their own, overseers all, others nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from operator import eq, ge, le
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select, true
 from sqlalchemy.orm import aliased
@@ -111,19 +113,22 @@ def _visible(actor: Actor) -> ColumnElement[bool]:
 
 
 def _matches(actor: Actor, wanted: Wanted) -> ColumnElement[bool]:
-    asked = [
-        (Document.kind == wanted.kind, wanted.kind),
-        (Document.number == storable(wanted.number or ""), wanted.number),
-        (_counterparty(actor, wanted.counterparty or ""), wanted.counterparty),
-        (Document.transaction_on >= wanted.transacted_from, wanted.transacted_from),
-        (Document.transaction_on <= wanted.transacted_to, wanted.transacted_to),
-        (Document.issued_on >= wanted.issued_from, wanted.issued_from),
-        (Document.issued_on <= wanted.issued_to, wanted.issued_to),
-        (Document.amount_yen >= wanted.amount_from, wanted.amount_from),
-        (Document.amount_yen <= wanted.amount_to, wanted.amount_to),
-        (Document.about.contains([wanted.about]), wanted.about),
+    compared: list[tuple[Any, Callable[[Any, Any], Any], Any]] = [
+        (Document.kind, eq, wanted.kind),
+        (Document.number, eq, wanted.number),
+        (Document.transaction_on, ge, wanted.transacted_from),
+        (Document.transaction_on, le, wanted.transacted_to),
+        (Document.issued_on, ge, wanted.issued_from),
+        (Document.issued_on, le, wanted.issued_to),
+        (Document.amount_yen, ge, wanted.amount_from),
+        (Document.amount_yen, le, wanted.amount_to),
     ]
-    return and_(true(), *(condition for condition, value in asked if value is not None))
+    conditions = [compare(column, value) for column, compare, value in compared if value is not None]
+    if wanted.counterparty is not None:
+        conditions.append(_counterparty(actor, wanted.counterparty))
+    if wanted.about is not None:
+        conditions.append(Document.about.contains([wanted.about]))
+    return and_(true(), *conditions)
 
 
 def _counterparty(actor: Actor, organization_id: str) -> ColumnElement[bool]:
