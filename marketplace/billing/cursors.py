@@ -1,5 +1,6 @@
 """How far the gateway's lists have been read: each reading begins a little before where the last one ended."""
 
+import logging
 from datetime import datetime, timedelta
 
 from sqlalchemy import func
@@ -8,6 +9,7 @@ from sqlalchemy.dialects import postgresql
 from marketplace.billing.gateway_models import GatewayCursor
 from marketplace.kit.db import db
 
+log = logging.getLogger(__name__)
 OVERLAP = timedelta(hours=2)
 """What the gateway writes may become visible out of order; what is read twice is kept once."""
 
@@ -19,6 +21,8 @@ def begin(name: str, now: datetime, at_most: timedelta) -> datetime:
     """
     cursor = db.session.get(GatewayCursor, name)
     oldest = now - at_most
+    if cursor is not None and cursor.seen_until < oldest:
+        log.error("the gateway's %s before %s are gone: nothing was read since %s", name, oldest, cursor.seen_until)
     return max(cursor.seen_until - OVERLAP, oldest) if cursor else oldest
 
 

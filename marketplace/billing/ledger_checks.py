@@ -121,6 +121,18 @@ FROM booked b LEFT JOIN earned e USING (provider)
 WHERE b.place = 'Available' AND b.amount < -coalesce(e.taken_back, 0)
 ORDER BY 1, 2
 """
+_PAYOUTS = """
+SELECT 'payout ' || p.id AS subject,
+       'is of ' || p.amount_yen || ' yen, its earnings make ' || coalesce(sum(e.payable_yen), 0) AS trouble
+FROM payout p LEFT JOIN payout_item i ON i.payout_id = p.id LEFT JOIN earning e ON e.id = i.earning_id
+GROUP BY p.id, p.amount_yen HAVING coalesce(sum(e.payable_yen), 0) <> p.amount_yen
+UNION ALL
+SELECT 'payout ' || p.id, 'is ' || p.state || ', yet ' || -sum(e.amount_minor) || ' are in transit'
+FROM payout p JOIN ledger_txn t ON split_part(t.idem, ':', 2) = p.id JOIN ledger_entry e ON e.txn_id = t.id
+JOIN ledger_account a ON a.id = e.account_id AND a.code = 'Liabilities:PayoutsInTransit'
+WHERE p.state IN ('paid', 'failed', 'cancelled') GROUP BY p.id, p.state HAVING sum(e.amount_minor) <> 0
+ORDER BY 1
+"""
 _INVOICES = """
 WITH rates AS (
     SELECT i.id, (line ->> 'tax_rate_basis_points')::numeric AS rate, sum((line ->> 'amount_net_yen')::numeric) AS net
@@ -164,6 +176,11 @@ def check_providers() -> Iterator[Finding]:
     yield from _ask("I5", _PROVIDERS)
 
 
+def check_payouts() -> Iterator[Finding]:
+    """I6: a payout pays what its earnings make, and one that ended has left transit."""
+    yield from _ask("I6", _PAYOUTS)
+
+
 def check_invoices() -> Iterator[Finding]:
     """I7: the tax of an invoice is rounded once per rate over the sum of its lines."""
     yield from _ask("I7", _INVOICES)
@@ -182,6 +199,7 @@ CHECKS: tuple[Check, ...] = (
     check_clearing,
     check_sales,
     check_providers,
+    check_payouts,
     check_invoices,
     check_exports,
 )

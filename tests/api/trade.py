@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 from marketplace.audit.models import Entry
 from marketplace.catalog import service as catalog
 from marketplace.catalog.states import ProfileState
-from marketplace.exchange import payment
+from marketplace.exchange import balance, payment
 from marketplace.identity.oauth import access_tokens
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
@@ -184,6 +184,7 @@ class Market:
         assert answer.status_code == 303, answer.text
         payment.backfill()
         payment.work_inbox()
+        balance.reconcile()
         db.session.commit()
 
     def fetch(self, grant_id: str, name: str = "人流.csv", who: Party | None = None, **headers: str) -> TestResponse:

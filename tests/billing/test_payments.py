@@ -260,10 +260,13 @@ def report(**changes) -> CheckoutReport:
         ({"payment_status": "unpaid", "intent_status": "canceled"}, [FactKind.SESSION_ASYNC_FAILED]),
         ({"status": "expired", "payment_status": "unpaid"}, [FactKind.SESSION_EXPIRED]),
         (
-            {"charge_id": "ch_1", "fee_minor": 198, "fee_currency": "JPY"},
-            [FactKind.SESSION_COMPLETED_PAID, FactKind.CHARGE_FEE],
+            {"payment_status": "unpaid", "payment_intent_id": "pi_1", "remaining_minor": 3000},
+            [FactKind.SESSION_COMPLETED_UNPAID, FactKind.INTENT_PARTIALLY_FUNDED],
         ),
-        ({"fee_minor": 198}, [FactKind.SESSION_COMPLETED_PAID]),
+        (
+            {"payment_status": "unpaid", "payment_intent_id": "pi_1", "remaining_minor": 5500},
+            [FactKind.SESSION_COMPLETED_UNPAID],
+        ),
     ],
 )
 def test_a_fetched_checkout_shows_facts(changes, kinds) -> None:

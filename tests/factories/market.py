@@ -9,7 +9,7 @@ from marketplace.app import install
 from marketplace.catalog import queries as catalog
 from marketplace.catalog import service
 from marketplace.catalog.states import ProfileState
-from marketplace.exchange import download, facilities, listing, payment, purchase
+from marketplace.exchange import balance, download, facilities, listing, payment, purchase
 from marketplace.exchange.purchase import Purchase
 from marketplace.identity.actors import Actor
 from marketplace.kit.db import db
@@ -125,6 +125,7 @@ def learn() -> None:
     """Let the exchange learn what the gateway knows, as if every webhook had been lost."""
     payment.backfill()
     payment.work_inbox()
+    balance.reconcile()
 
 
 def bought(app, who: Actor, offer: Offer) -> Purchase:

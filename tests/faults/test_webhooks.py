@@ -14,6 +14,7 @@ from marketplace.access.models import Grant
 from marketplace.audit.verbs import Verb
 from marketplace.billing import inbox
 from marketplace.billing.models import Invoice, StripeEvent
+from marketplace.exchange import balance as reconciliation
 from marketplace.exchange import payment
 from marketplace.kit import clock, jobs, settings
 from marketplace.kit.db import db
@@ -102,6 +103,7 @@ def test_the_events_of_a_purchase_in_any_order_come_to_the_same(world: World) ->
     assert (count(Grant), count(Invoice)) == (sales, sales)
     assert len(entries(Verb.PAYMENT_CAPTURED)) == sales
     fee = GROSS_YEN * 360 // 10_000
+    reconciliation.reconcile()
     assert balance("Assets:Clearing:Stripe") == sales * (GROSS_YEN - fee)
     assert_sound()
 

@@ -22,7 +22,7 @@ from marketplace.billing.models import Invoice, Order, Payment
 from marketplace.catalog import service as catalog
 from marketplace.catalog.states import ProfileState
 from marketplace.demo.party import Party
-from marketplace.exchange import facilities, listing, payment, purchase
+from marketplace.exchange import facilities, listing, pages, payment, purchase
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock
 from marketplace.kit.db import db
@@ -89,8 +89,8 @@ class World:
     def open_page_and_die(self, order_id: str) -> str:
         """Open the payment page and forget the gateway's answer, as if we were killed before our commit."""
         with transaction():
-            asked = payment._question(self.payment(order_id).id)
-        return facilities.current().gateway.create_checkout(**asked).session_id
+            asked = pages._question(self.payment(order_id).id)
+        return pages._open(asked).session_id
 
     def pay(self, order_id: str, session_id: str | None = None) -> list[dict[str, Any]]:
         """Pay at the gateway; returns all events of it that are owed to us, none of which is delivered yet."""

@@ -4,6 +4,7 @@ from marshmallow import Schema, fields, validate
 
 from marketplace.api.schemas.base import Instant, PageQuery, Strict, Whole, line, one_of, page_of
 from marketplace.audit.verbs import Verb
+from marketplace.billing.balance.states import MovementState
 from marketplace.kit.money import BOOKABLE_MAX
 
 # What JSON numbers hold exactly: the search itself goes on record.
@@ -58,6 +59,28 @@ class TransactionQuery(PageQuery):
     ref = line(metadata={"description": "the order, invoice or payment it books"})
 
 
+class MovementView(Schema):
+    """One movement of the payment gateway's balance, and the ledger transaction that it is."""
+
+    id = fields.String(required=True)
+    type = fields.String(required=True)
+    source_id = fields.String(required=True, allow_none=True)
+    amount_minor = fields.Integer(required=True)
+    fee_minor = fields.Integer(required=True)
+    net_minor = fields.Integer(required=True)
+    currency = fields.String(required=True)
+    created_at = Instant(required=True)
+    available_at = Instant(required=True)
+    state = one_of(MovementState, required=True)
+    ledger_txn_id = fields.Integer(required=True, allow_none=True)
+
+
+class MovementQuery(PageQuery):
+    """Which movements."""
+
+    state = one_of(MovementState)
+
+
 class EntrySearch(Strict):
     """What an auditor looks for, in any combination."""
 
@@ -110,4 +133,5 @@ class TreeView(Schema):
 
 
 TransactionPage = page_of(TransactionView)
+MovementPage = page_of(MovementView)
 EntryPage = page_of(EntryView)
