@@ -70,12 +70,14 @@ class Rated:
 
 
 @dataclass(frozen=True, slots=True)
-class _Before:
-    revision: int
-    closed: bool
-    quantity: int
-    exact_yen: Decimal
-    line_yen: int
+class Sofar:
+    """What all revisions of a period come to so far."""
+
+    revision: int = 0
+    closed: bool = False
+    quantity: int = 0
+    exact_yen: Decimal = Decimal(0)
+    line_yen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +101,18 @@ def has_closing_fee(price: Price) -> bool:
 def rate(of: Metered, stretch: Stretch, price: Price) -> Rated | None:
     """Price newly claimed usage of one period; None where there is nothing to keep. Keeps nothing yet.
 
-    The caller holds the grant's accounting. What was billed of the period before is taken off; once a
-    period is closed it stays so, and what comes late is its adjustment.
+    The caller holds the grant's accounting.
+    """
+    return rated_after(_sofar(of.grant_id, stretch.period), of, stretch, price)
+
+
+def rated_after(before: Sofar, of: Metered, stretch: Stretch, price: Price) -> Rated | None:
+    """Price a stretch of usage after what its period came to before, which is taken off: pure.
+
+    Once a period is closed it stays so, and what comes late is its adjustment.
     """
     if price.unit is None:
         raise ValueError("only a price by units is rated")
-    before = _before(of.grant_id, stretch.period)
     closed = stretch.closed or before.closed
     closes = closed and not before.closed and (has_closing_fee(price) or not is_billed_along(price))
     if not stretch.quantity_new and not closes:
@@ -112,18 +120,18 @@ def rate(of: Metered, stretch: Stretch, price: Price) -> Rated | None:
     quantity = pricing.quantity_of(price.unit, before.quantity + stretch.quantity_new)
     total = pricing.charge(price, quantity) if closed else pricing.accrued(price, quantity)
     return Rated(
-        of,
-        stretch,
-        COUNTED[price.unit],
-        before.revision + 1,
-        closed,
-        before.quantity,
-        pricing.sum_exact([total, before.exact_yen.copy_negate()]),
-        pricing.line_yen(total) - before.line_yen,
+        of=of,
+        stretch=stretch,
+        unit=COUNTED[price.unit],
+        revision=before.revision + 1,
+        closed=closed,
+        quantity_from=before.quantity,
+        exact_yen=pricing.sum_exact([total, before.exact_yen.copy_negate()]),
+        line_yen=pricing.line_yen(total) - before.line_yen,
     )
 
 
-def _before(grant_id: str, period: str) -> _Before:
+def _sofar(grant_id: str, period: str) -> Sofar:
     line = RatedLine
     sums = select(
         func.coalesce(func.max(line.revision), 0),
@@ -133,7 +141,7 @@ def _before(grant_id: str, period: str) -> _Before:
         func.coalesce(func.sum(line.line_yen), 0),
     )
     row = db.session.execute(sums.where(line.grant_id == grant_id, line.period == period)).one()
-    return _Before(row[0], row[1], int(row[2]), row[3], int(row[4]))
+    return Sofar(row[0], row[1], int(row[2]), row[3], int(row[4]))
 
 
 def keep(rated: Rated) -> str:

@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from marketplace.audit.models import Entry as AuditEntry
-from marketplace.billing import invoices, queries, rating
-from marketplace.billing.errors import InvoiceConflict, InvoiceNotFound, UsageAlreadyRated
+from marketplace.billing import invoices, queries
+from marketplace.billing.errors import InvoiceConflict, InvoiceNotFound
 from marketplace.billing.models import Invoice
 from marketplace.billing.states import InvoiceKind, InvoiceState
 from marketplace.identity.actors import SYSTEM
@@ -186,41 +186,6 @@ def test_reading_for_the_exchange_itself_knows_no_unknown_invoices(session: Sess
     for read in (queries.require_invoice, queries.lock_invoice):
         with pytest.raises(InvoiceNotFound):
             read("inv_unknown")
-
-
-def test_usage_is_rated_from_where_it_was_billed_before(session: Session) -> None:
-    mib = 2**20
-    price = {"amount_yen_per_mib": 30, "included_mib": 1}
-    period = (date(2026, 11, 1), date(2026, 11, 30))
-    rating.keep(rating.rate("grt_noise", 7 * mib, **price), *period, None)
-    free = rating.rate("grt_1", mib // 2, **price)
-    assert (free.bytes_from, free.bytes_to, free.line_yen) == (0, mib // 2, 0)
-    rating.keep(free, *period, None)
-    rated = rating.rate("grt_1", 2 * mib + 1, **price)
-    assert (rated.bytes_from, rated.bytes_to, rated.line_yen) == (mib // 2, 5 * mib // 2 + 1, 45)
-    invoice = invoices.issue(SYSTEM, InvoiceDraftFactory())
-    rating.keep(rated, *period, invoice.id)
-    assert rating.billed_bytes("grt_1") == 5 * mib // 2 + 1
-    with pytest.raises(UsageAlreadyRated):
-        rating.keep(rated, *period, invoice.id)
-    with pytest.raises(ValueError, match="no bytes"):
-        rating.keep(rating.rate("grt_1", 0, **price), *period, None)
-    with pytest.raises(DBAPIError, match="append-only"), session.begin_nested():
-        session.execute(text("DELETE FROM rated_line"))
-
-
-def test_two_settlements_at_once_bill_each_byte_once(own_database: Flask) -> None:
-    def settle(_n: int) -> str:
-        try:
-            with own_database.app_context(), transaction():
-                rated = rating.Rated("grt_1", 0, 2**20, rating.pricing.rate_bytes(30, 0, 0, 2**20))
-                rating.keep(rated, date(2026, 11, 1), date(2026, 11, 30), None)
-        except UsageAlreadyRated:
-            return "refused"
-        return "billed"
-
-    with ThreadPoolExecutor(8) as pool:
-        assert sorted(pool.map(settle, range(8))) == ["billed"] + ["refused"] * 7
 
 
 def test_eight_threads_issue_without_gap_or_double_though_some_roll_back(own_database: Flask) -> None:

@@ -23,7 +23,7 @@ MONTH_END = datetime(2026, 11, 30, 15, tzinfo=UTC)  # midnight in Japan
 
 def metered_grant() -> GrantFactory:
     """A grant of an offer at 1 yen a byte, with its accounting open."""
-    offer = OfferOnFactory(price_kind="per_unit", unit_yen=2**20)
+    offer = OfferOnFactory(price_kind="per_unit", unit_yen=2**20, rails=["invoice"])
     return granted(order=PaidOrderFactory(offer=offer, price_kind="per_unit"))
 
 

@@ -148,7 +148,7 @@ class PaidOrderFactory(_Stored):
     acceptance_id = factory.LazyAttribute(lambda new: _acceptance_of(new.buyer.id))
     terms_sha256 = TERMS_SHA256
     price_kind = "free"
-    amount_net_yen = amount_tax_yen = amount_gross_yen = 0
+    list_net_yen = amount_net_yen = amount_tax_yen = amount_gross_yen = 0
     tax_rate_basis_points = 1000
     state = "paid"
     created_at = paid_at = factory.LazyFunction(clock.now)

@@ -41,6 +41,8 @@ def line(entitlement, day, bytes_new, bytes_acked, deliveries):
         entitlement.provider_organization_id,
         bytes_new,
         bytes_acked,
+        0,  # no profile says how many rows the file has
+        deliveries,
         deliveries,
     )
 
@@ -52,17 +54,17 @@ def test_both_parties_read_the_same_lines_by_japanese_day_and_nobody_elses(used)
         page = queries.statement(actor)
         assert list(page.items) == expected
         assert page.next_cursor is None
-        assert queries.total(actor) == UsageTotal(100, 180, 3)
+        assert queries.total(actor) == UsageTotal(100, 180, 0, 3, 3)
         assert len(queries.list_events(actor).items) == 3
     stranger = actor_of(OrganizationFactory())
     assert list(queries.statement(stranger).items) == []
-    assert queries.total(stranger) == UsageTotal(0, 0, 0)
+    assert queries.total(stranger) == UsageTotal(0, 0, 0, 0, 0)
 
 
 def test_overseers_read_everything_and_can_narrow_it(used):
     entitlement, noise = used
     auditor = actor_of(OrganizationFactory(auditor=True))
-    assert queries.total(auditor) == UsageTotal(150, 230, 4)
+    assert queries.total(auditor) == UsageTotal(150, 230, 0, 4, 4)
     for wanted in (
         UsageFilter(grant_id=noise.grant_id),
         UsageFilter(dataset_id=noise.dataset_id),
@@ -107,12 +109,14 @@ def test_pages_of_events_join_newest_first(used):
 def test_settlement_claims_each_event_once_and_in_time(used, session):
     entitlement, noise = used
     assert queries.list_unclaimed_grant_ids(NIGHT) == [entitlement.grant_id]
-    assert metering.claim_unbilled(entitlement.grant_id, NIGHT, "set_1") == (60, 2)
-    assert metering.claim_unbilled(entitlement.grant_id, NIGHT, "set_2") == (0, 0)
+    (claim,) = metering.claim_unbilled(entitlement.grant_id, NIGHT, "set_1")
+    assert (claim.bytes_new, claim.events) == (60, 2)
+    assert metering.claim_unbilled(entitlement.grant_id, NIGHT, "set_2") == []
     assert queries.claimed_bytes(entitlement.grant_id) == 60
     later = NIGHT + timedelta(days=1)
     assert set(queries.list_unclaimed_grant_ids(later)) == {entitlement.grant_id, noise.grant_id}
-    assert metering.claim_unbilled(entitlement.grant_id, later, "set_2") == (40, 1)
+    (claim,) = metering.claim_unbilled(entitlement.grant_id, later, "set_2")
+    assert (claim.bytes_new, claim.events) == (40, 1)
     assert queries.claimed_bytes(entitlement.grant_id) == 100
     assert queries.claimed_bytes(noise.grant_id) == 0
     assert queries.list_unclaimed_grant_ids(later) == [noise.grant_id]

@@ -1,0 +1,84 @@
+"""Rows and requests beside bytes: parts of a file add up to its rows, and what was received before counts nothing."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select, text
+
+from marketplace.catalog.models import File
+from marketplace.metering import queries
+from marketplace.metering import service as metering
+from marketplace.metering.models import Quota
+from tests.factories.metering import entitlement_of, fetch, provider_of
+
+CONTENT = "日時,地点,人数\n".encode() * 5
+
+
+def profiled(session, rows, content=CONTENT, **facts):
+    """The right to a file whose profile says how many rows it has."""
+    entitlement = entitlement_of(content, **facts)
+    session.execute(
+        text("UPDATE file SET profile_state = 'profiled', profile = jsonb_build_object('rows', CAST(:rows AS int8))"
+             " WHERE id = :id"),
+        {"rows": rows, "id": entitlement.file_id},
+    )  # fmt: skip
+    return entitlement
+
+
+def test_a_whole_file_counts_its_rows_and_one_request(session):
+    entitlement = profiled(session, 5)
+    usage = fetch(entitlement)
+    assert (usage.rows_new, usage.requests, usage.bytes_new) == (5, 1, len(CONTENT))
+    again = fetch(entitlement)
+    assert (again.rows_new, again.requests, again.bytes_new) == (0, 1, 0)
+    total = queries.total(provider_of(entitlement))
+    assert (total.rows_new, total.requests) == (5, 2)
+
+
+@pytest.mark.parametrize("step", [1, 7, 40, 109])
+def test_parts_of_a_file_add_up_to_its_rows_in_whatever_order(session, step):
+    entitlement, size = profiled(session, 999), len(CONTENT)
+    starts = list(range(0, size, step))
+    counted = [fetch(entitlement, start, min(step, size - start)).rows_new for start in reversed(starts)]
+    assert sum(counted) == 999
+    assert all(rows >= 0 for rows in counted)
+
+
+@given(st.lists(st.integers(0, 100), max_size=6), st.integers(0, 2**40))
+def test_the_share_of_rows_telescopes(cuts, rows):
+    points = [0, *sorted(cuts), 100]
+    parts = [rows * after // 100 - rows * before // 100 for before, after in pairwise(points)]
+    assert sum(parts) == rows
+
+
+def test_a_file_whose_rows_nobody_knows_counts_none(session):
+    assert fetch(entitlement_of()).rows_new == 0
+    assert fetch(profiled(session, None)).rows_new == 0
+
+
+def test_a_request_counts_with_its_first_byte_or_when_there_was_none_to_send(session):
+    entitlement = profiled(session, 5)
+    assert fetch(entitlement, acked=0, outcome="broken").requests == 0
+    assert fetch(entitlement, acked=1, outcome="broken").requests == 1
+    assert fetch(entitlement_of(b"")).requests == 1
+    assert fetch(entitlement_of(b""), outcome="broken").requests == 1
+
+
+def test_the_rows_of_a_file_without_bytes_are_none(session):
+    assert fetch(profiled(session, 0, b"")).rows_new == 0
+
+
+def test_a_quota_is_opened_anew_for_another_term(session):
+    entitlement = entitlement_of(limit_bytes=15, limit_downloads=1)
+    fetch(entitlement)
+    metering.renew_quota(entitlement.grant_id, 15, 1)
+    quota = session.scalars(select(Quota).where(Quota.grant_id == entitlement.grant_id)).one()
+    session.refresh(quota)
+    assert (quota.limit_bytes, quota.limit_downloads) == (25, 2)
+    assert fetch(entitlement).bytes_new == 0
+    metering.renew_quota(entitlement.grant_id, None, None)
+    session.refresh(quota)
+    assert (quota.limit_bytes, quota.limit_downloads) == (None, None)
+    assert session.scalar(select(File.size_bytes).where(File.id == entitlement.file_id)) == 10
