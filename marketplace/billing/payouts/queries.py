@@ -114,6 +114,19 @@ def earnings_of(payout_id: str) -> Sequence[Earning]:
     return db.session.scalars(query.where(PayoutItem.payout_id == payout_id).order_by(Earning.id)).all()
 
 
+def undocumented_of(payout_id: str) -> Sequence[Earning]:
+    """Return what a payout pays that no payout before it has shown on its papers: one that came back had them."""
+    shown = (
+        select(PayoutItem.earning_id)
+        .join(Payout, Payout.id == PayoutItem.payout_id)
+        .where(PayoutItem.earning_id == Earning.id, PayoutItem.payout_id != payout_id, Payout.paid_on.is_not(None))
+    )
+    query = select(Earning).join(PayoutItem, PayoutItem.earning_id == Earning.id)
+    return db.session.scalars(
+        query.where(PayoutItem.payout_id == payout_id, ~shown.exists()).order_by(Earning.id)
+    ).all()
+
+
 def approvers_of(payout_id: str) -> Sequence[str]:
     """Return who stands behind a payout, first ones first."""
     query = select(PayoutApproval.approver).where(PayoutApproval.payout_id == payout_id)
