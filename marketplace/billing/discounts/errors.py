@@ -10,9 +10,7 @@ class EligibilityNotUsable(Conflict):
     title, title_ja = "Eligibility not usable", "この割引資格は使えません"
     cause = "It is not yours, not granted, over, used up, or the offer has no discount for its class."
     cure = "Read `reason`, then order without it, or apply with new evidence."
-    cause_ja = (
-        "貴組織の資格でないか、認められていないか、期限切れか、使用済みか、この販売条件に割引がありません。"
-    )
+    cause_ja = "貴組織の資格でないか、認められていないか、期限切れか、使用済みか、この販売条件に割引がありません。"
     cure_ja = "reason を確かめ、資格を使わずに注文するか、新しい証明書類で申請してください。"
 
 

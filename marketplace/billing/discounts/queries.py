@@ -23,7 +23,7 @@ def get_eligibility(actor: Actor, eligibility_id: str) -> Eligibility:
 
 def find_eligibility(eligibility_id: str) -> Eligibility | None:
     """Return an eligibility whoever's it is, or None."""
-    return db.session.get(Eligibility, eligibility_id) if is_id(eligibility_id) else None
+    return db.session.get(Eligibility, eligibility_id, populate_existing=True) if is_id(eligibility_id) else None
 
 
 def list_eligibilities(
@@ -38,7 +38,7 @@ def list_eligibilities(
 
 def get_coupon(actor: Actor, coupon_id: str) -> Coupon:
     """Return a coupon to its provider and to overseers; NotFound for everyone else."""
-    return _visible(actor, db.session.get(Coupon, coupon_id) if is_id(coupon_id) else None)
+    return _visible(actor, db.session.get(Coupon, coupon_id, populate_existing=True) if is_id(coupon_id) else None)
 
 
 def list_coupons(actor: Actor, *, cursor: str | None = None, size: int = pages.SIZE_DEFAULT) -> Page[Coupon]:
