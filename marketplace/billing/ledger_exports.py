@@ -61,18 +61,18 @@ def export(form: Form) -> Iterator[str]:
 
     Memory holds the accounts, never the entries. Raises ValueError if two accounts had one name there.
     """
-    rows = db.session.execute(_BOOKS, execution_options={"yield_per": _ROWS_AT_ONCE})
-    parts = groupby(rows, key=lambda row: row.part)
-    _part, [span] = next(parts)
-    if span.day is None:  # nothing was ever booked, so no account has anything to come to
-        return
-    accounts = _closings(next(parts)[1])
-    yield from form.opening(accounts, span.day)
-    for _part, entries in parts:
-        for _txn_id, group in groupby(entries, key=lambda row: row.txn_id):
-            booked = list(group)
-            yield from form.transaction(booked[0], booked)
-    yield from form.closing(accounts, span.last_day + timedelta(days=1))
+    with db.session.execute(_BOOKS, execution_options={"yield_per": _ROWS_AT_ONCE}) as rows:
+        parts = groupby(rows, key=lambda row: row.part)
+        _part, [span] = next(parts)
+        if span.day is None:  # nothing was ever booked, so no account has anything to come to
+            return
+        accounts = _closings(next(parts)[1])
+        yield from form.opening(accounts, span.day)
+        for _part, entries in parts:
+            for _txn_id, group in groupby(entries, key=lambda row: row.txn_id):
+                booked = list(group)
+                yield from form.transaction(booked[0], booked)
+        yield from form.closing(accounts, span.last_day + timedelta(days=1))
 
 
 def account_name(code: str) -> str:

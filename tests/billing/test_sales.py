@@ -1,71 +1,28 @@
 """Sales: every yen has an owner; what goes back goes back leg by leg, and never more than came."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from marketplace.billing import ledger_checks, ledger_queries, postings, sales
-from marketplace.billing.earning_models import Earning
 from marketplace.billing.errors import LedgerConflict, NotRestorable, ReversalTooLarge
-from marketplace.billing.shares import Sale, alone
 from marketplace.billing.states import Via
 from marketplace.identity.actors import SYSTEM
 from marketplace.kit import settings
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
-from tests.factories.billing import TradedDatasetFactory
 from tests.factories.identity import OrganizationFactory
+from tests.factories.sales import DAY, REF, Trade, earnings, give_back, restore
 
-DAY = date(2026, 11, 22)
 HOLD = timedelta(days=7)
-REF = "ord_1"
-
-
-class Trade:
-    """A provider with two datasets, a partner who shares, and a buyer."""
-
-    def __init__(self) -> None:
-        dataset = TradedDatasetFactory()
-        self.provider = dataset.organization_id
-        self.datasets = (dataset.id, TradedDatasetFactory(provider=None, organization_id=self.provider).id)
-        self.partner = OrganizationFactory().id
-        self.buyer = OrganizationFactory().id
-        db.session.flush()
-
-    def sale(self, net=5000, tax=500, commission=500, commission_tax=50, shares=None) -> Sale:
-        return Sale(shares or alone(self.provider), net, tax, commission, commission_tax)
-
-    def book(self, sale=None, *, ref=REF, via=Via.GATEWAY, nets=None, on=DAY, **more) -> int | None:
-        sale = sale or self.sale()
-        facts = {"kind": "sale", "ref": ref, "idem": f"sale:{ref}", "via": via, "on": on} | more
-        nets = nets or {self.datasets[0]: sale.net}
-        return sales.book_sale(SYSTEM, sale, buyer_organization_id=self.buyer, nets_by_dataset=nets, **facts)
-
-    def pending(self, provider=None) -> int:
-        return -ledger_queries.balance_of(postings.provider_pending(provider or self.provider))
-
-    def available(self, provider=None) -> int:
-        return -ledger_queries.balance_of(postings.provider_available(provider or self.provider))
-
-
-def give_back(amount, *, idem="refund:ref_1", ref=REF, on=DAY, credit_to=postings.REFUNDS_IN_TRANSIT):
-    return sales.reverse(SYSTEM, ref=ref, amount_yen=amount, credit_to=credit_to, kind="refund", idem=idem, on=on)
-
-
-def restore(idem="refund_failed:ref_1", of="refund:ref_1"):
-    return sales.restore(SYSTEM, reversal_idem=of, kind="refund_failed", idem=idem, on=DAY)
-
-
-def earnings(**chosen) -> list[Earning]:
-    return list(db.session.scalars(select(Earning).filter_by(**chosen).order_by(Earning.id)))
 
 
 def balances() -> dict[str, int]:
@@ -143,7 +100,8 @@ def test_three_share_a_sale_by_largest_remainder(trade: Trade) -> None:
     paid = [trade.pending(provider) for provider in (trade.provider, trade.partner, third)]
     assert paid == [330 + 4950, 330, 330]
     trade.book(trade.sale(101, 10, 10, 1, shares), ref="ord_2")
-    assert [one.payable_yen for one in earnings(ref="ord_2")] == [34, 33, 33]
+    payable = {one.organization_id: one.payable_yen for one in earnings(ref="ord_2")}
+    assert [payable[provider] for provider, _points in shares] == [34, 33, 33]
     assert unsound() == []
 
 
