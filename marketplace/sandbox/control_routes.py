@@ -60,9 +60,9 @@ def add_routes(blueprint: Blueprint, config: SandboxConfig) -> None:
 def _act(name: str) -> Any:
     if name not in OFFERED:
         raise wire.missing("control", name[:100], "name")
-    arguments = _read(OFFERED[name], Reader(wire.decode(request.form.items(multi=True))))
+    form = Reader(wire.decode(request.form.items(multi=True)))
     try:
-        return OFFERED[name](**arguments)
+        return OFFERED[name](**_read(OFFERED[name], form))
     except ValueError as error:
         raise WireError(str(error)) from error
 

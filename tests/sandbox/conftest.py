@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -18,7 +18,7 @@ from werkzeug.serving import make_server
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 from marketplace.sandbox import controls, mounting
-from marketplace.sandbox.config import Knobs, SandboxConfig
+from marketplace.sandbox.config import SandboxConfig
 from marketplace.sandbox.models import SandboxDelivery, SandboxEvent, SandboxIdempotency, SandboxObject
 from tests.contract import answers
 
@@ -161,12 +161,10 @@ def world(standing: World, endpoint: Endpoint) -> Iterator[World]:
     del endpoint
     _empty(standing)
     yield standing
-    standing.config.storm.still()
     with standing.app.app_context():
+        controls.reset()
         rows = [*db.session.execute(select(SandboxObject.document)), *db.session.execute(select(SandboxEvent.document))]
-        assert [error for (document,) in rows for error in answers.errors_of(document)] == []
-    for knob in fields(Knobs):
-        setattr(standing.config.knobs, knob.name, getattr(Knobs(), knob.name))
+    assert [error for (document,) in rows for error in answers.errors_of(document)] == []
 
 
 @pytest.fixture
