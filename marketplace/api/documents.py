@@ -114,7 +114,4 @@ def _changes(draft: dict[str, Any]) -> Changes:
 def _file(document: Any, extension: str, media_type: str, body: bytes) -> Response:
     answer = Response(body, mimetype=media_type)
     answer.headers["Content-Disposition"] = f'inline; filename="{document.number}.{extension}"'
-    answer.headers["Cache-Control"] = "private, no-cache"
-    answer.set_etag(f"{document.content_sha256}.{extension}")
-    answer.make_conditional(request)
     return answer
