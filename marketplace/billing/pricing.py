@@ -51,8 +51,11 @@ def quantity_of(unit: UsageUnit, count: int) -> Decimal:
 def upfront_net_yen(price: Price, on: date) -> int:
     """Return what is due on the day of ordering, before tax: metered and free offers cost nothing yet.
 
-    A fiscal-year subscription begun in mid-year costs the days that are left of it, floored.
+    A fiscal-year subscription begun in mid-year costs the days that are left of it, floored; one that
+    begins with a trial nothing.
     """
+    if price.is_recurring and price.trial_days:
+        return 0
     if price.kind is PriceKind.ONE_OFF or (price.is_recurring and not price.fiscal_year):
         return price.amount_yen
     if not price.is_recurring:

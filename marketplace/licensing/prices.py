@@ -68,7 +68,7 @@ _USAGE = ("unit", "included_units", "minimum_yen", "maximum_yen", "period", "tri
 FIELDS: dict[PriceKind, tuple[str, ...]] = {
     PriceKind.FREE: (),
     PriceKind.ONE_OFF: ("amount_yen",),
-    PriceKind.SUBSCRIPTION: ("amount_yen", "term_months", "fiscal_year"),
+    PriceKind.SUBSCRIPTION: ("amount_yen", "term_months", "fiscal_year", "trial_days"),
     PriceKind.PER_UNIT: ("unit_yen", *_USAGE),
     PriceKind.GRADUATED: ("tiers", "flat_fee_at_zero", *_USAGE),
     PriceKind.VOLUME: ("tiers", "flat_fee_at_zero", *_USAGE),
