@@ -10,7 +10,7 @@ from marketplace.billing.bank import dates, statements
 from marketplace.billing.bank.errors import BankFileUnreadable
 from marketplace.kit.money import AMOUNT_MAX
 
-PLAIN = "日付,入金額,振込依頼人名,摘要\n2026/11/22,\"13,200\",カ)サツポロシヨウジ,M0001-2026-000002\n"
+PLAIN = '日付,入金額,振込依頼人名,摘要\n2026/11/22,"13,200",カ)サツポロシヨウジ,M0001-2026-000002\n'
 
 
 def one(text: str, encoding: str = "utf-8") -> statements.Transfer:
@@ -49,7 +49,7 @@ def test_days_are_read_as_banks_write_them(text: str, day: date) -> None:
     "text", ["", "081122", "22/11/2026", "2027/2/29", "2026/13/1", "R1.4.30", "H31.5.1", "S64.1.8", "X8.1.1", "きのう"]
 )
 def test_a_day_that_is_none_or_could_be_two_is_refused(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - Python's own words for days that never were
+    with pytest.raises(ValueError):
         dates.read_day(text)
 
 
@@ -88,12 +88,12 @@ def test_a_preamble_outgoing_lines_sums_and_empty_rows_are_left_out() -> None:
     text = (
         "口座名義,札幌データ取引所\n照会期間,2026/11/01,2026/11/30\n\n"
         "取引日,入払区分,出金額,入金額,お振込人,内容\n"
-        "2026/11/01,2,\"5,000\",,電気料金,引落\n"
-        "2026/11/02,1,,\"1,000\",ﾔﾏﾀﾞ ﾀﾛｳ,振込\n"
+        '2026/11/01,2,"5,000",,電気料金,引落\n'
+        '2026/11/02,1,,"1,000",ﾔﾏﾀﾞ ﾀﾛｳ,振込\n'
         "2026/11/03,1,,0,,\n"
         "2026/11/04,1,,-300,取消,組戻\n"
         ",,,,,\n"
-        "合計,,\"5,000\",\"1,000\",,\n"
+        '合計,,"5,000","1,000",,\n'
     )
     transfer = one(text)
     assert (transfer.amount_yen, transfer.payer) == (1_000, "ヤマダ タロウ")
@@ -111,7 +111,7 @@ def test_the_unclear_rows_are_named_and_the_file_is_taken_whole_or_not_at_all() 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"a,b\n1,2\n", b"\x80\x81\xff\xff", "日付,入金額\n2026/11/22,\0".encode(), "日付,入金額\n\"2026".encode()],
+    [b"", b"a,b\n1,2\n", b"\x80\x81\xff\xff", "日付,入金額\n2026/11/22,\0".encode(), '日付,入金額\n"2026'.encode()],
 )
 def test_what_is_no_statement_is_refused(content: bytes) -> None:
     assert refused(content)
