@@ -7,7 +7,7 @@ from flask import Response, request
 from marketplace.api.endpoint import blueprint, guarded
 from marketplace.api.schemas import catalog as schemas
 from marketplace.catalog import listings
-from marketplace.exchange import discovery
+from marketplace.exchange import discovery, showcase
 from marketplace.identity.permissions import Permission
 from marketplace.kit.errors import NotFound
 
@@ -39,4 +39,4 @@ def read(dataset_id: str) -> Any:
     headers = {"ETag": f'"{version}"', "Cache-Control": "no-cache"}
     if request.if_none_match.contains_weak(version):
         return Response(status=304, headers=headers)
-    return listed.document, 200, headers
+    return showcase.as_of_now(listed.document), 200, headers

@@ -20,6 +20,7 @@ from marketplace.licensing.models import Offer
 from marketplace.licensing.offers import OfferDraft
 
 PROFILE_GIVEN_UP_AFTER = timedelta(hours=1)
+EXPIRED_LATELY = timedelta(days=2)
 
 
 def receive(chunks: Iterable[bytes], sha256: str | None, size_bytes: int | None) -> Stored:
@@ -113,6 +114,17 @@ def withdraw_offer(actor: Actor, offer_id: str) -> Offer:
     offer = licensing.withdraw_offer(actor, offer_id)
     refresh(offer.dataset_id)
     return offer
+
+
+@jobs.task("licensing.offers_expired", cron="7 * * * *")
+def refresh_expired() -> None:
+    """List anew the datasets of which an offer expired lately: nobody's deed would take it off their documents."""
+    with transaction():
+        expired = offers.datasets_of_expired(clock.now() - EXPIRED_LATELY)
+    for dataset_id in expired:
+        with transaction():
+            listings.stand_in_line(dataset_id)
+            refresh(dataset_id)
 
 
 def refresh(dataset_id: str) -> None:

@@ -51,9 +51,17 @@ def document(dataset: Dataset) -> dict[str, Any]:
     }
 
 
+def as_of_now(listed: dict[str, Any]) -> dict[str, Any]:
+    """Return a public document without the offers that have expired since it was written."""
+    now = clock.now()
+    still = [one for one in listed["offers"] if not one.get("valid_until") or clock.parse(one["valid_until"]) > now]
+    return listed | {"offers": still}
+
+
 def summary(listed: dict[str, Any]) -> dict[str, Any]:
     """Return what a list of search results shows of a public document."""
-    return {name: value for name, value in listed.items() if name not in {"releases", "releases_total", "columns"}} | {
+    shown = as_of_now(listed).items()
+    return {name: value for name, value in shown if name not in {"releases", "releases_total", "columns"}} | {
         # A document written before there was a total shows every release.
         "releases": listed.get("releases_total", len(listed["releases"])),
         "columns": listed["columns"][:30],

@@ -74,6 +74,8 @@ class Offer(Model):
         CheckConstraint("jsonb_typeof(discounts) = 'array'", "discounts"),
         CheckConstraint("buyer_organization_id <> organization_id", "buyer_organization_id"),
         CheckConstraint("fee_ordinance <> ''", "fee_ordinance"),
+        CheckConstraint("cancellation IN ('none', 'pro_rata')", "cancellation"),
+        CheckConstraint("jsonb_typeof(service_level) = 'array'", "service_level"),
         CheckConstraint("duration_days > 0", "duration_days"),
         CheckConstraint("quota_bytes > 0", "quota_bytes"),
         CheckConstraint("quota_downloads > 0", "quota_downloads"),
@@ -102,6 +104,8 @@ class Offer(Model):
     shares: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     discounts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     fee_ordinance: Mapped[str | None]
+    cancellation: Mapped[str] = mapped_column(server_default=text("'none'"))
+    service_level: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB(none_as_null=True))
     buyer_organization_id: Mapped[str | None] = mapped_column(ForeignKey("organization.id"))
     valid_until: Mapped[datetime | None]
     duration_days: Mapped[int | None]

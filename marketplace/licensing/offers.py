@@ -8,7 +8,8 @@ from typing import Any
 from marketplace.licensing.prices import Price, price_document, read_price
 from marketplace.licensing.rails import CARRIED_YEN, DEAREST_NET_YEN, can_be_paid
 from marketplace.licensing.reading import Collector
-from marketplace.licensing.states import DiscountClass, Fee, PriceKind, Rail, ReleaseScope
+from marketplace.licensing.service_levels import CreditStep, faults_of
+from marketplace.licensing.states import Cancellation, DiscountClass, Fee, PriceKind, Rail, ReleaseScope
 from marketplace.licensing.terms import UsageTerms
 
 CARD_MINIMUM_YEN = CARRIED_YEN[Rail.CARD][0]
@@ -49,7 +50,8 @@ class Discount:
 class OfferDraft:
     """An offer as its provider asks for it; without ``rails`` it is paid by card, without ``shares`` all is theirs.
 
-    ``fee_ordinance`` is the by-law (条例) under which a public body charges the fee.
+    ``fee_ordinance`` is the by-law (条例) under which a public body charges the fee; ``service_level`` says what
+    comes back when the data could not be had.
     """
 
     dataset_id: str
@@ -63,6 +65,8 @@ class OfferDraft:
     shares: tuple[Share, ...] = ()
     discounts: tuple[Discount, ...] = ()
     fee_ordinance: str | None = None
+    cancellation: Cancellation = Cancellation.NONE
+    service_level: tuple[CreditStep, ...] = ()
 
     @property
     def chosen_rails(self) -> tuple[Rail, ...]:
@@ -78,7 +82,7 @@ def check_offer(draft: OfferDraft, terms: UsageTerms, now: datetime, today: date
     collector = Collector()
     for pointer, detail in (
         *_rail_faults(draft), *_limit_faults(draft.limits), *_share_faults(draft.shares),
-        *_discount_faults(draft), *_expiry_faults(draft, now),
+        *_discount_faults(draft), *_expiry_faults(draft, now), *_promise_faults(draft),
     ):  # fmt: skip
         collector.add(pointer, detail)
     collector.settle()
@@ -141,6 +145,15 @@ def _expiry_faults(draft: OfferDraft, now: datetime) -> Iterator[tuple[str, str]
         yield "/valid_until", "an offer ends in the future"
     if draft.fee_ordinance is not None and not 1 <= len(draft.fee_ordinance) <= ORDINANCE_MAX:
         yield "/fee_ordinance", f"1 to {ORDINANCE_MAX} characters are needed"
+
+
+def _promise_faults(draft: OfferDraft) -> Iterator[tuple[str, str]]:
+    free = draft.price.kind is PriceKind.FREE
+    if free and draft.cancellation is not Cancellation.NONE:
+        yield "/cancellation", "of what is free nothing can be given back"
+    if free and draft.service_level:
+        yield "/service_level", "of what is free nothing can be given back"
+    yield from faults_of(draft.service_level)
 
 
 def _limit_faults(limits: Limits) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """Reading terms, offers and acceptances."""
 
 import re
-from datetime import date
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, or_, select
@@ -18,7 +18,8 @@ from marketplace.licensing.errors import OfferNotOpen, TermsNotAccepted
 from marketplace.licensing.models import Acceptance, Offer, Terms
 from marketplace.licensing.prices import Price, read_price
 from marketplace.licensing.rules import Limits, UsageTerms
-from marketplace.licensing.states import DiscountClass, OfferState, Rail
+from marketplace.licensing.service_levels import CreditStep, read_steps, said_of
+from marketplace.licensing.states import Cancellation, DiscountClass, OfferState, PriceKind, Rail
 
 Row = TypeVar("Row", Terms, Offer, Acceptance)
 SHA256 = re.compile("[0-9a-f]{64}")
@@ -104,6 +105,12 @@ def list_offers(
     return _page(statement, Offer.id, cursor, size)
 
 
+def datasets_of_expired(since: datetime) -> list[str]:
+    """Return the datasets that have an offer whose last instant lies between then and now."""
+    lately = (Offer.state == OfferState.OPEN.value, Offer.valid_until >= since, Offer.valid_until <= clock.now())
+    return list(db.session.scalars(select(Offer.dataset_id).where(*lately).distinct().order_by(Offer.dataset_id)))
+
+
 def has_private_offer(buyer: Actor, dataset_id: str) -> bool:
     """Return whether an open offer of the dataset was made to this buyer alone."""
     theirs = (Offer.dataset_id == _harmless(dataset_id), Offer.buyer_organization_id == buyer.organization_id)
@@ -123,6 +130,24 @@ def rails_of(offer: Offer) -> tuple[Rail, ...]:
 def shares_of(offer: Offer) -> tuple[tuple[str, int], ...]:
     """Return who gets which part of the revenue, in basis points that come to 10,000; the provider stands first."""
     return tuple((share["organization_id"], share["basis_points"]) for share in offer.shares)
+
+
+def cancellation_of(offer: Offer) -> Cancellation:
+    """Return whether a buyer may give up what is paid before its time is over."""
+    return Cancellation(offer.cancellation)
+
+
+def service_level_of(offer: Offer) -> tuple[CreditStep, ...]:
+    """Return what the provider gives back for months of too little availability; nothing where it promises nothing."""
+    return read_steps(offer.service_level)
+
+
+def promises_of(offer: Offer) -> list[tuple[str, str]]:
+    """Return what an offer promises beside its terms, as sentences in Japanese and English."""
+    if offer.price_kind == PriceKind.FREE:
+        return []
+    cancellation = cancellation_of(offer)
+    return [(cancellation.ja, cancellation.en), *said_of(service_level_of(offer))]
 
 
 def discounts_of(offer: Offer) -> dict[DiscountClass, int]:

@@ -23,6 +23,7 @@ from marketplace.licensing.models import Acceptance, Offer, Terms
 from marketplace.licensing.offers import discounts_of_draft, shares_of_draft
 from marketplace.licensing.prices import price_document
 from marketplace.licensing.rules import OfferDraft, TermsDraft
+from marketplace.licensing.service_levels import steps_document
 from marketplace.licensing.states import OfferState, Template, UsageUnit
 from marketplace.privacy import rules as privacy
 from marketplace.privacy.errors import PrivacyClassNotListable
@@ -192,6 +193,8 @@ def _insert(draft: OfferDraft, terms: Terms, *, version: int, supersedes: str | 
         shares=shares_of_draft(draft, terms.organization_id),
         discounts=discounts_of_draft(draft.discounts),
         fee_ordinance=draft.fee_ordinance,
+        cancellation=draft.cancellation.value,
+        service_level=steps_document(draft.service_level),
         buyer_organization_id=draft.buyer_organization_id,
         valid_until=draft.valid_until,
         duration_days=draft.limits.duration_days,

@@ -170,3 +170,14 @@ LEGAL_MOVES = {
     OfferState.SUPERSEDED: set(),
     OfferState.WITHDRAWN: set(),
 }
+
+
+class Cancellation(Labelled):
+    """Whether a buyer may give up what is paid before its time is over, and what comes back then."""
+
+    NONE = "none", "支払済みの期間の途中解約による返金はしない。", "Nothing is given back before the paid time is over."
+    PRO_RATA = (
+        "pro_rata",
+        "購入者はいつでも解約でき、未使用の日数分の代金を日割り(円未満切捨て)で返金する。",
+        "The buyer may cancel at any time; the price of unused days is given back, whole yen rounded down.",
+    )

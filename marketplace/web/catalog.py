@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, request
 
 from marketplace.catalog import listings
-from marketplace.exchange import discovery
+from marketplace.exchange import discovery, showcase
 from marketplace.identity.permissions import Permission
 from marketplace.kit.errors import Invalid, NotFound
 from marketplace.kit.pages import SIZE_DEFAULT, SIZE_MAX
@@ -64,7 +64,8 @@ def show(dataset_id: str) -> Response:
     listed = listings.find_listing(dataset_id)
     if listed is None:
         raise NotFound
-    return render("dataset.html", dataset=listed.document, sample=_sample(listed.document), **SHOWN)
+    document = showcase.as_of_now(listed.document)
+    return render("dataset.html", dataset=document, sample=_sample(document), **SHOWN)
 
 
 def _query() -> Query:

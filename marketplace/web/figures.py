@@ -1,15 +1,18 @@
 """Figures and codes as people read them, in the reader's language. Pure but for the language."""
 
 from decimal import Decimal
-from typing import Any
 
 from marketplace.catalog.states import FREQUENCY_LABELS, LICENCE_LABELS, THEME_LABELS, Frequency, Licence, Theme
 from marketplace.kit import clock
 from marketplace.licensing.regions import region_name
-from marketplace.licensing.states import PriceKind
 from marketplace.web.language import chosen, say
 
-PRICE_CLASSES = {"free": ("無料", "Free"), "one_off": ("一括", "One-off"), "metered": ("従量", "Metered")}
+PRICE_CLASSES = {
+    "free": ("無料", "Free"),
+    "one_off": ("一括", "One-off"),
+    "subscription": ("定期", "Subscription"),
+    "metered": ("従量", "Metered"),
+}
 UNITS = ("KiB", "MiB", "GiB", "TiB")
 STEP = 1024
 
@@ -42,19 +45,6 @@ def share(part_of_one: str | None) -> str:
 def day(instant: str | None) -> str:
     """Return the calendar day in Japan of an RFC 3339 instant."""
     return "–" if instant is None else clock.parse(instant).astimezone(clock.JST).date().isoformat()
-
-
-def price(offer: dict[str, Any]) -> str:
-    """Return the price of a public offer in one phrase, before consumption tax."""
-    kind = PriceKind(offer["price_kind"])
-    if kind is PriceKind.FREE:
-        return say("無料", "Free")
-    amount = yen(offer["amount_yen"])
-    if kind is PriceKind.ONE_OFF:
-        return say(f"{amount}（税抜・一括）", f"{amount}, once, before tax")
-    included = offer["price"]["included_units"]
-    beyond = say(f"（{included:,} MiBまで無料）", f", the first {included:,} MiB free") if included else ""
-    return say(f"1 MiBあたり{amount}（税抜）{beyond}", f"{amount} per MiB delivered, before tax{beyond}")
 
 
 def theme(code: str | None) -> str:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from flask import Response, make_response, render_template
 
 from marketplace.kit import settings
-from marketplace.web import figures, language
+from marketplace.web import figures, language, prices
 
 
 def render(template: str, *, status: int = 200, **context: Any) -> Response:
@@ -21,6 +21,7 @@ def render(template: str, *, status: int = 200, **context: Any) -> Response:
         link=language.link,
         switch=language.switch,
         figures=figures,
+        prices=prices,
         path_part=path_part,
         base_url=settings.current().base_url,
         **context,

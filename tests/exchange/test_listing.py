@@ -52,7 +52,9 @@ def test_the_public_document_has_its_stated_shape(app: Flask) -> None:
     assert (file["name"], file["size_bytes"], file["profile"]) == (market.NAME, len(market.CONTENT), market.PROFILE)
     (shown_offer,) = document["offers"]
     assert shown_offer["id"] == offer.id
-    assert (shown_offer["amount_yen"], shown_offer["included_mib"], shown_offer["duration_days"]) == (300, 2, 90)
+    assert (shown_offer["price"]["unit_yen"], shown_offer["price"]["included_units"]) == ("300", 2)
+    assert (shown_offer["amount_yen"], shown_offer["duration_days"]) == (0, 90)
+    assert "shares" not in shown_offer
     assert (shown_offer["quota_bytes"], shown_offer["quota_downloads"]) == (None, 5)
     assert shown_offer["terms_title_ja"]
 

@@ -14,7 +14,7 @@ from marketplace.licensing.offers import Limits, Price
 from marketplace.licensing.states import PriceKind
 from tests.api.trade import call
 from tests.factories.identity import OrganizationFactory, actor_of
-from tests.factories.licensing import provider, terms_of
+from tests.factories.licensing import per_mib, provider, terms_of
 from tests.web.conftest import COLUMN, PROFILE, Get, List
 
 PAGES = (
@@ -195,7 +195,7 @@ def test_every_kind_of_price_and_limit_is_put_in_words(get: Get, listed: List):
     free = terms_of(actor_of(city), fee="無償").id
     offers = [
         ({"price": Price(PriceKind.FREE, 0), "terms_id": free}, ["<h3>無料</h3>", "定めなし"]),
-        ({"price": Price(PriceKind.PER_MIB, 3, 10)}, ["1 MiBあたり3円（税抜）（10 MiBまで無料）"]),
+        ({"price": per_mib(3, 10)}, ["1 MiBあたり3円（税抜）（10 MiBまで無料）", "支払方法", "カード"]),
         ({"limits": Limits(30, 5 * 2**30, 7)}, ["30日間", "5.0 GiB", "<dd>7</dd>"]),
     ]
     for offer, words in offers:
