@@ -47,14 +47,14 @@ def main(arguments: list[str]) -> None:
             _print_cost(exchange, shop, bearer, seconds, process_id)
 
 
-def tpcb(exchange: World, seconds: float) -> float:
+def tpcb(exchange: World, seconds: float, clients: int = CLIENTS) -> float:
     """Run pgbench in a database of its own on the exchange's server and return its transactions a second."""
     url = make_url(str(exchange.settings.database_url))
     place = ["-h", str(url.query["host"]), "-U", str(url.username), "pgbench"]
     program = machine.postgresql_program("pgbench")
     if exchange.create_database("pgbench"):
         subprocess.run([program, "-i", "-q", "-s", str(SCALE), *place], check=True, capture_output=True)
-    command = [program, "-n", "-c", str(CLIENTS), "-j", "1", "-T", str(max(1, round(seconds))), *place]
+    command = [program, "-n", "-c", str(clients), "-j", "1", "-T", str(max(1, round(seconds))), *place]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return float(re.findall(r"tps = ([0-9.]+)", told)[0])
 
@@ -80,7 +80,7 @@ def over_http(exchange: World, shop: Shop, bearer: str, seconds: float) -> float
     return per_second(client, seconds)
 
 
-def in_process(exchange: World, shop: Shop, seconds: float) -> float:
+def in_process(exchange: World, shop: Shop, seconds: float, clients: int = CLIENTS) -> float:
     """Tell the purchase story on several threads and return how often a second."""
 
     def client(over: Callable[[], bool]) -> int:
@@ -91,7 +91,7 @@ def in_process(exchange: World, shop: Shop, seconds: float) -> float:
             told += 1
         return told
 
-    return per_second(client, seconds)
+    return per_second(client, seconds, clients)
 
 
 def per_second(client: Callable[[Callable[[], bool]], int], seconds: float, clients: int = CLIENTS) -> float:

@@ -48,6 +48,31 @@ def record(
     A deed whose entry cannot be written does not happen, since both share the transaction. ``facts``
     is JSON without personal data and without secrets; big integers go in as text.
     """
+    columns = entry_of(
+        actor,
+        verb,
+        subject=subject,
+        counterparty=counterparty,
+        dataset=dataset,
+        amount_minor=amount_minor,
+        facts=facts,
+    )
+    # Past the ORM, which would look at every column of every entry: half of all deeds is this statement.
+    db.session.connection().execute(_WRITE, columns)
+    return str(columns["id"])
+
+
+def entry_of(
+    actor: Signatory,
+    verb: Verb,
+    *,
+    subject: str,
+    counterparty: str | None = None,
+    dataset: str | None = None,
+    amount_minor: int | None = None,
+    facts: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the columns of an entry, for a deed that writes it in the same statement as itself."""
     columns = {
         "id": new_id("aud"),
         "occurred_at": clock.now(),
@@ -61,6 +86,4 @@ def record(
         "amount_minor": amount_minor,
         "facts": facts or {},
     }
-    # Past the ORM, which would look at every column of every entry: half of all deeds is this statement.
-    db.session.connection().execute(_WRITE, columns | {"canonical": rules.canonical_entry(columns)})
-    return str(columns["id"])
+    return columns | {"canonical": rules.canonical_entry(columns)}

@@ -113,11 +113,11 @@ def book_sale(  # noqa: PLR0913 - each names one fact of the sale, and a bundle 
     role = SellerRole(settings.current().seller)
     money = postings.receivable(buyer_organization_id) if via == Via.RECEIVABLE else postings.CLEARING
     entries = postings.sold_outside(parts, role) if via == Via.OUTSIDE else postings.sold(parts, money, role)
-    txn_id = ledger.post(kind, ref, idem, on, entries, actor=actor)
+    booked = ledger.book(kind, ref, idem, on, entries, actor=actor)
     deed = _Deed(EarningKind.SALE, ref, idem, on, via, role, buyer_organization_id, money)
-    if not _known(idem):
-        _write(deed, txn_id, parts, _dates_of_sale(via, on))
-    return txn_id
+    if booked.is_new or (booked.txn_id is None and not _known(idem)):
+        _write(deed, booked.txn_id, parts, _dates_of_sale(via, on))
+    return booked.txn_id
 
 
 def reverse(actor: Actor, *, ref: str, amount_yen: int, credit_to: str, kind: str, idem: str, on: date) -> Reversal:

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -310,7 +310,9 @@ def test_any_sales_leave_the_books_balanced(session: Session, sales) -> None:
 
     with session.begin_nested() as savepoint:
         for number, (net, commission, provider) in enumerate(sales):
-            sale = postings.sale_of(shares.alone(provider), tax.quote(net, DAY, seller_registered=True), commission, 1000)
+            sale = postings.sale_of(
+                shares.alone(provider), tax.quote(net, DAY, seller_registered=True), commission, 1000
+            )
             ledger.post("sale", f"h{number}", f"h{number}", DAY, postings.card_sale(sale))
         session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
         assert ledger_queries.trial_balance().total_minor == 0
@@ -360,3 +362,50 @@ def test_one_key_with_two_contents_at_once_is_booked_once_and_refused_once(own_d
         outcomes = sorted(pool.map(work, [1, 2]))
     assert outcomes == ["booked", "refused"]
     assert ledger_queries.trial_balance().total_minor == 0
+
+
+def test_several_currencies_stand_in_one_transaction_each_summing_to_zero(session: Session) -> None:
+    book("fx_1", postings.exchanged(12_345, "USD", 1_851_750))
+    assert ledger_queries.balance_of("Assets:Clearing:Stripe:USD") == -12_345
+    assert {code.total_minor for code in map(ledger_queries.trial_balance, [None, None], ["JPY", "USD"])} == {0}
+    assert book("fx_1", postings.exchanged(12_345, "USD", 1_851_750)) is not None
+    with pytest.raises(LedgerConflict):
+        book("fx_1", postings.exchanged(12_345, "EUR", 1_851_750))
+
+
+@pytest.mark.parametrize("yen", [1, 2**53 - 1, 2**53])
+def test_one_yen_and_as_many_as_a_double_can_count_are_booked(session: Session, yen: int) -> None:
+    entries = [("Assets:Bank", yen), ("Equity:Opening", -yen)]
+    for number in range(3):
+        book(f"ord_{number}", entries)
+    assert ledger_queries.balance_of("Assets:Bank") == 3 * yen
+    [first, *_rest] = session.scalars(select(AuditEntry).where(AuditEntry.verb == "billing.ledger.posted"))
+    assert (first.amount_minor, first.facts.get("amount_minor")) == (
+        (yen, None) if yen < 2**53 else (None, "9007199254740992")
+    )
+
+
+def test_sums_beyond_bigint_are_sums_still(session: Session) -> None:
+    many = [("Assets:Bank", 2**53), ("Equity:Opening", -(2**53))] * 600
+    book("ord_1", many)
+    book("ord_2", many)
+    assert ledger_queries.balance_of("Assets:Bank") == 1200 * 2**53 > 2**63
+
+
+def test_a_posting_with_its_entry_on_the_record_is_one_statement(session: Session) -> None:
+    asked = []
+    event.listen(session.connection(), "before_cursor_execute", lambda *given: asked.append(given[2]))
+    book()
+    assert len(asked) == 1
+
+
+def test_names_that_would_blur_the_digest_are_refused(session: Session) -> None:
+    with pytest.raises(ValueError, match="one line"):
+        book("ord_1\nord_2", BALANCED)
+
+
+def test_accounts_opened_beforehand_are_those_that_are_posted_to(session: Session) -> None:
+    ledger.open_accounts(["Assets:Bank", "Assets:Bank", "Equity:Opening"])
+    ledger.open_accounts(["Assets:Bank"])
+    book("ord_1", BALANCED)
+    assert session.scalar(select(func.count()).select_from(LedgerAccount)) == 2
