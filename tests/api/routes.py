@@ -12,6 +12,9 @@ from werkzeug.test import TestResponse
 
 from marketplace.api.endpoint import GUARD
 from marketplace.audit.models import Entry
+from marketplace.billing.bank import queries as bank
+from marketplace.exchange import banking
+from marketplace.identity.actors import SYSTEM
 from marketplace.identity.permissions import PERMISSIONS, Permission, Rule
 from marketplace.kit import clock
 from marketplace.kit.db import db
@@ -22,7 +25,7 @@ PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 PREFIXES = {
     "organization_id": "org", "client_id": "cli", "member_id": "mem", "dataset_id": "ds", "release_id": "rel",
     "offer_id": "ofr", "order_id": "ord", "invoice_id": "inv", "grant_id": "grt", "identifier": "trm", "entry_id": "aud",
-    "coupon_id": "cpn", "eligibility_id": "elg", "document_id": "doc",
+    "coupon_id": "cpn", "eligibility_id": "elg", "line_id": "bnk", "document_id": "doc",
 }  # fmt: skip
 
 COUPON = {"basis_points": 1_000, "valid_until": (clock.now() + timedelta(days=30)).isoformat()}
@@ -103,6 +106,9 @@ def everything_of(market: Market) -> Everything:
     ids |= {"coupon_id": coupon["id"], "eligibility_id": eligibility["id"]}
     documents = ok(market.buyer.get(f"/v1/documents?kind=invoice&about={bought['invoice_id']}"))
     ids["document_id"] = documents["items"][0]["id"]
+    statement = "日付,入金額,振込依頼人名\n2026/11/22,100,ヤマダ\n"
+    banking.import_statement(SYSTEM, statement.encode())
+    ids["line_id"] = bank.list_lines().items[0].id
     version = {"terms_id": offer["terms_id"], "price": PRICES["one_off"]}
     bodies = {
         "POST /v1/organizations": {"name_ja": "株式会社新規", "name_en": "Shinki", "kind": "company", "capacities": ["buyer"]},
@@ -117,6 +123,11 @@ def everything_of(market: Market) -> Everything:
         "POST /v1/offers": {"dataset_id": goods.dataset_id} | version,
         "POST /v1/offers/<offer_id>/supersede": version,
         "POST /v1/orders": order_of(offer),
+        "POST /v1/orders/<order_id>/slip": {"number": "2026-1", "paid_on": "2026-11-20", "ordinance": "手数料条例"},
+        "POST /v1/bank/lines/<line_id>/assign": {"organization_id": market.buyer.organization_id},
+        "POST /v1/bank/lines/<line_id>/return": {"reason": "振込先の誤り"},
+        "POST /v1/bank/applications": {"invoice_id": bought["invoice_id"], "amount_yen": 1},
+        "POST /v1/receivables/<organization_id>/limit": {"credit_limit_yen": 500_000},
         "POST /v1/grants/<grant_id>/revoke": {"reason": "規約違反"},
         "POST /v1/quotes": {"offer_id": offer["id"]},
         "POST /v1/documents/rounding": {"tax_rounding": "floor"},
