@@ -44,9 +44,17 @@ def _content() -> dict[str, Any]:
     seller = Party("org_a", "札幌市", "City of Sapporo", "T9000020011002")
     buyer = Party("org_b", "株式会社むすび商店", "Musubi Shoten, Inc.")
     lines = [
-        DocumentLine(f"データ配信 札幌市 人流データ {number}", f"Data delivered: people flow {number}", number, 1000, str(number), "MiB", "1")
+        DocumentLine(
+            f"データ配信 札幌市 人流データ {number}",
+            f"Data delivered: flow {number}",
+            number,
+            1000,
+            str(number),
+            "MiB",
+            "1",
+        )
         for number in range(1, LINES + 1)
-    ]  # fmt: skip
+    ]
     draft = DocumentDraft(DocumentKind.INVOICE, "bench", seller, buyer, lines, clock.today())
     added = {"number": "M0001-2026-000001", "issued_on": clock.today().isoformat()}
     unknown = {"corrects": None, "delivered_by": None, "transitional_credit_percent": None}
