@@ -13,11 +13,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from marketplace.billing import inbox, ledger_queries, orders, payments, queries
-from marketplace.billing.errors import InvoiceNotFound, WebhookForged
+from marketplace.billing import inbox, ledger_queries, orders, postings, queries
+from marketplace.billing.balance import queries as movements
+from marketplace.billing.errors import InvoiceNotFound, InvoiceNotPayable, WebhookForged
 from marketplace.billing.gateways.stripe import StripeGateway
-from marketplace.billing.rules import Fact
-from marketplace.billing.states import FactKind
+from marketplace.billing.receivables import service as receivables
 from marketplace.exchange import facilities, payment, purchase, settlement
 from marketplace.exchange.purchase import Purchase
 from marketplace.identity.actors import SYSTEM
@@ -27,6 +27,7 @@ from marketplace.kit.errors import Unavailable
 from marketplace.kit.settings import SANDBOX_WEBHOOK_SECRET
 from marketplace.kit.transaction import transaction
 from marketplace.licensing.states import PriceKind
+from marketplace.sandbox import controls
 from tests.factories import market
 
 
@@ -202,11 +203,47 @@ def test_an_invoice_of_usage_is_paid_by_card(app: Flask) -> None:
     assert ledger_queries.trial_balance().total_minor == 0
 
 
-def test_a_fee_in_foreign_money_is_not_booked_as_yen(app: Flask, made: Purchase) -> None:
-    fee = Fact(FactKind.CHARGE_FEE, "ch_1", 250, "USD", clock.now())
+def test_an_older_report_after_a_newer_one_changes_nothing(app: Flask, made: Purchase) -> None:
+    """stripe-cli, cashier, Ghost: a late update overwrote what was newer."""
+    market.visit(app, made)
+    market.learn()
+    assert now(made) == ("fulfilled", "paid")
+    old = next(event for event in events() if event["type"] == "payment_intent.created")
+    assert report(old | {"id": "evt_replayed"})
+    expired = old | {"id": "evt_expired", "type": "checkout.session.expired"}
+    gone = {
+        "object": "checkout.session",
+        "id": made.payment.session_id,
+        "status": "expired",
+        "payment_status": "unpaid",
+    }
+    assert report(expired | {"data": {"object": gone}})
+    payment.work_inbox()
+    assert now(made) == ("fulfilled", "paid")
+    assert inbox.get_event("evt_expired").processed_at is not None
+
+
+def test_an_invoice_that_is_partly_paid_otherwise_takes_what_is_owed_and_owes_back_the_rest(app: Flask) -> None:
+    who = market.buyer()
+    grant_id = market.ordered(who, market.offered(market.listed(), PriceKind.PER_UNIT, 2**20)).grant_id
+    market.fetched(who, grant_id)
+    with clock.stopped(clock.now() + timedelta(minutes=1)):
+        (invoice,) = settlement.settle(SYSTEM)
     with transaction():
-        payment.apply(payments.record_facts(made.payment.id, [fee]))
-    assert ledger_queries.balance_of("Expenses:PaymentProcessing") == 0
+        payment_id = payment.pay_invoice(who, invoice.id)
+    payment.begin(payment_id)
+    gross, session_id = invoice.amount_gross_yen, queries.get_payment(payment_id).session_id
+    assert gross > 10
+    controls.pay(session_id)
+    with transaction():
+        receivables.apply_money(SYSTEM, invoice.id, 10, "bank_line_1", account=postings.BANK)
+    with pytest.raises(InvoiceNotPayable, match="what was owed before"), transaction():
+        payment.pay_invoice(who, invoice.id)
+    market.learn()
+    assert queries.require_invoice(invoice.id).state == "paid"
+    assert ledger_queries.balance_of(f"Assets:Receivable:{who.organization_id}") == 0
+    assert ledger_queries.balance_of(f"Liabilities:Unapplied:{who.organization_id}") == -10
+    assert [one.state for one in movements.list_movements().items] == ["matched"]
 
 
 def test_without_a_webhook_secret_nothing_is_listened_to(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

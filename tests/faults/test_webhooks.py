@@ -233,3 +233,20 @@ def broken_client() -> Any:
             """Nothing is open."""
 
     return stripe.StripeClient("sk_test_sandbox", http_client=Down(), max_network_retries=0)
+
+
+def test_the_webhooks_of_one_buyer_worked_on_by_eight_at_once_never_deadlock(open_world: World) -> None:
+    """lago, saleor: two webhooks of one customer locked the same rows in different orders."""
+    offer = open_world.offer()
+    orders = [open_world.order(offer) for _ in range(6)]
+    events = [open_world.pay(order_id) for order_id in orders][-1]
+    for event in events:
+        assert deliver(open_world.app, event) == 200
+    db.session.rollback()
+    ids = [event["id"] for event in events]
+    deeds = [lambda mine=ids[n:] + ids[:n]: [payment._work(one) for one in mine] for n in range(0, len(ids), 4)][:8]
+    at_once(deeds, open_world.app)
+    for order_id in orders:
+        assert_sold_once(order_id)
+    assert count(StripeEvent, StripeEvent.processed_at.is_(None)) == 0
+    assert_sound()
