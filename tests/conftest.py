@@ -18,6 +18,9 @@ from marketplace.app import create_app, install
 from marketplace.kit import migrations, postgres
 from marketplace.kit.db import db
 from marketplace.kit.settings import Settings
+from tests.contract.recorder import stripe_contract
+
+__all__ = ["stripe_contract"]  # holds, for every test, what the gateway sends and the sandbox answers
 
 TEMPLATE = "template_marketplace"
 MakeSettings = Callable[..., Settings]

@@ -18,7 +18,7 @@ class Silent(stripe.HTTPClient):
     name = "silent"
 
     def request(self, method: str, url: str, headers: Any, post_data: Any = None, **_usage: Any) -> Any:
-        return "{}", 200, {}
+        return "{}", 200, {"Stripe-Version": "2026-10-28.endive"}
 
     def close(self) -> None:
         """Nothing is open."""

@@ -1,7 +1,11 @@
 """The sandbox called within the process answers as it does over HTTP."""
 
+import stripe
+
+from marketplace.billing.gateways.connection import within_process
+from marketplace.sandbox.models import SandboxObject
 from marketplace.sandbox.transport import exchange_with
-from tests.sandbox.conftest import World
+from tests.sandbox.conftest import KEY, World, order
 
 
 def test_a_call_within_the_process_equals_one_over_http(world: World) -> None:
@@ -29,3 +33,13 @@ def test_a_form_within_the_process_creates_a_session(world: World) -> None:
     assert first[1] == again[1] == 200
     assert first[0] == again[0]
     assert again[2]["Idempotent-Replayed"] == "true"
+
+
+def test_the_sdk_asks_again_for_an_answer_that_was_lost_within_the_process(world: World) -> None:
+    carry = within_process(exchange_with(world.app))
+    base = {"api": world.base}
+    client = stripe.StripeClient(KEY, base_addresses=base, http_client=carry(), max_network_retries=1)
+    world.do("trouble", "lost_answer", 1)
+    session = client.v1.checkout.sessions.create(order())
+    assert session.status == "open"
+    assert world.count(SandboxObject, kind="checkout.session") == 1

@@ -129,7 +129,10 @@ def within_process(
             def request(
                 self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None, **_usage: Any
             ) -> tuple[str, int, Mapping[str, str]]:
-                body, status, fields = exchange(method, url, headers or {}, post_data)
+                try:
+                    body, status, fields = exchange(method, url, headers or {}, post_data)
+                except TimeoutError as error:  # an answer that does not come, as on a socket
+                    raise stripe.APIConnectionError(str(error), should_retry=True) from error
                 return body.decode(), status, fields
 
             def close(self) -> None:
