@@ -130,6 +130,15 @@ def require_grant(grant_id: str) -> Grant:
     return grant
 
 
+def lock_grant(grant_id: str) -> Grant:
+    """Return a grant as committed last, and hold its row until the transaction ends; raises NotFound."""
+    query = select(Grant).where(Grant.id == grant_id).with_for_update()
+    grant = db.session.scalar(query, execution_options={"populate_existing": True})
+    if grant is None:
+        raise NotFound
+    return grant
+
+
 def find_grant_of_order(order_id: str) -> Grant | None:
     """Return the grant that an order gave, if it has."""
     return db.session.scalar(select(Grant).where(Grant.order_id == order_id))

@@ -36,17 +36,6 @@ class PaymentUnknown(NotFound):
     cure_ja = "失われたものはありません。イベントは受信箱に残り、再度処理されます。"
 
 
-class EventNotTaken(Conflict):
-    """A gateway event about something that this version does not follow."""
-
-    slug = "event-not-taken"
-    title, title_ja = "Event not followed", "このイベントは処理対象外です"
-    cause = "The payment gateway reports a change of something that this version of the exchange does not follow."
-    cure = "Nothing is lost: the event is set aside. Update the exchange, then `marketplace events retry`."
-    cause_ja = "決済事業者が、この版の取引所が扱わないものの変化を報告しました。"
-    cure_ja = "失われたものはありません。イベントは保留されます。更新後に marketplace events retry を実行してください。"
-
-
 class OrderNotPayable(Conflict):
     """An order that is paid already, or closed, cannot be paid."""
 

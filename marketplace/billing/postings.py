@@ -23,6 +23,7 @@ SALES = "Income:Sales"
 COST_OF_SALES = "Expenses:CostOfSales"
 PROCESSING = "Expenses:PaymentProcessing"
 DISPUTE_FEE = "Expenses:DisputeFee"
+DISPUTE_LOSS = "Expenses:DisputeLoss"
 ROUNDING = "Expenses:Rounding"
 HOME = "JPY"
 
@@ -191,6 +192,16 @@ def dispute_won(amount: int, fee_returned: int = 0) -> list[Entry]:
     """Book that the disputed amount came back, and what of the fee came with it."""
     _require(amount, fee_returned)
     return _merged([(CLEARING, amount + fee_returned), (DISPUTES_HELD, -amount), (DISPUTE_FEE, -fee_returned)])
+
+
+def dispute_absorbed(amount: int) -> list[Entry]:
+    """Book what a lost dispute took though it had gone back already: nobody but the exchange can bear it."""
+    return _pair(DISPUTE_LOSS, DISPUTES_HELD, amount)
+
+
+def dispute_lost_unapplied(amount: int, payer: str) -> list[Entry]:
+    """Book the loss of money that paid nothing: it was its payer's own, and the payer has it again."""
+    return _pair(unapplied(payer), DISPUTES_HELD, amount)
 
 
 def payout_created(provider: str, amount: int) -> list[Entry]:

@@ -111,3 +111,25 @@ class SettlementIncomplete(Refusal):
     cure = "See the log for each pair's reason, mend it, and settle again: only what is unbilled is taken up."
     cause_ja = "failed に示された組の利用分は請求できませんでした。issued の請求書は有効です。"
     cure_ja = "理由をログで確かめて直し、もう一度精算してください。未請求の分だけが処理されます。"
+
+
+class CancellationExcluded(Conflict):
+    """The offer promises no money back before the paid time is over."""
+
+    slug = "cancellation-excluded"
+    title, title_ja = "Not cancelled before its time", "途中解約はできません"
+    cause = "The offer says `cancellation: none`: what is paid is used to the end of its time."
+    cure = "Cancel a subscription at its term's end: `POST /v1/subscriptions/{id}/cancel`; or ask the provider."
+    cause_ja = "このオファーは cancellation: none です。支払済みの期間は最後まで利用します。"
+    cure_ja = "定期購読は POST /v1/subscriptions/{id}/cancel で期間の終わりに解約できます。または提供者へ。"
+
+
+class NothingToCancel(Conflict):
+    """An order without a running, limited time has no unused days."""
+
+    slug = "nothing-to-cancel"
+    title, title_ja = "Nothing to cancel", "解約できる期間がありません"
+    cause = "The order is not fulfilled, its access has ended, or its access has no end and thus no unused days."
+    cure = "Read the order and its grant: `state` and `expires_at` say which of these it is."
+    cause_ja = "注文が履行されていないか、利用がすでに終わっているか、利用期間に終わりがなく未使用日数がありません。"
+    cure_ja = "注文と利用権の state と expires_at を確認してください。"

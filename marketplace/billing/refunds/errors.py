@@ -56,3 +56,14 @@ class RefundNotByBank(Conflict):
     cure = "Read the refund: its way and state say who moves it next."
     cause_ja = "この返金は決済事業者から報告されるものか、すでに終わっています。"
     cure_ja = "返金の way と state を確認してください。次に動かす者が示されています。"
+
+
+class RefundDisputed(Conflict):
+    """While the buyer's bank holds the money, none of it is given back besides."""
+
+    slug = "refund-disputed"
+    title, title_ja = "The payment is disputed", "支払いに異議が申し立てられています"
+    cause = "A payment of this invoice is disputed; the bank of the buyer holds its money and decides about it."
+    cure = "Wait until `GET /v1/disputes` shows the dispute as won or lost, then ask again."
+    cause_ja = "この請求書の支払いには異議が申し立てられており、購入者の銀行が金額を保留して判断しています。"
+    cure_ja = "GET /v1/disputes で異議が won または lost になるまで待ってから、もう一度依頼してください。"

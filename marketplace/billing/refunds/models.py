@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.kit.db import Model
@@ -12,7 +12,8 @@ class Refund(Model):
     """Part or all of one invoice given back, in yen with tax; its key is stored before the gateway is first asked.
 
     ``sale_ref`` is the order or invoice under which the sale was booked, ``payment_id`` the payment whose
-    money goes back through the gateway. ``idem`` names the request that caused it.
+    money goes back through the gateway. ``request`` names what caused it, which may take several refunds,
+    one for each way that the money came; ``number`` counts them.
     """
 
     __tablename__ = "refund"
@@ -24,6 +25,8 @@ class Refund(Model):
         CheckConstraint("(way = 'gateway') = (payment_id IS NOT NULL)", name="payment"),
         CheckConstraint("gateway_refund_id IS NULL OR way = 'gateway'", name="gateway_refund"),
         CheckConstraint("state NOT IN ('succeeded', 'failed') OR settled_at IS NOT NULL", name="settled"),
+        CheckConstraint("number >= 0", name="number"),
+        Index("uq_refund_request_number", "request", "number", unique=True),
         Index("ix_refund_invoice_id", "invoice_id"),
         Index("ix_refund_payment_id", "payment_id"),
         Index("ix_refund_organization_id_id", "organization_id", "id"),
@@ -31,7 +34,8 @@ class Refund(Model):
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    idem: Mapped[str] = mapped_column(unique=True)
+    request: Mapped[str]
+    number: Mapped[int] = mapped_column(Integer)
     sale_ref: Mapped[str]
     invoice_id: Mapped[str] = mapped_column(ForeignKey("invoice.id"))
     payment_id: Mapped[str | None] = mapped_column(ForeignKey("payment.id"))

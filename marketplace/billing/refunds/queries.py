@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import func, or_, select
 
+from marketplace.billing.disputes import queries as disputes
 from marketplace.billing.models import Invoice
 from marketplace.billing.refunds.errors import RefundNotFound
 from marketplace.billing.refunds.models import Refund
@@ -44,24 +45,43 @@ def lock_refund(refund_id: str) -> Refund:
     return refund
 
 
+def find_refund(refund_id: str | None) -> Refund | None:
+    """Return the refund of that name, if there is one."""
+    return db.session.get(Refund, refund_id) if refund_id is not None and is_storable(refund_id) else None
+
+
 def find_by_gateway(gateway_refund_id: str) -> Refund | None:
     """Return the refund that the gateway knows by that name, if we do."""
     return db.session.scalar(select(Refund).where(Refund.gateway_refund_id == gateway_refund_id))
 
 
-def find_by_idem(idem: str) -> Sequence[Refund]:
+def list_of_request(request: str) -> Sequence[Refund]:
     """Return the refunds that one request caused, in the order in which they were made."""
-    query = select(Refund).where(or_(Refund.idem == idem, Refund.idem.startswith(f"{idem}#", autoescape=True)))
-    return db.session.scalars(query.order_by(Refund.id)).all()
+    return db.session.scalars(select(Refund).where(Refund.request == request).order_by(Refund.number)).all()
 
 
-def given_back_yen(invoice_id: str, way: RefundWay | None = None) -> int:
+def ids_under(request: str) -> list[str]:
+    """Return the refunds that a request of several parts caused, whose parts are named by it, a colon and more."""
+    query = select(Refund.id).where(Refund.request.startswith(f"{request}:", autoescape=True))
+    return list(db.session.scalars(query.order_by(Refund.id)))
+
+
+def sum_yen(refund_ids: Sequence[str]) -> int:
+    """Return the sum of some refunds."""
+    query = select(func.coalesce(func.sum(Refund.amount_yen), 0)).where(Refund.id.in_(refund_ids))
+    return int(db.session.execute(query).scalar_one())
+
+
+def list_of_invoice(invoice_id: str) -> Sequence[Refund]:
+    """Return every refund of an invoice, oldest first."""
+    return db.session.scalars(select(Refund).where(Refund.invoice_id == invoice_id).order_by(Refund.id)).all()
+
+
+def given_back_yen(invoice_id: str) -> int:
     """Return what of an invoice has gone back or is on its way; what failed has not."""
     query = select(func.coalesce(func.sum(Refund.amount_yen), 0)).where(
         Refund.invoice_id == invoice_id, Refund.state != RefundState.FAILED.value
     )
-    if way is not None:
-        query = query.where(Refund.way == way.value)
     return int(db.session.execute(query).scalar_one())
 
 
@@ -73,9 +93,16 @@ def given_back_of_payment_yen(payment_id: str) -> int:
     return int(db.session.execute(query).scalar_one())
 
 
+def has_bounced(payment_id: str) -> bool:
+    """Tell whether a refund of the payment was sent and came back, so that its card takes none any more."""
+    came_back = (Refund.state == RefundState.FAILED.value, Refund.gateway_refund_id.is_not(None))
+    query = select(Refund.id).where(Refund.payment_id == payment_id, *came_back)
+    return db.session.scalar(query.limit(1)) is not None
+
+
 def left_yen(invoice: Invoice) -> int:
-    """Return what of an invoice can still be given back or taken off, in yen with tax."""
-    return invoice.amount_gross_yen - given_back_yen(invoice.id)
+    """Return what of an invoice can still be given back, taken off or lost, in yen with tax."""
+    return invoice.amount_gross_yen - given_back_yen(invoice.id) - disputes.lost_yen(invoice.id)
 
 
 def unsent_ids() -> Sequence[str]:

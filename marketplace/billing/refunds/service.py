@@ -24,7 +24,8 @@ _VERBS = {RefundState.SUCCEEDED: Verb.REFUND_SUCCEEDED, RefundState.FAILED: Verb
 class RefundDraft:
     """What to give back of one invoice from one source, and why."""
 
-    idem: str
+    request: str
+    number: int
     invoice: Invoice
     provider_organization_id: str
     source: Source
@@ -64,6 +65,16 @@ def note_gateway_id(refund_id: str, gateway_refund_id: str) -> None:
     db.session.flush()
 
 
+def note_refused(actor: Actor, refund_id: str, why: str) -> RefundChange:
+    """Note that the gateway would not send a refund; one that it has sent after all stays as it is."""
+    refund = queries.lock_refund(refund_id)
+    before = RefundState(refund.state)
+    if before is not RefundState.CREATED:
+        return RefundChange(refund, before, before)
+    _move(actor, refund, RefundState.FAILED, why)
+    return RefundChange(refund, before, RefundState.FAILED)
+
+
 def learn(actor: Actor, refund_id: str, gateway_status: str, failure: str | None = None) -> RefundChange:
     """Raise a refund to what the gateway says of it; hearing less than is known changes nothing."""
     refund = queries.lock_refund(refund_id)
@@ -100,7 +111,8 @@ def _columns(refund_id: str, draft: RefundDraft) -> dict[str, object]:
     done = draft.source.way in {RefundWay.CREDIT, RefundWay.OUTSIDE}
     return {
         "id": refund_id,
-        "idem": draft.idem,
+        "request": draft.request,
+        "number": draft.number,
         "sale_ref": draft.invoice.order_id or draft.invoice.id,
         "invoice_id": draft.invoice.id,
         "payment_id": draft.source.payment_id,

@@ -1,0 +1,119 @@
+"""Dispute: a buyer contests a payment at its bank. Money, access and papers follow what the gateway says."""
+
+import logging
+
+from marketplace.access import service as access
+from marketplace.access.states import Cause
+from marketplace.billing import ledger, payments, postings, sales
+from marketplace.billing import queries as billing
+from marketplace.billing.disputes import service
+from marketplace.billing.disputes.models import Dispute
+from marketplace.billing.disputes.service import Contested
+from marketplace.billing.disputes.states import DisputeState
+from marketplace.billing.documents import papers
+from marketplace.billing.documents.rules import Remark
+from marketplace.billing.errors import PaymentUnknown
+from marketplace.billing.gateways.reports import BalanceTransaction, DisputeReport
+from marketplace.billing.models import Invoice
+from marketplace.billing.refunds import queries as refunds
+from marketplace.billing.refunds import sources
+from marketplace.exchange import afterpay, facilities, withdrawal
+from marketplace.identity.actors import SYSTEM
+from marketplace.kit import clock
+from marketplace.kit.transaction import transaction
+
+log = logging.getLogger(__name__)
+LOST = Remark("異議申立て(チャージバック)による返還", "Given back by a chargeback")
+
+
+def learn(gateway_dispute_id: str, event_id: str) -> None:
+    """Ask the gateway how a dispute stands and act on it; in whatever order events come, the end is the same.
+
+    While the bank holds the money, access rests. Won, it opens again; lost, the sale is taken back in
+    proportion, and where nothing is left of it, so is the grant. An inquiry moves nothing. Raises
+    PaymentUnknown where the payment, or what it paid, is not in our books yet: the event is tried again.
+    """
+    report = facilities.current().gateway.fetch_dispute(gateway_dispute_id)
+    with transaction():
+        contested = _contested(report, event_id)
+        change = service.learn(contested, report)
+        for movement in report.movements:
+            _book(report, movement)
+        _follow(change, contested, report)
+
+
+def _contested(report: DisputeReport, event_id: str) -> Contested:
+    payment = billing.find_payment(None, None, report.payment_intent_id)
+    invoice = sources.find_invoice_of(payment) if payment else None
+    if payment is None or (invoice is None and not sources.is_unapplied(payment)):
+        log.warning("dispute %s (event %s) is of no payment in our books yet", report.dispute_id, event_id)
+        raise PaymentUnknown
+    locked = billing.lock_invoice(invoice.id) if invoice else None
+    return Contested(payment, payments.payer_of(payment), locked, withdrawal.provider_of(locked) if locked else None)
+
+
+def _book(report: DisputeReport, movement: BalanceTransaction) -> None:
+    """Book one movement of the gateway's balance under the dispute's name there, once."""
+    amount, fee = movement.amount_minor, movement.fee_minor
+    if amount < 0:
+        kind, entries = "dispute_opened", postings.dispute_opened(-amount, fee)
+    else:
+        kind, entries = "dispute_won", postings.dispute_won(amount, max(-fee, 0))
+    idem = f"{kind}:{report.dispute_id}:{movement.transaction_id}"
+    ledger.post(kind, report.dispute_id, idem, movement.created_at.astimezone(clock.JST).date(), entries)
+
+
+def _follow(change: service.DisputeChange, contested: Contested, report: DisputeReport) -> None:
+    invoice, dispute = contested.invoice, change.dispute
+    if change.after is DisputeState.LOST:
+        _lose(contested, dispute, -sum(movement.amount_minor for movement in report.movements))
+    elif change.after != change.before and invoice is not None:
+        for grant_id in afterpay.billed_grants(invoice):
+            if change.after is DisputeState.OPENED:
+                access.suspend(SYSTEM, grant_id, Cause.DISPUTE, dispute.id)
+            elif change.after is DisputeState.WON:
+                access.lift(SYSTEM, grant_id, Cause.DISPUTE, dispute.id)
+
+
+def _lose(contested: Contested, dispute: Dispute, held_yen: int) -> None:
+    if held_yen <= 0 or dispute.lost_yen + dispute.absorbed_yen:
+        return
+    if contested.invoice is None:
+        _lose_unapplied(contested, dispute, held_yen)
+        return
+    lost = min(held_yen, refunds.left_yen(contested.invoice))
+    _absorb(dispute, held_yen - lost)
+    service.note_loss(dispute, lost, held_yen - lost)
+    if lost:
+        _take_back(contested.invoice, dispute, lost)
+
+
+def _take_back(invoice: Invoice, dispute: Dispute, lost_yen: int) -> None:
+    reversal = sales.reverse(
+        SYSTEM,
+        ref=str(dispute.sale_ref),
+        amount_yen=lost_yen,
+        credit_to=postings.DISPUTES_HELD,
+        kind="dispute_lost",
+        idem=f"dispute_lost:{dispute.gateway_dispute_id}",
+        on=clock.today(),
+    )
+    if refunds.left_yen(invoice) == 0:
+        withdrawal.end_access(SYSTEM, invoice, f"{LOST.ja} / {LOST.en}", dispute.id)
+    for grant_id in afterpay.billed_grants(invoice):
+        access.lift(SYSTEM, grant_id, Cause.DISPUTE, dispute.id)
+    # Last, since a note holds the counter of the issuer's numbers until the end.
+    papers.credit_note(SYSTEM, invoice, reversal, LOST, dispute.id, clock.today())
+
+
+def _absorb(dispute: Dispute, amount_yen: int) -> None:
+    name = dispute.gateway_dispute_id
+    entries = postings.dispute_absorbed(amount_yen)
+    ledger.post("dispute_absorbed", name, f"dispute_absorbed:{name}", clock.today(), entries)
+
+
+def _lose_unapplied(contested: Contested, dispute: Dispute, held_yen: int) -> None:
+    name = dispute.gateway_dispute_id
+    entries = postings.dispute_lost_unapplied(held_yen, contested.payer)
+    ledger.post("dispute_lost", name, f"dispute_lost:{name}", clock.today(), entries)
+    service.note_loss(dispute, held_yen, 0)
