@@ -11,7 +11,12 @@ from tests.api.routes import PLACEHOLDER, routes
 from tests.api.trade import Market, call, ok
 
 METHODS = {"get", "put", "post", "patch", "delete", "head", "options", "trace"}
-KEYED = {"POST /v1/orders", "POST /v1/invoices/{invoice_id}/pay"}
+KEYED = {
+    "POST /v1/quotes",
+    "POST /v1/documents/{document_id}/corrections",
+    "POST /v1/orders",
+    "POST /v1/invoices/{invoice_id}/pay",
+}
 VERSIONED = {"PATCH /v1/datasets/{dataset_id}"}
 
 
