@@ -17,8 +17,8 @@ blp = blueprint("ledger", "/v1/ledger", "Double-entry books, balanced by the dat
 @blp.arguments(schemas.TrialBalanceQuery, location="query")
 @blp.response(200, schemas.TrialBalanceView)
 def read_trial_balance(query: dict[str, Any]) -> Any:
-    """Add up every account; the total is 0."""
-    return ledger.trial_balance(query.get("until"))
+    """Add up every account of a currency; the total is 0."""
+    return ledger.trial_balance(query.get("until"), query["currency"])
 
 
 @blp.route("/transactions")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from itertools import groupby
 from typing import Any, Protocol
 
@@ -75,6 +76,7 @@ def export(form: Form) -> Iterator[str]:
         yield from form.closing(accounts, span.last_day + timedelta(days=1))
 
 
+@cache
 def account_name(code: str) -> str:
     """Return an account's code as both programs take it: every part begins with a capital or digit, no underscores."""
     return ":".join(part[:1].upper() + part[1:].replace("_", "-") for part in code.split(":"))

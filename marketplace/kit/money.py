@@ -89,7 +89,8 @@ def decimals(currency: str) -> int:
 
 def decimal_text(minor: int, currency: str) -> str:
     """Return minor units as a decimal number with all its decimals: 1234 USD is 12.34, 1234 JPY is 1234."""
-    return f"{Decimal(minor).scaleb(-decimals(currency)):f}"
+    places = decimals(currency)
+    return f"{Decimal(minor).scaleb(-places):f}" if places else str(minor)
 
 
 def gateway_decimals(currency: str) -> int:

@@ -20,16 +20,18 @@ class AccountView(Schema):
 
 
 class TrialBalanceView(Schema):
-    """All accounts and their sum, which is 0."""
+    """All accounts of one currency and their sum, which is 0."""
 
+    currency = fields.String(required=True)
     accounts = fields.List(fields.Nested(AccountView), required=True)
     total_minor = fields.Integer(required=True)
 
 
 class TrialBalanceQuery(Strict):
-    """Until which day, inclusive; today when absent."""
+    """Until which day, inclusive, today when absent; of which currency, yen when absent."""
 
     until = fields.Date()
+    currency = fields.String(load_default="JPY", validate=validate.Regexp("^[A-Z]{3}$"))
 
 
 class PostingView(Schema):
