@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
-from marketplace.billing import queries, tax
+from marketplace.billing import tax
 from marketplace.billing.documents import numbering
 from marketplace.billing.documents import service as documents
 from marketplace.billing.documents.rules import DocumentDraft, DocumentLine, Party, Remark
@@ -104,26 +104,6 @@ def issue(actor: Actor, draft: InvoiceDraft, *, paid_at: datetime | None = None)
     documents.file(filed, content | {"about": list(filed.about)}, paper_digest, number, issued_on)
     _record(actor, Verb.INVOICE_ISSUED, invoice)
     return invoice
-
-
-def mark_paid(actor: Actor, invoice_id: str) -> bool:
-    """Note that the invoice is paid; True for exactly one caller. Raises InvoiceNotFound."""
-    statement = (
-        update(Invoice)
-        .where(Invoice.id == invoice_id, Invoice.state == InvoiceState.OPEN.value)
-        .values(
-            state=InvoiceState.PAID.value,
-            paid_at=clock.now(),
-            paid_yen=Invoice.amount_gross_yen - Invoice.credited_yen,
-        )
-        .returning(Invoice)
-    )
-    invoice = db.session.scalars(statement, execution_options={"populate_existing": True}).one_or_none()
-    if invoice is None:
-        queries.require_invoice(invoice_id)
-        return False
-    _record(actor, Verb.INVOICE_PAID, invoice)
-    return True
 
 
 def _paper(draft: InvoiceDraft) -> DocumentDraft:

@@ -15,6 +15,7 @@ from marketplace.audit.models import Entry as AuditEntry
 from marketplace.billing import invoices, queries
 from marketplace.billing.errors import InvoiceConflict, InvoiceNotFound
 from marketplace.billing.models import Invoice
+from marketplace.billing.receivables import service as receivables
 from marketplace.billing.states import InvoiceKind, InvoiceState
 from marketplace.identity.actors import SYSTEM
 from marketplace.identity.models import Organization
@@ -115,14 +116,15 @@ def test_the_same_period_is_not_billed_twice(session: Session) -> None:
 def test_an_invoice_is_paid_once(session: Session) -> None:
     invoice = invoices.issue(SYSTEM, InvoiceDraftFactory())
     recipient = session.get(Organization, invoice.recipient_organization_id)
+    gross = invoice.amount_gross_yen
     with clock.stopped(NOON):
-        assert invoices.mark_paid(actor_of(recipient), invoice.id) is True
-    assert invoices.mark_paid(SYSTEM, invoice.id) is False
+        assert receivables.apply_money(actor_of(recipient), invoice.id, gross, "src_1") == gross
+    assert receivables.apply_money(SYSTEM, invoice.id, gross, "src_2") == 0
     assert (invoice.state, invoice.paid_at) == ("paid", NOON)
     entry = session.scalars(select(AuditEntry).where(AuditEntry.verb == "billing.invoice.paid")).one()
     assert entry.counterparty_id == invoice.issuer_organization_id
     with pytest.raises(InvoiceNotFound):
-        invoices.mark_paid(SYSTEM, "inv_unknown")
+        receivables.apply_money(SYSTEM, "inv_unknown", 1, "src_1")
 
 
 @pytest.mark.parametrize(
@@ -221,15 +223,3 @@ def test_eight_threads_with_one_sale_issue_one_invoice(own_database: Flask) -> N
     with own_database.app_context(), transaction():
         following = invoices.issue(SYSTEM, replace(draft, idem="next"))
         assert serials([following]) == [2]
-
-
-def test_of_eight_threads_one_marks_the_invoice_paid(own_database: Flask) -> None:
-    with transaction():
-        invoice_id = invoices.issue(SYSTEM, InvoiceDraftFactory()).id
-
-    def work(_n: int) -> bool:
-        with own_database.app_context(), transaction():
-            return invoices.mark_paid(SYSTEM, invoice_id)
-
-    with ThreadPoolExecutor(8) as pool:
-        assert sorted(pool.map(work, range(8))) == [False] * 7 + [True]

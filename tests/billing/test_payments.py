@@ -21,6 +21,7 @@ from marketplace.billing.errors import (
     PaymentUnknown,
 )
 from marketplace.billing.models import Payment, PaymentFact
+from marketplace.billing.receivables import service as receivables
 from marketplace.billing.rules import Fact
 from marketplace.billing.states import FactKind, PaymentState
 from marketplace.identity.actors import SYSTEM, Actor
@@ -92,7 +93,7 @@ def test_an_invoice_is_paid_by_its_recipient_while_it_is_open(session: Session) 
     payments.record_facts(payment.id, [fact(FactKind.SESSION_COMPLETED_PAID, 345)])
     with pytest.raises(InvoiceNotPayable, match="another amount"):
         payments.open_for_invoice(recipient, invoice.id)
-    invoices.mark_paid(SYSTEM, invoice.id)
+    receivables.apply_money(SYSTEM, invoice.id, 346, "src_1")
     with pytest.raises(InvoiceNotPayable):
         payments.open_for_invoice(recipient, invoice.id)
 
