@@ -76,25 +76,25 @@ UPDATE delivery d SET seen_at = :now, progress = greatest(d.progress, least(beat
   FROM beat WHERE beat.id = d.id
 RETURNING d.id
 """)
-# Claims are by event: a watermark of ids or of times would pass over what a slower writer keeps later. The sums are
-# made where the rows are, so that no amount of usage fills our memory.
+# Claims are by event: a watermark of ids or of times would pass over what a slower writer keeps later. The grant's
+# lock, taken before, lets this statement see all earlier claims; a claim made past it would break the key of claims
+# and take everything back. The order lets all be read before the first is claimed: a scan that met its own claims
+# would take quadratic time. The sums are made where the rows are, so that no amount of usage fills our memory.
 _CLAIM = text("""
-WITH claimed AS (
-  INSERT INTO usage_claim (event_id, claimed_by, claimed_at)
-  SELECT e.id, :claimed_by, :now FROM usage_event e
+WITH fresh AS MATERIALIZED (
+  SELECT e.id, e.bytes_new, e.rows_new, e.requests, CAST(timezone('Asia/Tokyo', e.occurred_at) AS date) AS day,
+         coalesce(e.occurred_at >= CAST(:free_until AS timestamptz), true) AS charged
+    FROM usage_event e
    WHERE e.grant_id = :grant_id AND e.occurred_at < :until
      AND NOT EXISTS (SELECT FROM usage_claim c WHERE c.event_id = e.id)
-  ON CONFLICT DO NOTHING
-  RETURNING event_id),
-told AS (
-  SELECT e.*, CAST(timezone('Asia/Tokyo', e.occurred_at) AS date) AS day,
-         coalesce(e.occurred_at >= CAST(:free_until AS timestamptz), true) AS charged
-    FROM claimed JOIN usage_event e ON e.id = claimed.event_id)
+   ORDER BY e.id),
+claimed AS (
+  INSERT INTO usage_claim (event_id, claimed_by, claimed_at) SELECT id, :claimed_by, :now FROM fresh)
 SELECT CAST(date_trunc('month', day) AS date), min(day), max(day), count(*),
        coalesce(sum(bytes_new) FILTER (WHERE charged), 0),
        coalesce(sum(rows_new) FILTER (WHERE charged), 0),
        coalesce(sum(requests) FILTER (WHERE charged), 0)
-  FROM told GROUP BY 1 ORDER BY 1
+  FROM fresh GROUP BY 1 ORDER BY 1
 """)
 
 

@@ -10,9 +10,12 @@ from sqlalchemy import text
 
 from marketplace import app as composition_root
 from marketplace import cli
-from marketplace.kit import health, migrations
+from marketplace.billing.balance import service as balance
+from marketplace.billing.gateways.reports import BalanceTransaction
+from marketplace.kit import clock, health, migrations
 from marketplace.kit.db import db
 from marketplace.kit.settings import BadSetting
+from marketplace.kit.transaction import transaction
 
 FOUNDING = [
     "found", "--name-ja", "札幌市（試験）", "--name-en", "City of Sapporo (test)", "--kind", "public_body",
@@ -75,8 +78,17 @@ def test_a_revision_that_does_not_exist_is_said_in_a_sentence(run):
 
 
 def test_settling_nothing_says_so_and_refuses_what_is_no_instant(run):
-    assert "0 invoices until" in run("settle")
-    assert "0 invoices until 2026-01-01T00:00:00" in run("settle", "--until", "2026-01-01T00:00:00Z")
+    told = run("settle")
+    for line in (
+        "0 invoices of usage",
+        "0 renewals ordered",
+        "0 subscriptions past due",
+        "0 sales released",
+        "settled until",
+    ):
+        assert line in told
+    assert "settled until 2026-01-01T00:00:00" in run("settle", "--until", "2026-01-01T00:00:00Z")
+    assert "settled until 2026-01-01T15:00:00" in run("settle", "--until", "2026-01-01")
     assert "--until" in run("settle", "--until", "yesterday", code=2)
 
 
@@ -123,6 +135,16 @@ def test_an_export_that_cannot_be_written_is_said_in_a_sentence(run, tmp_path):
     said = run("audit", "export", "--out", tmp_path / "missing" / "a.ndjson", code=1)
     assert "missing" in said
     assert "Traceback" not in said
+
+
+def test_the_gateways_balance_is_reconciled_and_what_nothing_explains_is_listed(run, own_database):
+    assert run("balance", "reconcile") == "waiting 0\nmatched 0\nsuspense 0\n"
+    at = clock.now()
+    unknown = BalanceTransaction("txn_1", "reserve_hold", -700, 0, -700, "JPY", at, at, "rh_1")
+    with transaction():
+        balance.keep(unknown)
+    assert "suspense 1" in run("balance", "reconcile")
+    assert run("balance", "list") == "suspense txn_1 reserve_hold rh_1 -700 JPY\n"
 
 
 def test_every_command_explains_itself(run):
