@@ -5,6 +5,7 @@ from marketplace.billing.invoices import InvoiceLine, InvoiceParty
 from marketplace.billing.models import Order
 from marketplace.billing.shares import Sale, Shares
 from marketplace.catalog import queries as catalog
+from marketplace.identity import queries as identity
 from marketplace.identity.models import Organization
 from marketplace.kit import clock, settings
 
@@ -14,6 +15,13 @@ LABELS_JA = {"coupon": "クーポン", "eligibility": "適格者割引"}
 def invoice_party(organization: Organization) -> InvoiceParty:
     """Return an organization as an invoice names it."""
     return InvoiceParty(organization.id, organization.name_ja, organization.name_en)
+
+
+def seller_of(provider_organization_id: str) -> str:
+    """Return who sells to buyers: the provider, or the exchange itself where it is principal."""
+    if settings.current().seller == "principal":
+        return identity.operator_organization().id
+    return provider_organization_id
 
 
 def sale(among: Shares, quote: tax.Quote) -> Sale:

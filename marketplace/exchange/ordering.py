@@ -13,6 +13,7 @@ from marketplace.billing.subscriptions.models import Subscription
 from marketplace.billing.subscriptions.rules import Term
 from marketplace.catalog import listings
 from marketplace.catalog import queries as catalog
+from marketplace.exchange import commerce
 from marketplace.exchange.errors import (
     AmountNotCarried,
     LicenceEnded,
@@ -108,8 +109,8 @@ def draft_renewal(subscription: Subscription, term: Term, rail: Rail | None, ide
 
 
 def registration_of(organization_id: str, day: date) -> str | None:
-    """Return the seller's registration number (登録番号) that was valid on the day of the order."""
-    return identity.registration_on(organization_id, day)
+    """Return the number (登録番号) valid on the day of the order, of whoever sells for this provider."""
+    return identity.registration_on(commerce.seller_of(organization_id), day)
 
 
 def _quote(offer: Offer, net_yen: int) -> tax.Quote:
@@ -118,7 +119,7 @@ def _quote(offer: Offer, net_yen: int) -> tax.Quote:
         net_yen,
         today,
         seller_registered=registration_of(offer.organization_id, today) is not None,
-        rounding=numbering.rounding_of(offer.organization_id),
+        rounding=numbering.rounding_of(commerce.seller_of(offer.organization_id)),
     )
 
 

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from marketplace.access import queries as grants
 from marketplace.billing import invoices, pricing, queries
-from marketplace.billing.documents import numbering, papers, rules, service
+from marketplace.billing.documents import papers, rules, service
 from marketplace.billing.documents import queries as registry
 from marketplace.billing.documents.errors import DocumentNotFound
 from marketplace.billing.documents.models import Document
@@ -93,12 +93,10 @@ def _own_order(actor: Actor, order_id: str) -> Order:
 def _quote_draft(actor: Actor, offer: Offer) -> DocumentDraft:
     today = clock.today()
     price = licensing.price_of(offer)
-    seller = papers.party(offer.organization_id, today)
+    seller = papers.party(commerce.seller_of(offer.organization_id), today)
     rate = rate_on(today) if seller.registration_number else 0
     net = pricing.upfront_net_yen(price, today)
     dataset = catalog.get_dataset(offer.dataset_id)
-    # Fixes how the seller rounds, as the order will.
-    numbering.rounding_of(offer.organization_id)
     return DocumentDraft(
         kind=DocumentKind.QUOTE,
         idem=f"quote:{new_id('qt')}",
@@ -143,7 +141,10 @@ def _metered() -> Remark:
 
 def _order_draft(order: Order, kind: DocumentKind, on: date) -> DocumentDraft:
     ordered_on = order.created_at.astimezone(clock.JST).date()
-    buyer, seller = papers.party(order.organization_id, on), papers.party(order.provider_organization_id, ordered_on)
+    buyer, seller = (
+        papers.party(order.organization_id, on),
+        papers.party(commerce.seller_of(order.provider_organization_id), ordered_on),
+    )
     if not order.tax_rate_basis_points:
         seller = replace(seller, registration_number=None)
     by_seller = kind is DocumentKind.ORDER_ACKNOWLEDGEMENT

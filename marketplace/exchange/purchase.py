@@ -188,14 +188,16 @@ def via_of(order: Order) -> Via:
 
 
 def _issue_invoice(buyer: Actor, order: Order) -> None:
-    seller = identity.get_organization(order.provider_organization_id)
+    seller = identity.get_organization(commerce.seller_of(order.provider_organization_id))
     ordered_on = order.created_at.astimezone(clock.JST).date()
     draft = InvoiceDraft(
         kind=InvoiceKind.SALE,
         idem=f"order:{order.id}",
         issuer=commerce.invoice_party(seller),
         # The tax was quoted on the day of the order, under the number that was valid then.
-        registration_number=ordering.registration_of(seller.id, ordered_on) if order.tax_rate_basis_points else None,
+        registration_number=ordering.registration_of(order.provider_organization_id, ordered_on)
+        if order.tax_rate_basis_points
+        else None,
         recipient=commerce.invoice_party(identity.get_organization(order.organization_id)),
         lines=commerce.order_lines(order),
         transaction_on=clock.today(),

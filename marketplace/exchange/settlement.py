@@ -202,7 +202,9 @@ def _last_day(lines: Iterable[OpenLine]) -> date:
 
 def _registration(lines: Sequence[OpenLine]) -> str | None:
     """Return the seller's invoice registration number on the last day billed, without which there is no tax."""
-    return identity.registration_on(lines[0].line.provider_organization_id, _last_day(lines)) if lines else None
+    if not lines:
+        return None
+    return identity.registration_on(commerce.seller_of(lines[0].line.provider_organization_id), _last_day(lines))
 
 
 def _rate_of(one: OpenLine, number: str | None) -> int:
@@ -236,7 +238,7 @@ def _draft(lines: Sequence[OpenLine]) -> InvoiceDraft:
         kind=InvoiceKind.USAGE,
         # A line is billed once, so its id names the invoice for good.
         idem=f"usage:{first.id}",
-        issuer=commerce.invoice_party(identity.get_organization(first.provider_organization_id)),
+        issuer=commerce.invoice_party(identity.get_organization(commerce.seller_of(first.provider_organization_id))),
         registration_number=number,
         recipient=commerce.invoice_party(identity.get_organization(first.organization_id)),
         lines=[statements.usage_line(one, _rate_of(one, number)) for one in lines],

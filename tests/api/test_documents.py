@@ -2,10 +2,12 @@
 
 import hashlib
 import io
+from dataclasses import replace
 
 import pypdfium2
 import pytest
 
+from marketplace.kit import settings
 from tests.api.trade import Goods, Market, fresh_key, ok
 
 
@@ -129,3 +131,19 @@ def test_rounding_and_registrations_are_set_by_those_who_may(market: Market, bou
     assert market.stranger.get(path).status_code == 404
     [recorded] = ok(market.provider.get("/v1/organizations/me/registrations"))
     assert recorded["number"] == f"T{own}"
+
+
+def test_as_principal_the_exchange_is_the_issuer_with_its_own_number(
+    market: Market, goods: Goods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = replace(settings.current(), seller="principal")
+    monkeypatch.setattr(settings, "current", lambda: chosen)
+    number = "T" + ok(market.operator.get("/v1/organizations/me"))["corporate_number"]
+    path = f"/v1/organizations/{market.operator.organization_id}/registrations"
+    ok(market.operator.post(path, {"number": number, "valid_from": "2023-10-01"}), 201)
+    found = invoice_of(market, market.bought(goods, "one_off"))
+    assert found["issuer_organization_id"] == market.operator.organization_id
+    content = ok(market.buyer.get(f"/v1/documents/{found['id']}"))["content"]
+    assert content["issuer"]["registration_number"] == number
+    assert content["delivered_by"] is None
+    assert content["transitional_credit_percent"] is None

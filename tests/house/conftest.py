@@ -7,6 +7,8 @@ import pytest
 from flask import Flask
 
 from marketplace.app import create_app
+from marketplace.billing import queries
+from marketplace.billing.documents import papers
 from marketplace.identity.oauth import access_tokens
 from marketplace.identity.permissions import scopes_for
 from marketplace.identity.states import Capacity
@@ -52,6 +54,7 @@ def trade(exchange: Flask) -> Trade:
     jobs.run_pending("catalog.index")
     with transaction():
         member = MemberFactory().id
+        document = papers.document_of(queries.require_invoice(made.invoice_id)).id
     ids = {
         "organization_id": buyer.organization_id,
         "member_id": member,
@@ -63,6 +66,7 @@ def trade(exchange: Flask) -> Trade:
         "offer_id": offer.id,
         "order_id": made.order.id,
         "invoice_id": made.invoice_id,
+        "document_id": document,
         "grant_id": made.grant_id,
     }
     return Trade(ids)
