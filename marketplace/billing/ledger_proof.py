@@ -34,7 +34,7 @@ def program_of(form: str) -> str | None:
 def prove(form: str, lines: Iterable[str]) -> Iterator[str]:
     """Yield what is wrong with exported books, by our own sums and by the foreign program if there is one."""
     with tempfile.TemporaryDirectory(prefix="musubi-books-") as folder:
-        file = Path(folder) / f"books{_SUFFIX[form]}"
+        file = Path(folder, "books").with_suffix(_SUFFIX[form])
         with file.open("w", encoding="utf-8") as books:
             books.writelines(lines)
         yield from _add_up(form, file)
