@@ -165,3 +165,17 @@ def test_a_trial_balance_is_drawn_up_to_a_day(market: Market, goods: Goods) -> N
     assert len(ok(market.operator.get(path, query_string={"until": clock.today().isoformat()}))["accounts"]) == 5
     for day in ("2026-13-01", "x", ""):
         refused(market.auditor.get(path, query_string={"until": day}), 422, "invalid-input", "/until")
+
+
+def test_what_moved_the_gateways_balance_is_read_with_what_explains_it(market: Market, goods: Goods) -> None:
+    market.bought(goods, "one_off")
+    path = "/v1/ledger/balance-transactions"
+    for who in (market.auditor, market.operator):
+        [one] = ok(who.get(path))["items"]
+        assert (one["type"], one["amount_minor"], one["fee_minor"], one["net_minor"]) == ("charge", 13_200, 475, 12_725)
+        assert (one["state"], one["currency"]) == ("matched", "JPY")
+        assert one["ledger_txn_id"] > 0
+    for state in ("suspense", "waiting"):
+        assert ok(market.operator.get(path, query_string={"state": state}))["items"] == []
+    refused(market.operator.get(path, query_string={"state": "lost"}), 422, "invalid-input", "/state")
+    refused(market.buyer.get(path), 403, "insufficient-scope")

@@ -38,22 +38,23 @@ def get_locked(movement_id: str) -> Movement:
     return db.session.scalars(query, execution_options={"populate_existing": True}).one()
 
 
-def find_posting(refs: Sequence[str], account: str, amounts: Sequence[int]) -> tuple[int, str, int] | None:
-    """Return the id, ref and amount of a posting that is no other movement yet, of the first ref that has one.
+def find_posting(refs: Sequence[str], account: str, amounts: Sequence[int]) -> tuple[int, int] | None:
+    """Return the id and amount of a posting that is no other movement yet, of the first ref that has one.
 
-    It moved the account by one of these amounts.
+    It moved the account by one of these amounts; a fee is part of its movement, and none by itself.
     """
     taken = exists().where(Movement.ledger_txn_id == LedgerTxn.id)
     moved = (
-        select(LedgerTxn.id, LedgerTxn.ref, LedgerEntry.amount_minor)
+        select(LedgerTxn.id, LedgerEntry.amount_minor)
         .join(LedgerEntry, LedgerEntry.txn_id == LedgerTxn.id)
         .join(LedgerAccount, LedgerAccount.id == LedgerEntry.account_id)
         .where(LedgerTxn.ref.in_(refs), LedgerAccount.code == account, LedgerEntry.amount_minor.in_(amounts), ~taken)
+        .where(LedgerTxn.kind != "processing_fee")
         .order_by(func.array_position(list(refs), LedgerTxn.ref), LedgerTxn.id)
         .limit(1)
     )
     row = db.session.execute(moved).one_or_none()
-    return (row.id, row.ref, row.amount_minor) if row else None
+    return (row.id, row.amount_minor) if row else None
 
 
 def is_fee_booked(charge_id: str | None) -> bool:

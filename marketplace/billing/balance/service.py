@@ -70,10 +70,11 @@ def _match(movement: Movement) -> bool:
     found = queries.find_posting(refs, account, [movement.amount_minor, movement.net_minor]) if refs else None
     if found is None:
         return False
-    txn_id, ref, booked = found
+    txn_id, booked = found
     _clear(movement)
     if booked == movement.amount_minor:
-        _book_fee(movement, ref)
+        # A payment's fee is told of under the payment, not under what it paid.
+        _book_fee(movement, refs[0] if movement.type in rules.INCOMING else movement.id)
     _tie(movement, txn_id, MovementState.MATCHED)
     return True
 

@@ -132,7 +132,7 @@ def within_process(
                 try:
                     body, status, fields = exchange(method, url, headers or {}, post_data)
                 except TimeoutError as error:  # an answer that does not come, as on a socket
-                    raise stripe.APIConnectionError(str(error), should_retry=True) from error
+                    raise stripe.APIConnectionError(str(error), should_retry=True) from error  # type: ignore[no-untyped-call] # of the SDK
                 return body.decode(), status, fields
 
             def close(self) -> None:

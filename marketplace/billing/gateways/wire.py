@@ -125,7 +125,8 @@ def _shown(event_type: str, thing: Mapping[str, Any]) -> tuple[FactKind | None, 
         return FactKind.INTENT_SUCCEEDED, whole(thing.get("amount_received"))
     if event_type == "payment_intent.partially_funded":
         amount, remaining = whole(thing.get("amount")), _remaining(thing)
-        return FactKind.INTENT_PARTIALLY_FUNDED, amount - remaining if None not in (amount, remaining) else None
+        known = amount is not None and remaining is not None
+        return FactKind.INTENT_PARTIALLY_FUNDED, (amount or 0) - (remaining or 0) if known else None
     if event_type == "payment_intent.payment_failed":
         return FactKind.INTENT_FAILED, whole(thing.get("amount"))
     return None, None
