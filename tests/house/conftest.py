@@ -8,7 +8,10 @@ from flask import Flask
 
 from marketplace.app import create_app
 from marketplace.billing import queries
+from marketplace.billing.bank import queries as bank
 from marketplace.billing.documents import papers
+from marketplace.exchange import banking
+from marketplace.identity.actors import SYSTEM
 from marketplace.identity.oauth import access_tokens
 from marketplace.identity.permissions import scopes_for
 from marketplace.identity.states import Capacity
@@ -55,7 +58,9 @@ def trade(exchange: Flask) -> Trade:
     with transaction():
         member = MemberFactory().id
         document = papers.document_of(queries.require_invoice(made.invoice_id)).id
+    banking.import_statement(SYSTEM, "日付,入金額,振込依頼人名\n2026/11/22,100,ヤマダ\n".encode())
     ids = {
+        "line_id": bank.list_lines().items[0].id,
         "organization_id": buyer.organization_id,
         "member_id": member,
         "client_id": buyer.client_id,
