@@ -48,6 +48,13 @@ class Permission(StrEnum):
     RECEIVABLES_LIMIT = "receivables.limit"
     INVOICES_READ = "invoices.read"
     INVOICES_PAY = "invoices.pay"
+    ORDERS_CANCEL = "orders.cancel"
+    REFUNDS_READ = "refunds.read"
+    REFUNDS_MAKE = "refunds.make"
+    REFUNDS_NOTE = "refunds.note"
+    DISPUTES_READ = "disputes.read"
+    SERVICE_LEVELS_READ = "service_levels.read"
+    SERVICE_LEVELS_MEASURE = "service_levels.measure"
     DOCUMENTS_READ = "documents.read"
     DOCUMENTS_CORRECT = "documents.correct"
     DOCUMENTS_ROUND = "documents.round"
@@ -132,7 +139,7 @@ PERMISSIONS: dict[Permission, Rule] = {
         "orders:read", EVERYONE, "read subscriptions one is a party to; overseers read all"
     ),
     Permission.SUBSCRIPTIONS_CANCEL: Rule(
-        "orders:write",
+        "subscriptions:write",
         frozenset({PROVIDER, BUYER}),
         "cancel a subscription one is a party to, at the end of what is paid",
         changes=True,
@@ -176,6 +183,24 @@ PERMISSIONS: dict[Permission, Rule] = {
         "orders:write", frozenset({BUYER}), "certify that what a grant delivers was accepted", changes=True
     ),
     Permission.INVOICES_PAY: Rule("orders:write", frozenset({BUYER}), "pay an invoice", changes=True),
+    Permission.ORDERS_CANCEL: Rule(
+        "orders:write", frozenset({BUYER}), "give up an order before its time is over", changes=True
+    ),
+    Permission.REFUNDS_READ: Rule("invoices:read", EVERYONE, "read refunds one is a party to; overseers read all"),
+    Permission.REFUNDS_MAKE: Rule(
+        "orders:write", frozenset({PROVIDER, OPERATOR}), "give back money of what one has sold", changes=True
+    ),
+    Permission.REFUNDS_NOTE: Rule(
+        "market:operate",
+        frozenset({OPERATOR}),
+        "note that a refund by bank transfer was sent, or came back",
+        changes=True,
+    ),
+    Permission.DISPUTES_READ: Rule("invoices:read", EVERYONE, "read disputes one is a party to; overseers read all"),
+    Permission.SERVICE_LEVELS_READ: Rule("ledger:read", OVERSEERS, "read what was measured of service levels"),
+    Permission.SERVICE_LEVELS_MEASURE: Rule(
+        "market:operate", frozenset({OPERATOR}), "state what was measured of a dataset in a month", changes=True
+    ),
     Permission.GRANTS_READ: Rule("grants:read", EVERYONE, "read grants one is a party to; overseers read all"),
     Permission.GRANTS_REVOKE: Rule(
         "grants:write", frozenset({PROVIDER, OPERATOR}), "revoke a grant for a stated reason", changes=True
