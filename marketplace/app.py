@@ -21,6 +21,7 @@ from marketplace.api import (
     clients,
     coupons,
     datasets,
+    disputes,
     documents,
     eligibilities,
     grants,
@@ -35,7 +36,9 @@ from marketplace.api import (
     paperwork,
     problems,
     receivables,
+    refunds,
     releases,
+    service_levels,
     subscriptions,
     system,
     terms,
@@ -59,7 +62,7 @@ from marketplace.web import problems as problem_pages
 RESOURCES = (
     organizations, clients, datasets, releases, terms, offers, coupons, eligibilities, catalog, orders, invoices,
     documents, paperwork,
-    bank, receivables,
+    bank, receivables, refunds, disputes, service_levels,
     grants, usage, subscriptions, ledger, audit, system,
 )  # fmt: skip
 

@@ -1,15 +1,21 @@
-"""Invoices: reading and paying them."""
+"""Invoices: reading, paying and giving them back."""
 
 from typing import Any
+
+from flask import request
 
 from marketplace.api.endpoint import actor, blueprint, guarded, once
 from marketplace.api.openapi import IDEMPOTENCY_KEY
 from marketplace.api.orders import replay_mark
+from marketplace.api.schemas import givingback
 from marketplace.api.schemas import trade as schemas
 from marketplace.api.schemas.base import PageQuery
 from marketplace.billing import queries
-from marketplace.exchange import payment
+from marketplace.billing.refunds import queries as refunds
+from marketplace.exchange import payment, refund
+from marketplace.exchange.refund import Why
 from marketplace.identity.permissions import Permission
+from marketplace.kit.canonical import sha256_hex
 
 blp = blueprint("invoices", "/v1/invoices", "Invoices (請求書).")
 
@@ -41,6 +47,32 @@ def pay(invoice_id: str) -> Any:
     answer, replayed = once({}, lambda: {"payment_id": payment.pay_invoice(caller, invoice_id)})
     payment.begin(answer["payment_id"])
     return shown(queries.get_invoice(caller, invoice_id)), 201, replay_mark(replayed)
+
+
+@blp.route("/<invoice_id>/refunds", methods=["POST"])
+@guarded(Permission.REFUNDS_MAKE)
+@blp.arguments(givingback.RefundDraft)
+@blp.response(201, givingback.RefundsView)
+@blp.doc(parameters=[IDEMPOTENCY_KEY])
+def give_back(draft: dict[str, Any], invoice_id: str) -> Any:
+    """Give back an amount of an invoice, or all that is left of it: what is owed first, the rest as it came.
+
+    For the provider and the operator. Giving back all of it ends access; a part keeps it unless `ends_access`.
+    """
+    caller, key = actor(), request.headers.get("Idempotency-Key", "")
+    why = Why(_named(caller.organization_id, key), note=draft["note"], ends_access=draft["ends_access"])
+
+    def deed() -> dict[str, Any]:
+        return {"refund_ids": refund.request_refund(caller, invoice_id, draft.get("amount_yen"), why)}
+
+    answer, replayed = once(draft, deed)
+    made = [refunds.get_refund(caller, refund_id) for refund_id in answer["refund_ids"]]
+    return {"items": made}, 201, replay_mark(replayed)
+
+
+def _named(organization_id: str, key: str) -> str:
+    # The key outlives the store of answers, so that even a very late retry gives back nothing twice.
+    return f"asked:{organization_id}:{sha256_hex(key.encode())}"
 
 
 def shown(invoice: Any) -> dict[str, Any]:

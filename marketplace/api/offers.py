@@ -12,7 +12,8 @@ from marketplace.licensing import queries
 from marketplace.licensing.offers import Discount, Limits, OfferDraft, Share
 from marketplace.licensing.prices import read_price
 from marketplace.licensing.rails import read_rails
-from marketplace.licensing.states import DiscountClass, ReleaseScope
+from marketplace.licensing.service_levels import CreditStep
+from marketplace.licensing.states import Cancellation, DiscountClass, ReleaseScope
 
 blp = blueprint("offers", "/v1/offers", "Offers: a dataset under terms for a price. Immutable; superseded by versions.")
 
@@ -88,10 +89,15 @@ def _draft(body: dict[str, Any], dataset_id: str) -> OfferDraft:
         shares=tuple(Share(**share) for share in shares),
         discounts=tuple(Discount(DiscountClass(one["class"]), one["basis_points"]) for one in discounts),
         fee_ordinance=body.get("fee_ordinance"),
+        cancellation=Cancellation(body["cancellation"]),
+        service_level=tuple(CreditStep(**step) for step in body.get("service_level", ())),
     )
 
 
 def _shown(offer: Any) -> dict[str, Any]:
     # Who gets how much of the revenue is nobody's business but theirs.
-    hidden = set() if queries.may_see_shares(visitor(), offer) else {"shares"}
-    return {name: getattr(offer, name) for name in schemas.OfferView().fields if name not in hidden}
+    hidden = {"promises"} if queries.may_see_shares(visitor(), offer) else {"promises", "shares"}
+    said = [{"ja": ja, "en": en} for ja, en in queries.promises_of(offer)]
+    return {name: getattr(offer, name) for name in schemas.OfferView().fields if name not in hidden} | {
+        "promises": said
+    }

@@ -4,12 +4,14 @@ from typing import Any
 
 from marketplace.api.endpoint import actor, blueprint, guarded, once, pointing
 from marketplace.api.openapi import IDEMPOTENCY_KEY
+from marketplace.api.schemas import givingback
 from marketplace.api.schemas import trade as schemas
 from marketplace.api.schemas.base import PageQuery
 from marketplace.billing import queries
 from marketplace.billing.discounts.rules import DiscountWish
 from marketplace.billing.orders import Slip
-from marketplace.exchange import outside, payment, purchase
+from marketplace.billing.refunds import queries as refunds
+from marketplace.exchange import cancellation, outside, payment, purchase
 from marketplace.exchange.ordering import OrderWish
 from marketplace.identity.permissions import Permission
 from marketplace.licensing.rails import read_rails
@@ -79,6 +81,22 @@ def note_slip(slip: dict[str, Any], order_id: str) -> Any:
     request = {name: str(value) for name, value in slip.items()}
     _answer, replayed = once(request, lambda: {"fulfilled": outside.note_payment(caller, order_id, paid)})
     return shown(purchase.read(caller, order_id)), 201, replay_mark(replayed)
+
+
+@blp.route("/<order_id>/cancel", methods=["POST"])
+@guarded(Permission.ORDERS_CANCEL)
+@blp.response(200, givingback.RefundsView)
+@blp.doc(parameters=[IDEMPOTENCY_KEY])
+def cancel(order_id: str) -> Any:
+    """Give up an order before its time is over, where its offer says `pro_rata`: unused days are given back.
+
+    Access ends at once, and so does the subscription that the order belongs to. What was used until now of a
+    metered offer is billed as ever. The answer lists what goes back.
+    """
+    caller = actor()
+    answer, replayed = once({}, lambda: {"refund_ids": cancellation.cancel(caller, order_id)})
+    made = [refunds.get_refund(caller, refund_id) for refund_id in answer["refund_ids"]]
+    return {"items": made}, 200, replay_mark(replayed)
 
 
 def _wish(draft: dict[str, Any]) -> OrderWish:

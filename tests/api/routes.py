@@ -12,20 +12,22 @@ from werkzeug.test import TestResponse
 
 from marketplace.api.endpoint import GUARD
 from marketplace.audit.models import Entry
+from marketplace.billing import queries
 from marketplace.billing.bank import queries as bank
-from marketplace.exchange import banking
+from marketplace.exchange import banking, dispute, facilities
 from marketplace.identity.actors import SYSTEM
 from marketplace.identity.permissions import PERMISSIONS, Permission, Rule
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
+from marketplace.sandbox import controls
 from tests.api.trade import DATASET, PRICES, Market, Party, fresh_key, ok, order_of
 
 PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 PREFIXES = {
     "organization_id": "org", "client_id": "cli", "member_id": "mem", "dataset_id": "ds", "release_id": "rel",
     "offer_id": "ofr", "order_id": "ord", "invoice_id": "inv", "grant_id": "grt", "identifier": "trm", "entry_id": "aud",
-    "coupon_id": "cpn", "eligibility_id": "elg", "line_id": "bnk", "document_id": "doc",
+    "coupon_id": "cpn", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "line_id": "bnk", "document_id": "doc",
 }  # fmt: skip
 
 COUPON = {"basis_points": 1_000, "valid_until": (clock.now() + timedelta(days=30)).isoformat()}
@@ -33,6 +35,14 @@ EVIDENCE = {
     "class": "academic",
     "evidence_reference": "科研費 課題番号 23K00001",
     "evidence_sha256": "5f" * 32,
+}
+
+
+MEASURED = {
+    "month": "2026-10",
+    "availability_basis_points": 9_990,
+    "evidence_reference": "監視記録 2026-10",
+    "evidence_sha256": "a1" * 32,
 }
 
 
@@ -109,6 +119,7 @@ def everything_of(market: Market) -> Everything:
     statement = "日付,入金額,振込依頼人名\n2026/11/22,100,ヤマダ\n"
     banking.import_statement(SYSTEM, statement.encode())
     ids["line_id"] = bank.list_lines().items[0].id
+    ids |= given_back(market, bought)
     version = {"terms_id": offer["terms_id"], "price": PRICES["one_off"]}
     bodies = {
         "POST /v1/organizations": {"name_ja": "株式会社新規", "name_en": "Shinki", "kind": "company", "capacities": ["buyer"]},
@@ -124,6 +135,9 @@ def everything_of(market: Market) -> Everything:
         "POST /v1/offers/<offer_id>/supersede": version,
         "POST /v1/orders": order_of(offer),
         "POST /v1/orders/<order_id>/slip": {"number": "2026-1", "paid_on": "2026-11-20", "ordinance": "手数料条例"},
+        "POST /v1/invoices/<invoice_id>/refunds": {"amount_yen": 1},
+        "POST /v1/refunds/<refund_id>/bank": {"succeeded": True},
+        "POST /v1/service-levels": MEASURED | {"dataset_id": goods.dataset_id},
         "POST /v1/bank/lines/<line_id>/assign": {"organization_id": market.buyer.organization_id},
         "POST /v1/bank/lines/<line_id>/return": {"reason": "振込先の誤り"},
         "POST /v1/bank/applications": {"invoice_id": bought["invoice_id"], "amount_yen": 1},
@@ -142,6 +156,17 @@ def everything_of(market: Market) -> Everything:
         "POST /v1/eligibilities/<eligibility_id>/refuse": {"reason": "証明書の期限切れ"},
     }  # fmt: skip
     return Everything(ids, bodies)
+
+
+def given_back(market: Market, bought: dict[str, Any]) -> dict[str, str]:
+    """One yen refunded of an order, and an inquiry into its payment: neither changes what anybody may fetch."""
+    refunded = ok(market.operator.post(f"/v1/invoices/{bought['invoice_id']}/refunds", {"amount_yen": 1}), 201)
+    gateway = facilities.current().gateway
+    paid = queries.list_payments(order_id=bought["id"])[0]
+    charge = gateway.fetch_checkout(paid.session_id).charge_id
+    dispute.learn(controls.open_dispute(charge, inquiry=True)["id"], "evt_1")
+    [inquiry] = ok(market.buyer.get("/v1/disputes"))["items"]
+    return {"refund_id": refunded["items"][0]["id"], "dispute_id": inquiry["id"]}
 
 
 def unknown(name: str) -> str:

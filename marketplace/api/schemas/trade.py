@@ -4,9 +4,10 @@ from marshmallow import Schema, fields, validate
 
 from marketplace.access.states import Standing
 from marketplace.api.schemas.base import Instant, PageQuery, Strict, Whole, identifier, line, one_of, page_of, pattern
+from marketplace.api.schemas.givingback import SERVICE_LEVEL, CreditStepDraft, PromiseView
 from marketplace.api.schemas.prices import DiscountDraft, PriceDraft, PriceView, ShareDraft
 from marketplace.billing.states import Dunning, InvoiceKind, InvoiceState, OrderState
-from marketplace.licensing.states import OfferState, PriceKind, Rail, ReleaseScope
+from marketplace.licensing.states import Cancellation, OfferState, PriceKind, Rail, ReleaseScope
 
 YEN_MAX = 999_999_999_999
 SHA256 = pattern("[0-9a-f]{64}", "Not a SHA-256 in lower-case hex.")
@@ -63,6 +64,16 @@ class OfferVersionDraft(Strict):
     shares = fields.List(fields.Nested(ShareDraft), validate=validate.Length(0, 50))
     discounts = fields.List(fields.Nested(DiscountDraft), validate=validate.Length(0, 10))
     fee_ordinance = line(allow_none=True, metadata={"description": "the by-law (条例) behind a public body's fee"})
+    cancellation = one_of(
+        Cancellation,
+        load_default=Cancellation.NONE.value,
+        metadata={"description": "pro_rata lets the buyer cancel at any time, and get the unused days back"},
+    )
+    service_level = fields.List(
+        fields.Nested(CreditStepDraft),
+        validate=SERVICE_LEVEL,
+        metadata={"description": "what comes back of a month of too little availability, the highest step first"},
+    )
 
 
 class OfferDraft(OfferVersionDraft):
@@ -85,6 +96,12 @@ class OfferView(Schema):
     rails = fields.List(one_of(Rail), required=True)
     discounts = fields.List(fields.Dict(), required=True)
     fee_ordinance = fields.String(allow_none=True)
+    cancellation = one_of(Cancellation, required=True)
+    service_level = fields.List(fields.Dict(), allow_none=True)
+    promises = fields.List(
+        fields.Nested(PromiseView),
+        metadata={"description": "cancellation and service level as sentences in Japanese and English"},
+    )
     buyer_organization_id = fields.String(allow_none=True)
     valid_until = Instant(allow_none=True)
     shares = fields.List(
