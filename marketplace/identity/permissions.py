@@ -145,7 +145,7 @@ PERMISSIONS: dict[Permission, Rule] = {
         changes=True,
     ),
     Permission.ORDERS_NOTE_SLIP: Rule(
-        "orders:write",
+        "slips:write",
         frozenset({PROVIDER, OPERATOR}),
         "note the payment slip that paid an order outside the exchange",
         changes=True,
