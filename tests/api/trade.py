@@ -38,6 +38,7 @@ PRICES: dict[str, dict[str, Any]] = {
     "free": {"kind": "free"},
     "one_off": {"kind": "one_off", "amount_yen": 12_000},
     "per_mib": {"kind": "per_unit", "unit": "mib", "unit_yen": "300"},
+    "subscription": {"kind": "subscription", "amount_yen": 3_000, "term_months": 1},
 }
 PUBLIC = "CC-BY-4.0"
 T = TypeVar("T")
