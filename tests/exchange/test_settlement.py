@@ -25,7 +25,9 @@ SIZE = len(market.CONTENT)
 def metered(on: market.Listed, who: Actor, amount_yen: int = MIB, included_mib: int = 0) -> str:
     """A grant of a metered offer; at 2**20 yen a MiB a byte costs a yen."""
     by_invoice = {"rails": (Rail.INVOICE,)}
-    return market.ordered(who, market.offered(on, PriceKind.PER_UNIT, amount_yen, included_mib, said=by_invoice)).grant_id
+    return market.ordered(
+        who, market.offered(on, PriceKind.PER_UNIT, amount_yen, included_mib, said=by_invoice)
+    ).grant_id
 
 
 def settled(after: timedelta = timedelta(minutes=1)) -> list[Invoice]:
@@ -156,5 +158,7 @@ def test_two_settlements_at_once_bill_each_byte_once(own_database: Flask) -> Non
         billed = sum(pool.map(settle, range(4)))
     assert billed == 3 * 2 * SIZE
     assert db.session.execute(text("SELECT count(*) FROM invoice")).scalar_one() == 3
-    assert db.session.execute(text("SELECT sum(quantity_to - quantity_from) FROM rated_line")).scalar_one() == 3 * 2 * SIZE
+    assert (
+        db.session.execute(text("SELECT sum(quantity_to - quantity_from) FROM rated_line")).scalar_one() == 3 * 2 * SIZE
+    )
     assert ledger_queries.trial_balance().total_minor == 0
