@@ -188,7 +188,7 @@ PERMISSIONS: dict[Permission, Rule] = {
     ),
     Permission.REFUNDS_READ: Rule("invoices:read", EVERYONE, "read refunds one is a party to; overseers read all"),
     Permission.REFUNDS_MAKE: Rule(
-        "orders:write", frozenset({PROVIDER, OPERATOR}), "give back money of what one has sold", changes=True
+        "refunds:write", frozenset({PROVIDER, OPERATOR}), "give back money of what one has sold", changes=True
     ),
     Permission.REFUNDS_NOTE: Rule(
         "market:operate",

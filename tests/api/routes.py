@@ -21,13 +21,13 @@ from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 from marketplace.sandbox import controls
-from tests.api.trade import DATASET, PRICES, Market, Party, fresh_key, ok, order_of
+from tests.api.trade import DATASET, PRICES, Goods, Market, Party, fresh_key, ok, order_of
 
 PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 PREFIXES = {
     "organization_id": "org", "client_id": "cli", "member_id": "mem", "dataset_id": "ds", "release_id": "rel",
     "offer_id": "ofr", "order_id": "ord", "invoice_id": "inv", "grant_id": "grt", "identifier": "trm", "entry_id": "aud",
-    "coupon_id": "cpn", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "line_id": "bnk", "document_id": "doc",
+    "coupon_id": "cpn", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc",
 }  # fmt: skip
 
 COUPON = {"basis_points": 1_000, "valid_until": (clock.now() + timedelta(days=30)).isoformat()}
@@ -119,7 +119,7 @@ def everything_of(market: Market) -> Everything:
     statement = "日付,入金額,振込依頼人名\n2026/11/22,100,ヤマダ\n"
     banking.import_statement(SYSTEM, statement.encode())
     ids["line_id"] = bank.list_lines().items[0].id
-    ids |= given_back(market, bought)
+    ids |= given_back(market, bought) | {"subscription_id": subscribed(market, goods)}
     version = {"terms_id": offer["terms_id"], "price": PRICES["one_off"]}
     bodies = {
         "POST /v1/organizations": {"name_ja": "株式会社新規", "name_en": "Shinki", "kind": "company", "capacities": ["buyer"]},
@@ -156,6 +156,14 @@ def everything_of(market: Market) -> Everything:
         "POST /v1/eligibilities/<eligibility_id>/refuse": {"reason": "証明書の期限切れ"},
     }  # fmt: skip
     return Everything(ids, bodies)
+
+
+def subscribed(market: Market, goods: Goods) -> str:
+    """A subscription whose first term is paid."""
+    monthly = {"kind": "subscription", "amount_yen": 3_000, "term_months": 1}
+    placed = ok(market.order(market.offer(goods.dataset_id, "one_off", price=monthly)), 201)
+    market.pay(placed["checkout_url"])
+    return str(ok(market.buyer.get(f"/v1/orders/{placed['id']}"))["subscription_id"])
 
 
 def given_back(market: Market, bought: dict[str, Any]) -> dict[str, str]:

@@ -12,10 +12,20 @@ from tests.api.trade import Market, call, ok
 
 METHODS = {"get", "put", "post", "patch", "delete", "head", "options", "trace"}
 KEYED = {
-    "POST /v1/quotes",
+    "POST /v1/bank/account",
+    "POST /v1/bank/applications",
+    "POST /v1/bank/lines/{line_id}/assign",
+    "POST /v1/bank/lines/{line_id}/return",
     "POST /v1/documents/{document_id}/corrections",
-    "POST /v1/orders",
     "POST /v1/invoices/{invoice_id}/pay",
+    "POST /v1/invoices/{invoice_id}/refunds",
+    "POST /v1/orders",
+    "POST /v1/orders/{order_id}/cancel",
+    "POST /v1/orders/{order_id}/slip",
+    "POST /v1/quotes",
+    "POST /v1/receivables/{organization_id}/limit",
+    "POST /v1/refunds/{refund_id}/bank",
+    "POST /v1/service-levels",
 }
 VERSIONED = {"PATCH /v1/datasets/{dataset_id}"}
 

@@ -88,4 +88,6 @@ def test_auditors_and_operators_find_hostile_ids_nowhere(market: Market, everyth
 
 
 def _slug(route: Route) -> str:
-    return {"order_id": "order-not-found", "invoice_id": "invoice-not-found"}.get(route.things[0], "not-found")
+    own = {"order", "invoice", "document", "refund", "dispute"}
+    thing = route.things[0].removesuffix("_id")
+    return f"{thing}-not-found" if thing in own else "not-found"
