@@ -70,6 +70,11 @@ SELECT 'refund ' || r.id, 'is ' || r.state || ', yet ' || -sum(e.amount_minor) |
 FROM refund r JOIN ledger_txn t ON split_part(t.idem, ':', 2) = r.id JOIN ledger_entry e ON e.txn_id = t.id
 JOIN ledger_account a ON a.id = e.account_id AND a.code = 'Liabilities:RefundsInTransit'
 WHERE r.state IN ('succeeded', 'failed') GROUP BY r.id, r.state HAVING sum(e.amount_minor) <> 0
+UNION ALL
+SELECT 'dispute ' || d.id, 'is ' || d.state || ', yet ' || sum(e.amount_minor) || ' are held'
+FROM dispute d JOIN ledger_txn t ON split_part(t.idem, ':', 2) = d.gateway_dispute_id
+JOIN ledger_entry e ON e.txn_id = t.id JOIN ledger_account a ON a.id = e.account_id AND a.code = 'Assets:DisputesHeld'
+WHERE d.state IN ('won', 'lost') GROUP BY d.id, d.state HAVING sum(e.amount_minor) <> 0
 ORDER BY 1
 """
 _CLEARING = """

@@ -20,6 +20,7 @@ from marketplace.kit.transaction import transaction
 from marketplace.licensing.states import PriceKind, Rail
 from marketplace.sandbox import controls
 from tests.factories import market
+from tests.factories.identity import OrganizationFactory, actor_of
 
 TRANSIT = (postings.REFUNDS_IN_TRANSIT, postings.DISPUTES_HELD, postings.PAYOUTS_IN_TRANSIT)
 
@@ -119,3 +120,8 @@ def assert_sound() -> None:
 def charge_of(made: Purchase) -> str:
     """The gateway's name of the charge that paid an order."""
     return facilities.current().gateway.fetch_checkout(payment_of(made).session_id).charge_id
+
+
+def operator() -> Actor:
+    """An operator, in the open transaction."""
+    return actor_of(OrganizationFactory(operator=True))
