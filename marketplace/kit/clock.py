@@ -1,4 +1,4 @@
-"""The one source of time, so that tests can stop it."""
+"""The one source of time, so that tests can stop it and a simulation can move it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 
 JST = ZoneInfo("Asia/Tokyo")
 _stopped: ContextVar[datetime | None] = ContextVar("stopped_clock", default=None)
+_moved: datetime | None = None
 
 
 def now() -> datetime:
     """Return the current time, aware, in UTC."""
-    return _stopped.get() or datetime.now(UTC)
+    return _stopped.get() or _moved or datetime.now(UTC)
 
 
 def today() -> date:
@@ -45,3 +46,30 @@ def stopped(at: datetime) -> Iterator[None]:
         yield
     finally:
         _stopped.reset(token)
+
+
+class Hands:
+    """The hands of a clock that stands still until somebody moves it."""
+
+    def move_to(self, at: datetime) -> None:
+        """Set the time of the whole process, all its threads and jobs; raises ValueError for an earlier one."""
+        global _moved  # noqa: PLW0603 - there is one time in a process
+        if _moved is None or at < _moved:
+            raise ValueError("this clock is not ours any more, or would run backwards")
+        _moved = at.astimezone(UTC)
+
+
+@contextmanager
+def moved(at: datetime) -> Iterator[Hands]:
+    """Take the process's clock in hand, for simulations; ``stopped`` within it still stops one thread's.
+
+    Raises RuntimeError where somebody else has it in hand.
+    """
+    global _moved  # noqa: PLW0603 - as in Hands
+    if _moved is not None:
+        raise RuntimeError("the clock is in somebody's hand already")
+    _moved = at.astimezone(UTC)
+    try:
+        yield Hands()
+    finally:
+        _moved = None
