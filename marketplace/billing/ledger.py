@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -19,8 +19,8 @@ from marketplace.kit import money
 from marketplace.kit.db import db
 
 _JSON_MAX = 2**53 - 1
-# Past the ORM and past SQLAlchemy's compiler: this is the hot path of every sale. The posting and its entry on the
-# record are one statement, since on a busy server a round trip costs more than either.
+# Past the ORM and past SQLAlchemy's compiler: this is the hot path of every sale. The posting, its entry on the record
+# and what stands beside it are one statement, since on a busy server a round trip costs more than any of them.
 _POST = """
 WITH posted AS MATERIALIZED (SELECT id, outcome FROM ledger_post(
     %(kind)s, %(ref)s, %(idem)s, %(effective_on)s, %(reverses)s::bigint, %(occurred_at)s,
@@ -31,7 +31,7 @@ recorded AS (
     SELECT %(id)s, %(occurred_at)s, %(organization_id)s, %(client_id)s::text, %(member_id)s::text, %(verb)s,
         %(subject)s, %(counterparty_id)s::text, %(dataset_id)s::text, %(amount_minor)s::bigint, %(facts)s::jsonb,
         %(canonical)s
-    FROM posted WHERE outcome = 'new')
+    FROM posted WHERE outcome = 'new'){beside}
 SELECT id, outcome FROM posted
 """
 _CODE = re.compile(rf"({'|'.join(ACCOUNT_ROOTS)})(:[A-Za-z0-9_-]+)+")
@@ -39,11 +39,17 @@ _OPEN = "SELECT ledger_open_accounts(%s::text[], %s::text[])"
 
 
 @dataclass(frozen=True, slots=True)
-class Booked:
-    """A transaction's id (None when there was nothing to book), and whether it came into being just now."""
+class Beside:
+    """An INSERT … SELECT FROM posted that is done where the transaction is new, with its values.
 
-    txn_id: int | None
-    is_new: bool
+    It is part of the statement that posts: ``posted`` holds the transaction's ``id``.
+    """
+
+    insert: str
+    values: Mapping[str, Any]
+
+
+NOTHING = Beside("", {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ class _Txn:
     entries: tuple[tuple[str, int, str], ...]
 
 
-def post(
+def post(  # noqa: PLR0913 - each names one fact of the posting, and a bundle would be built in every caller
     kind: str,
     ref: str,
     idem: str,
@@ -66,37 +72,25 @@ def post(
     currency: str = "JPY",
     reverses: int | None = None,
     actor: Actor = SYSTEM,
+    beside: Beside = NOTHING,
 ) -> int | None:
     """Book entries of (account code, minor units; debit positive) and return the transaction's id.
 
     An entry may name a currency of its own as third; each currency sums to zero. Posting the same content
     under the same ``idem`` again returns the first transaction; other content raises LedgerConflict.
+    What stands ``beside`` it is done in the same statement, when the transaction is new.
     Nothing to book (no entries) returns None. Accounts come into being when first named, and keep the
     currency of that entry. Raises ValueError for entries that do not balance or are no whole numbers.
     """
-    return book(kind, ref, idem, effective_on, entries, currency=currency, reverses=reverses, actor=actor).txn_id
-
-
-def book(
-    kind: str,
-    ref: str,
-    idem: str,
-    effective_on: date,
-    entries: Sequence[Entry],
-    *,
-    currency: str = "JPY",
-    reverses: int | None = None,
-    actor: Actor = SYSTEM,
-) -> Booked:
-    """Do what ``post`` does, and say as well whether this call was the one that booked."""
     if not entries:
-        return Booked(None, is_new=False)
+        return None
     txn = _Txn(kind, ref, idem, effective_on, reverses, tuple(_full(entry, currency) for entry in entries))
     _check(txn)
-    row = db.session.connection().exec_driver_sql(_POST, _values(txn, actor)).one()
+    statement = _POST.format(beside=beside.insert and f", beside AS ({beside.insert} WHERE outcome = 'new')")
+    row = db.session.connection().exec_driver_sql(statement, {**_values(txn, actor), **beside.values}).one()
     if row.outcome == "other":
         raise LedgerConflict(f"The ledger key {idem} is booked with other content.")
-    return Booked(row.id, is_new=row.outcome == "new")
+    return int(row.id)
 
 
 def open_accounts(codes: Iterable[str], currency: str = "JPY") -> None:

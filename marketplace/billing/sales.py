@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, insert, select, update
+from psycopg.types.json import Jsonb
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import aliased
 
 from marketplace.billing import ledger, postings, shares
 from marketplace.billing.earning_models import Earning
 from marketplace.billing.errors import LedgerConflict, NotRestorable, ReversalTooLarge
+from marketplace.billing.ledger import Beside
 from marketplace.billing.shares import Part, Sale
 from marketplace.billing.states import EarningKind, SellerRole, Via
 from marketplace.identity.actors import Actor
@@ -30,7 +32,12 @@ __all__ = [
     "reverse",
 ]
 
-_WRITE = insert(Earning)
+# A sale is posted and told in one statement. Their rows go in as JSON, so that their number does not change the text.
+_EARN = """
+INSERT INTO earning SELECT told.* FROM posted, jsonb_populate_recordset(
+    jsonb_populate_record(NULL::earning, jsonb_build_object('txn_id', posted.id)), %(earnings)s::jsonb) AS told
+"""
+_EARN_UNPOSTED = f"WITH posted AS (SELECT NULL::bigint AS id) {_EARN}"
 _OTHER = aliased(Earning)
 
 
@@ -113,11 +120,8 @@ def book_sale(  # noqa: PLR0913 - each names one fact of the sale, and a bundle 
     role = SellerRole(settings.current().seller)
     money = postings.receivable(buyer_organization_id) if via == Via.RECEIVABLE else postings.CLEARING
     entries = postings.sold_outside(parts, role) if via == Via.OUTSIDE else postings.sold(parts, money, role)
-    booked = ledger.book(kind, ref, idem, on, entries, actor=actor)
     deed = _Deed(EarningKind.SALE, ref, idem, on, via, role, buyer_organization_id, money)
-    if booked.is_new or (booked.txn_id is None and not _known(idem)):
-        _write(deed, booked.txn_id, parts, _dates_of_sale(via, on))
-    return booked.txn_id
+    return _book(actor, kind, deed, entries, _rows(deed, parts, _dates_of_sale(via, on)))
 
 
 def reverse(actor: Actor, *, ref: str, amount_yen: int, credit_to: str, kind: str, idem: str, on: date) -> Reversal:
@@ -139,8 +143,7 @@ def reverse(actor: Actor, *, ref: str, amount_yen: int, credit_to: str, kind: st
     deed = replace(sold, kind=EarningKind.REVERSAL, idem=idem, on=on, money=credit_to)
     available, dates = _standing(ref, on)
     entries = _entries_back(deed, taken, available=available)
-    txn_id = ledger.post(kind, ref, idem, on, entries, actor=actor)
-    _write(deed, txn_id, taken, dates, sign=-1)
+    txn_id = _book(actor, kind, deed, entries, _rows(deed, taken, dates, sign=-1))
     return Reversal(idem, txn_id, tuple(taken))
 
 
@@ -288,8 +291,7 @@ def _restore(actor: Actor, reversal: Reversal, kind: str, idem: str, on: date) -
     )
     available, dates = _standing(first.ref, on)
     entries = [(entry[0], -entry[1]) for entry in _entries_back(deed, reversal.legs, available=available)]
-    txn_id = ledger.post(kind, first.ref, idem, on, entries, reverses=reversal.txn_id, actor=actor)
-    _write(deed, txn_id, reversal.legs, dates)
+    _book(actor, kind, deed, entries, _rows(deed, reversal.legs, dates), reverses=reversal.txn_id)
 
 
 def _known(idem: str) -> bool:
@@ -314,30 +316,38 @@ def _same_or_conflict(before: Reversal, amount_yen: int) -> Reversal:
     return before
 
 
-def _write(
+def _book(
+    actor: Actor,
+    kind: str,
     deed: _Deed,
-    txn_id: int | None,
-    parts: Sequence[Part],
-    dates: _Dates,
-    sign: int = 1,
-) -> None:
+    entries: Sequence[postings.Entry],
+    rows: Sequence[dict[str, Any]],
+    reverses: int | None = None,
+) -> int | None:
+    """Post a deed and tell what it earned, once; where no money moves, the earnings stand alone."""
+    beside = Beside(_EARN, {"earnings": Jsonb(rows)})
+    txn_id = ledger.post(kind, deed.ref, deed.idem, deed.on, entries, reverses=reverses, actor=actor, beside=beside)
+    if txn_id is None and not _known(deed.idem):
+        db.session.connection().exec_driver_sql(_EARN_UNPOSTED, beside.values)
+    return txn_id
+
+
+def _rows(deed: _Deed, parts: Sequence[Part], dates: _Dates, sign: int = 1) -> list[dict[str, Any]]:
     shared = {
         "kind": deed.kind.value,
         "ref": deed.ref,
         "idem": deed.idem,
         "undoes": deed.undoes,
-        "txn_id": txn_id,
         "via": deed.via.value,
         "role": deed.role.value,
         "money_account": deed.money,
         "buyer_organization_id": deed.buyer,
-        "occurred_on": deed.on,
-        "available_on": dates.available_on,
-        "released_on": dates.released_on,
-        "created_at": clock.now(),
+        "occurred_on": deed.on.isoformat(),
+        "available_on": dates.available_on and dates.available_on.isoformat(),
+        "released_on": dates.released_on and dates.released_on.isoformat(),
+        "created_at": clock.text(clock.now()),
     }
-    rows = [shared | _columns(deed.via, part, sign) for part in parts]
-    db.session.connection().execute(_WRITE, rows)
+    return [shared | _columns(deed.via, part, sign) for part in parts]
 
 
 def _columns(via: Via, part: Part, sign: int) -> dict[str, Any]:

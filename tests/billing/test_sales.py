@@ -8,7 +8,7 @@ from flask import Flask
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -50,6 +50,17 @@ def principal(session: Session):
     settings.install(replace(before, seller="principal"))
     yield
     settings.install(before)
+
+
+def test_a_sale_and_all_it_earns_is_one_statement(trade: Trade, session: Session) -> None:
+    asked: list[str] = []
+    event.listen(session.connection(), "before_cursor_execute", lambda *given: asked.append(given[2]))
+    both = {trade.datasets[0]: 4000, trade.datasets[1]: 1000}
+    txn_id = trade.book(trade.sale(shares=((trade.provider, 7000), (trade.partner, 3000))), nets=both)
+    assert len(asked) == 1
+    assert trade.book(trade.sale(shares=((trade.provider, 7000), (trade.partner, 3000))), nets=both) == txn_id
+    assert len(asked) == 2
+    assert [earning.txn_id for earning in earnings(ref=REF)] == [txn_id] * 4
 
 
 def test_a_sale_is_booked_with_what_it_earns(trade: Trade) -> None:
