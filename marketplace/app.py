@@ -34,10 +34,12 @@ from marketplace.api import (
     orders,
     organizations,
     paperwork,
+    payouts,
     problems,
     receivables,
     refunds,
     releases,
+    revenue,
     service_levels,
     subscriptions,
     system,
@@ -62,7 +64,7 @@ from marketplace.web import problems as problem_pages
 RESOURCES = (
     organizations, clients, datasets, releases, terms, offers, coupons, eligibilities, catalog, orders, invoices,
     documents, paperwork,
-    bank, receivables, refunds, disputes, service_levels,
+    bank, receivables, refunds, disputes, service_levels, payouts, revenue,
     grants, usage, subscriptions, ledger, audit, system,
 )  # fmt: skip
 

@@ -75,6 +75,16 @@ SELECT 'dispute ' || d.id, 'is ' || d.state || ', yet ' || sum(e.amount_minor) |
 FROM dispute d JOIN ledger_txn t ON split_part(t.idem, ':', 2) = d.gateway_dispute_id
 JOIN ledger_entry e ON e.txn_id = t.id JOIN ledger_account a ON a.id = e.account_id AND a.code = 'Assets:DisputesHeld'
 WHERE d.state IN ('won', 'lost') GROUP BY d.id, d.state HAVING sum(e.amount_minor) <> 0
+UNION ALL
+SELECT 'payout ' || coalesce(p.id, booked.id), CASE WHEN p.id IS NULL THEN 'is none of ours' ELSE 'is ' || p.state END
+       || ', yet ' || coalesce(booked.amount, 0) || ' are in transit'
+FROM (
+    SELECT split_part(t.idem, ':', 2) AS id, -sum(e.amount_minor) AS amount
+    FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id JOIN ledger_txn t ON t.id = e.txn_id
+    WHERE a.code = 'Liabilities:PayoutsInTransit' GROUP BY 1) booked
+FULL JOIN payout p ON p.id = booked.id
+WHERE coalesce(booked.amount, 0) <>
+    CASE WHEN p.way <> 'claim' AND p.state IN ('created', 'approved', 'sent') THEN p.amount_yen ELSE 0 END
 ORDER BY 1
 """
 _CLEARING = """
@@ -105,37 +115,44 @@ JOIN (SELECT e.txn_id, sum(e.amount_minor) FILTER (WHERE a.code = 'Income:Market
 WHERE coalesce(-booked.amount, 0) <> earned.commission
 ORDER BY 1
 """
-# A provider who has drawn what is refunded later owes it: that debt is exactly what its reversals took back.
+# Below zero, what a provider may draw is a debt: exactly what was taken back after it was paid out. The earnings
+# say how much that is, each of them settled by at most one payout that did not fail.
 _PROVIDERS = """
 WITH booked AS (
     SELECT split_part(a.code, ':', 3) AS provider, split_part(a.code, ':', 4) AS place, -sum(e.amount_minor) AS amount
     FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id
     WHERE a.code ~ '^Liabilities:Provider:[^:]+:(Pending|Available)$' GROUP BY 1, 2),
+settled AS (SELECT earning_id FROM payout_item WHERE NOT freed),
 earned AS (
-    SELECT organization_id AS provider, sum(payable_yen) FILTER (WHERE released_on IS NULL) AS pending,
-           -coalesce(sum(payable_yen) FILTER (WHERE kind = 'reversal'), 0) AS taken_back
-    FROM earning GROUP BY organization_id)
-SELECT 'provider ' || provider AS subject,
-       'has ' || coalesce(b.amount, 0) || ' yen pending in the books, its earnings say ' || coalesce(e.pending, 0)
-       AS trouble
-FROM (SELECT * FROM booked WHERE place = 'Pending') b FULL JOIN earned e USING (provider)
-WHERE coalesce(b.amount, 0) <> coalesce(e.pending, 0)
+    SELECT organization_id AS provider, CASE WHEN released_on IS NULL THEN 'Pending' ELSE 'Available' END AS place,
+           sum(payable_yen) FILTER (WHERE settled.earning_id IS NULL) AS amount
+    FROM earning LEFT JOIN settled ON settled.earning_id = earning.id GROUP BY 1, 2)
+SELECT 'provider ' || provider AS subject, 'has ' || coalesce(b.amount, 0) || ' yen ' || lower(place)
+       || ' in the books, its earnings say ' || coalesce(e.amount, 0) AS trouble
+FROM booked b FULL JOIN earned e USING (provider, place)
+WHERE coalesce(b.amount, 0) <> coalesce(e.amount, 0)
 UNION ALL
-SELECT 'provider ' || b.provider, 'was paid ' || -b.amount || ' yen more than it earned'
-FROM booked b LEFT JOIN earned e USING (provider)
-WHERE b.place = 'Available' AND b.amount < -coalesce(e.taken_back, 0)
+SELECT 'earning ' || e.id, 'is paid out, and still held' FROM earning e JOIN settled ON settled.earning_id = e.id
+WHERE e.released_on IS NULL
 ORDER BY 1, 2
 """
+# Of a sale paid outside the provider has the money, and owes the commission.
 _PAYOUTS = """
-SELECT 'payout ' || p.id AS subject,
-       'is of ' || p.amount_yen || ' yen, its earnings make ' || coalesce(sum(e.payable_yen), 0) AS trouble
-FROM payout p LEFT JOIN payout_item i ON i.payout_id = p.id LEFT JOIN earning e ON e.id = i.earning_id
-GROUP BY p.id, p.amount_yen HAVING coalesce(sum(e.payable_yen), 0) <> p.amount_yen
+SELECT 'payout ' || p.id AS subject, 'is of ' || p.amount_yen || ' yen and nets ' || p.offset_yen
+       || ', its earnings make ' || coalesce(made.amount, 0) || ' and ' || coalesce(made.owed, 0) AS trouble
+FROM payout p LEFT JOIN (
+    SELECT i.payout_id, sum(f.owed) AS owed,
+           sum(e.payable_yen - f.owed) * CASE WHEN bool_or(q.way = 'claim') THEN -1 ELSE 1 END AS amount
+    FROM payout_item i JOIN earning e ON e.id = i.earning_id JOIN payout q ON q.id = i.payout_id
+    CROSS JOIN LATERAL (
+        SELECT CASE e.via WHEN 'outside' THEN e.commission_yen + e.commission_tax_yen ELSE 0 END AS owed) f
+    GROUP BY i.payout_id) made ON made.payout_id = p.id
+WHERE coalesce(made.amount, 0) <> p.amount_yen OR coalesce(made.owed, 0) <> p.offset_yen
 UNION ALL
-SELECT 'payout ' || p.id, 'is ' || p.state || ', yet ' || -sum(e.amount_minor) || ' are in transit'
-FROM payout p JOIN ledger_txn t ON split_part(t.idem, ':', 2) = p.id JOIN ledger_entry e ON e.txn_id = t.id
-JOIN ledger_account a ON a.id = e.account_id AND a.code = 'Liabilities:PayoutsInTransit'
-WHERE p.state IN ('paid', 'failed', 'cancelled') GROUP BY p.id, p.state HAVING sum(e.amount_minor) <> 0
+SELECT 'payout ' || p.id,
+       'is ' || p.state || ', yet earnings of it are ' || CASE WHEN i.freed THEN 'free' ELSE 'held' END
+FROM payout p JOIN payout_item i ON i.payout_id = p.id
+WHERE i.freed <> (p.state IN ('failed', 'cancelled')) GROUP BY p.id, p.state, i.freed
 ORDER BY 1
 """
 _INVOICES = """
@@ -177,12 +194,12 @@ def check_sales() -> Iterator[Finding]:
 
 
 def check_providers() -> Iterator[Finding]:
-    """I5: what providers are owed is what they earned; nobody is paid more, but for what was refunded later."""
+    """I5: what providers are owed is what they earned and were not paid; a debt is what went back after that."""
     yield from _ask("I5", _PROVIDERS)
 
 
 def check_payouts() -> Iterator[Finding]:
-    """I6: a payout pays what its earnings make, and one that ended has left transit."""
+    """I6: a payout pays what its earnings make, and frees them where it failed."""
     yield from _ask("I6", _PAYOUTS)
 
 

@@ -204,9 +204,16 @@ def dispute_lost_unapplied(amount: int, payer: str) -> list[Entry]:
     return _pair(unapplied(payer), DISPUTES_HELD, amount)
 
 
-def payout_created(provider: str, amount: int) -> list[Entry]:
-    """Book that a provider's money is on its way."""
-    return _pair(provider_available(provider), PAYOUTS_IN_TRANSIT, amount)
+def payout_created(provider: str, payable: int, offset: int = 0) -> list[Entry]:
+    """Book that a provider's money is on its way, less the commission that it owes of sales paid outside."""
+    _require(payable - offset)
+    entries = [(provider_available(provider), payable), (receivable(provider), -offset)]
+    return _merged([*entries, (PAYOUTS_IN_TRANSIT, offset - payable)])
+
+
+def debt_claimed(provider: str, payable: int) -> list[Entry]:
+    """Book that a provider is asked to pay what it owes: what it may draw (a debt below zero) joins the claim."""
+    return _merged([(provider_available(provider), payable), (receivable(provider), -payable)])
 
 
 def payout_paid(amount: int, source: str = BANK) -> list[Entry]:
@@ -214,14 +221,15 @@ def payout_paid(amount: int, source: str = BANK) -> list[Entry]:
     return _pair(PAYOUTS_IN_TRANSIT, source, amount)
 
 
-def payout_failed(provider: str, amount: int) -> list[Entry]:
-    """Book that a payout never left us: the provider may draw it again."""
-    return _pair(PAYOUTS_IN_TRANSIT, provider_available(provider), amount)
+def payout_failed(provider: str, payable: int, offset: int = 0) -> list[Entry]:
+    """Book that a payout never left us: the provider may draw it again, and owes again what it had netted."""
+    return _negated(payout_created(provider, payable, offset))
 
 
-def payout_returned(provider: str, amount: int, source: str = BANK) -> list[Entry]:
+def payout_returned(provider: str, payable: int, offset: int = 0, source: str = BANK) -> list[Entry]:
     """Book that a payout which had left us came back: the provider may draw it again."""
-    return _pair(source, provider_available(provider), amount)
+    back = [(account, -amount) for account, amount, *_ in payout_created(provider, payable, offset)]
+    return _merged([(source if account == PAYOUTS_IN_TRANSIT else account, amount) for account, amount in back])
 
 
 def commission_tax_rounded(difference: int) -> list[Entry]:

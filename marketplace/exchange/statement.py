@@ -1,72 +1,113 @@
 """The papers of a payout: what the provider sold (仕入明細書), and what the exchange charged for it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 from marketplace.billing import ledger, postings, tax
-from marketplace.billing import queries as billing
-from marketplace.billing.documents import papers
-from marketplace.billing.documents.rules import DocumentLine, Party, TaxTotal
-from marketplace.billing.documents.states import TaxCategory
+from marketplace.billing.documents import numbering, papers
+from marketplace.billing.documents import service as documents
+from marketplace.billing.documents.rules import DocumentDraft, DocumentLine, Party, Remark, TaxTotal
+from marketplace.billing.documents.states import DocumentKind, TaxCategory
 from marketplace.billing.earning_models import Earning
-from marketplace.billing.payouts import queries
+from marketplace.billing.payouts import queries, service
 from marketplace.billing.payouts.models import Payout
+from marketplace.billing.states import SellerRole, Via
 from marketplace.catalog import queries as catalog
+from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
+
+_Period = tuple[date, date]
+GIVEN_BACK = Remark("返品・返金に伴う販売手数料の返還", "Commission given back with refunds")
 
 
 def issue(actor: Actor, payout: Payout, on: date) -> None:
-    """Issue the statement and the commission invoice over the earnings that no earlier payout has shown.
+    """Issue the statement and the commission invoice over the earnings that no papers have shown; twice is as once.
 
-    The tax of the commission is rounded once on its invoice; by how much that differs from the tax of the
-    single sales is booked, so that the invoice and the ledger say the same.
+    The statement is over what the exchange received for the provider, or (as principal) bought of it. The
+    commission of what was paid to the provider outside stands on the commission invoice alone.
     """
-    earnings = queries.undocumented_of(payout.id)
+    earnings = queries.unshown_of(payout.id)
     if not earnings:
         return
+    service.mark_shown(payout.id, earnings)
     period = (min(one.occurred_on for one in earnings), max(one.occurred_on for one in earnings))
-    provider = papers.party(payout.organization_id, on)
+    charged = [one for one in earnings if one.via == Via.OUTSIDE.value or one.role == SellerRole.AGENT.value]
+    _charge(actor, payout, charged, on, period)
+    received = [one for one in earnings if one.via != Via.OUTSIDE.value]
+    if received:
+        lines, totals = _sold(received, papers.party(payout.organization_id, on))
+        about = (payout.id,)
+        papers.purchase_statement(
+            actor, payout.organization_id, lines, payout.id, on, period=period, about=about, totals=totals
+        )
+
+
+def _charge(actor: Actor, payout: Payout, earnings: Sequence[Earning], on: date, period: _Period) -> None:
+    """Invoice the commission, or give it back where more was given back than charged.
+
+    Its tax is rounded once on its invoice; by how much that differs from the tax of the single sales is
+    booked, so that the invoice and the ledger say the same. The difference is the exchange's to bear.
+    """
+    commission = sum(one.commission_yen for one in earnings)
+    booked = sum(one.commission_tax_yen for one in earnings)
+    operator = papers.party(identity.operator_organization().id, on)
+    rate = tax.rate_on(on) if operator.registration_number else 0
+    if not rate:  # an issuer without a registration number shows no tax: what was booked as such is price
+        commission, stated = commission + booked, 0
+    else:
+        stated = _tax(commission, rate, operator.organization_id)
+        entries = postings.commission_tax_rounded(stated - booked)
+        ledger.post("commission_tax_rounded", payout.id, f"commission_tax:{payout.id}", on, entries, actor=actor)
+    if not commission and not stated:
+        return
+    line = DocumentLine("データ取引所 販売手数料", "Commission of the data exchange", commission, rate)
     about = (payout.id,)
-    commission = sum(one.commission_yen for one in earnings)
     if commission > 0:
-        _round_tax(actor, payout, earnings, on)
-        lines = [_commission_line(commission, tax.rate_on(on))]
-        papers.commission_invoice(actor, provider.organization_id, lines, payout.id, on, period=period, about=about)
-    lines, totals = _sold(earnings, provider)
-    papers.purchase_statement(
-        actor, provider.organization_id, lines, payout.id, on, period=period, about=about, totals=totals
+        papers.commission_invoice(actor, payout.organization_id, [line], payout.id, on, period=period, about=about)
+        return
+    note = DocumentDraft(
+        kind=DocumentKind.CREDIT_NOTE,
+        idem=f"commission_note:{payout.id}",
+        issuer=operator,
+        recipient=papers.party(payout.organization_id, on),
+        lines=[line],
+        transaction_on=on,
+        period_from=period[0],
+        period_to=period[1],
+        about=about,
+        remarks=(GIVEN_BACK,),
     )
+    documents.issue(actor, note)
 
 
-def _round_tax(actor: Actor, payout: Payout, earnings: Sequence[Earning], on: date) -> None:
-    commission = sum(one.commission_yen for one in earnings)
-    difference = tax.tax_on(commission, tax.rate_on(on)) - sum(one.commission_tax_yen for one in earnings)
-    entries = postings.commission_tax_rounded(difference)
-    ledger.post("commission_tax_rounded", payout.id, f"commission_tax:{payout.id}", on, entries, actor=actor)
-
-
-def _commission_line(commission: int, rate: int) -> DocumentLine:
-    return DocumentLine(
-        description_ja="データ取引所 販売手数料",
-        description_en="Commission of the data exchange",
-        amount_net_yen=commission,
-        tax_rate_basis_points=rate,
-    )
+def _tax(commission: int, rate: int, operator_id: str) -> int:
+    # As the invoice rounds it: what is given back is rounded by its size.
+    rounded = tax.tax_on(abs(commission), rate, numbering.rounding_of(operator_id))
+    return rounded if commission >= 0 else -rounded
 
 
 def _sold(earnings: Sequence[Earning], provider: Party) -> tuple[list[DocumentLine], tuple[TaxTotal, ...]]:
-    """Return one line for each dataset and rate, and the totals as the invoices had them."""
+    """Return one line for each dataset and rate, and the totals as the sales were booked."""
     registered = provider.registration_number is not None
+    rates = queries.rates_of(one.ref for one in earnings)
     nets: dict[tuple[str, int], int] = {}
-    sums: dict[int, tuple[int, int]] = {}
+    sums: dict[int, TaxTotal] = {}
     for one in earnings:
-        rate = _rate_of(one)
-        nets[one.dataset_id, rate] = nets.get((one.dataset_id, rate), 0) + one.net_yen
-        net, taxed = sums.get(rate, (0, 0))
-        sums[rate] = (net + one.net_yen, taxed + one.tax_yen)
+        rate = rates.get(one.ref, 0)
+        net, taxed = _amounts(one)
+        nets[one.dataset_id, rate] = nets.get((one.dataset_id, rate), 0) + net
+        before = sums.get(rate) or TaxTotal(_category(rate, registered=registered), rate, 0, 0)
+        sums[rate] = replace(before, net_yen=before.net_yen + net, tax_yen=before.tax_yen + taxed)
     lines = [_line(dataset_id, rate, net) for (dataset_id, rate), net in nets.items()]
-    totals = [TaxTotal(_category(rate, registered=registered), rate, net, taxed) for rate, (net, taxed) in sums.items()]
-    return lines, tuple(sorted(totals, key=lambda total: -total.rate_basis_points))
+    return lines, tuple(sums[rate] for rate in sorted(sums, reverse=True))
+
+
+def _amounts(earning: Earning) -> tuple[int, int]:
+    """Return net and tax of what the exchange received for the provider, or as principal bought from it."""
+    if earning.role == SellerRole.AGENT.value:
+        return earning.net_yen, earning.tax_yen
+    return earning.net_yen - earning.commission_yen, earning.tax_yen - earning.commission_tax_yen
 
 
 def _line(dataset_id: str, rate: int, net: int) -> DocumentLine:
@@ -77,12 +118,6 @@ def _line(dataset_id: str, rate: int, net: int) -> DocumentLine:
         amount_net_yen=net,
         tax_rate_basis_points=rate,
     )
-
-
-def _rate_of(earning: Earning) -> int:
-    """Return the rate on the invoice of the sale."""
-    invoice = billing.find_invoice_of_order(earning.ref) or billing.require_invoice(earning.ref)
-    return max((int(total["rate_basis_points"]) for total in invoice.rate_totals), default=0)
 
 
 def _category(rate: int, *, registered: bool) -> TaxCategory:

@@ -53,6 +53,12 @@ class Permission(StrEnum):
     REFUNDS_MAKE = "refunds.make"
     REFUNDS_NOTE = "refunds.note"
     DISPUTES_READ = "disputes.read"
+    PAYOUT_ACCOUNT_READ = "payouts.account_read"
+    PAYOUT_ACCOUNT_NAME = "payouts.account_name"
+    PAYOUTS_READ = "payouts.read"
+    PAYOUTS_OPERATE = "payouts.operate"
+    PAYOUTS_FETCH = "payouts.fetch"
+    REVENUE_READ = "revenue.read"
     SERVICE_LEVELS_READ = "service_levels.read"
     SERVICE_LEVELS_MEASURE = "service_levels.measure"
     DOCUMENTS_READ = "documents.read"
@@ -197,6 +203,31 @@ PERMISSIONS: dict[Permission, Rule] = {
         changes=True,
     ),
     Permission.DISPUTES_READ: Rule("invoices:read", EVERYONE, "read disputes one is a party to; overseers read all"),
+    Permission.PAYOUT_ACCOUNT_READ: Rule(
+        "payouts:read", frozenset({PROVIDER, OPERATOR}), "read the account that one's own money goes to"
+    ),
+    Permission.PAYOUT_ACCOUNT_NAME: Rule(
+        "payouts:write", frozenset({PROVIDER, OPERATOR}), "set the account that one's own money goes to", changes=True
+    ),
+    Permission.PAYOUTS_READ: Rule(
+        "payouts:read",
+        frozenset({PROVIDER, OPERATOR, AUDITOR}),
+        "read one's payouts and what one may draw; overseers read all",
+    ),
+    Permission.PAYOUTS_OPERATE: Rule(
+        "market:operate",
+        frozenset({OPERATOR}),
+        "draw, approve, call off and send payouts, and note what became of them",
+        changes=True,
+    ),
+    Permission.PAYOUTS_FETCH: Rule(
+        "market:operate", frozenset({OPERATOR}), "fetch the files of bank transfers, with whole account numbers"
+    ),
+    Permission.REVENUE_READ: Rule(
+        "payouts:read",
+        frozenset({PROVIDER, OPERATOR, AUDITOR}),
+        "read what one sold, with fee and tax; overseers read all",
+    ),
     Permission.SERVICE_LEVELS_READ: Rule("ledger:read", OVERSEERS, "read what was measured of service levels"),
     Permission.SERVICE_LEVELS_MEASURE: Rule(
         "market:operate", frozenset({OPERATOR}), "state what was measured of a dataset in a month", changes=True

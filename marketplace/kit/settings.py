@@ -102,6 +102,7 @@ CONVENTIONAL = {
     "stripe_webhook_secrets": "STRIPE_WEBHOOK_SECRETS",
     "stripe_max_retries": "STRIPE_MAX_RETRIES",
     "stripe_timeout_seconds": "STRIPE_TIMEOUT",
+    "stripe_connect": "STRIPE_CONNECT",
     "payments_live": "PAYMENTS_LIVE",
 }
 _current: Settings | None = None
@@ -196,7 +197,7 @@ def _check_numbers(settings: Settings) -> None:
     ]
     counts = (
         "preview_rows_max", "stripe_max_retries", "hold_days", "credit_limit_yen", "overdue_grace_days",
-        "renewal_grace_days",
+        "renewal_grace_days", "payout_minimum_yen", "payout_approval_yen",
     )  # fmt: skip
     for name in (*positive, *counts):
         if getattr(settings, name) < (name in positive):
@@ -210,6 +211,8 @@ def _check_numbers(settings: Settings) -> None:
         raise BadSetting("MARKETPLACE_COMMISSION_BASIS_POINTS must be 0 to 9999 (1000 is 10 %)")
     if settings.seller not in {"agent", "principal"}:
         raise BadSetting("MARKETPLACE_SELLER must be agent (providers sell) or principal (the exchange sells)")
+    if settings.stripe_connect not in {"off", "transfers"}:
+        raise BadSetting("STRIPE_CONNECT must be off (payouts by bank) or transfers (to connected accounts)")
     if settings.token_ttl_seconds > 3600:
         raise BadSetting("MARKETPLACE_TOKEN_TTL_SECONDS must be at most 3600: longer tokens outlive revocations")
 

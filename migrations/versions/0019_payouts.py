@@ -12,6 +12,7 @@ depends_on = None
 def upgrade() -> None:
     """Keep where providers are paid, each payout, what it pays and who approved it."""
     _accounts()
+    _files()
     _payouts()
     _items()
     _approvals()
@@ -19,7 +20,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Forget payouts; what they booked stays in the ledger."""
-    for table in ("payout_approval", "payout_item", "payout", "payout_account"):
+    for table in ("payout_approval", "payout_item", "payout", "payout_file", "payout_account"):
         op.drop_table(table)
 
 
@@ -47,17 +48,30 @@ def _accounts() -> None:
     )
 
 
+def _files() -> None:
+    op.create_table(
+        "payout_file",
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("transfer_on", sa.Date, nullable=False),
+        sa.Column("requester", sa.dialects.postgresql.JSONB, nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_payout_file"),
+    )
+
+
 def _payouts() -> None:
     op.create_table(
         "payout",
         sa.Column("id", sa.Text, nullable=False),
         sa.Column("organization_id", sa.Text, nullable=False),
         sa.Column("amount_yen", sa.BigInteger, nullable=False),
+        sa.Column("offset_yen", sa.BigInteger, nullable=False),
         sa.Column("way", sa.Text, nullable=False),
         sa.Column("account", sa.dialects.postgresql.JSONB, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("idempotency_key", sa.Text, nullable=False),
         sa.Column("gateway_transfer_id", sa.Text, nullable=True),
+        sa.Column("file_id", sa.Text, nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("paid_on", sa.Date, nullable=True),
@@ -66,16 +80,20 @@ def _payouts() -> None:
         sa.CheckConstraint(
             "state IN ('created', 'approved', 'sent', 'paid', 'failed', 'cancelled')", name="ck_payout_state"
         ),
-        sa.CheckConstraint("way IN ('bank', 'connect')", name="ck_payout_way"),
+        sa.CheckConstraint("way IN ('bank', 'connect', 'claim')", name="ck_payout_way"),
+        sa.CheckConstraint("way <> 'claim' OR state IN ('sent', 'paid')", name="ck_payout_claim"),
+        sa.CheckConstraint("file_id IS NULL OR (way = 'bank' AND sent_at IS NOT NULL)", name="ck_payout_file"),
         sa.CheckConstraint("gateway_transfer_id IS NULL OR way = 'connect'", name="ck_payout_transfer"),
         sa.CheckConstraint("paid_on IS NULL OR state IN ('paid', 'failed')", name="ck_payout_paid_on"),
         sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name="fk_payout_organization_id"),
+        sa.ForeignKeyConstraint(["file_id"], ["payout_file.id"], name="fk_payout_file_id"),
         sa.PrimaryKeyConstraint("id", name="pk_payout"),
         sa.UniqueConstraint("idempotency_key", name="uq_payout_idempotency_key"),
         sa.UniqueConstraint("gateway_transfer_id", name="uq_payout_gateway_transfer_id"),
     )
     op.create_index("ix_payout_organization_id_id", "payout", ["organization_id", "id"])
     op.create_index("ix_payout_state_id", "payout", ["state", "id"])
+    op.create_index("ix_payout_file_id", "payout", ["file_id"])
 
 
 def _items() -> None:
@@ -84,6 +102,7 @@ def _items() -> None:
         sa.Column("payout_id", sa.Text, nullable=False),
         sa.Column("earning_id", sa.Text, nullable=False),
         sa.Column("freed", sa.Boolean, nullable=False),
+        sa.Column("shown", sa.Boolean, nullable=False),
         sa.ForeignKeyConstraint(["payout_id"], ["payout.id"], name="fk_payout_item_payout_id"),
         sa.ForeignKeyConstraint(["earning_id"], ["earning.id"], name="fk_payout_item_earning_id"),
         sa.PrimaryKeyConstraint("payout_id", "earning_id", name="pk_payout_item"),

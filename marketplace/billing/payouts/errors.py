@@ -25,6 +25,64 @@ class PayoutMoved(Conflict):
     cure_ja = "送金を読み取ってください。state が現在の状態を示しています。"
 
 
+class NothingToDraw(Conflict):
+    """No payout comes of what there is."""
+
+    slug = "nothing-to-draw"
+    title, title_ja = "Nothing to pay out", "送金できるものがありません"
+    cause = (
+        "What the provider may draw is below the minimum payout, or the provider has named no account or is not "
+        "verified (now)."
+    )
+    cure = "Read `GET /v1/payables`: earnings become payable when their hold period is over."
+    cause_ja = "送金可能額が最低送金額に満たないか、提供者が口座を登録していないか、確認済みの組織ではありません。"
+    cure_ja = "GET /v1/payables を確かめてください。売上は保留期間の経過後に送金可能になります。"
+
+
+class NothingToClaim(Conflict):
+    """The provider owes nothing."""
+
+    slug = "nothing-to-claim"
+    title, title_ja = "Nothing to claim", "請求できるものがありません"
+    cause = "What this provider has earned covers what it owes: the next payout nets it."
+    cure = "Draw a payout instead, or wait for its next sales."
+    cause_ja = "この提供者の未送金の売上は債務を上回っており、次の送金で相殺されます。"
+    cure_ja = "代わりに送金を作成するか、次の売上をお待ちください。"
+
+
+class ClaimNotCovered(Conflict):
+    """The provider's money for a claim has not come."""
+
+    slug = "claim-not-covered"
+    title, title_ja = "Claim not covered", "請求額に入金が足りません"
+    cause = "Of the money that this provider has sent, less pays nothing yet than the claim asks for."
+    cure = "Take in the bank statement, assign the provider's transfer to it, and note the claim as paid then."
+    cause_ja = "この提供者から受け取った未充当の入金は、請求額に達していません。"
+    cure_ja = "銀行の入出金明細を取り込み、入金を提供者に割り当ててから、支払済みとしてください。"
+
+
+class NothingToTransfer(Conflict):
+    """No approved payout waits for a bank transfer."""
+
+    slug = "nothing-to-transfer"
+    title, title_ja = "Nothing to transfer", "振込対象がありません"
+    cause = "No approved payout that goes by bank transfer waits to be sent."
+    cure = "Approve payouts first; a file made before is at `GET /v1/payout-files/{id}`."
+    cause_ja = "承認済みで未送付の銀行振込の送金がありません。"
+    cure_ja = "先に送金を承認してください。作成済みのファイルは GET /v1/payout-files/{id} で取得できます。"
+
+
+class PayoutFileNotFound(NotFound):
+    """No such file of bank transfers."""
+
+    slug = "payout-file-not-found"
+    title, title_ja = "Transfer file not found", "振込ファイルが見つかりません"
+    cause = "No file of bank transfers has this id."
+    cure = "Read a payout: `file_id` names the file it was sent in."
+    cause_ja = "このIDの振込ファイルはありません。"
+    cure_ja = "送金を読み取ってください。file_id が送付に使ったファイルを示します。"
+
+
 class SecondPersonNeeded(Forbidden):
     """Whoever has approved a payout, or made it, does not count twice."""
 

@@ -1,14 +1,18 @@
 """Reading payouts, and what providers may draw."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, case, func, or_, select
+from sqlalchemy.orm import aliased
 
 from marketplace.billing.earning_models import Earning
-from marketplace.billing.payouts.errors import PayoutAccountMissing, PayoutNotFound
-from marketplace.billing.payouts.models import Payout, PayoutAccount, PayoutApproval, PayoutItem
+from marketplace.billing.models import Invoice
+from marketplace.billing.payouts.errors import PayoutAccountMissing, PayoutFileNotFound, PayoutNotFound
+from marketplace.billing.payouts.models import Payout, PayoutAccount, PayoutApproval, PayoutFile, PayoutItem
+from marketplace.billing.payouts.rules import FILE_AMOUNT_MAX
 from marketplace.billing.payouts.states import PayoutState, PayoutWay
+from marketplace.billing.states import Via
 from marketplace.identity.actors import Actor
 from marketplace.kit import pages
 from marketplace.kit.db import db
@@ -16,19 +20,30 @@ from marketplace.kit.pages import Page
 from marketplace.kit.texts import is_storable
 
 _FRESH = {"populate_existing": True}
-_UNPAID = (
-    Earning.released_on.is_not(None),
-    ~select(PayoutItem.earning_id).where(PayoutItem.earning_id == Earning.id, ~PayoutItem.freed).exists(),
-)
+_OFFSET = case((Earning.via == Via.OUTSIDE.value, Earning.commission_yen + Earning.commission_tax_yen), else_=0)
+_RELEASED = Earning.released_on.is_not(None)
+_UNSETTLED = ~select(PayoutItem.earning_id).where(PayoutItem.earning_id == Earning.id, ~PayoutItem.freed).exists()
+_UNPAID = (_RELEASED, _UNSETTLED)
 
 
 @dataclass(frozen=True, slots=True)
 class Payable:
-    """What one provider may draw, in yen; below zero it owes (refunds of what was paid out already)."""
+    """What one provider may draw, in yen; below zero it owes (refunds of what was paid out, commission).
+
+    ``amount_yen`` is ``available_yen`` less ``offset_yen``, the commission of sales paid outside.
+    ``pending_yen`` waits for the end of its hold period, or for the buyer's money.
+    """
 
     organization_id: str
-    amount_yen: int
+    available_yen: int
+    offset_yen: int
+    pending_yen: int
     earnings: int
+
+    @property
+    def amount_yen(self) -> int:
+        """What the next payout would carry."""
+        return self.available_yen - self.offset_yen
 
 
 def get_payout(actor: Actor, payout_id: str) -> Payout:
@@ -39,9 +54,14 @@ def get_payout(actor: Actor, payout_id: str) -> Payout:
     return payout
 
 
+def find_payout(payout_id: str) -> Payout | None:
+    """Return a payout whoever asks, if it is there."""
+    return db.session.get(Payout, payout_id, populate_existing=True) if is_storable(payout_id) else None
+
+
 def require_payout(payout_id: str) -> Payout:
     """Return a payout whoever asks; raises PayoutNotFound."""
-    payout = db.session.get(Payout, payout_id, populate_existing=True)
+    payout = find_payout(payout_id)
     if payout is None:
         raise PayoutNotFound
     return payout
@@ -89,17 +109,28 @@ def lock_account(organization_id: str) -> PayoutAccount | None:
     return db.session.scalar(query, execution_options=_FRESH)
 
 
-def payables() -> list[Payable]:
-    """Return the payable report: every provider with something to draw, or something owed."""
-    amount = func.sum(Earning.payable_yen)
+def payables(actor: Actor) -> list[Payable]:
+    """Return the payable report: providers with something to draw, owed or pending; one's own unless one oversees."""
+    available = func.coalesce(func.sum(Earning.payable_yen).filter(_RELEASED), 0)
+    offset = func.coalesce(func.sum(_OFFSET).filter(_RELEASED), 0)
+    pending = func.coalesce(func.sum(Earning.payable_yen).filter(~_RELEASED), 0)
+    count = func.count().filter(_RELEASED)
     query = (
-        select(Earning.organization_id, amount, func.count())
-        .where(*_UNPAID)
+        select(Earning.organization_id, available, offset, pending, count)
+        .where(or_(~_RELEASED, _UNSETTLED))
         .group_by(Earning.organization_id)
-        .having(amount != 0)
+        .having(or_(available != 0, offset != 0, pending != 0))
         .order_by(Earning.organization_id)
     )
-    return [Payable(row[0], int(row[1]), row[2]) for row in db.session.execute(query)]
+    if not actor.oversees:
+        query = query.where(Earning.organization_id == actor.organization_id)
+    return [Payable(row[0], *map(int, row[1:])) for row in db.session.execute(query)]
+
+
+def list_drawable() -> Sequence[str]:
+    """Return the providers with earnings that no live payout settles, in the order in which they are locked."""
+    query = select(Earning.organization_id).where(*_UNPAID).distinct().order_by(Earning.organization_id)
+    return db.session.scalars(query).all()
 
 
 def unpaid_of(organization_id: str) -> Sequence[Earning]:
@@ -114,17 +145,27 @@ def earnings_of(payout_id: str) -> Sequence[Earning]:
     return db.session.scalars(query.where(PayoutItem.payout_id == payout_id).order_by(Earning.id)).all()
 
 
-def undocumented_of(payout_id: str) -> Sequence[Earning]:
-    """Return what a payout pays that no payout before it has shown on its papers: one that came back had them."""
-    shown = (
-        select(PayoutItem.earning_id)
-        .join(Payout, Payout.id == PayoutItem.payout_id)
-        .where(PayoutItem.earning_id == Earning.id, PayoutItem.payout_id != payout_id, Payout.paid_on.is_not(None))
-    )
+def unshown_of(payout_id: str) -> Sequence[Earning]:
+    """Return what a payout settles that no papers have shown yet: one that came back had its papers already."""
+    other = aliased(PayoutItem)
+    shown = select(other.earning_id).where(other.earning_id == Earning.id, other.shown)
     query = select(Earning).join(PayoutItem, PayoutItem.earning_id == Earning.id)
     return db.session.scalars(
         query.where(PayoutItem.payout_id == payout_id, ~shown.exists()).order_by(Earning.id)
     ).all()
+
+
+def rates_of(refs: Iterable[str]) -> dict[str, int]:
+    """Return the tax rate on the invoice of each sale, in basis points; ``refs`` are orders and invoices."""
+    wanted = list(set(refs))
+    query = select(Invoice.order_id, Invoice.id, Invoice.rate_totals).where(
+        or_(Invoice.order_id.in_(wanted), Invoice.id.in_(wanted))
+    )
+    rates: dict[str, int] = {}
+    for order_id, invoice_id, totals in db.session.execute(query):
+        rate = max((int(total["rate_basis_points"]) for total in totals), default=0)
+        rates |= {invoice_id: rate, order_id or invoice_id: rate}
+    return rates
 
 
 def approvers_of(payout_id: str) -> Sequence[str]:
@@ -133,9 +174,33 @@ def approvers_of(payout_id: str) -> Sequence[str]:
     return db.session.scalars(query.order_by(PayoutApproval.approved_at, PayoutApproval.approver)).all()
 
 
-def list_in_state(state: PayoutState, way: PayoutWay) -> Sequence[Payout]:
-    """Return all payouts of one way in one state, oldest first."""
-    query = select(Payout).where(Payout.state == state.value, Payout.way == way.value)
+def lock_for_file() -> Sequence[Payout]:
+    """Return the approved payouts that a file of bank transfers can carry, oldest first, and hold their rows."""
+    query = select(Payout).where(
+        Payout.state == PayoutState.APPROVED.value,
+        Payout.way == PayoutWay.BANK.value,
+        Payout.amount_yen <= FILE_AMOUNT_MAX,
+    )
+    return db.session.scalars(query.order_by(Payout.id).with_for_update(), execution_options=_FRESH).all()
+
+
+def get_file(file_id: str) -> PayoutFile:
+    """Return a file of bank transfers; raises PayoutFileNotFound."""
+    file = db.session.get(PayoutFile, file_id) if is_storable(file_id) else None
+    if file is None:
+        raise PayoutFileNotFound
+    return file
+
+
+def list_of_file(file_id: str) -> Sequence[Payout]:
+    """Return the payouts that one file told the bank of, in its order, whatever became of them."""
+    return db.session.scalars(select(Payout).where(Payout.file_id == file_id).order_by(Payout.id)).all()
+
+
+def unsent_by_gateway() -> Sequence[str]:
+    """Return the payouts that wait for the gateway to transfer them, or to tell whether it has."""
+    states = (PayoutState.APPROVED.value, PayoutState.SENT.value)
+    query = select(Payout.id).where(Payout.way == PayoutWay.CONNECT.value, Payout.state.in_(states))
     return db.session.scalars(query.order_by(Payout.id)).all()
 
 

@@ -1,17 +1,24 @@
 """Who must approve a payout, what a transfer file says, and what an account may be. Pure."""
 
+import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from marketplace.billing.payouts.errors import PayeeAbroad, PayeeNotBusiness
 from marketplace.billing.payouts.states import AccountType
+from marketplace.billing.states import Via
 from marketplace.kit.errors import Invalid
 
 HOLDER_LENGTH_MAX = 30
-_HOLDER_SIGNS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ ().-/,\\¥｢｣")
-_SMALL = str.maketrans("ｧｨｩｪｫｬｭｮｯｰ", "ｱｲｳｴｵﾔﾕﾖﾂ-")
+FILE_AMOUNT_MAX = 9_999_999_999
+"""Ten digits: what one record of a transfer file can carry. More goes by other ways."""
+# Without the comma, which the JBA format would allow: it parts the fields of our file.
+_HOLDER_SIGNS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ ().-/\\｢｣")
+_OWN = ("bank_code", "branch_code", "account_type", "account_number", "holder_kana")
+_CONNECT = re.compile(r"acct_[A-Za-z0-9]{1,64}")
+_SMALL = str.maketrans("ｧｨｩｪｫｬｭｮｯｰ¥", "ｱｲｳｴｵﾔﾕﾖﾂ-\\")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,8 @@ def check_account(draft: AccountDraft) -> AccountDraft:
     holder = bank_kana(draft.holder_kana)
     if not 1 <= len(holder) <= HOLDER_LENGTH_MAX or not all(_is_bank_sign(sign) for sign in holder):
         faults.append({"pointer": "/holder_kana", "detail": f"1 to {HOLDER_LENGTH_MAX} kana, capitals or digits"})
+    if draft.connect_account_id is not None and not _CONNECT.fullmatch(draft.connect_account_id):
+        faults.append({"pointer": "/connect_account_id", "detail": "acct_ and letters or digits"})
     if faults:
         raise Invalid(errors=faults)
     return AccountDraft(
@@ -76,36 +85,31 @@ def bank_kana(name: str) -> str:
     return " ".join("".join(_HALF.get(sign, sign) for sign in katakana).translate(_SMALL).split())
 
 
-def transfer_file(lines: Sequence[TransferLine], on: date) -> str:
-    """Return a file of bank transfers (総合振込) as CSV: header, one line a payment, trailer with the totals.
+def transfer_file(lines: Sequence[TransferLine], on: date, requester: Mapping[str, str] | None = None) -> str:
+    """Return a file of bank transfers (総合振込) as CSV: header, one record a payment, trailer, end.
 
-    Record kinds 1, 2, 8, 9 and their fields follow the JBA format (全銀協レコード・フォーマット), with commas
-    between them instead of fixed columns, as the banks' own web pages take it in. Texts are half-width.
+    The fields of records 1, 2, 8 and 9 are those of the JBA format (全銀協レコード・フォーマット, 総合振込) in
+    their order, with commas between them instead of fixed columns, as the banks' own web pages take it in.
+    ``requester`` is the account that pays. The names of banks and branches are left to the bank, as is our
+    number with it (振込依頼人コード). Texts are half-width and no field holds a comma.
     """
-    rows = [["1", "21", "0", "", "", f"{on:%m%d}"]]
-    rows += [
-        [
-            "2",
-            line.account["bank_code"],
-            line.account["branch_code"],
-            line.account["account_type"],
-            line.account["account_number"],
-            line.account["holder_kana"],
-            str(line.amount_yen),
-            line.payout_id,
-        ]
-        for line in lines
-    ]
-    rows += [["8", str(len(lines)), str(sum(line.amount_yen for line in lines))], ["9"]]
+    own = requester or dict.fromkeys(_OWN, "")
+    bank, branch, kind, number, holder = (own[name] for name in _OWN)
+    rows = [["1", "21", "0", "", holder, f"{on:%m%d}", bank, "", branch, "", kind, number, ""]]
+    rows += [_record(line) for line in lines]
+    rows += [["8", str(len(lines)), str(sum(line.amount_yen for line in lines)), ""], ["9", ""]]
     return "".join(",".join(row) + "\r\n" for row in rows)
 
 
-def total_by(amounts: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Sum amounts by name, in the order in which the names come."""
-    sums: dict[str, int] = {}
-    for name, amount in amounts:
-        sums[name] = sums.get(name, 0) + amount
-    return sums
+def offset_of(via: str, commission_yen: int, commission_tax_yen: int) -> int:
+    """Return what the provider of an earning owes for it: the commission where the buyer paid the provider."""
+    return commission_yen + commission_tax_yen if via == Via.OUTSIDE else 0
+
+
+def _record(line: TransferLine) -> list[str]:
+    bank, branch, kind, number, holder = (line.account[name] for name in _OWN)
+    # 新規コード 0: no first transfer is told of as such. 振込指定区分 7: by wire (テレ振込).
+    return ["2", bank, "", branch, "", "", kind, number, holder, str(line.amount_yen), "0", "", "", "7", "", ""]
 
 
 def _is_digits(text: str, length: int) -> bool:

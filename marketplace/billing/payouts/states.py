@@ -17,10 +17,11 @@ class PayoutState(StrEnum):
 
 
 class PayoutWay(StrEnum):
-    """How the money travels: by a file of bank transfers, or as a transfer inside the gateway."""
+    """How the money travels: by bank transfer, as a transfer inside the gateway, or (a claim) from the provider."""
 
     BANK = "bank"
     CONNECT = "connect"
+    CLAIM = "claim"
 
 
 class AccountType(Labelled):
