@@ -158,6 +158,7 @@ def _offer(offer: Offer) -> dict[str, Any]:
         "rails": offer.rails,
         "discounts": offer.discounts,
         "fee_ordinance": offer.fee_ordinance,
+        "promises": [{"ja": ja, "en": en} for ja, en in licensing.promises_of(offer)],
         "valid_until": clock.text(offer.valid_until) if offer.valid_until else None,
         "duration_days": offer.duration_days,
         "quota_bytes": offer.quota_bytes,

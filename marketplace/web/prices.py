@@ -143,6 +143,8 @@ def _of_offer(offer: dict[str, Any]) -> Details:
         found.append((say("割引", "Discounts"), say("、", ", ").join(cuts)))
     if offer["fee_ordinance"]:
         found.append((say("根拠条例", "By-law"), offer["fee_ordinance"]))
+    # Documents made before offers promised anything have no such member.
+    found += [(say("約束", "Promise"), say(one["ja"], one["en"])) for one in offer.get("promises", ())]
     if offer["valid_until"]:
         found.append((say("受付期限", "Open until"), day(offer["valid_until"])))
     return found

@@ -120,7 +120,7 @@ def test_i2_names_a_refund_that_ended_and_is_still_in_transit(trade: Trade, sess
     invoice = issue()
     session.add(
         Refund(
-            id="ref_3", idem="k", sale_ref="ord_1", invoice_id=invoice.id, payment_id=None,
+            id="ref_3", request="k", number=0, sale_ref="ord_1", invoice_id=invoice.id, payment_id=None,
             organization_id=trade.buyer, provider_organization_id=trade.provider, amount_yen=100, way="bank",
             reason="requested", note="", ends_access=False, state="succeeded", idempotency_key="k",
             gateway_refund_id=None, failure=None, created_at=clock.now(), settled_at=clock.now(),

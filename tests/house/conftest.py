@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -9,18 +10,27 @@ from flask import Flask
 from marketplace.app import create_app
 from marketplace.billing import queries
 from marketplace.billing.bank import queries as bank
+from marketplace.billing.discounts import service as discounts
+from marketplace.billing.discounts.rules import CouponDraft, EligibilityDraft
+from marketplace.billing.disputes import queries as disputes
 from marketplace.billing.documents import papers
-from marketplace.exchange import banking
-from marketplace.identity.actors import SYSTEM
+from marketplace.billing.service_levels import service as service_levels
+from marketplace.billing.service_levels.service import MeasurementDraft
+from marketplace.exchange import banking, dispute
+from marketplace.exchange.purchase import Purchase
+from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.oauth import access_tokens
 from marketplace.identity.permissions import scopes_for
 from marketplace.identity.states import Capacity
-from marketplace.kit import jobs
+from marketplace.kit import clock, jobs
 from marketplace.kit.db import db
 from marketplace.kit.settings import Settings
 from marketplace.kit.transaction import transaction
-from tests.factories import market
-from tests.factories.identity import ApiClientFactory, MemberFactory, OrganizationFactory
+from marketplace.licensing.prices import Price
+from marketplace.licensing.states import DiscountClass, PriceKind
+from marketplace.sandbox import controls
+from tests.factories import market, money
+from tests.factories.identity import ApiClientFactory, MemberFactory, OrganizationFactory, actor_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,7 @@ def trade(exchange: Flask) -> Trade:
         member = MemberFactory().id
         document = papers.document_of(queries.require_invoice(made.invoice_id)).id
     banking.import_statement(SYSTEM, "日付,入金額,振込依頼人名\n2026/11/22,100,ヤマダ\n".encode())
-    ids = {
+    ids = _beside(exchange, on, buyer, made) | {
         "line_id": bank.list_lines().items[0].id,
         "organization_id": buyer.organization_id,
         "member_id": member,
@@ -75,6 +85,22 @@ def trade(exchange: Flask) -> Trade:
         "grant_id": made.grant_id,
     }
     return Trade(ids)
+
+
+def _beside(exchange: Flask, on: market.Listed, buyer: Actor, made: Purchase) -> dict[str, str]:
+    """What may come of a trade: discounts, a subscription, a yen refunded, an inquiry of the bank, a measured month."""
+    until = clock.now() + timedelta(days=30)
+    with transaction():
+        coupon, _code = discounts.issue_coupon(on.provider, CouponDraft(until, basis_points=1_000))
+        evidence = EligibilityDraft(DiscountClass.SME, "履歴事項全部証明書", "5f" * 32)
+        ids = {"coupon_id": coupon.id, "eligibility_id": discounts.apply(buyer, evidence).id}
+        measured = MeasurementDraft(on.dataset_id, "2020-01", 10_000, "監視記録", "a1" * 32)
+        service_levels.measure(actor_of(OrganizationFactory(operator=True)), measured)
+    monthly = market.offered(on, price=Price(PriceKind.SUBSCRIPTION, 3_000, term_months=1))
+    ids["subscription_id"] = str(market.bought(exchange, buyer, monthly).order.subscription_id)
+    ids["refund_id"] = money.refunded(made, 1)[0].id
+    dispute.learn(controls.open_dispute(money.charge_of(made), inquiry=True)["id"], "evt_1")
+    return ids | {"dispute_id": disputes.list_disputes(buyer).items[0].id}
 
 
 @pytest.fixture(scope="module")
