@@ -18,6 +18,10 @@ class Order(Model):
     __table_args__ = (
         CheckConstraint("state IN ('placed', 'credited', 'paid', 'fulfilled', 'failed', 'expired')", name="state"),
         CheckConstraint("rail IN ('card', 'konbini', 'bank_transfer', 'invoice', 'outside')", name="rail"),
+        CheckConstraint(
+            "rail_wished IN ('card', 'konbini', 'bank_transfer', 'invoice', 'outside')", name="rail_wished"
+        ),
+        CheckConstraint("trial_days >= 0", name="trial_days"),
         CheckConstraint("(rail IS NULL) = (amount_gross_yen = 0)", name="rail_of_money"),
         CheckConstraint("state <> 'credited' OR rail IS NOT DISTINCT FROM 'invoice'", name="credited"),
         CheckConstraint("amount_net_yen <= list_net_yen", name="deductions"),
@@ -62,6 +66,8 @@ class Order(Model):
     terms_sha256: Mapped[str]
     price_kind: Mapped[str]
     rail: Mapped[str | None]
+    rail_wished: Mapped[str | None]
+    trial_days: Mapped[int] = mapped_column(Integer, default=0)
     list_net_yen: Mapped[int] = mapped_column(BigInteger)
     deductions: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
     amount_net_yen: Mapped[int] = mapped_column(BigInteger)

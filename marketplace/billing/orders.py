@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -57,7 +57,8 @@ class OrderDraft:
     """What is ordered, from whom, on which accepted terms, what it costs now, and how it will be paid.
 
     ``quote`` is what remains of ``list_net_yen`` after the ``deductions``; what costs nothing has no rail.
-    ``idem`` names what may be ordered only once, such as ``renewal:sub_…:2``.
+    ``rail_wished`` is what the buyer asked for, also where nothing is to be paid yet; ``trial_days`` is the trial
+    that this order has. ``idem`` names what may be ordered only once, such as ``renewal:sub_…:2``.
     """
 
     provider_organization_id: str
@@ -73,6 +74,8 @@ class OrderDraft:
     term: OrderedTerm | None = None
     idem: str | None = None
     order_id: str | None = None
+    rail_wished: Rail | None = None
+    trial_days: int = 0
 
 
 def open_order(actor: Actor, draft: OrderDraft) -> Order:
@@ -89,6 +92,8 @@ def open_order(actor: Actor, draft: OrderDraft) -> Order:
         terms_sha256=draft.terms_sha256,
         price_kind=draft.price_kind.value,
         rail=draft.rail.value if draft.rail and draft.quote.gross_yen else None,
+        rail_wished=draft.rail_wished.value if draft.rail_wished else None,
+        trial_days=draft.trial_days,
         list_net_yen=draft.quote.net_yen if draft.list_net_yen is None else draft.list_net_yen,
         deductions=list(draft.deductions),
         amount_net_yen=draft.quote.net_yen,
@@ -108,6 +113,19 @@ def open_order(actor: Actor, draft: OrderDraft) -> Order:
     facts = {"offer": order.offer_id, "acceptance": order.acceptance_id, "terms_sha256": order.terms_sha256}
     _record(actor, Verb.ORDER_PLACED, order, facts)
     return order
+
+
+def has_had_trial(organization_id: str, offer_ids: Sequence[str]) -> bool:
+    """Whether an organization has begun a trial of one of these offers; orders that lapsed began none."""
+    tried = (Order.organization_id == organization_id, Order.offer_id.in_(offer_ids), Order.trial_days > 0)
+    query = select(Order.id).where(*tried, Order.state.not_in([state.value for state in LAPSED]))
+    return db.session.scalar(query.limit(1)) is not None
+
+
+def list_unpaid_outside(placed_before: datetime) -> Sequence[str]:
+    """Return the orders to be paid outside that were placed before that instant and that no slip has paid."""
+    waiting = (Order.state == OrderState.PLACED.value, Order.rail == Rail.OUTSIDE.value)
+    return db.session.scalars(select(Order.id).where(*waiting, Order.created_at < placed_before).order_by(Order.id)).all()
 
 
 def list_of_term(subscription_id: str, number: int) -> Sequence[Order]:

@@ -8,6 +8,7 @@ from marketplace.licensing.prices import Price
 from marketplace.licensing.states import PriceKind, UsageUnit
 
 MEBIBYTE_BYTES = 2**20
+WHOLE_BASIS_POINTS = 10_000
 # Dividing by 2**20 takes 20 decimals and a unit price has 12; 120 digits hold any usage. Inexact must never happen.
 _EXACT = Context(prec=120, traps=[Inexact])
 _WIDE = Context(prec=120)
@@ -39,6 +40,17 @@ def accrued(price: Price, quantity: Decimal) -> Decimal:
         if not used or price.kind is PriceKind.VOLUME or not price.is_metered:
             return Decimal(0)
         return _capped(price, _RATED[price.kind](price, used))
+
+
+def discounted(exact: Decimal, off: Iterable[int]) -> Decimal:
+    """Return what is left of exact yen after shares in basis points come off, one after the other, exactly.
+
+    The shares of an order never change, so what a period comes to still rises with its usage and bills telescope.
+    """
+    with localcontext(_EXACT):
+        for points in off:
+            exact = exact * (WHOLE_BASIS_POINTS - points) / WHOLE_BASIS_POINTS
+        return exact
 
 
 def quantity_of(unit: UsageUnit, count: int) -> Decimal:

@@ -26,11 +26,12 @@ _EARLIER = aliased(RatedLine)
 
 @dataclass(frozen=True, slots=True)
 class Metered:
-    """Whose usage is rated: a grant and its two parties."""
+    """Whose usage is rated: a grant, its two parties, and the basis points that its order took off, in their order."""
 
     grant_id: str
     provider_organization_id: str
     organization_id: str
+    off: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,8 @@ def rated_after(before: Sofar, of: Metered, stretch: Stretch, price: Price) -> R
     if not stretch.quantity_new and not closes:
         return None
     quantity = pricing.quantity_of(price.unit, before.quantity + stretch.quantity_new)
-    total = pricing.charge(price, quantity) if closed else pricing.accrued(price, quantity)
+    listed = pricing.charge(price, quantity) if closed else pricing.accrued(price, quantity)
+    total = pricing.discounted(listed, of.off)
     return Rated(
         of=of,
         stretch=stretch,

@@ -10,6 +10,7 @@ from marketplace.identity.models import Organization
 from marketplace.kit import clock, settings
 
 LABELS_JA = {"coupon": "クーポン", "eligibility": "適格者割引"}
+LABELS_EN = {"coupon": "coupon", "eligibility": "eligibility"}
 
 
 def invoice_party(organization: Organization) -> InvoiceParty:
@@ -45,8 +46,8 @@ def order_lines(order: Order) -> list[InvoiceLine]:
     )
     deducted = [
         InvoiceLine(
-            description_ja=f"割引（{LABELS_JA.get(one['kind'], one['kind'])}）",
-            description_en=f"Discount ({one['kind'].replace('_', ' ')})",
+            description_ja=f"割引（{LABELS_JA[one['kind']]}）",
+            description_en=f"Discount ({LABELS_EN[one['kind']]})",
             # A price below zero is no price (EN 16931, BR-27): what is given back counts minus one.
             quantity="-1",
             unit="discount",

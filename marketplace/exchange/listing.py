@@ -60,9 +60,15 @@ def profile_left() -> None:
 
 
 def publish(actor: Actor, release_id: str) -> Release:
-    """Make a release visible, open it to the grants that include future releases, and list it."""
+    """Make a release visible, open it to the grants that include future releases, and list it.
+
+    Raises RowsNotCounted while the dataset is for sale by the row and the release has a file without a count: its
+    rows would be metered as none.
+    """
     _stand_in_line(actor, queries.get_own_release(actor, release_id).dataset_id)
     release = service.publish_release(actor, release_id)
+    if offers.has_open_row_offer(release.dataset_id):
+        licensing.require_counted(release.id)
     access.extend_to_release(release.dataset_id, release.id, actor)
     refresh(release.dataset_id)
     return release

@@ -1,13 +1,16 @@
 """Ordering: whether an offer can be bought by this buyer now, at what price, and how it will be paid."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 
-from marketplace.billing import pricing, tax
+from marketplace.billing import orders, pricing, tax
 from marketplace.billing.discounts import taking as discounts
 from marketplace.billing.discounts.rules import DiscountWish
 from marketplace.billing.documents import numbering
+from marketplace.billing.models import Order
 from marketplace.billing.orders import OrderDraft, OrderedTerm
+from marketplace.billing.receivables import service as receivables
+from marketplace.billing.subscriptions import queries as subscribed
 from marketplace.billing.subscriptions import rules as terms
 from marketplace.billing.subscriptions.models import Subscription
 from marketplace.billing.subscriptions.rules import Term
@@ -24,13 +27,14 @@ from marketplace.exchange.errors import (
     TermsDiffer,
 )
 from marketplace.identity import queries as identity
-from marketplace.identity.actors import Actor
+from marketplace.identity.actors import Actor, on_behalf_of
 from marketplace.identity.states import OrganizationState
 from marketplace.kit import clock
 from marketplace.kit.ids import new_id
 from marketplace.licensing import queries as licensing
 from marketplace.licensing import rails
 from marketplace.licensing.models import Offer
+from marketplace.licensing.prices import Price
 from marketplace.licensing.states import PriceKind, Rail, ReleaseScope
 
 NOTHING_OFF = DiscountWish()
@@ -40,7 +44,8 @@ NOTHING_OFF = DiscountWish()
 class OrderWish:
     """How the buyer wants to pay, and what it asks off the price.
 
-    ``rail`` is one of the offer's; without one it is the first of them that carries the amount.
+    ``rail`` is one of the offer's; without one it is the first of them that carries the amount. Where nothing
+    is to be paid yet, such as in a trial, it is kept for what is.
     """
 
     rail: Rail | None = None
@@ -72,7 +77,8 @@ def require_licensable(offer: Offer) -> None:
 def draft(buyer: Actor, offer: Offer, acceptance_id: str, wish: OrderWish) -> OrderDraft:
     """Return the order at our own price of today, less what the buyer is granted; tax is on what remains."""
     order_id = new_id("ord")
-    listed = pricing.upfront_net_yen(licensing.price_of(offer), clock.today())
+    price = _price_for(buyer, offer)
+    listed = pricing.upfront_net_yen(price, clock.today())
     deductions = discounts.take(buyer, offer, listed, wish.discounts, order_id)
     quote = _quote(offer, listed - sum(deduction.amount_yen for deduction in deductions))
     return OrderDraft(
@@ -87,13 +93,23 @@ def draft(buyer: Actor, offer: Offer, acceptance_id: str, wish: OrderWish) -> Or
         list_net_yen=listed,
         deductions=tuple(asdict(deduction) for deduction in deductions),
         order_id=order_id,
+        rail_wished=wish.rail,
+        trial_days=price.trial_days,
     )
 
 
-def draft_renewal(subscription: Subscription, term: Term, rail: Rail | None, idem: str) -> OrderDraft:
-    """Return the order of a further term at the price at which the subscription began."""
+def draft_renewal(subscription: Subscription, term: Term, first: Order, idem: str) -> OrderDraft:
+    """Return the order of a further term at the price at which the subscription began, paid as its first order.
+
+    Where that rail does not carry the amount, it is the first of the offer's that does. What the first order
+    took off for a class of buyers comes off again while an eligibility for it stands; a coupon was for once.
+    """
     offer = licensing.get_offer(subscription.offer_id)
-    quote = _quote(offer, terms.net_yen(licensing.price_of(offer), term))
+    order_id = new_id("ord")
+    listed = terms.net_yen(subscribed.price_of(subscription), term)
+    wish = discounts.standing_wish(first.organization_id, first.deductions)
+    deductions = discounts.take(on_behalf_of(first.organization_id), offer, listed, wish, order_id)
+    quote = _quote(offer, listed - sum(deduction.amount_yen for deduction in deductions))
     return OrderDraft(
         provider_organization_id=subscription.provider_organization_id,
         offer_id=subscription.offer_id,
@@ -102,7 +118,10 @@ def draft_renewal(subscription: Subscription, term: Term, rail: Rail | None, ide
         terms_sha256=subscription.terms_sha256,
         price_kind=PriceKind(offer.price_kind),
         quote=quote,
-        rail=_rail(offer, quote.gross_yen, rail),
+        rail=_renewal_rail(offer, quote.gross_yen, first.rail or first.rail_wished),
+        list_net_yen=listed,
+        deductions=tuple(asdict(deduction) for deduction in deductions),
+        order_id=order_id,
         term=OrderedTerm(subscription.id, term.number, term.first, term.last),
         idem=idem,
     )
@@ -111,6 +130,17 @@ def draft_renewal(subscription: Subscription, term: Term, rail: Rail | None, ide
 def registration_of(organization_id: str, day: date) -> str | None:
     """Return the number (登録番号) valid on the day of the order, of whoever sells for this provider."""
     return identity.registration_on(commerce.seller_of(organization_id), day)
+
+
+def _price_for(buyer: Actor, offer: Offer) -> Price:
+    """Return the price as this buyer gets it: a trial is had once, whatever version of the offer it was of."""
+    price = licensing.price_of(offer)
+    if not price.trial_days:
+        return price
+    # Two orders at once would each find no trial before them.
+    receivables.lock_buyer(buyer.organization_id)
+    is_over = orders.has_had_trial(buyer.organization_id, licensing.line_of(offer))
+    return replace(price, trial_days=0) if is_over else price
 
 
 def _quote(offer: Offer, net_yen: int) -> tax.Quote:
@@ -124,12 +154,17 @@ def _quote(offer: Offer, net_yen: int) -> tax.Quote:
 
 
 def _rail(offer: Offer, gross_yen: int, wished: Rail | None) -> Rail | None:
+    offered = licensing.rails_of(offer)
+    if wished is not None and offered and wished not in offered:
+        raise RailNotOffered(rails=[rail.value for rail in offered])
     if gross_yen == 0:
         return None
-    offered = licensing.rails_of(offer)
-    if wished is not None and wished not in offered:
-        raise RailNotOffered(rails=[rail.value for rail in offered])
     carrying = [rail for rail in ([wished] if wished else offered) if rails.carries(rail, gross_yen)]
     if not carrying:
         raise AmountNotCarried(rails=[rail.value for rail in offered], amount_gross_yen=gross_yen)
     return carrying[0]
+
+
+def _renewal_rail(offer: Offer, gross_yen: int, before: str | None) -> Rail | None:
+    kept = Rail(before) if before else None
+    return _rail(offer, gross_yen, kept if kept and rails.carries(kept, gross_yen) else None)

@@ -1,29 +1,36 @@
 """Paid outside: a municipality took the money on its own payment slip (納付書), and says so."""
 
+import logging
+from datetime import timedelta
+
 from sqlalchemy.exc import IntegrityError
 
-from marketplace.billing import queries
+from marketplace.billing import orders, queries
 from marketplace.billing.errors import OrderNotFound
 from marketplace.billing.models import Order
 from marketplace.billing.orders import Slip
 from marketplace.billing.states import OrderState
 from marketplace.exchange import purchase
 from marketplace.exchange.errors import OrderNotOutside, SlipDiffers
-from marketplace.identity.actors import Actor
+from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.states import Capacity
-from marketplace.kit import clock
+from marketplace.kit import clock, settings
 from marketplace.kit.db import db
 from marketplace.kit.errors import Invalid
+from marketplace.kit.jobs import task
+from marketplace.kit.transaction import transaction
 from marketplace.licensing.states import Rail
 
+log = logging.getLogger(__name__)
 OPEN = {OrderState.PLACED, OrderState.EXPIRED, OrderState.FAILED}
 
 
 def note_payment(actor: Actor, order_id: str, slip: Slip) -> bool:
     """Note that an order was paid outside, and fulfil it; only the commission is booked. True for one caller.
 
-    For the provider of the order and the operator. The same slip again changes nothing. Raises
-    OrderNotFound, OrderNotOutside, SlipDiffers, or Invalid for a day in the future.
+    For the provider of the order and the operator. The same slip again changes nothing. A slip that comes
+    after the order expired is honoured as late money is, at the price of the order, unless another order has
+    taken its place. Raises OrderNotFound, OrderNotOutside, SlipDiffers, or Invalid for a day in the future.
     """
     order = queries.get_order(actor, order_id)
     if actor.organization_id != order.provider_organization_id and Capacity.OPERATOR not in actor.capacities:
@@ -31,9 +38,26 @@ def note_payment(actor: Actor, order_id: str, slip: Slip) -> bool:
     if slip.paid_on > clock.today():
         raise Invalid(errors=[{"pointer": "/paid_on", "detail": "the day is in the future"}])
     order = queries.lock_order(order_id)
-    if order.rail != Rail.OUTSIDE:
+    if order.rail != Rail.OUTSIDE or orders.is_replaced(order):
         raise OrderNotOutside(rail=order.rail, state=order.state)
     return _fulfil(order, slip) if order.state in OPEN else _same(order, slip)
+
+
+@task("orders.outside", cron="41 * * * *")
+def expire_unpaid() -> int:
+    """Give up the orders that no slip has paid in time, with what they took off; returns how many."""
+    patience = timedelta(days=settings.current().outside_days)
+    with transaction():
+        late = orders.list_unpaid_outside(clock.now() - patience)
+    return sum(_expire(order_id) for order_id in late)
+
+
+def _expire(order_id: str) -> bool:
+    with transaction():
+        expired = orders.mark_expired(SYSTEM, order_id)
+    if expired:
+        log.info("order %s expired: no payment slip was noted in time", order_id)
+    return expired
 
 
 def _fulfil(order: Order, slip: Slip) -> bool:

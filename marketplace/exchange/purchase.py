@@ -64,7 +64,7 @@ def place_order(actor: Actor, offer_id: str, accepted_sha256: str, wish: OrderWi
 
 
 def place_renewal(subscription: Subscription, term: Term) -> str:
-    """Order a further term of a subscription on the rail of its first order, once; returns the order's id.
+    """Order a further term of a subscription as its first order was paid, once; returns the order's id.
 
     An order that lapsed unpaid is placed again. Raises SellerSuspended, LicenceEnded, AmountNotCarried,
     CreditExhausted or InvoicesOverdue.
@@ -77,8 +77,7 @@ def place_renewal(subscription: Subscription, term: Term) -> str:
     first = queries.require_order(subscribed.first_order_id(subscription.id))
     idem = f"renewal:{subscription.id}:{term.number}" + (f":{len(tried) + 1}" if tried else "")
     buyer = on_behalf_of(subscription.organization_id)
-    rail = Rail(first.rail) if first.rail else None
-    order = orders.open_order(buyer, ordering.draft_renewal(subscription, term, rail, idem))
+    order = orders.open_order(buyer, ordering.draft_renewal(subscription, term, first, idem))
     _proceed(buyer, order)
     return order.id
 

@@ -9,11 +9,13 @@ from datetime import date, datetime, timedelta
 from marketplace.access import queries as access
 from marketplace.access.models import Grant
 from marketplace.billing import invoices, ledger, postings, rating, sales, tax
+from marketplace.billing import queries as orders
 from marketplace.billing.invoices import InvoiceDraft
 from marketplace.billing.models import Invoice
 from marketplace.billing.rating import Metered, OpenLine, Rated, Stretch
 from marketplace.billing.shares import Shares
 from marketplace.billing.states import InvoiceKind, Via
+from marketplace.billing.subscriptions import queries as subscribed
 from marketplace.exchange import commerce, statements
 from marketplace.exchange.errors import SettlementIncomplete
 from marketplace.identity import queries as identity
@@ -94,9 +96,13 @@ def _with_fees_due(until: datetime) -> list[Grant]:
 
 
 def _over(grant: Grant, until: datetime) -> list[date]:
-    price = licensing.price_of(licensing.get_offer(grant.offer_id))
+    price = _price_of(grant)
     ends = [at for at in (grant.expires_at, grant.revoked_at) if at is not None]
     return periods.months_over(_charged_from(grant, price), min(ends, default=None), until)
+
+
+def _price_of(grant: Grant) -> Price:
+    return subscribed.price_of_order(orders.require_order(grant.order_id))
 
 
 def _charged_from(grant: Grant, price: Price) -> datetime:
@@ -118,7 +124,7 @@ def _settle_pair(actor: Actor, provider_id: str, buyer_id: str, grant_ids: list[
 
 def _rate(settling: _Settling, grant_id: str) -> Iterable[Rated]:
     grant = access.require_grant(grant_id)
-    price = licensing.price_of(licensing.get_offer(grant.offer_id))
+    price = _price_of(grant)
     # What only the end of its month tells is not claimed before: the events wait for their month.
     along = not price.is_metered or rating.is_billed_along(price)
     until = settling.until if along else periods.month_start(settling.until)
@@ -126,7 +132,8 @@ def _rate(settling: _Settling, grant_id: str) -> Iterable[Rated]:
     claims = metering.claim_unbilled(grant_id, until, settling.claimed_by, settling.actor, free_until=free_until)
     if price.unit is None:
         return []
-    of = Metered(grant.id, grant.provider_organization_id, grant.organization_id)
+    off = statements.shares_off(orders.require_order(grant.order_id))
+    of = Metered(grant.id, grant.provider_organization_id, grant.organization_id, off)
     stretches = _stretches(grant, price, claims, settling.until)
     return [rated for stretch in stretches if (rated := rating.rate(of, stretch, price))]
 

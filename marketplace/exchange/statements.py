@@ -1,10 +1,14 @@
 """How usage is put into words on an invoice, equal in Japanese and English."""
 
+from decimal import Decimal
+
 from marketplace.access import queries as access
+from marketplace.billing import queries as orders
 from marketplace.billing.invoices import InvoiceLine
-from marketplace.billing.models import RatedLine
+from marketplace.billing.models import Order, RatedLine
 from marketplace.billing.rating import LIFETIME, OpenLine
 from marketplace.catalog import queries as catalog
+from marketplace.exchange.commerce import LABELS_EN, LABELS_JA
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.prices import Price, decimal_text
 from marketplace.licensing.states import PriceKind
@@ -13,16 +17,18 @@ from marketplace.licensing.states import PriceKind
 def usage_line(one: OpenLine, tax_rate_basis_points: int) -> InvoiceLine:
     """Return a rated line as its invoice states it; quantities are in bytes, rows or requests.
 
-    A price that is not one number for each unit is told in words, and has no unit price.
+    A price that is not one number for each unit is told in words, and has no unit price; nor has one of which
+    shares come off, which are told beside it.
     """
     grant = access.require_grant(one.line.grant_id)
+    order = orders.require_order(grant.order_id)
     price = licensing.price_of(licensing.get_offer(grant.offer_id))
     dataset = catalog.get_dataset(grant.dataset_id)
     title_ja, title_en = dataset.title_ja or dataset.title_en, dataset.title_en or dataset.title_ja
-    is_simple = price.kind is PriceKind.PER_UNIT
+    is_simple = price.kind is PriceKind.PER_UNIT and not shares_off(order)
     return InvoiceLine(
-        description_ja=f"データ利用料 {title_ja}{_when_ja(one)}（{_price_ja(price)}）",
-        description_en=f"Data used: {title_en}{_when_en(one)} ({_price_en(price)})",
+        description_ja=f"データ利用料 {title_ja}{_when_ja(one)}（{_price_ja(price)}{_off_ja(order)}）",
+        description_en=f"Data used: {title_en}{_when_en(one)} ({_price_en(price)}{_off_en(order)})",
         quantity=str(one.line.quantity_to - one.line.quantity_from),
         unit=one.line.unit,
         unit_price_yen=int(price.unit_yen) if is_simple else one.line.line_yen,
@@ -31,6 +37,24 @@ def usage_line(one: OpenLine, tax_rate_basis_points: int) -> InvoiceLine:
         tax_rate_basis_points=tax_rate_basis_points,
         grant_id=grant.id,
     )
+
+
+def shares_off(order: Order) -> tuple[int, ...]:
+    """Return the basis points that an order takes off its usage, one after the other."""
+    return tuple(one["basis_points"] for one in order.deductions if one["basis_points"])
+
+
+def _off_ja(order: Order) -> str:
+    return "".join(f"、{LABELS_JA[kind]} {percent}% 引き" for kind, percent in _percents(order))
+
+
+def _off_en(order: Order) -> str:
+    return "".join(f", less {percent} % ({LABELS_EN[kind]})" for kind, percent in _percents(order))
+
+
+def _percents(order: Order) -> list[tuple[str, str]]:
+    taken = [(one["kind"], one["basis_points"]) for one in order.deductions if one["basis_points"]]
+    return [(kind, decimal_text(Decimal(points) / 100)) for kind, points in taken]
 
 
 def _when_ja(one: OpenLine) -> str:

@@ -61,6 +61,7 @@ class Settings:
     stripe_connect: str = "off"
     konbini_days: int = 3
     bank_transfer_days: int = 14
+    outside_days: int = 60
     payments_live: bool = False
 
     @property
@@ -202,7 +203,8 @@ def _check_numbers(settings: Settings) -> None:
     for name in (*positive, *counts):
         if getattr(settings, name) < (name in positive):
             raise BadSetting(f"{variable_of(name)} must be {'above zero' if name in positive else 'zero or more'}")
-    for name, most in (("konbini_days", 60), ("bank_transfer_days", 60), ("renewal_lead_days", 25)):
+    days = (("konbini_days", 60), ("bank_transfer_days", 60), ("outside_days", 366), ("renewal_lead_days", 25))
+    for name, most in days:
         if not 1 <= getattr(settings, name) <= most:
             raise BadSetting(f"{variable_of(name)} must be 1 to {most}")
     if settings.port > 65535:

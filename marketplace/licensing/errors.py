@@ -65,7 +65,7 @@ class RowsNotCounted(Refusal):
 
     slug, status = "rows-not-counted", 422
     title, title_ja = "Rows not counted", "行数が数えられていません"
-    cause = "The dataset's current release has files whose rows were not, or not wholly, counted."
+    cause = "The release that would be sold by the row has files whose rows were not, or not wholly, counted."
     cure = "Offer by MiB or by request, or publish a release of tabular files that the profiler reads to their end."
-    cause_ja = "データセットの最新版に、行数を最後まで数えられなかったファイルがあります。"
+    cause_ja = "行単位で販売される版に、行数を最後まで数えられなかったファイルがあります。"
     cure_ja = "MiB単位かリクエスト単位で提供するか、最後まで読み取れる表形式のファイルだけの版を公開してください。"

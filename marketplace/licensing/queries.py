@@ -13,13 +13,14 @@ from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import ID_PATTERN
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
+from marketplace.kit.transaction import keep
 from marketplace.licensing import rules
 from marketplace.licensing.errors import OfferNotOpen, TermsNotAccepted
 from marketplace.licensing.models import Acceptance, Offer, Terms
 from marketplace.licensing.prices import Price, read_price
 from marketplace.licensing.rules import Limits, UsageTerms
 from marketplace.licensing.service_levels import CreditStep, read_steps, said_of
-from marketplace.licensing.states import Cancellation, DiscountClass, OfferState, PriceKind, Rail
+from marketplace.licensing.states import Cancellation, DiscountClass, OfferState, PriceKind, Rail, UsageUnit
 
 Row = TypeVar("Row", Terms, Offer, Acceptance)
 SHA256 = re.compile("[0-9a-f]{64}")
@@ -30,7 +31,7 @@ def find_terms(identifier: str) -> Terms | None:
     if SHA256.fullmatch(identifier):
         statement = select(Terms).where(Terms.sha256 == identifier).order_by(Terms.id).limit(1)
         return db.session.scalar(statement)
-    return _find(Terms, identifier)
+    return keep(_find(Terms, identifier))
 
 
 def get_terms(identifier: str) -> Terms:
@@ -73,6 +74,20 @@ def get_offer(offer_id: str) -> Offer:
 def get_own_offer(actor: Actor, offer_id: str) -> Offer:
     """Return an offer of the caller's organization; NotFound for all others."""
     return _own(actor, _find(Offer, offer_id))
+
+
+def line_of(offer: Offer) -> tuple[str, ...]:
+    """Return the ids of an offer and of every version that it came in the place of, newest first."""
+    line = select(Offer.id, Offer.supersedes, Offer.version).where(Offer.id == offer.id).cte(recursive=True)
+    earlier = select(Offer.id, Offer.supersedes, Offer.version).join(line, Offer.id == line.c.supersedes)
+    line = line.union_all(earlier)
+    return tuple(db.session.scalars(select(line.c.id).order_by(line.c.version.desc())))
+
+
+def has_open_row_offer(dataset_id: str) -> bool:
+    """Whether rows of a dataset are for sale, to everybody or to one buyer."""
+    by_row = (Offer.dataset_id == _harmless(dataset_id), Offer.price["unit"].astext == UsageUnit.ROW.value)
+    return db.session.scalar(select(Offer.id).where(*by_row, *_open_now()).limit(1)) is not None
 
 
 def lock_open_offer(offer_id: str, buyer: Actor) -> Offer:

@@ -8,9 +8,13 @@ from marketplace.licensing import reading
 from marketplace.licensing.errors import RailRefused
 from marketplace.licensing.states import Rail
 
-# What one payment can carry, in yen with tax. Card: Stripe's minimum charge and eight digits; konbini:
-# docs.stripe.com/payments/konbini. The other rails end with a bank and carry any amount.
-CARRIED_YEN = {Rail.CARD: (50, 99_999_999), Rail.KONBINI: (120, 300_000)}
+CARD_YEN = (50, 99_999_999)
+"""What one card payment carries, in yen with tax: Stripe's minimum charge, and eight digits."""
+KONBINI_YEN = (120, 300_000)
+"""What one voucher of a convenience store carries, in yen with tax. Our own bounds, taken to be the usual ones:
+nothing that we test against proves them, so the gateway may still refuse an amount near them."""
+# The other rails end with a bank and carry any amount.
+CARRIED_YEN = {Rail.CARD: CARD_YEN, Rail.KONBINI: KONBINI_YEN}
 # The dearest price before tax that a rail still carries with the highest rate of consumption tax (10 %).
 DEAREST_NET_YEN = {Rail.CARD: 90_909_090, Rail.KONBINI: 272_727}
 

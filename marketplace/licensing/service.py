@@ -112,6 +112,13 @@ def accept_terms(actor: Actor, terms_sha256: str) -> Acceptance:
     return accepted
 
 
+def require_counted(release_id: str, pointer: str = "") -> None:
+    """Refuse to sell a release by the row that has files without a count; raises RowsNotCounted, which names them."""
+    uncounted = catalog.uncounted_file_names(release_id)
+    if uncounted:
+        raise RowsNotCounted(errors=[{"pointer": pointer, "detail": name} for name in uncounted[:10]])
+
+
 def _titles(draft: TermsDraft, template: Template) -> tuple[str, str]:
     collector = reading.Collector()
     titles = []
@@ -173,10 +180,8 @@ def _may(organization_id: str, capacity: Capacity) -> bool:
 def _check_rows(draft: OfferDraft) -> None:
     if draft.price.unit is not UsageUnit.ROW:
         return
-    published = catalog.published_release_ids(draft.dataset_id)[:1]
-    uncounted = [name for release_id in published for name in catalog.uncounted_file_names(release_id)]
-    if uncounted:
-        raise RowsNotCounted(errors=[{"pointer": "/price/unit", "detail": name} for name in uncounted[:10]])
+    for release_id in catalog.published_release_ids(draft.dataset_id)[:1]:
+        require_counted(release_id, "/price/unit")
 
 
 def _insert(draft: OfferDraft, terms: Terms, *, version: int, supersedes: str | None) -> Offer:

@@ -150,6 +150,7 @@ class PaidOrderFactory(_Stored):
     price_kind = "free"
     list_net_yen = amount_net_yen = amount_tax_yen = amount_gross_yen = 0
     tax_rate_basis_points = 1000
+    trial_days = factory.LazyAttribute(lambda new: new.offer.price.get("trial_days", 0))
     state = "paid"
     created_at = paid_at = factory.LazyFunction(clock.now)
 

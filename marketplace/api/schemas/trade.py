@@ -154,6 +154,10 @@ class OrderView(Schema):
     terms_sha256 = fields.String(required=True)
     price_kind = one_of(PriceKind, required=True)
     rail = fields.String(allow_none=True, metadata={"description": "how it is paid; null where nothing is to be paid"})
+    rail_wished = fields.String(
+        allow_none=True, metadata={"description": "what the buyer asked for; renewals after a trial are paid so"}
+    )
+    trial_days = fields.Integer(required=True, metadata={"description": "the trial of this order; an offer has one"})
     list_net_yen = fields.Integer(required=True, metadata={"description": "before `deductions`, which come before tax"})
     deductions = fields.List(fields.Dict(), required=True)
     amount_net_yen = fields.Integer(required=True)

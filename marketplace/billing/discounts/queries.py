@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Select, select
 
 from marketplace.billing.discounts.models import Coupon, DiscountUse, Eligibility
+from marketplace.billing.discounts.states import EligibilityState
 from marketplace.identity.actors import Actor
-from marketplace.kit import pages
+from marketplace.kit import clock, pages
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import is_id
@@ -34,6 +35,22 @@ def list_eligibilities(
     if state is not None:
         statement = statement.where(Eligibility.state == state)
     return _page(actor, statement, Eligibility, cursor, size)
+
+
+def find_standing(organization_id: str, eligibility_id: str) -> Eligibility | None:
+    """Return what an organization may use again and again for the class of one of its eligibilities, or None.
+
+    Of several it is the one that stands longest.
+    """
+    used = find_eligibility(eligibility_id)
+    standing = (
+        Eligibility.organization_id == organization_id,
+        Eligibility.discount_class == (used.discount_class if used else ""),
+        Eligibility.state == EligibilityState.GRANTED.value,
+        Eligibility.valid_until > clock.now(),
+        Eligibility.single_use.is_(False),
+    )
+    return db.session.scalar(select(Eligibility).where(*standing).order_by(Eligibility.valid_until.desc()).limit(1))
 
 
 def get_coupon(actor: Actor, coupon_id: str) -> Coupon:

@@ -1,13 +1,15 @@
 """Taking discounts on an order, each as often as it may be taken, and giving them back."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
-from marketplace.billing.discounts import rules
+from marketplace.billing.discounts import queries, rules
 from marketplace.billing.discounts.errors import CouponNotUsable, EligibilityNotUsable
 from marketplace.billing.discounts.models import Coupon, DiscountUse, Eligibility
 from marketplace.billing.discounts.rules import Deduction, DiscountWish
@@ -27,15 +29,19 @@ class _Order:
     offer: Offer
     order_id: str
     is_metered: bool
+    is_trial: bool
 
 
 def take(buyer: Actor, offer: Offer, net_yen: int, wish: DiscountWish, order_id: str) -> tuple[Deduction, ...]:
     """Take what the buyer wishes off a price before tax, first for its eligibility, of the rest for a coupon.
 
     Each deduction is floored and they never come to more than the price. The order may be written later in
-    the same transaction. Raises EligibilityNotUsable or CouponNotUsable; nothing is taken then.
+    the same transaction. On a trial, which costs nothing, an eligibility is noted for the terms after it, and
+    what is good for one order alone is not spent. Raises EligibilityNotUsable or CouponNotUsable; nothing is
+    taken then.
     """
-    order = _Order(buyer, offer, order_id, licensing.price_of(offer).is_metered)
+    price = licensing.price_of(offer)
+    order = _Order(buyer, offer, order_id, price.is_metered, price.is_recurring and net_yen == 0)
     taken: list[Deduction] = []
     if wish.eligibility_id is not None:
         taken.append(_take_eligibility(order, net_yen, wish.eligibility_id))
@@ -43,6 +49,17 @@ def take(buyer: Actor, offer: Offer, net_yen: int, wish: DiscountWish, order_id:
         left = net_yen - sum(deduction.amount_yen for deduction in taken)
         taken.append(_take_coupon(order, left, wish.coupon_code))
     return tuple(taken)
+
+
+def standing_wish(organization_id: str, deductions: Sequence[Mapping[str, Any]]) -> DiscountWish:
+    """Return what of an order's deductions a renewal takes again.
+
+    That is what was taken for a class of buyers, as long as an eligibility of the class stands that is not for
+    one order alone. A coupon is redeemed by one order, and by no renewal of it.
+    """
+    taken = [one["source_id"] for one in deductions if one["kind"] == DeductionKind.ELIGIBILITY]
+    standing = queries.find_standing(organization_id, taken[0]) if taken else None
+    return DiscountWish(eligibility_id=standing.id if standing else None)
 
 
 def give_back(actor: Actor, order_id: str) -> int:
@@ -84,7 +101,8 @@ def _points(order: _Order, eligibility: Eligibility, net_yen: int) -> int:
     if eligibility.valid_until is None or eligibility.valid_until <= clock.now():
         raise EligibilityNotUsable(reason="over")
     points = licensing.discounts_of(order.offer).get(DiscountClass(eligibility.discount_class))
-    if points is None or not (net_yen or order.is_metered):
+    waits = order.is_metered or (order.is_trial and not eligibility.single_use)
+    if points is None or not (net_yen or waits):
         raise EligibilityNotUsable(reason="not_offered")
     return points
 
@@ -98,7 +116,8 @@ def _take_coupon(order: _Order, net_yen: int, code: str) -> Deduction:
         .where(
             Coupon.code_sha256 == rules.code_sha256(code),
             Coupon.organization_id == order.offer.organization_id,
-            or_(Coupon.offer_id.is_(None), Coupon.offer_id == order.offer.id),
+            # A code for an offer is good for whatever version came in its place.
+            or_(Coupon.offer_id.is_(None), Coupon.offer_id.in_(licensing.line_of(order.offer))),
             Coupon.state == CouponState.OPEN.value,
             Coupon.valid_from <= now,
             Coupon.valid_until > now,

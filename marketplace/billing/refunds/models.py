@@ -13,14 +13,19 @@ class Refund(Model):
 
     ``sale_ref`` is the order or invoice under which the sale was booked, ``payment_id`` the payment whose
     money goes back through the gateway. ``request`` names what caused it, which may take several refunds,
-    one for each way that the money came; ``number`` counts them.
+    one for each way that the money came; ``number`` counts them. Money that paid nothing is of no invoice:
+    ``sale_ref`` is then what it was meant to pay.
     """
 
     __tablename__ = "refund"
     __table_args__ = (
         CheckConstraint("amount_yen > 0", name="amount"),
         CheckConstraint("way IN ('gateway', 'bank', 'credit', 'outside')", name="way"),
-        CheckConstraint("reason IN ('requested', 'cancellation', 'service_level', 'gateway')", name="reason"),
+        CheckConstraint(
+            "reason IN ('requested', 'cancellation', 'service_level', 'gateway', 'adjustment', 'unapplied')",
+            name="reason",
+        ),
+        CheckConstraint("(reason = 'unapplied') = (invoice_id IS NULL)", name="invoice"),
         CheckConstraint("state IN ('created', 'sent', 'succeeded', 'failed')", name="state"),
         CheckConstraint("(way = 'gateway') = (payment_id IS NOT NULL)", name="payment"),
         CheckConstraint("gateway_refund_id IS NULL OR way = 'gateway'", name="gateway_refund"),
@@ -37,7 +42,7 @@ class Refund(Model):
     request: Mapped[str]
     number: Mapped[int] = mapped_column(Integer)
     sale_ref: Mapped[str]
-    invoice_id: Mapped[str] = mapped_column(ForeignKey("invoice.id"))
+    invoice_id: Mapped[str | None] = mapped_column(ForeignKey("invoice.id"))
     payment_id: Mapped[str | None] = mapped_column(ForeignKey("payment.id"))
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
     provider_organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))

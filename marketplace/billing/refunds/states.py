@@ -33,6 +33,8 @@ class RefundReason(Labelled):
     CANCELLATION = "cancellation", "解約による返金", "Refund on cancellation"
     SERVICE_LEVEL = "service_level", "サービス水準未達による返金", "Credit for a missed service level"
     GATEWAY = "gateway", "決済事業者による返金", "Refund made at the gateway"
+    ADJUSTMENT = "adjustment", "利用料の精算による返金", "Refund of usage that was billed too high"
+    UNAPPLIED = "unapplied", "充当先のない入金の返金", "Return of money that paid nothing"
 
 
 RANK = {state: rank for rank, state in enumerate(RefundState)}

@@ -1,6 +1,7 @@
 """Reading subscriptions: one's own, and those that the calendar has something to do with."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 from sqlalchemy import ColumnElement, or_, select
@@ -50,8 +51,16 @@ def list_subscriptions(actor: Actor, cursor: str | None = None, size: int = page
 
 
 def price_of(subscription: Subscription) -> Price:
-    """Return the price at which a subscription was begun, whatever its offer was superseded by."""
-    return licensing.price_of(licensing.get_offer(subscription.offer_id))
+    """Return the price at which a subscription was begun, whatever its offer was superseded by.
+
+    Its trial is that of the first order: who had one before got none.
+    """
+    return price_of_order(db.session.get_one(Order, first_order_id(subscription.id)))
+
+
+def price_of_order(order: Order) -> Price:
+    """Return the price of an order's offer, with the trial that this order has."""
+    return replace(licensing.price_of(licensing.get_offer(order.offer_id)), trial_days=order.trial_days)
 
 
 def next_term(subscription: Subscription) -> Term:

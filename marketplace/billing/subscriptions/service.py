@@ -18,7 +18,6 @@ from marketplace.identity.actors import SYSTEM, Actor, on_behalf_of
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
-from marketplace.licensing import queries as licensing
 
 # The row that comes back is the truth; SQLAlchemy need not work out which objects the update touched.
 _AS_RETURNED = {"populate_existing": True, "synchronize_session": False}
@@ -32,7 +31,7 @@ def begin(order: Order) -> Subscription:
     begun = db.session.scalar(select(SubscriptionTerm).where(SubscriptionTerm.order_id == order.id))
     if begun is not None:
         return queries.require_subscription(begun.subscription_id)
-    price = licensing.price_of(licensing.get_offer(order.offer_id))
+    price = queries.price_of_order(order)
     starts_on = rules.anchor(price, order.created_at.astimezone(clock.JST).date(), clock.today())
     subscription = _draft(order, rules.term(price, starts_on, 1))
     db.session.add(subscription)
