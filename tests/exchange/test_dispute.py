@@ -180,11 +180,8 @@ def test_a_dispute_after_the_payout_leaves_the_provider_in_debt(app: Flask, made
         provider = made.order.provider_organization_id
         drawn = -money.balances()[postings.provider_available(provider)]
         with transaction():
-            for kind, entries in (
-                ("payout_created", postings.payout_created(provider, drawn)),
-                ("payout_paid", postings.payout_paid(drawn)),
-            ):
-                ledger.post(kind, "pyo_1", f"{kind}:pyo_1", clock.today(), entries)
+            drawing = [(postings.provider_available(provider), drawn), (postings.BANK, -drawn)]
+            ledger.post("drawn", "drawn_1", "drawn:1", clock.today(), drawing)
         name = controls.open_dispute(money.charge_of(made))["id"]
         learnt(name)
         controls.close_dispute(name, "lost")
