@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from marketplace.billing import ledger_checks, ledger_proof
 from marketplace.billing.ledger_checks import Finding
+from marketplace.exchange import agreement
 from marketplace.kit.db import db
 from marketplace.kit.jobs import task
 from marketplace.kit.transaction import transaction
@@ -24,7 +25,7 @@ WHERE g.state = 'active' ORDER BY g.id
 def check() -> list[Finding]:
     """Return everything that is wrong in the books, each with the invariant that it breaks."""
     with transaction():
-        return [*ledger_checks.check_all(), *_check_access()]
+        return [*ledger_checks.check_all(), *_check_access(), *agreement.check()]
 
 
 def programs() -> dict[str, bool]:
