@@ -221,7 +221,7 @@ PERMISSIONS: dict[Permission, Rule] = {
         changes=True,
     ),
     Permission.PAYOUTS_FETCH: Rule(
-        "market:operate", frozenset({OPERATOR}), "fetch the files of bank transfers, with whole account numbers"
+        "market:read", OVERSEERS, "fetch the files of bank transfers, with whole account numbers"
     ),
     Permission.REVENUE_READ: Rule(
         "payouts:read",

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from marketplace.api.endpoint import GUARD
 from marketplace.audit.models import Entry
-from marketplace.billing import queries
+from marketplace.billing import queries, sales
 from marketplace.billing.bank import queries as bank
 from marketplace.exchange import banking, dispute, facilities
 from marketplace.identity.actors import SYSTEM
@@ -20,6 +20,7 @@ from marketplace.identity.permissions import PERMISSIONS, Permission, Rule
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
+from marketplace.kit.transaction import transaction
 from marketplace.sandbox import controls
 from tests.api.trade import DATASET, PRICES, Goods, Market, Party, fresh_key, ok, order_of
 
@@ -27,10 +28,19 @@ PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 PREFIXES = {
     "organization_id": "org", "client_id": "cli", "member_id": "mem", "dataset_id": "ds", "release_id": "rel",
     "offer_id": "ofr", "order_id": "ord", "invoice_id": "inv", "grant_id": "grt", "identifier": "trm", "entry_id": "aud",
-    "coupon_id": "cpn", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc",
+    "coupon_id": "cpn", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc", "payout_id": "pyt", "file_id": "pyf",
 }  # fmt: skip
 
 COUPON = {"basis_points": 1_000, "valid_until": (clock.now() + timedelta(days=30)).isoformat()}
+PAYOUT_ACCOUNT = {
+    "bank_code": "0501",
+    "branch_code": "013",
+    "account_type": "1",
+    "account_number": "0123456",
+    "holder_kana": "カ）サッポロデータ",
+    "is_business": True,
+    "accepts_receipt_agency": True,
+}
 EVIDENCE = {
     "class": "academic",
     "evidence_reference": "科研費 課題番号 23K00001",
@@ -77,7 +87,7 @@ class Everything:
     def send(self, who: Party, route: Route, **instead: str) -> TestResponse:
         """Send a request that would work for its owner, with other ids where they are given."""
         path = PLACEHOLDER.sub(lambda found: quote((self.ids | instead)[found[1]], safe=""), route.rule)
-        if route.method == "PUT":
+        if route.method == "PUT" and str(route) not in self.bodies:
             return who.call("PUT", path, data=b"a,b\n1,2\n", headers={"Content-Type": "text/csv"})
         headers = {"Idempotency-Key": fresh_key(), "If-Match": '"1"'}
         body = None if route.method in {"GET", "DELETE"} else self.bodies.get(str(route), {})
@@ -119,6 +129,7 @@ def everything_of(market: Market) -> Everything:
     statement = "日付,入金額,振込依頼人名\n2026/11/22,100,ヤマダ\n"
     banking.import_statement(SYSTEM, statement.encode())
     ids["line_id"] = bank.list_lines().items[0].id
+    ids |= paid_out(market)
     ids |= given_back(market, bought) | {"subscription_id": subscribed(market, goods)}
     version = {"terms_id": offer["terms_id"], "price": PRICES["one_off"]}
     bodies = {
@@ -141,8 +152,14 @@ def everything_of(market: Market) -> Everything:
         "POST /v1/bank/lines/<line_id>/assign": {"organization_id": market.buyer.organization_id},
         "POST /v1/bank/lines/<line_id>/return": {"reason": "振込先の誤り"},
         "POST /v1/bank/applications": {"invoice_id": bought["invoice_id"], "amount_yen": 1},
+        "POST /v1/bank/returns": {"payment_id": queries.list_payments(order_id=bought["id"])[0].id},
         "POST /v1/receivables/<organization_id>/limit": {"credit_limit_yen": 500_000},
         "POST /v1/grants/<grant_id>/revoke": {"reason": "規約違反"},
+        "PUT /v1/payout-account": PAYOUT_ACCOUNT,
+        "POST /v1/payouts/claims": {"organization_id": market.provider.organization_id},
+        "POST /v1/payouts/<payout_id>/paid": {"paid_on": clock.today().isoformat()},
+        "POST /v1/payouts/<payout_id>/failed": {"reason": "口座相違"},
+        "POST /v1/payout-files": {"transfer_on": clock.today().isoformat()},
         "POST /v1/quotes": {"offer_id": offer["id"]},
         "POST /v1/documents/rounding": {"tax_rounding": "floor"},
         "POST /v1/documents/<document_id>/corrections": {"reason_ja": "宛名の誤り", "reason_en": "Wrong name"},
@@ -175,6 +192,16 @@ def given_back(market: Market, bought: dict[str, Any]) -> dict[str, str]:
     dispute.learn(controls.open_dispute(charge, inquiry=True)["id"], "evt_1")
     [inquiry] = ok(market.buyer.get("/v1/disputes"))["items"]
     return {"refund_id": refunded["items"][0]["id"], "dispute_id": inquiry["id"]}
+
+
+def paid_out(market: Market) -> dict[str, str]:
+    """What the provider has earned so far, on its way to the bank in a file."""
+    ok(market.provider.call("PUT", "/v1/payout-account", json=PAYOUT_ACCOUNT))
+    with transaction():
+        sales.release_due(SYSTEM, clock.today() + timedelta(days=60))
+    drawn = ok(market.operator.post("/v1/payouts", {"organization_id": market.provider.organization_id}), 201)
+    file = ok(market.operator.post("/v1/payout-files", {"transfer_on": clock.today().isoformat()}), 201)
+    return {"payout_id": drawn["items"][0]["id"], "file_id": file["id"]}
 
 
 def unknown(name: str) -> str:

@@ -29,7 +29,7 @@ from marketplace.kit.transaction import transaction
 from marketplace.licensing.prices import Price
 from marketplace.licensing.states import DiscountClass, PriceKind
 from marketplace.sandbox import controls
-from tests.factories import market, money
+from tests.factories import market, money, payouts
 from tests.factories.identity import ApiClientFactory, MemberFactory, OrganizationFactory, actor_of
 
 
@@ -88,7 +88,7 @@ def trade(exchange: Flask) -> Trade:
 
 
 def _beside(exchange: Flask, on: market.Listed, buyer: Actor, made: Purchase) -> dict[str, str]:
-    """What may come of a trade: discounts, a subscription, a yen refunded, an inquiry of the bank, a measured month."""
+    """What may come of a trade: discounts, a subscription, a yen refunded, an inquiry, a measured month, a payout."""
     until = clock.now() + timedelta(days=30)
     with transaction():
         coupon, _code = discounts.issue_coupon(on.provider, CouponDraft(until, basis_points=1_000))
@@ -100,6 +100,8 @@ def _beside(exchange: Flask, on: market.Listed, buyer: Actor, made: Purchase) ->
     ids["subscription_id"] = str(market.bought(exchange, buyer, monthly).order.subscription_id)
     ids["refund_id"] = money.refunded(made, 1)[0].id
     dispute.learn(controls.open_dispute(money.charge_of(made), inquiry=True)["id"], "evt_1")
+    payout = payouts.paid(payouts.operator(), payouts.earned(exchange))
+    ids |= {"payout_id": payout.id, "file_id": str(payout.file_id)}
     return ids | {"dispute_id": disputes.list_disputes(buyer).items[0].id}
 
 

@@ -13,7 +13,12 @@ from tests.factories.market import CONTENT
 SAFE = {"GET", "HEAD", "OPTIONS"}
 ALL_SCOPES = frozenset(rule.scope for rule in PERMISSIONS.values() if rule.scope)
 # What is nobody's trade: the inside of an organization stays with it.
-OWN_HOUSE = {Permission.MEMBERS_READ, Permission.CLIENTS_READ, Permission.BANK_ACCOUNT_READ}
+OWN_HOUSE = {
+    Permission.MEMBERS_READ,
+    Permission.CLIENTS_READ,
+    Permission.BANK_ACCOUNT_READ,
+    Permission.PAYOUT_ACCOUNT_READ,
+}
 
 
 def routes(app, *, changing):

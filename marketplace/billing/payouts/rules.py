@@ -130,7 +130,7 @@ def _half_width() -> dict[str, str]:
         for mark in "ﾞﾟ"
         if len(unicodedata.normalize("NFKC", half + mark)) == 1
     }
-    return single | marked | {"「": "｢", "」": "｣", "ー": "-", "゛": "ﾞ", "゜": "ﾟ"}
+    return single | marked | {"「": "｢", "」": "｣", "ー": "-", "゛": "ﾞ", "゜": "ﾟ", "・": "."}
 
 
 _HALF = _half_width()
