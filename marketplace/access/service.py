@@ -23,7 +23,7 @@ from marketplace.licensing.states import ReleaseScope
 
 # The row that comes back is the truth; SQLAlchemy need not work out which objects the update touched.
 _AS_RETURNED = {"populate_existing": True, "synchronize_session": False}
-_ISSUE = postgresql.insert(Grant).on_conflict_do_nothing(index_elements=["order_id"]).returning(Grant.id)
+_ISSUE = postgresql.insert(Grant).on_conflict_do_nothing(index_elements=["order_id"]).returning(Grant)
 _EXTEND = text("""
 INSERT INTO access_grant_release (grant_id, release_id)
 SELECT id, :release_id FROM access_grant
@@ -39,11 +39,12 @@ def issue(actor: Actor, draft: GrantDraft) -> Grant:
     starts_at = clock.now()
     expires_at = expiry(starts_at, draft.duration_days, draft.last_day)
     columns = _columns(draft) | {"starts_at": starts_at, "expires_at": expires_at}
-    issued = db.session.connection().execute(_ISSUE, columns).first()
-    if issued is not None:
-        release_ids = _open_releases(issued.id, draft)
-        audit.record(actor, Verb.GRANT_ISSUED, **_told(draft, issued.id, release_ids))
-    return db.session.scalars(select(Grant).where(Grant.order_id == draft.order_id)).one()
+    issued = db.session.scalars(_ISSUE, columns).one_or_none()
+    if issued is None:
+        return db.session.scalars(select(Grant).where(Grant.order_id == draft.order_id)).one()
+    release_ids = _open_releases(issued.id, draft)
+    audit.record(actor, Verb.GRANT_ISSUED, **_told(draft, issued.id, release_ids))
+    return issued
 
 
 def _columns(draft: GrantDraft) -> dict[str, Any]:

@@ -125,7 +125,9 @@ def has_had_trial(organization_id: str, offer_ids: Sequence[str]) -> bool:
 def list_unpaid_outside(placed_before: datetime) -> Sequence[str]:
     """Return the orders to be paid outside that were placed before that instant and that no slip has paid."""
     waiting = (Order.state == OrderState.PLACED.value, Order.rail == Rail.OUTSIDE.value)
-    return db.session.scalars(select(Order.id).where(*waiting, Order.created_at < placed_before).order_by(Order.id)).all()
+    return db.session.scalars(
+        select(Order.id).where(*waiting, Order.created_at < placed_before).order_by(Order.id)
+    ).all()
 
 
 def list_of_term(subscription_id: str, number: int) -> Sequence[Order]:
@@ -135,9 +137,8 @@ def list_of_term(subscription_id: str, number: int) -> Sequence[Order]:
     return db.session.scalars(query, execution_options={"populate_existing": True}).all()
 
 
-def is_replaced(order_id: str) -> bool:
-    """Whether a lapsed order of a term has another one in its place, so that money for it came too late."""
-    order = queries.lock_order(order_id)
+def is_replaced(order: Order) -> bool:
+    """Whether a locked, lapsed order of a term has another one in its place, so that money for it came too late."""
     if order.state not in LAPSED or order.subscription_id is None or order.term_number is None:
         return False
     return any(other.state not in LAPSED for other in list_of_term(order.subscription_id, order.term_number))

@@ -69,6 +69,11 @@ def open_for_order(actor: Actor, order_id: str) -> Payment:
     return live or _open(actor, Payment(order_id=order_id, amount_minor=order.amount_gross_yen, rail=rail.value))
 
 
+def open_first(actor: Actor, order: Order) -> Payment:
+    """Open the first attempt to pay an order that this same transaction placed, so that nobody else knows of it."""
+    return _open(actor, Payment(order_id=order.id, amount_minor=order.amount_gross_yen, rail=order.rail))
+
+
 def open_for_invoice(actor: Actor, invoice_id: str, rail: Rail = Rail.CARD) -> Payment:
     """Return the attempt to pay the rest of the recipient's invoice that is under way, or open one.
 
@@ -152,10 +157,10 @@ def record_facts(
     """
     payment = _lock(payment_id)
     _store(payment_id, facts)
-    payment.payment_intent_id = payment.payment_intent_id or payment_intent_id
-    payment.charge_id = payment.charge_id or charge_id
     before = PaymentState(payment.state)
     after = rules.payment_state(payment.amount_minor, payment.currency, _known(payment_id))
+    payment.payment_intent_id = payment.payment_intent_id or payment_intent_id
+    payment.charge_id = payment.charge_id or charge_id
     if after != before:
         payment.state = after.value
         _record(payment, after)

@@ -69,7 +69,7 @@ def place_renewal(subscription: Subscription, term: Term) -> str:
     An order that lapsed unpaid is placed again. Raises SellerSuspended, LicenceEnded, AmountNotCarried,
     CreditExhausted or InvoicesOverdue.
     """
-    subscriptions.lock(subscription.id)
+    lock_for_renewal(subscription.id)
     tried = orders.list_of_term(subscription.id, term.number)
     if tried and tried[-1].state not in orders.LAPSED:
         return tried[-1].id
@@ -80,6 +80,14 @@ def place_renewal(subscription: Subscription, term: Term) -> str:
     order = orders.open_order(buyer, ordering.draft_renewal(subscription, term, first, idem))
     _proceed(buyer, order)
     return order.id
+
+
+def lock_for_renewal(subscription_id: str) -> Subscription:
+    """Return a subscription, held; where it is paid by invoice, its buyer's account is held before it."""
+    first = queries.require_order(subscribed.first_order_id(subscription_id))
+    if first.rail == Rail.INVOICE:
+        receivables.lock_buyer(first.organization_id)
+    return subscriptions.lock(subscription_id)
 
 
 def read(actor: Actor, order_id: str) -> Purchase:
@@ -103,10 +111,11 @@ def fulfil(order_id: str, slip: Slip | None = None) -> bool:
     every other, and for a lapsed renewal whose term another order pays. What was paid is delivered even
     if the offer was withdrawn meanwhile.
     """
-    buyer = on_behalf_of(queries.require_order(order_id).organization_id)
-    if orders.is_replaced(order_id) or not orders.mark_paid(buyer, order_id, slip):
+    order = queries.lock_order(order_id)
+    buyer = on_behalf_of(order.organization_id)
+    if orders.is_replaced(order) or not orders.mark_paid(buyer, order_id, slip):
         return False
-    _deliver(buyer, queries.require_order(order_id))
+    _deliver(buyer, order)
     return True
 
 
@@ -118,7 +127,7 @@ def _proceed(buyer: Actor, order: Order) -> None:
         orders.mark_credited(buyer, order.id)
         _deliver(buyer, order)
     elif order.rail != Rail.OUTSIDE:
-        payments.open_for_order(buyer, order.id)
+        payments.open_first(buyer, order)
 
 
 def _deliver(buyer: Actor, order: Order) -> None:

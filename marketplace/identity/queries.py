@@ -15,13 +15,14 @@ from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
 from marketplace.kit.texts import storable
+from marketplace.kit.transaction import keep
 
 Row = TypeVar("Row", Organization, Member, ApiClient)
 
 
 def find_organization(organization_id: str) -> Organization | None:
     """Return the organization, or None."""
-    return db.session.scalar(select(Organization).where(Organization.id == storable(organization_id)))
+    return keep(db.session.get(Organization, storable(organization_id)))
 
 
 def find_organizations(organization_ids: Iterable[str]) -> dict[str, Organization]:

@@ -3,12 +3,15 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from marketplace.kit.db import db
 
 log = logging.getLogger(__name__)
 _OPEN = "marketplace.transaction"
 _AFTER = "marketplace.after_commit"
+_KEPT = "marketplace.kept"
+Row = TypeVar("Row")
 
 
 @contextmanager
@@ -19,6 +22,7 @@ def transaction() -> Iterator[None]:
         raise RuntimeError("a transaction is already open: stories are not nested")
     session.info[_OPEN] = True
     session.info[_AFTER] = []
+    session.info[_KEPT] = []
     try:
         yield
         session.commit()
@@ -28,6 +32,7 @@ def transaction() -> Iterator[None]:
         raise
     finally:
         session.info[_OPEN] = False
+        del session.info[_KEPT]
     for deed in session.info.pop(_AFTER):
         _run(deed)
 
@@ -38,6 +43,15 @@ def after_commit(deed: Callable[[], object]) -> None:
     if not session.info.get(_OPEN):
         raise RuntimeError("after_commit needs an open transaction")
     session.info[_AFTER].append(deed)
+
+
+def keep(row: Row) -> Row:
+    """Hold a row until the open transaction ends, so that who gets it by its key again asks no database.
+
+    The session forgets rows that nobody holds. For the few that many parts of one story ask for.
+    """
+    db.session.info.get(_KEPT, []).append(row)
+    return row
 
 
 def _run(deed: Callable[[], object]) -> None:

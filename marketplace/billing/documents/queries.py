@@ -66,6 +66,11 @@ def find_by_idem(idem: str) -> Document | None:
     return db.session.scalar(select(Document).where(Document.idem == idem))
 
 
+def require_by_idem(idem: str) -> Document:
+    """Return what was issued for a deed; NoResultFound where nothing was."""
+    return db.session.scalars(select(Document).where(Document.idem == idem)).one()
+
+
 def find_by_number(number: str) -> Document | None:
     """Return the document with this number, or None."""
     return db.session.scalar(select(Document).where(Document.number == storable(number)))

@@ -27,11 +27,10 @@ def issue(actor: Actor, draft: DocumentDraft) -> Document:
     """
     content, digest = prepared(draft)
     issued_on = clock.today()
-    counter = numbering.lock_counter(draft.issuer.organization_id, draft.kind, issued_on.year)
-    before = queries.find_by_idem(draft.idem)
-    if before is not None:
-        return _same_or_conflict(before, digest)
-    document = file(draft, content, digest, numbering.draw(counter, draft.kind), issued_on)
+    number = numbering.draw(draft.issuer.organization_id, draft.kind, issued_on.year, draft.idem)
+    if number is None:
+        return _same_or_conflict(queries.require_by_idem(draft.idem), digest)
+    document = file(draft, content, digest, number, issued_on)
     _record(actor, document)
     return document
 
