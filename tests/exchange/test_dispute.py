@@ -3,14 +3,13 @@
 import itertools
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 
 import pytest
 from flask import Flask
 from sqlalchemy import select, text
 
 from marketplace.access.errors import GrantRevoked, GrantSuspended
-from marketplace.billing import ledger, postings, sales
+from marketplace.billing import ledger_checks, postings
 from marketplace.billing.disputes import queries as disputes
 from marketplace.billing.disputes.models import Dispute
 from marketplace.billing.documents.models import Document
@@ -18,12 +17,9 @@ from marketplace.billing.errors import PaymentUnknown
 from marketplace.billing.gateways.stripe import StripeGateway
 from marketplace.billing.refunds.errors import RefundDisputed
 from marketplace.exchange import balance, dispute, facilities, refund
-from marketplace.identity.actors import SYSTEM
-from marketplace.kit import clock
 from marketplace.kit.db import db
-from marketplace.kit.transaction import transaction
 from marketplace.sandbox import controls
-from tests.factories import market, money
+from tests.factories import market, money, payouts
 
 
 @pytest.fixture
@@ -122,6 +118,14 @@ def test_a_dispute_of_a_part_takes_that_part_and_leaves_the_grant(made, buyer) -
     money.assert_sound()
 
 
+def test_the_books_name_a_dispute_that_ended_and_still_holds_money(made) -> None:
+    learnt(controls.open_dispute(money.charge_of(made))["id"])
+    money.assert_sound()
+    db.session.execute(text("UPDATE dispute SET state = 'won', closed_at = now()"))
+    [finding] = ledger_checks.check_transit()
+    assert (finding.invariant, finding.trouble) == ("I2", "is won, yet 5500 are held")
+
+
 def test_an_inquiry_moves_nothing(made, buyer) -> None:
     before = money.balances()
     name = controls.open_dispute(money.charge_of(made), inquiry=True)["id"]
@@ -173,22 +177,25 @@ def test_what_was_refunded_before_it_was_lost_the_exchange_bears(made) -> None:
     assert "Assets:DisputesHeld" not in money.balances()
 
 
-def test_a_dispute_after_the_payout_leaves_the_provider_in_debt(app: Flask, made) -> None:
-    with clock.stopped(clock.now() + timedelta(days=60)):
-        with transaction():
-            sales.release_due(SYSTEM, clock.today())
-        provider = made.order.provider_organization_id
-        drawn = -money.balances()[postings.provider_available(provider)]
-        with transaction():
-            drawing = [(postings.provider_available(provider), drawn), (postings.BANK, -drawn)]
-            ledger.post("drawn", "drawn_1", "drawn:1", clock.today(), drawing)
-        name = controls.open_dispute(money.charge_of(made))["id"]
-        learnt(name)
-        controls.close_dispute(name, "lost")
-        learnt(name)
-        assert money.balances()[postings.provider_available(provider)] == drawn
-        assert money.in_transit() == {}
-        money.assert_sound()
+def test_a_dispute_lost_after_the_payout_is_a_debt_that_the_next_payout_nets(app: Flask) -> None:
+    on, operator = market.listed(), payouts.operator()
+    made = money.sold(app, 20_000, on=on)
+    provider = on.provider.organization_id
+    payouts.account_of(provider)
+    payouts.released()
+    assert payouts.paid(operator, provider).amount_yen == 19_800
+    name = controls.open_dispute(money.charge_of(made))["id"]
+    learnt(name)
+    controls.close_dispute(name, "lost")
+    learnt(name)
+    assert money.balances()[postings.provider_available(provider)] == 19_800
+    assert money.in_transit() == {}
+    money.assert_sound()
+    money.sold(app, 50_000, on=on)
+    payouts.released()
+    assert payouts.paid(operator, provider).amount_yen == 49_500 - 19_800
+    assert postings.provider_available(provider) not in money.balances()
+    money.assert_sound()
 
 
 def test_a_dispute_heard_of_before_its_payment_waits(app: Flask) -> None:
