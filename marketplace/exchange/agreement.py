@@ -34,9 +34,9 @@ WHERE d.amount_yen IS DISTINCT FROM i.amount_gross_yen
 # A sale stands under its order, usage under its invoice.
 _INVOICE_EARNINGS = """
 SELECT 'invoice ' || i.number AS subject, 'states net ' || i.amount_net_yen || ' and tax ' || i.amount_tax_yen
-       || ', its earnings make ' || coalesce(sum(e.net_yen), 0) || ' and ' || coalesce(sum(e.tax_yen), 0) AS trouble
-FROM invoice i LEFT JOIN earning e ON e.ref = coalesce(i.order_id, i.id) AND e.kind = 'sale'
-GROUP BY i.id HAVING (coalesce(sum(e.net_yen), 0), coalesce(sum(e.tax_yen), 0)) <> (i.amount_net_yen, i.amount_tax_yen)
+       || ', its earnings make ' || sum(e.net_yen) || ' and ' || sum(e.tax_yen) AS trouble
+FROM invoice i JOIN earning e ON e.ref = coalesce(i.order_id, i.id) AND e.kind = 'sale'
+GROUP BY i.id HAVING (sum(e.net_yen), sum(e.tax_yen)) <> (i.amount_net_yen, i.amount_tax_yen)
 """
 # What the books took from the buyer's side for a sale, a reversal or a restoration is what its earnings say.
 _BOOKED = """
@@ -86,8 +86,6 @@ SELECT 'invoice ' || i.number AS subject, 'has receipts over ' || r.yen || ' yen
        AS trouble
 FROM invoice i JOIN received r ON r.invoice_id = i.id WHERE r.yen <> i.paid_yen
 """
-# A payout is what its statement says was sold, less what its commission invoice says: but for what another payout,
-# which came back, has shown on its papers.
 _QUESTIONS = (_ADDED_UP, _INVOICE_PAPERS, _INVOICE_EARNINGS, _BOOKED, _CREDITED, _RECEIPTS)
 
 
