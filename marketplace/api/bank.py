@@ -2,14 +2,19 @@
 
 from typing import Any
 
+from flask import request
+
 from marketplace.api.endpoint import actor, blueprint, guarded, once
 from marketplace.api.openapi import IDEMPOTENCY_KEY
 from marketplace.api.orders import replay_mark
 from marketplace.api.schemas import banking as schemas
+from marketplace.api.schemas import givingback
 from marketplace.billing.bank import queries, service
 from marketplace.billing.bank.states import BankLineState
-from marketplace.exchange import banking
+from marketplace.billing.refunds import queries as refunds
+from marketplace.exchange import banking, unapplied
 from marketplace.identity.permissions import Permission
+from marketplace.kit.canonical import sha256_hex
 from marketplace.kit.errors import Invalid, NotFound
 
 blp = blueprint("bank", "/v1/bank", "Bank transfers (銀行振込).")
@@ -88,3 +93,26 @@ def apply_unapplied(draft: dict[str, Any]) -> Any:
 
     answer, replayed = once(draft, deed)
     return answer, 201, replay_mark(replayed)
+
+
+@blp.route("/returns", methods=["POST"])
+@guarded(Permission.BANK_OPERATE)
+@blp.arguments(schemas.UnappliedReturn)
+@blp.response(201, givingback.RefundView)
+@blp.doc(parameters=[IDEMPOTENCY_KEY])
+def give_back(draft: dict[str, Any]) -> Any:
+    """Send money back to its payer that came through the gateway and paid nothing, such as a second payment.
+
+    A card gets it through the gateway, soon after the answer; the rest goes by bank and is noted with
+    `POST /v1/refunds/{id}/bank`.
+    """
+    caller, key = actor(), request.headers.get("Idempotency-Key", "")
+    # The key outlives the store of answers, so that even a very late retry sends nothing twice.
+    named = f"returned:{caller.organization_id}:{sha256_hex(key.encode())}"
+
+    def deed() -> dict[str, Any]:
+        back = unapplied.give_back(caller, draft["payment_id"], draft.get("amount_yen"), named, draft["note"])
+        return {"refund_id": back}
+
+    answer, replayed = once(draft, deed)
+    return refunds.get_refund(caller, answer["refund_id"]), 201, replay_mark(replayed)

@@ -19,9 +19,9 @@ from marketplace.licensing.rails import read_rails
 blp = blueprint("orders", "/v1/orders", "Orders of a buyer.")
 COLUMNS = (
     "id", "organization_id", "provider_organization_id", "offer_id", "dataset_id", "terms_sha256", "price_kind",
-    "rail", "rail_wished", "trial_days", "list_net_yen", "deductions", "amount_net_yen", "amount_tax_yen", "amount_gross_yen", "state",
-    "created_at", "paid_at", "subscription_id", "term_number", "term_from", "term_to", "slip_number", "slip_paid_on",
-    "slip_ordinance",
+    "rail", "rail_wished", "trial_days", "list_net_yen", "deductions", "amount_net_yen", "amount_tax_yen",
+    "amount_gross_yen", "state", "created_at", "paid_at", "subscription_id", "term_number", "term_from", "term_to",
+    "slip_number", "slip_paid_on", "slip_ordinance",
 )  # fmt: skip
 
 

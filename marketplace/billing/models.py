@@ -163,7 +163,8 @@ class RatedLine(Model):
 
     The revisions of a period add up: quantities are cumulative within it, in bytes, rows or requests;
     ``amount_yen_exact`` and ``line_yen`` are what this revision adds, and may be negative. ``period`` is a
-    month in Japan such as 2026-11, or ``grant``. Only ``invoice_id`` is ever set later, once (a trigger holds it).
+    month in Japan such as 2026-11, or ``grant``. Only ``invoice_id`` is ever set later, once (a trigger holds it):
+    the invoice that bills the line, or of which an adjustment below zero was given back.
     """
 
     __tablename__ = "rated_line"

@@ -134,6 +134,11 @@ def unapplied_returned(amount: int, payer: str) -> list[Entry]:
     return _pair(unapplied(payer), REFUNDS_IN_TRANSIT, amount)
 
 
+def unapplied_again(amount: int, payer: str) -> list[Entry]:
+    """Book that money on its way back never went, or came back: it is its payer's as before."""
+    return _pair(REFUNDS_IN_TRANSIT, unapplied(payer), amount)
+
+
 def unexplained(account: str, amount: int) -> list[Entry]:
     """Book money on an account of which nobody knows the reason (debit positive), until somebody does."""
     return _merged([(account, amount), (SUSPENSE, -amount)])

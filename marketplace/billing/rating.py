@@ -210,6 +210,27 @@ def bill(line_ids: Iterable[str], invoice_id: str) -> None:
         raise UsageAlreadyRated
 
 
+def list_adjustments(before: str) -> Sequence[str]:
+    """Return the open lines below zero of months before that one (such as 2026-11), oldest first."""
+    line = RatedLine
+    below = (line.invoice_id.is_(None), line.line_yen < 0, line.period != LIFETIME, line.period < before)
+    return db.session.scalars(select(line.id).where(*below).order_by(line.id)).all()
+
+
+def lock_open_line(line_id: str) -> RatedLine | None:
+    """Return a line that no invoice bills, and keep settlements off it; None where it was billed meanwhile."""
+    query = select(RatedLine).where(RatedLine.id == line_id, RatedLine.invoice_id.is_(None)).with_for_update()
+    return db.session.scalar(query, execution_options={"populate_existing": True})
+
+
+def list_invoices_of(line: RatedLine) -> list[str]:
+    """Return the invoices that bill the period of a line, the last one first."""
+    same = (RatedLine.grant_id == line.grant_id, RatedLine.period == line.period)
+    query = select(RatedLine.invoice_id).where(*same, RatedLine.invoice_id.is_not(None), RatedLine.line_yen > 0)
+    found = db.session.scalars(query.order_by(RatedLine.revision.desc()))
+    return list(dict.fromkeys(invoice_id for invoice_id in found if invoice_id is not None))
+
+
 def list_closed(grant_ids: Sequence[str]) -> set[tuple[str, str]]:
     """Return which periods of these grants are closed, as pairs of grant and period."""
     query = select(RatedLine.grant_id, RatedLine.period).where(RatedLine.grant_id.in_(grant_ids), RatedLine.closed)

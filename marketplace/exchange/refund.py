@@ -18,7 +18,7 @@ from marketplace.billing.refunds.models import Refund
 from marketplace.billing.refunds.rules import Source
 from marketplace.billing.refunds.service import RefundDraft
 from marketplace.billing.refunds.states import RefundReason, RefundState, RefundWay
-from marketplace.exchange import afterpay, facilities, refund_outcome, withdrawal
+from marketplace.exchange import afterpay, facilities, refund_outcome, unapplied, withdrawal
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.states import Capacity
 from marketplace.kit import clock, jobs
@@ -27,14 +27,16 @@ from marketplace.kit.transaction import transaction
 log = logging.getLogger(__name__)
 KEY_LIVES = timedelta(hours=23)
 """Stripe forgets an idempotency key after 24 hours (docs.stripe.com/api/idempotent_requests)."""
+KEEPING = frozenset({RefundReason.SERVICE_LEVEL, RefundReason.ADJUSTMENT})
+"""Reasons that make good for something: though nothing is left of an invoice, access stays."""
 
 
 @dataclass(frozen=True, slots=True)
 class Why:
     """The reason of a refund; ``request`` names what asked for it, so that it happens once.
 
-    A full refund ends access anyhow, unless it makes good for a missed service level; ``ends_access`` is for
-    the others. ``gateway_refund_id`` is given where the money has gone at the gateway already.
+    A full refund ends access anyhow, unless its reason is one of ``KEEPING``; ``ends_access`` is for the others.
+    ``gateway_refund_id`` is given where the money has gone at the gateway already.
     """
 
     request: str
@@ -125,7 +127,7 @@ def pursue() -> None:
 
 def note_bank_refund(actor: Actor, refund_id: str, *, succeeded: bool, failure: str | None = None) -> Refund:
     """Note that a refund by bank transfer was sent, or came back; raises RefundNotFound or RefundNotByBank."""
-    billing.lock_invoice(queries.get_refund(actor, refund_id).invoice_id)
+    _hold(queries.get_refund(actor, refund_id))
     change = service.settle_by_bank(actor, refund_id, succeeded=succeeded, failure=failure)
     refund_outcome.apply(change, actor)
     return change.refund
@@ -144,9 +146,12 @@ def _give_back(actor: Actor, invoice: Invoice, amount_yen: int, why: Why, taken_
         raise RefundTooLarge(left_yen=left)
     parts = rules.spread(amount_yen, taken_from)
     refunds = [_open(actor, invoice, part, number, why) for number, part in enumerate(parts)]
-    if why.ends_access or (amount_yen == left and why.reason is not RefundReason.SERVICE_LEVEL):
+    # Orders, subscription and grant before the ledger: see the order of locks in billing's README.
+    if why.ends_access or (amount_yen == left and why.reason not in KEEPING):
         withdrawal.end_access(actor, invoice, f"{why.reason.ja} / {why.reason.en}", refunds[0].id)
     afterpay.lift_if_paid(actor, invoice.id)
+    for refund in refunds:
+        _book(actor, refund)
     for refund in refunds:
         # Last, since a note holds the counter of the issuer's numbers until the end.
         if refund.state == RefundState.SUCCEEDED:
@@ -161,7 +166,9 @@ def _open(actor: Actor, invoice: Invoice, part: tuple[Source, int], number: int,
         RefundDraft(
             request=why.request,
             number=number,
-            invoice=invoice,
+            sale_ref=invoice.order_id or invoice.id,
+            invoice_id=invoice.id,
+            organization_id=invoice.recipient_organization_id,
             provider_organization_id=withdrawal.provider_of(invoice),
             source=source,
             amount_yen=amount_yen,
@@ -173,18 +180,21 @@ def _open(actor: Actor, invoice: Invoice, part: tuple[Source, int], number: int,
     )
     if source.way is RefundWay.CREDIT:
         receivables.credit(actor, invoice.id, amount_yen, refund.id)
+    if source.way is RefundWay.GATEWAY and why.gateway_refund_id is None:
+        jobs.enqueue("billing.refund.send", refund_id=refund.id)
+    return refund
+
+
+def _book(actor: Actor, refund: Refund) -> None:
     sales.reverse(
         actor,
         ref=refund.sale_ref,
-        amount_yen=amount_yen,
+        amount_yen=refund.amount_yen,
         credit_to=_account(refund),
         kind="refund",
         idem=f"refund:{refund.id}",
         on=clock.today(),
     )
-    if source.way is RefundWay.GATEWAY and why.gateway_refund_id is None:
-        jobs.enqueue("billing.refund.send", refund_id=refund.id)
-    return refund
 
 
 def _account(refund: Refund) -> str:
@@ -222,17 +232,24 @@ def _sent_before(asked: _Question) -> RefundReport | None:
 
 def _note_refused(refund_id: str, why: str) -> None:
     with transaction():
-        billing.lock_invoice(queries.require_refund(refund_id).invoice_id)
+        _hold(queries.require_refund(refund_id))
         refund_outcome.apply(service.note_refused(SYSTEM, refund_id, why))
 
 
 def _learn_report(refund_id: str, report: RefundReport) -> None:
     with transaction():
-        # The invoice first, as whoever gives back does: everything of one invoice happens one after another.
-        billing.lock_invoice(queries.require_refund(refund_id).invoice_id)
+        _hold(queries.require_refund(refund_id))
         service.note_gateway_id(refund_id, report.refund_id)
         change = service.learn(SYSTEM, refund_id, report.status, report.failure_reason)
         refund_outcome.apply(change, was_away=report.failure_balance_transaction_id is not None)
+
+
+def _hold(refund: Refund) -> None:
+    # First, as whoever gives back does: everything of one invoice, or one payer, happens one after another.
+    if refund.invoice_id is None:
+        receivables.lock_buyer(refund.organization_id)
+    else:
+        billing.lock_invoice(refund.invoice_id)
 
 
 def _find(report: RefundReport) -> str | None:
@@ -243,6 +260,8 @@ def _find(report: RefundReport) -> str | None:
 def _adopt(report: RefundReport, event_id: str) -> str | None:
     """Take over a refund that somebody made at the gateway itself, so that books and access follow it."""
     payment = billing.find_payment(None, None, report.payment_intent_id)
+    if payment is not None and sources.is_unapplied(payment):
+        return unapplied.adopt(payment, report)
     invoice = sources.find_invoice_of(payment) if payment else None
     if payment is None or invoice is None:
         log.error("refund %s (event %s) is of nothing that was sold here", report.refund_id, event_id)

@@ -26,7 +26,9 @@ def apply(change: RefundChange, actor: Actor = SYSTEM, *, was_away: bool = False
     if change.after == change.before:
         return
     refund = change.refund
-    if change.after is RefundState.SUCCEEDED:
+    if refund.invoice_id is None:
+        _end_return(change, was_away=was_away)
+    elif change.after is RefundState.SUCCEEDED:
         _send_off(refund)
         issue_note(actor, billing.require_invoice(refund.invoice_id), refund, reversal_of(refund))
     elif change.after is RefundState.FAILED:
@@ -47,15 +49,33 @@ def reversal_of(refund: Refund) -> Reversal:
     return sales.get_reversal(f"refund:{refund.id}")
 
 
+def _end_return(change: RefundChange, *, was_away: bool) -> None:
+    """Book the end of a return of money that paid nothing: it has left, or it is the payer's again."""
+    refund, had_left = change.refund, change.before is RefundState.SUCCEEDED
+    if change.after is RefundState.SUCCEEDED or (was_away and not had_left):
+        _send_off(refund)
+    if change.after is not RefundState.FAILED:
+        return
+    if was_away or had_left:
+        _bounce(refund)
+    entries = postings.unapplied_again(refund.amount_yen, refund.organization_id)
+    ledger.post("unapplied_return_failed", refund.id, f"unapplied_return_failed:{refund.id}", clock.today(), entries)
+
+
+def _bounce(refund: Refund) -> None:
+    entries = postings.refund_bounced(refund.amount_yen, _left_from(refund))
+    ledger.post("refund_bounced", _told_as(refund), f"refund_bounced:{refund.id}", clock.today(), entries)
+
+
 def _send_off(refund: Refund) -> None:
     entries = postings.refund_settled(refund.amount_yen, _left_from(refund))
     ledger.post("refund_settled", _told_as(refund), f"refund_settled:{refund.id}", clock.today(), entries)
 
 
 def _undo(actor: Actor, refund: Refund, *, came_back: bool, had_succeeded: bool) -> None:
+    withdrawal.restore_access(actor, _revokers(refund))
     if came_back:
-        entries = postings.refund_bounced(refund.amount_yen, _left_from(refund))
-        ledger.post("refund_bounced", _told_as(refund), f"refund_bounced:{refund.id}", clock.today(), entries)
+        _bounce(refund)
     sales.restore(
         actor,
         reversal_idem=f"refund:{refund.id}",
@@ -63,7 +83,6 @@ def _undo(actor: Actor, refund: Refund, *, came_back: bool, had_succeeded: bool)
         idem=f"refund_failed:{refund.id}",
         on=clock.today(),
     )
-    withdrawal.restore_access(actor, _revokers(refund))
     if had_succeeded:
         papers.cancel_credit_note(actor, refund.id, CAME_BACK)
 
@@ -73,7 +92,7 @@ def _revokers(failed: Refund) -> list[str]:
 
     Those of the same request, and those that revoked only because nothing was left of the invoice.
     """
-    of_invoice = queries.list_of_invoice(failed.invoice_id)
+    of_invoice = queries.list_of_invoice(failed.invoice_id or "")
     return [one.id for one in of_invoice if one.request == failed.request or not one.ends_access]
 
 

@@ -16,7 +16,7 @@ from marketplace.billing.rating import Metered, OpenLine, Rated, Stretch
 from marketplace.billing.shares import Shares
 from marketplace.billing.states import InvoiceKind, Via
 from marketplace.billing.subscriptions import queries as subscribed
-from marketplace.exchange import commerce, statements
+from marketplace.exchange import adjusting, commerce, statements
 from marketplace.exchange.errors import SettlementIncomplete
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import SYSTEM, Actor
@@ -54,6 +54,7 @@ def settle(actor: Actor, until: datetime | None = None) -> list[Invoice]:
     Each pair is one transaction of its own: a settlement that dies half-way has billed some pairs
     wholly and the others not at all, and running it again bills the rest. Two at once bill nothing twice.
     A pair that fails does not keep the others from their invoices; raises SettlementIncomplete after them.
+    Adjustments below zero that nothing has offset in time are given back by credit note.
     Volume prices, minimums and flat fees are billed when their month is over, all else up to ``until``.
     """
     until = until or clock.now()
@@ -67,6 +68,7 @@ def settle(actor: Actor, until: datetime | None = None) -> list[Invoice]:
         except Exception:
             log.exception("the usage of %s at %s could not be billed", buyer_id, provider_id)
             failed.append({"provider_organization_id": provider_id, "organization_id": buyer_id})
+    adjusting.give_back_overdue(actor, until)
     if failed:
         raise SettlementIncomplete(failed=failed, issued=[invoice.number for invoice in issued])
     return issued

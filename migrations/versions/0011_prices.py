@@ -154,7 +154,8 @@ def _constrain(kinds: str, convert: str) -> None:
 def _create_eligibility() -> None:
     op.create_table(
         "eligibility",
-        sa.Column("id", sa.Text(), primary_key=True),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_eligibility"),
         sa.Column("organization_id", sa.Text(), nullable=False),
         sa.Column("discount_class", sa.Text(), nullable=False),
         sa.Column("evidence_reference", sa.Text(), nullable=False),
@@ -189,7 +190,8 @@ def _create_eligibility() -> None:
 def _create_coupon() -> None:
     op.create_table(
         "coupon",
-        sa.Column("id", sa.Text(), primary_key=True),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_coupon"),
         sa.Column("organization_id", sa.Text(), nullable=False),
         sa.Column("offer_id", sa.Text(), nullable=True),
         sa.Column("code_sha256", sa.Text(), nullable=False),
@@ -219,7 +221,8 @@ def _create_coupon() -> None:
 def _create_discount_use() -> None:
     op.create_table(
         "discount_use",
-        sa.Column("id", sa.Text(), primary_key=True),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_discount_use"),
         sa.Column("order_id", sa.Text(), nullable=False),
         sa.Column("organization_id", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),

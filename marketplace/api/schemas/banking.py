@@ -62,6 +62,14 @@ class UnappliedUse(Strict):
     amount_yen = Whole(required=True, validate=validate.Range(1, AMOUNT_MAX))
 
 
+class UnappliedReturn(Strict):
+    """Which payment's money goes back, and how much of it: all that pays nothing where no amount is named."""
+
+    payment_id = identifier("pay", required=True)
+    amount_yen = Whole(validate=validate.Range(1, AMOUNT_MAX))
+    note = line(1000, load_default="", length_min=0, metadata={"description": "for the payer to read"})
+
+
 class UnappliedUseView(Schema):
     """How much of the amount was owed, and is paid now."""
 

@@ -27,7 +27,9 @@ class RefundView(Schema):
     """One refund: `way` says who moves the money, `state` how far it has come."""
 
     id = fields.String(required=True)
-    invoice_id = fields.String(required=True)
+    invoice_id = fields.String(
+        required=True, allow_none=True, metadata={"description": "null where money goes back that paid nothing"}
+    )
     payment_id = fields.String(allow_none=True)
     organization_id = fields.String(required=True)
     provider_organization_id = fields.String(required=True)

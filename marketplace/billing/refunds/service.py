@@ -6,7 +6,6 @@ from sqlalchemy.dialects import postgresql
 
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
-from marketplace.billing.models import Invoice
 from marketplace.billing.refunds import queries, rules
 from marketplace.billing.refunds.errors import RefundConflict, RefundNotByBank
 from marketplace.billing.refunds.models import Refund
@@ -22,11 +21,13 @@ _VERBS = {RefundState.SUCCEEDED: Verb.REFUND_SUCCEEDED, RefundState.FAILED: Verb
 
 @dataclass(frozen=True, slots=True)
 class RefundDraft:
-    """What to give back of one invoice from one source, and why."""
+    """What to give back from one source, and why; ``invoice_id`` is None for money that paid nothing."""
 
     request: str
     number: int
-    invoice: Invoice
+    sale_ref: str
+    invoice_id: str | None
+    organization_id: str
     provider_organization_id: str
     source: Source
     amount_yen: int
@@ -113,10 +114,10 @@ def _columns(refund_id: str, draft: RefundDraft) -> dict[str, object]:
         "id": refund_id,
         "request": draft.request,
         "number": draft.number,
-        "sale_ref": draft.invoice.order_id or draft.invoice.id,
-        "invoice_id": draft.invoice.id,
+        "sale_ref": draft.sale_ref,
+        "invoice_id": draft.invoice_id,
         "payment_id": draft.source.payment_id,
-        "organization_id": draft.invoice.recipient_organization_id,
+        "organization_id": draft.organization_id,
         "provider_organization_id": draft.provider_organization_id,
         "amount_yen": draft.amount_yen,
         "way": draft.source.way.value,
@@ -140,5 +141,5 @@ def _record(actor: Actor, verb: Verb, refund: Refund, facts: dict[str, str]) -> 
         subject=refund.id,
         counterparty=refund.provider_organization_id if acting_buyer else refund.organization_id,
         amount_minor=refund.amount_yen,
-        facts=facts | {"invoice": refund.invoice_id, "sale": refund.sale_ref},
+        facts=facts | {"invoice": refund.invoice_id or "", "sale": refund.sale_ref},
     )

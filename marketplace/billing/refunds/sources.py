@@ -26,7 +26,7 @@ def of_invoice(invoice: Invoice) -> list[Source]:
     if _is_paid_outside(invoice):
         return [Source(RefundWay.OUTSIDE, left)]
     owed = receivables.rest_of(invoice)
-    cards = [_of_card(payment, amount) for payment, amount in payments_of(invoice) if _takes_refunds(payment)]
+    cards = [_of_card(payment, amount) for payment, amount in payments_of(invoice) if takes_refunds(payment)]
     bank = left - owed - sum(source.left_yen for source in cards)
     return [Source(RefundWay.CREDIT, owed), *cards, Source(RefundWay.BANK, max(bank, 0))]
 
@@ -71,7 +71,8 @@ def _is_paid_outside(invoice: Invoice) -> bool:
     return invoice.order_id is not None and billing.require_order(invoice.order_id).rail == Rail.OUTSIDE
 
 
-def _takes_refunds(payment: Payment) -> bool:
+def takes_refunds(payment: Payment) -> bool:
+    """Tell whether the gateway can send the money of a payment back by itself."""
     is_card = Rail(payment.rail) is Rail.CARD and payment.payment_intent_id is not None
     return is_card and not queries.has_bounced(payment.id)
 
