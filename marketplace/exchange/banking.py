@@ -1,12 +1,13 @@
 """Banking: taking in a bank's statement, and what the operator decides about money that nobody was named for."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from marketplace.billing.bank import accounts, service, statements
 from marketplace.billing.bank.models import BankLine, VirtualAccount
 from marketplace.billing.bank.states import BankLineState
-from marketplace.billing.receivables import queries as receivables
 from marketplace.exchange import afterpay
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
@@ -35,11 +36,10 @@ def import_statement(actor: Actor, content: bytes) -> Imported:
     counts = {"known": 0, "yen": 0} | {state.value: 0 for state in BankLineState}
     for transfer in statements.read(content):
         with transaction():
-            line = service.receive(actor, transfer)
+            line = service.receive(actor, transfer, partial(_lift, actor))
             counts["known" if line is None else line.state] += 1
             counts["yen"] += line.amount_yen if line else 0
-            if line is not None:
-                _after(actor, line)
+            _tell_of(line)
     del counts[BankLineState.RETURNED.value]
     return Imported(**counts)
 
@@ -50,16 +50,13 @@ def assign_line(
     """Say whose transfer a line in suspense was; what it pays follows. Raises as ``bank.service.assign``."""
     if organization_id is not None:
         identity.get_organization(organization_id)
-    line = service.assign(actor, line_id, organization_id=organization_id, invoice_id=invoice_id)
-    _after(actor, line)
-    return line
+    lift = partial(_lift, actor)
+    return service.assign(actor, line_id, organization_id=organization_id, invoice_id=invoice_id, follow=lift)
 
 
 def apply_unapplied(actor: Actor, invoice_id: str, amount_yen: int) -> int:
     """Pay an open invoice with money that its buyer sent before; returns how much of it was owed."""
-    applied = service.apply_unapplied(actor, invoice_id, amount_yen)
-    afterpay.lift_if_paid(actor, invoice_id)
-    return applied
+    return service.apply_unapplied(actor, invoice_id, amount_yen, partial(_lift, actor))
 
 
 def own_account(actor: Actor) -> VirtualAccount:
@@ -67,8 +64,11 @@ def own_account(actor: Actor) -> VirtualAccount:
     return accounts.assign(actor, actor.organization_id)
 
 
-def _after(actor: Actor, line: BankLine) -> None:
-    for invoice_id in receivables.list_paid_by(line.id):
+def _lift(actor: Actor, invoice_ids: Sequence[str]) -> None:
+    for invoice_id in sorted(invoice_ids):
         afterpay.lift_if_paid(actor, invoice_id)
-    if line.state == BankLineState.SUSPENSE:
+
+
+def _tell_of(line: BankLine | None) -> None:
+    if line is not None and line.state == BankLineState.SUSPENSE:
         log.warning("bank line %s over %d yen lies in suspense: %s", line.id, line.amount_yen, line.rule)

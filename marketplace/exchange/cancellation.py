@@ -57,6 +57,9 @@ def cancel(actor: Actor, order_id: str) -> list[str]:
     paid = _paid_times(order, found)
     for time in paid:
         billing.lock_invoice(time.invoice.id)
+    withdrawal.lock_orders(order)
+    # A renewal may have been paid while we waited; nobody else knows of its invoice yet.
+    paid = _paid_times(order, found)
     grant = grants.lock_grant(found.id)
     if grant.revoked_for == _request(grant):
         return refunds.ids_under(_request(grant))

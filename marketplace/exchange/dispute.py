@@ -37,9 +37,13 @@ def learn(gateway_dispute_id: str, event_id: str) -> None:
     with transaction():
         contested = _contested(report, event_id)
         change = service.learn(contested, report)
+        lost = _noted_loss(change, contested, report)
+        # Access before the ledger: see the order of locks in billing's README.
+        _move_access(change, contested, lost)
         for movement in report.movements:
             _book(report, movement)
-        _follow(change, contested, report)
+        if lost is not None:
+            _book_loss(contested, change.dispute)
 
 
 def _contested(report: DisputeReport, event_id: str) -> Contested:
@@ -63,57 +67,50 @@ def _book(report: DisputeReport, movement: BalanceTransaction) -> None:
     ledger.post(kind, report.dispute_id, idem, movement.created_at.astimezone(clock.JST).date(), entries)
 
 
-def _follow(change: service.DisputeChange, contested: Contested, report: DisputeReport) -> None:
-    invoice, dispute = contested.invoice, change.dispute
-    if change.after is DisputeState.LOST:
-        _lose(contested, dispute, -sum(movement.amount_minor for movement in report.movements))
-    elif change.after != change.before and invoice is not None:
-        for grant_id in afterpay.billed_grants(invoice):
-            if change.after is DisputeState.OPENED:
-                access.suspend(SYSTEM, grant_id, Cause.DISPUTE, dispute.id)
-            elif change.after is DisputeState.WON:
-                access.lift(SYSTEM, grant_id, Cause.DISPUTE, dispute.id)
-
-
-def _lose(contested: Contested, dispute: Dispute, held_yen: int) -> None:
-    if held_yen <= 0 or dispute.lost_yen + dispute.absorbed_yen:
-        return
-    if contested.invoice is None:
-        _lose_unapplied(contested, dispute, held_yen)
-        return
-    lost = min(held_yen, refunds.left_yen(contested.invoice))
-    _absorb(dispute, held_yen - lost)
+def _noted_loss(change: service.DisputeChange, contested: Contested, report: DisputeReport) -> int | None:
+    """Note once what a lost dispute takes of its sale, and return that; what was refunded before we bear."""
+    dispute, held_yen = change.dispute, -sum(movement.amount_minor for movement in report.movements)
+    if change.after is not DisputeState.LOST or held_yen <= 0 or dispute.lost_yen + dispute.absorbed_yen:
+        return None
+    lost = min(held_yen, refunds.left_yen(contested.invoice)) if contested.invoice else held_yen
     service.note_loss(dispute, lost, held_yen - lost)
-    if lost:
-        _take_back(contested.invoice, dispute, lost)
+    return lost
 
 
-def _take_back(invoice: Invoice, dispute: Dispute, lost_yen: int) -> None:
+def _move_access(change: service.DisputeChange, contested: Contested, lost: int | None) -> None:
+    invoice, dispute = contested.invoice, change.dispute
+    if invoice is None:
+        return
+    if lost and refunds.left_yen(invoice) == 0:
+        withdrawal.end_access(SYSTEM, invoice, f"{LOST.ja} / {LOST.en}", dispute.id)
+    for grant_id in afterpay.billed_grants(invoice):
+        if lost or (change.after is DisputeState.WON and change.before is not DisputeState.WON):
+            access.lift(SYSTEM, grant_id, Cause.DISPUTE, dispute.id)
+        elif change.after is DisputeState.OPENED and change.before is not DisputeState.OPENED:
+            access.suspend(SYSTEM, grant_id, Cause.DISPUTE, dispute.id)
+
+
+def _book_loss(contested: Contested, dispute: Dispute) -> None:
+    name = dispute.gateway_dispute_id
+    if contested.invoice is None:
+        entries = postings.dispute_lost_unapplied(dispute.lost_yen, contested.payer)
+        ledger.post("dispute_lost", name, f"dispute_lost:{name}", clock.today(), entries)
+        return
+    entries = postings.dispute_absorbed(dispute.absorbed_yen)
+    ledger.post("dispute_absorbed", name, f"dispute_absorbed:{name}", clock.today(), entries)
+    if dispute.lost_yen:
+        _take_back(contested.invoice, dispute)
+
+
+def _take_back(invoice: Invoice, dispute: Dispute) -> None:
     reversal = sales.reverse(
         SYSTEM,
         ref=str(dispute.sale_ref),
-        amount_yen=lost_yen,
+        amount_yen=dispute.lost_yen,
         credit_to=postings.DISPUTES_HELD,
         kind="dispute_lost",
         idem=f"dispute_lost:{dispute.gateway_dispute_id}",
         on=clock.today(),
     )
-    if refunds.left_yen(invoice) == 0:
-        withdrawal.end_access(SYSTEM, invoice, f"{LOST.ja} / {LOST.en}", dispute.id)
-    for grant_id in afterpay.billed_grants(invoice):
-        access.lift(SYSTEM, grant_id, Cause.DISPUTE, dispute.id)
     # Last, since a note holds the counter of the issuer's numbers until the end.
     papers.credit_note(SYSTEM, invoice, reversal, LOST, dispute.id, clock.today())
-
-
-def _absorb(dispute: Dispute, amount_yen: int) -> None:
-    name = dispute.gateway_dispute_id
-    entries = postings.dispute_absorbed(amount_yen)
-    ledger.post("dispute_absorbed", name, f"dispute_absorbed:{name}", clock.today(), entries)
-
-
-def _lose_unapplied(contested: Contested, dispute: Dispute, held_yen: int) -> None:
-    name = dispute.gateway_dispute_id
-    entries = postings.dispute_lost_unapplied(held_yen, contested.payer)
-    ledger.post("dispute_lost", name, f"dispute_lost:{name}", clock.today(), entries)
-    service.note_loss(dispute, held_yen, 0)

@@ -38,13 +38,14 @@ def _pay_invoice(payment: Payment) -> bool:
     rest, payer = receivables.rest_of(invoice), invoice.recipient_organization_id
     if rest <= 0:
         return False
-    account = postings.CLEARING
-    if rest < payment.amount_minor:
+    exceeds = rest < payment.amount_minor
+    account = postings.unapplied(payer) if exceeds else postings.CLEARING
+    collecting.take_money(on_behalf_of(payer), invoice.id, payment.amount_minor, payment.id, account=account)
+    afterpay.lift_if_paid(on_behalf_of(payer), invoice.id)
+    if exceeds:
         # One movement at the gateway is one transaction in the ledger, so it is not split there.
         payments.record_unapplied(payment, payer)
-        account = postings.unapplied(payer)
-    collecting.apply_money(on_behalf_of(payer), invoice.id, payment.amount_minor, payment.id, account=account)
-    afterpay.lift_if_paid(on_behalf_of(payer), invoice.id)
+    collecting.book_money(on_behalf_of(payer), payment.id)
     return True
 
 

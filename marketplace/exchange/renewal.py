@@ -50,15 +50,16 @@ def renew(until: date) -> Renewals:
     """
     coming = until + timedelta(days=settings.current().renewal_lead_days)
     ordered = _each(queries.list_due_ids, coming, lambda one: _order_terms(one, coming))
-    with transaction():
-        opened = subscribing.open_terms(until)
+    opened = _each(_list_unopened, until, lambda one: _open_terms(one, until))
     lapsed = _each(queries.list_over_ids, until, lambda one: _lapse(one, until))
     return Renewals(
         order_ids=tuple(order_id for order_ids in ordered.values() for order_id in order_ids or ()),
-        opened=opened,
+        opened=sum(count for count in opened.values() if not isinstance(count, _Failed)),
         past_due=tuple(one for one, state in lapsed.items() if state == SubscriptionState.PAST_DUE),
         ended=tuple(one for one, state in lapsed.items() if state == SubscriptionState.ENDED),
-        failed=tuple(one for one, done in (*ordered.items(), *lapsed.items()) if isinstance(done, _Failed)),
+        failed=tuple(
+            one for one, done in (*ordered.items(), *opened.items(), *lapsed.items()) if isinstance(done, _Failed)
+        ),
     )
 
 
@@ -107,7 +108,7 @@ def _begin_payment(order_id: str) -> None:
 
 def _order_next(subscription_id: str, coming: date) -> str | None:
     with transaction():
-        subscription = subscriptions.lock(subscription_id)
+        subscription = purchase.lock_for_renewal(subscription_id)
         if not queries.is_due(subscription_id, coming) or _ended_by_circumstance(subscription):
             return None
         term = queries.next_term(subscription)
@@ -127,6 +128,16 @@ def _ended_by_circumstance(subscription: Subscription) -> bool:
     if is_over and subscription.term_to < clock.today():
         subscriptions.end(subscription.id, EndCause.LICENCE_ENDED)
     return is_over
+
+
+def _list_unopened(until: date) -> Sequence[str]:
+    return list(dict.fromkeys(term.subscription_id for term in queries.list_unopened(until)))
+
+
+def _open_terms(subscription_id: str, until: date) -> int:
+    # One quota per transaction: a settlement holds several, in an order of its own.
+    with transaction():
+        return subscribing.open_terms(until, subscription_id)
 
 
 def _lapse(subscription_id: str, today: date) -> SubscriptionState | None:

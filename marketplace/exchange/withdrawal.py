@@ -6,7 +6,7 @@ from marketplace.access import queries as grants
 from marketplace.access import service as access
 from marketplace.billing import orders
 from marketplace.billing import queries as billing
-from marketplace.billing.models import Invoice
+from marketplace.billing.models import Invoice, Order
 from marketplace.billing.subscriptions import queries as subscriptions
 from marketplace.billing.subscriptions import service as subscribing
 from marketplace.billing.subscriptions.states import EndCause
@@ -35,6 +35,16 @@ def end_access_of_order(actor: Actor, order_id: str, reason: str, ref: str, caus
         return False
     access.revoke_for(actor, grant.id, reason, ref)
     return True
+
+
+def lock_orders(order: Order) -> None:
+    """Hold what ending an order's access changes before its grant: the unpaid orders of its subscription, then that."""
+    if order.subscription_id is None:
+        return
+    for term in subscriptions.list_terms(order.subscription_id):
+        if term.paid_at is None:
+            billing.lock_order(term.order_id)
+    subscribing.lock(order.subscription_id)
 
 
 def _end_subscription(actor: Actor, subscription_id: str, cause: EndCause) -> None:

@@ -1,8 +1,8 @@
 """Bank lines: taken in once, booked where they belong, settled by the operator where nothing says whose they are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.dialects import postgresql
 
 from marketplace.audit import service as audit
@@ -19,6 +19,7 @@ from marketplace.billing.models import Invoice
 from marketplace.billing.receivables import queries as receivables
 from marketplace.billing.receivables import service as receiving
 from marketplace.billing.receivables.errors import NothingUnapplied
+from marketplace.billing.states import InvoiceState
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock
 from marketplace.kit.canonical import sha256_hex
@@ -26,10 +27,18 @@ from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 from marketplace.kit.money import AMOUNT_MAX
 
+Follow = Callable[[Sequence[str]], object]
+"""What follows elsewhere for invoices that money was just taken for; called before anything is booked."""
+
+
+def _nothing(_invoice_ids: Sequence[str]) -> None:
+    """Follow nothing: for callers to whom only the money matters."""
+
+
 _RECEIVE = postgresql.insert(BankLine).on_conflict_do_nothing(index_elements=["fingerprint"]).returning(BankLine)
 
 
-def receive(actor: Actor, transfer: Transfer) -> BankLine | None:
+def receive(actor: Actor, transfer: Transfer, follow: Follow = _nothing) -> BankLine | None:
     """Take in one incoming transfer and book it; None where an earlier file brought it already.
 
     What it pays is planned under the locks of the buyer and of its open invoices, so that no payment
@@ -41,13 +50,18 @@ def receive(actor: Actor, transfer: Transfer) -> BankLine | None:
     numbers = rules.numbers_in(transfer.reference)
     holder = queries.holder_of(transfer.account)
     plan = _planned(transfer.amount_yen, holder, _named(numbers))
-    _carry_out(actor, line, plan, postings.BANK)
+    _carry_out(actor, line, plan, postings.BANK, follow)
     _record(actor, Verb.BANK_LINE_RECEIVED, line, {"fingerprint": line.fingerprint, "state": line.state})
     return line
 
 
 def assign(
-    actor: Actor, line_id: str, *, organization_id: str | None = None, invoice_id: str | None = None
+    actor: Actor,
+    line_id: str,
+    *,
+    organization_id: str | None = None,
+    invoice_id: str | None = None,
+    follow: Follow = _nothing,
 ) -> BankLine:
     """Say whose transfer a line in suspense was, by the buyer or by the invoice it pays.
 
@@ -59,7 +73,7 @@ def assign(
         raise BankLineSettled(state=line.state)
     named = [_owed(billing.get_invoice(actor, invoice_id))] if invoice_id else []
     holder = organization_id or named[0].organization_id
-    _carry_out(actor, line, _planned(line.amount_yen, holder, named), postings.SUSPENSE)
+    _carry_out(actor, line, _planned(line.amount_yen, holder, named), postings.SUSPENSE, follow)
     line.rule = MatchRule.OPERATOR.value
     _record(actor, Verb.BANK_LINE_ASSIGNED, line, {})
     return line
@@ -88,7 +102,7 @@ def send_back(actor: Actor, line_id: str, reason: str) -> BankLine:
     return line
 
 
-def apply_unapplied(actor: Actor, invoice_id: str, amount_yen: int) -> int:
+def apply_unapplied(actor: Actor, invoice_id: str, amount_yen: int, follow: Follow = _nothing) -> int:
     """Pay an open invoice with money that its buyer sent before; returns how much of it was owed.
 
     Raises InvoiceNotFound or NothingUnapplied.
@@ -97,7 +111,9 @@ def apply_unapplied(actor: Actor, invoice_id: str, amount_yen: int) -> int:
     receiving.lock_buyer(buyer)
     _require_unapplied(buyer, amount_yen)
     source = new_id("apl")
-    applied = receiving.apply_money(actor, invoice_id, amount_yen, source, account=postings.unapplied(buyer))
+    applied = receiving.take_money(actor, invoice_id, amount_yen, source, account=postings.unapplied(buyer))
+    follow([invoice_id])
+    receiving.book_money(actor, source)
     if applied:
         audit.record(
             actor,
@@ -136,7 +152,7 @@ def _planned(amount_yen: int, holder: str | None, named: Sequence[Owed]) -> Plan
     if buyer is None:
         return rules.plan(amount_yen, Known(holder, named))
     receiving.lock_buyer(buyer)
-    _lock_invoices(buyer)
+    _lock_invoices(buyer, [one.invoice_id for one in named])
     fresh = [_owed(billing.lock_invoice(one.invoice_id)) for one in named]
     return rules.plan(amount_yen, Known(holder, fresh, [_owed(invoice) for invoice in receivables.list_open(buyer)]))
 
@@ -151,15 +167,19 @@ def _owed(invoice: Invoice) -> Owed:
     return Owed(invoice.id, invoice.recipient_organization_id, receivables.rest_of(invoice))
 
 
-def _lock_invoices(buyer: str) -> None:
-    own = select(Invoice).where(Invoice.recipient_organization_id == buyer, Invoice.state == "open")
+def _lock_invoices(buyer: str, named: Sequence[str]) -> None:
+    # All at once and by their ids, as everyone who needs several: two never wait for each other.
+    wanted = or_(Invoice.state == InvoiceState.OPEN.value, Invoice.id.in_(named))
+    own = select(Invoice).where(Invoice.recipient_organization_id == buyer, wanted)
     db.session.scalars(own.order_by(Invoice.id).with_for_update(), execution_options={"populate_existing": True}).all()
 
 
-def _carry_out(actor: Actor, line: BankLine, plan: Plan, money: str) -> None:
+def _carry_out(actor: Actor, line: BankLine, plan: Plan, money: str, follow: Follow) -> None:
     applied = sum(
-        receiving.apply_money(actor, invoice_id, part, line.id, account=money) for invoice_id, part in plan.parts
+        receiving.take_money(actor, invoice_id, part, line.id, account=money) for invoice_id, part in plan.parts
     )
+    # Rows first, then the ledger, then the receipts with their counters: see the order of locks in the README.
+    follow([invoice_id for invoice_id, _part in plan.parts])
     rest = line.amount_yen - applied
     if plan.organization_id is None:
         _book(actor, line, "transfer_unexplained", postings.unexplained(money, rest))
@@ -168,6 +188,7 @@ def _carry_out(actor: Actor, line: BankLine, plan: Plan, money: str) -> None:
     line.rule, line.state, line.organization_id = plan.rule.value, plan.state.value, plan.organization_id
     line.applied_yen, line.unapplied_yen = applied, rest if plan.organization_id else 0
     db.session.flush()
+    receiving.book_money(actor, line.id)
 
 
 def _book(actor: Actor, line: BankLine, kind: str, entries: Sequence[postings.Entry]) -> None:

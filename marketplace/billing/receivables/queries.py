@@ -66,7 +66,15 @@ def list_payments(invoice_id: str) -> Sequence[InvoicePayment]:
     return db.session.scalars(query.order_by(InvoicePayment.applied_at, InvoicePayment.source_ref)).all()
 
 
-def list_paid_by(source_ref: str) -> Sequence[str]:
-    """Return the invoices to which money of one source was applied."""
-    query = select(InvoicePayment.invoice_id).where(InvoicePayment.source_ref == source_ref)
-    return db.session.scalars(query.order_by(InvoicePayment.invoice_id)).all()
+def list_paid_by(source_ref: str) -> Sequence[tuple[Invoice, InvoicePayment]]:
+    """Return the invoices to which money of one source was applied, and how much, issuer by issuer.
+
+    Whoever issues their receipts draws the numbers of several issuers, and draws them in this order.
+    """
+    query = (
+        select(Invoice, InvoicePayment)
+        .join(InvoicePayment, InvoicePayment.invoice_id == Invoice.id)
+        .where(InvoicePayment.source_ref == source_ref)
+        .order_by(Invoice.issuer_organization_id, Invoice.id)
+    )
+    return [(row[0], row[1]) for row in db.session.execute(query)]

@@ -38,8 +38,16 @@ def apply_money(
     Never more than the rest of the invoice: what is left of the money stays with the caller, to be
     booked as unapplied. ``account`` is where the money lies (the gateway's clearing, the bank, unapplied
     money). The invoice's row lock puts parallel payers in line; the same ``source_ref`` pays once and
-    then returns what it paid. Raises InvoiceNotFound.
+    then returns what it paid. Raises InvoiceNotFound. A story that changes more rows than these takes
+    its two halves, ``take_money`` and ``book_money``, and does so between them.
     """
+    applied = take_money(actor, invoice_id, amount_yen, source_ref, account=account)
+    book_money(actor, source_ref)
+    return applied
+
+
+def take_money(actor: Actor, invoice_id: str, amount_yen: int, source_ref: str, *, account: str) -> int:
+    """Do the half of ``apply_money`` that locks rows; the caller owes ``book_money`` in the same transaction."""
     invoice = billing.lock_invoice(invoice_id)
     before = db.session.get(InvoicePayment, (invoice_id, source_ref))
     if before is not None:
@@ -49,12 +57,21 @@ def apply_money(
         return 0
     db.session.add(_payment(invoice_id, applied, source_ref, account))
     _settle(actor, invoice, _Part(applied, source_ref), Invoice.paid_yen.key)
-    entries = [(account, applied), (postings.receivable(invoice.recipient_organization_id), -applied)]
-    idem = f"{invoice.id}:{source_ref}"
-    ledger.post("invoice_paid", invoice.id, f"paid:{idem}", clock.today(), entries, actor=actor)
-    # Last, since it holds the counter of the issuer's numbers until the end.
-    papers.receipt(actor, invoice, applied, clock.today(), idem)
     return applied
+
+
+def book_money(actor: Actor, source_ref: str) -> None:
+    """Book what a source of money has paid, then issue the receipts; again, it changes nothing."""
+    paid = queries.list_paid_by(source_ref)
+    for invoice, part in paid:
+        owed = postings.receivable(invoice.recipient_organization_id)
+        entries = [(part.account, part.amount_yen), (owed, -part.amount_yen)]
+        ledger.post(
+            "invoice_paid", invoice.id, f"paid:{invoice.id}:{source_ref}", part.applied_on, entries, actor=actor
+        )
+    for invoice, part in paid:
+        # Last, since it holds the counter of the issuer's numbers until the end.
+        papers.receipt(actor, invoice, part.amount_yen, part.applied_on, f"{invoice.id}:{source_ref}")
 
 
 def credit(actor: Actor, invoice_id: str, amount_yen: int, source_ref: str) -> int:
