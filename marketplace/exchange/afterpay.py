@@ -30,9 +30,9 @@ class Chased:
     lifted: tuple[str, ...]
 
 
-@jobs.task("billing.overdue", cron="41 6 * * *")
+@jobs.task("billing.overdue", cron="41 21 * * *")
 def work_overdue() -> None:
-    """Remind of what is overdue, end access where that did not help, and open it again where it did."""
+    """Remind of what is overdue at 06:41 in Japan, end access where that did not help, and open it where it did."""
     chase_overdue(SYSTEM)
 
 

@@ -1,14 +1,16 @@
 """Closing: everything that the calendar asks of the exchange's money, in one deed that may be repeated at will."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from marketplace.billing import sales
 from marketplace.billing.models import Invoice
 from marketplace.exchange import afterpay, renewal, settlement
 from marketplace.exchange.afterpay import Chased
 from marketplace.exchange.renewal import Renewals
-from marketplace.identity.actors import Actor
+from marketplace.identity.actors import SYSTEM, Actor
+from marketplace.kit import clock
+from marketplace.kit.jobs import task
 from marketplace.kit.transaction import transaction
 from marketplace.metering import periods
 
@@ -32,6 +34,17 @@ def close(actor: Actor, until: datetime) -> Closing:
     day = periods.day_before(until)
     invoices = settlement.settle(actor, until)
     renewals = renewal.renew(day)
-    with transaction():
-        released = sales.release_due(actor, day)
+    released = release(actor, day)
     return Closing(tuple(invoices), renewals, released, afterpay.chase_overdue(actor, day))
+
+
+@task("billing.release", cron="35 15 * * *")
+def release_nightly() -> None:
+    """Let providers draw what was held long enough, at 00:35 in Japan."""
+    release(SYSTEM, clock.today())
+
+
+def release(actor: Actor, day: date) -> int:
+    """Let providers draw the sales whose hold period is over on a day in Japan; returns how many."""
+    with transaction():
+        return sales.release_due(actor, day)

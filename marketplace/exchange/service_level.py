@@ -58,9 +58,9 @@ def credit(dataset_id: str, month: str) -> list[str]:
     return [refund_id for invoice_id, yen in due for refund_id in _give_back(dataset_id, month, invoice_id, yen)]
 
 
-@jobs.task("billing.service_levels", cron="17 5 * * *")
+@jobs.task("billing.service_levels", cron="17 20 * * *")
 def catch_up() -> None:
-    """Give what could not be given before, for the months measured lately."""
+    """Give what could not be given before, for the months measured lately, at 05:17 in Japan."""
     with transaction():
         months = rules.recent(clock.today(), LOOKED_BACK_MONTHS)
         measured = [(one.dataset_id, one.month) for one in queries.list_measured(months)]
