@@ -9,6 +9,7 @@ BENCHMARKS = {
     "download": "1 GiB, 1 MiB and 10 KiB against a bare sendfile server",
     "memory": "an idle server, and one serving 200 slow downloads",
     "purchase": "orders a second against pgbench's TPC-B on the same database server",
+    "paid": "paid purchases, also by way of the sandbox, against pgbench's TPC-B; statements of each",
     "ledger": "ledger transactions and sales a second against pgbench; sums over a million entries",
     "rating": "a million usage events claimed, summed and rated against a bare SUM of them",
     "search": "catalogue search at 10 k and 100 k datasets against a raw tantivy query",

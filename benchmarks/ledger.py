@@ -80,7 +80,9 @@ def main(arguments: list[str]) -> None:
             for deed in deeds.values():
                 deed()
             print(f"\n{clients} connections")
-            machine.print_ratios(machine.shuffled_rounds(deeds, rounds), "transactions/s")
+            costs = machine.Costs(exchange.database_process)
+            machine.print_ratios(machine.shuffled_rounds(costs.noted(deeds), rounds), "transactions/s")
+            costs.print()
         _measure_sums(ENTRIES_QUICK if quick else ENTRIES)
 
 
@@ -90,7 +92,6 @@ def _deeds(exchange: World, shop: Shop, script: Path, seconds: float, clients: i
         "pgbench TPC-B": partial(purchase.tpcb, exchange, seconds, clients),
         "ledger.post": partial(_in_threads, exchange, _post, seconds, clients),
         "sales.book_sale": partial(_in_threads, exchange, partial(_sell, exchange, shop), seconds, clients),
-        "the purchase story, free": partial(purchase.in_process, exchange, shop, seconds, clients),
     }
 
 

@@ -7,8 +7,10 @@ import random
 import shutil
 import statistics
 import subprocess
+import time
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -147,6 +149,45 @@ def shuffled_rounds(deeds: Mapping[str, Callable[[], float]], rounds: int) -> di
         for name in random.sample(list(deeds), len(deeds)):
             figures[name].append(deeds[name]())
     return figures
+
+
+class Costs:
+    """Processor time of this process, of the programs it ran and of a database server, for each kind of deed."""
+
+    def __init__(self, database_process: int) -> None:
+        self.database_process = database_process
+        self.spent: dict[str, list[float]] = {}
+
+    def noted(self, deeds: Mapping[str, Callable[[], float]]) -> dict[str, Callable[[], float]]:
+        """Return the deeds, the limit first, such that each notes what it costs."""
+        self.spent = {name: [0.0, 0.0, 0.0] for name in deeds}
+        return {name: partial(self._of, name, deed) for name, deed in deeds.items()}
+
+    def _of(self, name: str, deed: Callable[[], float]) -> float:
+        before, start = self._seconds(), time.perf_counter()
+        per_second = deed()
+        done = per_second * (time.perf_counter() - start)
+        noted = self.spent[name]
+        for place, seconds in enumerate(late - early for late, early in zip(self._seconds(), before, strict=True)):
+            noted[place] += seconds
+        noted[2] += done
+        return per_second
+
+    def print(self) -> None:
+        """Print processor time each, and its ratio to the first, which is the limit."""
+        limit = None
+        for name, (ours, database, done) in self.spent.items():
+            each = (ours + database) / done
+            limit = limit or each
+            print(
+                f"  {name:44} {limit / each:.3g} by processor time: {ours / done * 1e6:.0f} us,"
+                f" and {database / done * 1e6:.0f} us in the database",
+                flush=True,
+            )
+
+    def _seconds(self) -> tuple[float, float]:
+        mine = os.times()
+        return mine.user + mine.system + mine.children_user + mine.children_system, cpu_seconds(self.database_process)
 
 
 def print_ratios(figures: Mapping[str, Sequence[float]], unit: str) -> None:

@@ -83,6 +83,15 @@ class World:
                 offer_id, terms_sha256 = offer.id, offer.terms_sha256
             return Shop(dataset_id, offer_id, terms_sha256, self.buy(offer_id, terms_sha256))
 
+    def priced(self, dataset_id: str, yen: int = 5000) -> Shop:
+        """Offer a published dataset for money once; nothing is bought yet, so the grant is empty."""
+        with transaction():
+            terms = licensing.write_terms(self.provider, TermsDraft({"template": "standard-commercial", "fee": "有償"}))
+            price, limits = Price(PriceKind.ONE_OFF, yen), Limits(None, None, None)
+            draft = OfferDraft(dataset_id, terms.id, price, limits, ReleaseScope.CURRENT)
+            offer = listing.make_offer(self.provider, draft)
+            return Shop(dataset_id, offer.id, offer.terms_sha256, "")
+
     def draft(self) -> tuple[str, str]:
         """Register a dataset and open a release of it, inside an application context; returns both ids."""
         with transaction():

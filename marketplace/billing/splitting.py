@@ -11,6 +11,8 @@ def allocate(total: int, weights: Sequence[int], room: Sequence[int] | None = No
     split among, and where there is too little room.
     """
     _check(total, weights, room)
+    if len(weights) == 1:  # most sales have one provider and one dataset
+        return [total]
     room = list(room) if room is not None else [total] * len(weights)
     weights = weights if any(weights) else [1] * len(weights)
     whole = sum(weights)
