@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
+from marketplace.access import queries as grants
 from marketplace.billing import queries as billing
 from marketplace.billing.discounts.rules import DiscountWish
 from marketplace.billing.orders import Slip
@@ -133,3 +134,11 @@ def note_slip(world: World, made: Placed) -> None:
     with transaction():
         outside.note_payment(world.shelves["slip"].provider, made.order_id, slip)
     world.tell("outside", "paid", made.yen)
+
+
+def require_grant(grant_id: str, state: str) -> None:
+    """Raise SimulationFailed unless a grant is in this state."""
+    with transaction():
+        found = grants.require_grant(grant_id).state
+    if found != state:
+        raise SimulationFailed(f"the grant {grant_id} should be {state}, and is {found}")

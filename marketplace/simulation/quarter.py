@@ -79,14 +79,16 @@ def _live(world: World, network: Network, day: date) -> None:
         if day.day == 1 and day != world.plan.first:
             routine.publish_month(world)
             world.say(f"{day:%Y-%m}: {sum(world.told.values())} things happened so far")
+    told = 0
     for hour in BEATS:
-        told = _tell(world, at(day, hour))
+        told += _tell(world, at(day, hour))
         world.hands.move_to(at(day, hour))
         with _open(world.app):
             if told or network.late:
                 network.carry()
-            if hour == FINANCE_AT:
+            if hour == FINANCE_AT and told:
                 routine.at_work()
+            if hour == FINANCE_AT:
                 _finance(world, day)
 
 

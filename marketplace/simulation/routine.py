@@ -53,10 +53,11 @@ def at_night(world: World) -> None:
     with transaction():
         sales.release_due(SYSTEM, clock.today())
     chased = afterpay.chase_overdue(SYSTEM)
-    for name, numbers in (("reminded", chased.reminded), ("suspended", chased.suspended), ("lifted", chased.lifted)):
+    for name, numbers in (("reminded of", chased.reminded), ("suspended for", chased.suspended)):
         for _number in numbers:
             world.tell("invoice", f"overdue, {name}")
-    service_level.catch_up()
+    if clock.today().weekday() == 0:
+        service_level.catch_up()
 
 
 def at_work() -> None:

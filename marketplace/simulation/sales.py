@@ -227,10 +227,13 @@ def overdue(world: World, buyer: Actor) -> Story:
     with transaction():
         due_on = billing.require_invoice(invoice_id).due_on or clock.today()
     yield days((due_on - clock.today()).days + settings.current().overdue_grace_days + 2)
-    with transaction():
-        dunning = billing.require_invoice(invoice_id).dunning
-    world.tell("invoice", f"overdue, {dunning}", made.yen)
+    grant_id = deeds.grant_of(made)
+    deeds.require_grant(grant_id, "suspended")
+    world.tell("invoice", "overdue, access rests", made.yen)
     _pay(world, made, made.yen, "late")
+    yield days(1)
+    deeds.require_grant(grant_id, "active")
+    world.tell("invoice", "overdue, access lifted", made.yen)
 
 
 def by_card_after_all(world: World, buyer: Actor) -> Story:

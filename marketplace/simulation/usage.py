@@ -1,10 +1,11 @@
 """Stories of what goes on for months: usage that is metered, subscriptions that are renewed or are not."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from marketplace.billing import queries as billing
 from marketplace.billing.subscriptions import queries as subscribed
 from marketplace.billing.subscriptions import service as subscriptions
+from marketplace.billing.subscriptions.rules import FISCAL_MONTH
 from marketplace.exchange import settlement
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.kit import clock
@@ -103,7 +104,16 @@ def by_fiscal_year(world: World, buyer: Actor) -> Story:
     """Tell of a fiscal year's rest by days, renewed for the whole of the next in April."""
     made = order(world, buyer, "fiscal", Rail.INVOICE)
     world.tell("subscription", "fiscal year begun", made.yen)
-    yield SOON
+    april = date(clock.today().year, FISCAL_MONTH, 1)
+    if clock.today() >= april:
+        return
+    yield at(april, 9) - clock.now()
+    with transaction():
+        found = subscribed.require_subscription(_subscription_of(made))
+        renewed = billing.require_order(subscribed.list_terms(found.id)[1].order_id).amount_gross_yen
+    if found.term_from != april or found.term_to != april.replace(year=april.year + 1) - days(1):
+        raise SimulationFailed(f"the fiscal year of {found.id} runs from {found.term_from} to {found.term_to}")
+    world.tell("subscription", "fiscal year renewed", renewed)
 
 
 def _used(world: World, buyer: Actor, shelf: str) -> Story:
