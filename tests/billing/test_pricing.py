@@ -316,6 +316,17 @@ def test_a_line_is_floored_to_yen(exact, line):
     assert pricing.line_yen(Decimal(exact)) == line
 
 
+@pytest.mark.parametrize(
+    ("unit_yen", "units", "yen"), [("1.005", 1000, 1005), ("2.675", 1000, 2675), ("0.29", 100, 29)]
+)
+def test_what_a_float_cannot_hold_is_exact(unit_yen, units, yen):
+    price = Price(PriceKind.PER_UNIT, unit=UsageUnit.REQUEST, unit_yen=Decimal(unit_yen))
+    assert pricing.charge(price, Decimal(units)) == yen
+    assert pricing.line_yen(pricing.charge(price, Decimal(units))) == yen
+    # A truncated product of floats loses the last yen of some of these.
+    assert int(float("1.005") * 1000) == 1004
+
+
 def test_a_negative_line_is_refused():
     with pytest.raises(ValueError, match="not negative"):
         pricing.line_yen(Decimal("-0.01"))

@@ -28,7 +28,8 @@ from marketplace.kit.settings import SANDBOX_WEBHOOK_SECRET
 from marketplace.kit.transaction import transaction
 from marketplace.licensing.states import PriceKind
 from marketplace.sandbox import controls
-from tests.factories import market
+from marketplace.sandbox.wire import WireError
+from tests.factories import market, money
 
 
 @pytest.fixture
@@ -244,6 +245,45 @@ def test_an_invoice_that_is_partly_paid_otherwise_takes_what_is_owed_and_owes_ba
     assert ledger_queries.balance_of(f"Assets:Receivable:{who.organization_id}") == 0
     assert ledger_queries.balance_of(f"Liabilities:Unapplied:{who.organization_id}") == -10
     assert [one.state for one in movements.list_movements().items] == ["matched"]
+
+
+def test_a_page_is_closed_when_something_else_has_paid(app: Flask) -> None:
+    made = money.on_credit(app)
+    with transaction():
+        payment_id = payment.pay_invoice(money.owner(made), made.invoice_id)
+    payment.begin(payment_id)
+    payment.close_pages()
+    assert queries.get_payment(payment_id).state == "open"  # what is owed stays payable
+    money.pay_by_bank(made, 5_500)
+    payment.close_pages()
+    db.session.expire_all()
+    paid = queries.get_payment(payment_id)
+    assert paid.state == "expired"
+    with pytest.raises(WireError, match="takes no such deed"):
+        controls.pay(paid.session_id)
+    assert money.balances()["Assets:Bank"] == 5_500
+    assert postings.CLEARING not in money.balances()
+    money.assert_sound()
+
+
+def test_a_page_that_opens_while_something_else_pays_is_closed_at_once(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, create = money.on_credit(app), StripeGateway.create_checkout
+
+    def paid_meanwhile(self: StripeGateway, **question: object) -> object:
+        opened = create(self, **question)
+        money.pay_by_bank(made, 5_500)
+        return opened
+
+    monkeypatch.setattr(StripeGateway, "create_checkout", paid_meanwhile)
+    with transaction():
+        payment_id = payment.pay_invoice(money.owner(made), made.invoice_id)
+    payment.begin(payment_id)
+    db.session.expire_all()
+    assert queries.get_payment(payment_id).state == "expired"
+    with pytest.raises(WireError, match="takes no such deed"):
+        controls.pay(queries.get_payment(payment_id).session_id)
 
 
 def test_without_a_webhook_secret_nothing_is_listened_to(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

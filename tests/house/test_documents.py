@@ -3,13 +3,17 @@
 import re
 import tomllib
 from dataclasses import fields
-from importlib.metadata import metadata
+from importlib.metadata import metadata, requires, version
 
-import marketplace.app  # noqa: F401 - brings every refusal and permission in
+import click
+from packaging.requirements import Requirement
+
+import marketplace.app  # brings every refusal, permission and job in
+from marketplace import cli
 from marketplace.audit.verbs import Verb
 from marketplace.identity.permissions import PERMISSIONS
 from marketplace.identity.states import Capacity
-from marketplace.kit import settings
+from marketplace.kit import jobs, settings
 from marketplace.kit.errors import all_refusals
 from marketplace.kit.settings import Settings
 from tests.house.project import PACKAGE, ROOT, document, named, rows, tracked
@@ -100,12 +104,58 @@ def test_every_dependency_has_a_reason_and_a_licence_in_the_decision_record():
         assert re.split(r"[ -]", licence)[0].lower() in licence_of(name).lower(), name
 
 
+def pin_of(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def needed(name, extras=()):
+    """Every distribution that an installed one needs here, itself included, by the name of its pin."""
+    found, waiting = set(), [(name, frozenset(extras))]
+    while waiting:
+        one = waiting.pop()
+        if one in found:
+            continue
+        found.add(one)
+        for line in requires(one[0]) or []:
+            wanted = Requirement(line)
+            if wanted.marker is None or any(wanted.marker.evaluate({"extra": extra}) for extra in one[1] or {""}):
+                waiting.append((pin_of(wanted.name), frozenset(wanted.extras)))
+    return {each for each, _extras in found}
+
+
+def test_what_is_installed_is_pinned_and_nothing_else_is():
+    project = tomllib.loads(document("pyproject.toml"))["project"]
+    wanted = [Requirement(line) for line in (*project["dependencies"], *project["optional-dependencies"]["dev"])]
+    asked = set().union(*(needed(pin_of(one.name), one.extras) for one in wanted))
+    pins = dict(line.split("==") for line in document("constraints.txt").splitlines() if "==" in line)
+    assert {pin_of(name) for name in pins} == asked
+    assert {name: version(name) for name in pins} == pins
+
+
 def test_decisions_are_numbered_and_have_three_parts():
     found = sorted((ROOT / "docs" / "decisions").glob("*.md"))
     assert [path.name[:4] for path in found] == [f"{number:04d}" for number in range(1, len(found) + 1)]
     for path in found:
         headings = re.findall(r"^## (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
         assert headings == ["Context", "Decision", "Consequences"], path.name
+
+
+def test_every_job_is_documented_with_its_hours():
+    documented = {name: row[1] for name, row in named("docs/operating.md").items() if name in jobs._tasks}
+    assert documented == {name: f"`{cron}`" for name, cron in jobs._periodic.items()}
+
+
+def commands():
+    for name, command in cli.build(marketplace.app.composition()).commands.items():
+        if isinstance(command, click.Group):
+            yield from (f"marketplace {name} {below}" for below in command.commands)
+        else:
+            yield f"marketplace {name}"
+
+
+def test_every_command_is_shown_to_operators():
+    shown = document("docs/operating.md")
+    assert [command for command in commands() if not re.search(rf"\b{command}\b", shown)] == []
 
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
@@ -119,3 +169,15 @@ def test_links_between_documents_lead_somewhere():
             targets = [target for target in LINK.findall(text) if not re.match(r"[a-z]+:", target)]
             lost += [(path.name, target) for target in targets if not (path.parent / target).exists()]
     assert lost == []
+
+
+def test_each_lesson_of_others_names_tests_that_exist():
+    lessons = [row for row in rows("docs/lessons.md") if len(row) == 4]
+    assert [row[0] for row in lessons] == [str(number) for number in range(1, 41)]
+    edges = [row for row in rows("docs/lessons.md") if len(row) == 3]
+    assert len(edges) >= 8
+    for row in (*lessons, *edges):
+        named = re.findall(r"`(tests/[^`]*\.py)::(test_\w+)`", row[-1])
+        assert named, row[0]
+        lost = [one for one in named if f"def {one[1]}(" not in document(one[0])]
+        assert lost == [], row[0]

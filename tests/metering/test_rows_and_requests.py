@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
 
 from marketplace.catalog.models import File
 from marketplace.metering import queries
 from marketplace.metering import service as metering
-from marketplace.metering.models import Quota
+from marketplace.metering.models import Quota, UsageEvent
 from tests.factories.metering import entitlement_of, fetch, provider_of
 
 CONTENT = "日時,地点,人数\n".encode() * 5
@@ -35,6 +36,21 @@ def test_a_whole_file_counts_its_rows_and_one_request(session):
     assert (again.rows_new, again.requests, again.bytes_new) == (0, 1, 0)
     total = queries.total(provider_of(entitlement))
     assert (total.rows_new, total.requests) == (5, 2)
+
+
+def test_a_delivery_told_of_twice_counts_each_of_its_units_once(session):
+    entitlement = profiled(session, 5)
+    usage = fetch(entitlement)
+    assert metering.close_delivery(usage.delivery_id, len(CONTENT), len(CONTENT), "complete") is None
+    # One row for all units: what refuses the twin of one refuses no other's.
+    columns = [column.name for column in UsageEvent.__table__.columns if column.name != "id"]
+    twin = (
+        f"INSERT INTO usage_event (id, {', '.join(columns)}) SELECT 'use_twin', {', '.join(columns)} FROM usage_event"
+    )
+    with pytest.raises(IntegrityError, match="delivery_id"), session.begin_nested():
+        session.execute(text(twin))
+    total = queries.total(provider_of(entitlement))
+    assert (total.bytes_new, total.rows_new, total.requests) == (len(CONTENT), 5, 1)
 
 
 @pytest.mark.parametrize("step", [1, 7, 40, 109])

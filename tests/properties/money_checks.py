@@ -84,8 +84,29 @@ def _check_providers(world: World, accounts: dict[str, int]) -> None:
             " WHERE NOT i.freed AND e.organization_id = :id",
             id=name,
         )
+        _check_commission(world, accounts, name)
         owed = accounts.get(postings.provider_pending(name), 0) + accounts.get(postings.provider_available(name), 0)
         assert -owed == earned[0].yen - drawn[0].yen, (name, owed, earned, drawn)
+
+
+def _check_commission(world: World, accounts: dict[str, int], name: str) -> None:
+    """What a provider owes of sales paid outside, less what payouts netted and what it paid."""
+    charged = rows(
+        "SELECT coalesce(sum(commission_yen + commission_tax_yen), 0) AS yen FROM earning"
+        " WHERE via = 'outside' AND organization_id = :id",
+        id=name,
+    )[0].yen
+    drawn = rows(
+        "SELECT coalesce(sum(e.commission_yen + e.commission_tax_yen)"
+        " FILTER (WHERE e.via = 'outside' AND p.way <> 'claim'), 0) AS netted,"
+        " coalesce(sum(e.payable_yen) FILTER (WHERE p.way = 'claim'), 0) AS claimed"
+        " FROM payout_item i JOIN earning e ON e.id = i.earning_id JOIN payout p ON p.id = i.payout_id"
+        " WHERE NOT i.freed AND e.organization_id = :id",
+        id=name,
+    )[0]
+    paid = world.model.bank_in[name] - world.model.bank_back[name]
+    owes = accounts.get(postings.receivable(name), 0) + accounts.get(postings.unapplied(name), 0)
+    assert owes == charged - drawn.netted - drawn.claimed - paid, (name, owes, charged, drawn, paid)
 
 
 def _check_sales(world: World) -> None:

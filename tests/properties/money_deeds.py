@@ -147,7 +147,8 @@ def look_after_the_bank(world: World, n: int, to: int, how: str) -> None:
     if how == "back":
         first_that(lines, n, lambda line: _send_back(world, line))
         return
-    buyer = world.buyers[to % 3].organization_id
+    # A provider pays what it owes to the same account.
+    buyer = [*world.buyers, world.providers[1]][to % 4].organization_id
 
     def assign(line: Any) -> None:
         with transaction():
@@ -318,9 +319,9 @@ def pay_out(world: World, n: int, how: str) -> None:
     def move(one: Any) -> None:
         with transaction():
             after = deeds[how](one.id).state
-        sign = 1 if way == "bank" else -1
         was, now = one.state == PayoutState.PAID, after == PayoutState.PAID
-        world.model.payouts_by_bank += sign * one.amount_yen * (int(now) - int(was))
+        if way == "bank":
+            world.model.payouts_by_bank += one.amount_yen * (int(now) - int(was))
 
     first_that(rows("SELECT * FROM payout WHERE way = :way ORDER BY id DESC LIMIT 5", way=way), n, move)
 
@@ -373,7 +374,7 @@ DICE: dict[Deed, tuple[int, Callable[[Random], tuple[Any, ...]]]] = {
     visit: (16, lambda die: (die.randrange(12), die.choice(AT_THE_PAGE))),
     transfer_to_the_gateway: (3, lambda die: (die.randrange(9), die.randint(1, 60_000), die.choice(AT_THE_GATEWAY))),
     transfer_to_the_bank: (4, lambda die: (die.randrange(9), die.randint(1, 60_000), die.choice(AT_THE_BANK))),
-    look_after_the_bank: (3, lambda die: (die.randrange(9), die.randrange(3), die.choice(WITH_THE_BANK))),
+    look_after_the_bank: (3, lambda die: (die.randrange(9), die.randrange(4), die.choice(WITH_THE_BANK))),
     pay_outside: (1, lambda die: (die.randrange(9),)),
     pay_an_invoice_by_card: (3, lambda die: (die.randrange(9),)),
     give_back: (
