@@ -6,7 +6,9 @@ from datetime import date
 
 from marketplace.billing import ledger, postings, tax
 from marketplace.billing.documents import numbering, papers
+from marketplace.billing.documents import queries as issued
 from marketplace.billing.documents import service as documents
+from marketplace.billing.documents.queries import Wanted
 from marketplace.billing.documents.rules import DocumentDraft, DocumentLine, Party, Remark, TaxTotal
 from marketplace.billing.documents.states import DocumentKind, TaxCategory
 from marketplace.billing.earning_models import Earning
@@ -15,7 +17,7 @@ from marketplace.billing.payouts.models import Payout
 from marketplace.billing.states import SellerRole, Via
 from marketplace.catalog import queries as catalog
 from marketplace.identity import queries as identity
-from marketplace.identity.actors import Actor
+from marketplace.identity.actors import Actor, on_behalf_of
 
 _Period = tuple[date, date]
 GIVEN_BACK = Remark("返品・返金に伴う販売手数料の返還", "Commission given back with refunds")
@@ -76,9 +78,17 @@ def _charge(actor: Actor, payout: Payout, earnings: Sequence[Earning], on: date,
         period_from=period[0],
         period_to=period[1],
         about=about,
+        corrects=_last_invoice(payout.organization_id),
         remarks=(GIVEN_BACK,),
     )
     documents.issue(actor, note)
+
+
+def _last_invoice(provider_id: str) -> str:
+    # More was given back than charged: what is given back was charged on an invoice before.
+    charged = Wanted(kind=DocumentKind.COMMISSION_INVOICE)
+    [invoice] = issued.search(on_behalf_of(provider_id), charged, size=1).items
+    return invoice.id
 
 
 def _tax(commission: int, rate: int, operator_id: str) -> int:

@@ -88,6 +88,6 @@ def test_auditors_and_operators_find_hostile_ids_nowhere(market: Market, everyth
 
 
 def _slug(route: Route) -> str:
-    own = {"order", "invoice", "document", "refund", "dispute"}
+    own = {"order", "invoice", "document", "refund", "dispute", "payout"}
     thing = route.things[0].removesuffix("_id")
     return f"{thing}-not-found" if thing in own else "not-found"

@@ -7,13 +7,16 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from marketplace.billing import invoices, ledger, ledger_checks, ledger_exports, ledger_proof, postings, sales
+from marketplace.billing.payouts.models import Payout
 from marketplace.billing.refunds.models import Refund
+from marketplace.billing.states import Via
 from marketplace.exchange import bookkeeping
 from marketplace.identity.actors import SYSTEM
 from marketplace.kit import clock, jobs
+from tests.factories import payouts
 from tests.factories.access import GrantFactory
 from tests.factories.billing import InvoiceDraftFactory, InvoiceLineFactory
-from tests.factories.sales import Trade, earnings, give_back
+from tests.factories.sales import Trade, give_back
 
 DAY = date(2026, 11, 22)
 
@@ -50,6 +53,14 @@ def tamper(session: Session, trade: Trade) -> Tamperer:
 
 def issue(net=105):
     return invoices.issue(SYSTEM, InvoiceDraftFactory(lines=(InvoiceLineFactory(amount_net_yen=net),)))
+
+
+def drawn(trade: Trade) -> Payout:
+    """A payout of all that the provider may draw, which is enough for one."""
+    trade.book(trade.sale(50_000, 5_000, 5_000, 500), ref="ord_9")
+    sales.release_due(SYSTEM, date(2026, 12, 31))
+    payouts.account_of(trade.provider)
+    return payouts.drawn(SYSTEM, trade.provider)
 
 
 def found() -> list[str]:
@@ -167,42 +178,57 @@ def test_i5_names_providers_whose_earnings_are_not_what_is_owed(tamper: Tamperer
 
 
 def test_i5_lets_a_provider_owe_what_was_refunded_after_it_drew_and_no_more(trade: Trade) -> None:
-    available = trade.available()
-    ledger.post("payout", "pay_1", "payout:pay_1", DAY, postings.payout_created(trade.provider, available))
+    made = drawn(trade)
     give_back(1100, idem="refund:ref_5")
-    assert found() == []
-    ledger.post("payout", "pay_2", "payout:pay_2", DAY, postings.payout_created(trade.provider, 2000))
-    assert found() == [f"I5 provider {trade.provider}: was paid 2990 yen more than it earned"]
-
-
-def test_i6_names_a_payout_that_pays_something_else_and_one_that_ended_in_transit(
-    tamper: Tamperer, trade: Trade, session: Session
-) -> None:
-    [earning] = earnings(ref="ord_2")
-    ledger.post("payout", "pay_1", "payout:pay_1", DAY, postings.payout_created(trade.provider, 4950))
-    values = {"provider": trade.provider, "earning": earning.id}
-    session.execute(
-        text(
-            "INSERT INTO payout (id, organization_id, amount_yen, way, account, state, idempotency_key, created_at)"
-            " VALUES ('pay_1', :provider, 4950, 'bank', '{}', 'sent', 'k', now())"
-        ),
-        {"provider": trade.provider},
-    )
-    item = text("INSERT INTO payout_item (payout_id, earning_id, freed) VALUES ('pay_1', :earning, false)")
-    session.execute(item, {"earning": values["earning"]})
-    assert found() == []
-    tamper.do("payout", "UPDATE payout SET amount_yen = 4951, state = 'paid', paid_on = '2026-11-30'")
+    assert (found(), trade.available()) == ([], -990)
+    ledger.post("payout", made.id, "payout_more:pyt_2", DAY, postings.payout_created(trade.provider, 2000))
     assert found() == [
-        "I6 payout pay_1: is of 4951 yen, its earnings make 4950",
-        "I6 payout pay_1: is paid, yet 4950 are in transit",
+        "I2 payout pyt_2: is none of ours, yet 2000 are in transit",
+        f"I5 provider {trade.provider}: has -2990 yen available in the books, its earnings say -990",
     ]
+
+
+def test_i6_names_a_payout_that_pays_something_else_or_holds_what_it_should_not(tamper: Tamperer, trade: Trade) -> None:
+    trade.book(ref="ord_8", via=Via.OUTSIDE)
+    made = drawn(trade)
+    yen = made.amount_yen
+    sums = f"nets 550, its earnings make {yen} and 550"
+    assert (found(), made.offset_yen) == ([], 550)
+    tamper.do("payout", "UPDATE payout SET amount_yen = amount_yen + 1")
+    assert found() == [
+        f"I2 payout {made.id}: is created, yet {yen} are in transit",
+        f"I6 payout {made.id}: is of {yen + 1} yen and {sums}",
+    ]
+    tamper.do("payout", "UPDATE payout SET amount_yen = amount_yen - 1, offset_yen = 551")
+    assert found() == [f"I6 payout {made.id}: is of {yen} yen and nets 551, {sums.split(', ')[1]}"]
+    tamper.do("payout", "UPDATE payout SET offset_yen = 550")
+    tamper.do("payout_item", "UPDATE payout_item SET freed = true")
+    assert f"I6 payout {made.id}: is created, yet earnings of it are free" in found()
+
+
+def test_i2_and_i6_name_a_payout_that_ended_and_left_its_money_in_transit(tamper: Tamperer, trade: Trade) -> None:
+    made = drawn(trade)
+    tamper.do("payout", "UPDATE payout SET state = 'failed'")
+    assert found() == [
+        f"I2 payout {made.id}: is failed, yet {made.amount_yen} are in transit",
+        f"I6 payout {made.id}: is failed, yet earnings of it are held",
+    ]
+
+
+def test_i5_names_an_earning_that_is_paid_out_while_it_is_held(tamper: Tamperer, trade: Trade) -> None:
+    drawn(trade)
+    tamper.do("earning", "UPDATE earning SET released_on = NULL")
+    assert any(line.endswith("is paid out, and still held") for line in found())
 
 
 def test_i7_names_an_invoice_whose_tax_is_not_rounded_once(tamper: Tamperer) -> None:
     invoice = issue(1158)
     assert found() == []
     tamper.do("invoice", "UPDATE invoice SET amount_tax_yen = 109, amount_gross_yen = amount_net_yen + 109")
-    assert found() == [f"I7 invoice {invoice.number}: states net 1158 and tax 109, its lines make 1158 and 115"]
+    assert found() == [
+        f"I7 invoice {invoice.number}: states net 1158 and tax 109, its lines make 1158 and 115",
+        f"papers invoice {invoice.number}: is of 1267 yen, its document of 1273",
+    ]
 
 
 def test_i8_names_the_program_that_does_not_accept_the_export(trade: Trade, monkeypatch) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, case, func, or_, select
+from sqlalchemy import ARRAY, Select, Text, any_, case, func, literal, or_, select
 from sqlalchemy.orm import aliased
 
 from marketplace.billing.earning_models import Earning
@@ -157,9 +157,10 @@ def unshown_of(payout_id: str) -> Sequence[Earning]:
 
 def rates_of(refs: Iterable[str]) -> dict[str, int]:
     """Return the tax rate on the invoice of each sale, in basis points; ``refs`` are orders and invoices."""
-    wanted = list(set(refs))
+    # One array: a list of parameters ends at 65,535 of them.
+    wanted = literal(list(set(refs)), ARRAY(Text))
     query = select(Invoice.order_id, Invoice.id, Invoice.rate_totals).where(
-        or_(Invoice.order_id.in_(wanted), Invoice.id.in_(wanted))
+        or_(Invoice.order_id == any_(wanted), Invoice.id == any_(wanted))
     )
     rates: dict[str, int] = {}
     for order_id, invoice_id, totals in db.session.execute(query):

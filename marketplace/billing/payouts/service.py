@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 
-from sqlalchemy import insert, update
+from sqlalchemy import ARRAY, Text, any_, insert, literal, update
 from sqlalchemy.dialects import postgresql
 
 from marketplace.audit import service as audit
@@ -205,8 +205,9 @@ def cancel(actor: Actor, payout_id: str) -> Payout:
 
 def mark_shown(payout_id: str, earnings: Sequence[Earning]) -> None:
     """Note that these earnings stand on the papers of a payout."""
-    shown = [earning.id for earning in earnings]
-    chosen = (PayoutItem.payout_id == payout_id, PayoutItem.earning_id.in_(shown))
+    # One array: a list of parameters ends at 65,535 of them.
+    shown = literal([earning.id for earning in earnings], ARRAY(Text))
+    chosen = (PayoutItem.payout_id == payout_id, PayoutItem.earning_id == any_(shown))
     db.session.execute(update(PayoutItem).where(*chosen).values(shown=True))
 
 
