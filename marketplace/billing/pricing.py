@@ -8,7 +8,7 @@ from marketplace.licensing.prices import Price
 from marketplace.licensing.states import PriceKind, UsageUnit
 
 MEBIBYTE_BYTES = 2**20
-WHOLE_BASIS_POINTS = 10_000
+WHOLE_BASIS_POINTS, BASIS_POINT_PLACES = 10_000, 4
 # Dividing by 2**20 takes 20 decimals and a unit price has 12; 120 digits hold any usage. Inexact must never happen.
 _EXACT = Context(prec=120, traps=[Inexact])
 _WIDE = Context(prec=120)
@@ -49,7 +49,7 @@ def discounted(exact: Decimal, off: Iterable[int]) -> Decimal:
     """
     with localcontext(_EXACT):
         for points in off:
-            exact = exact * (WHOLE_BASIS_POINTS - points) / WHOLE_BASIS_POINTS
+            exact = (exact * (WHOLE_BASIS_POINTS - points)).scaleb(-BASIS_POINT_PLACES)
         return exact
 
 
