@@ -56,7 +56,14 @@ JOIN (
 ) fees ON fees.txn_id = t.id
 WHERE t.kind IN ('sale', 'invoice_issued')
 """
-
+# An upgrade reads sales off the ledger, and nothing that was given back of them: providers could draw it once more.
+REFUSE_LOSS = """
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM earning WHERE kind <> 'sale') THEN
+        RAISE EXCEPTION 'there are earnings given back that version 0014 cannot hold: they would be paid out';
+    END IF;
+END $$
+"""
 
 # A transaction is posted in one call: head, entries and seal. Accounts come into being when first named; one creator at
 # a time, since two that create the same accounts in different orders would wait for each other. Whoever comes second
@@ -165,7 +172,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop."""
+    """Drop; refuses where a sale was given back."""
+    op.execute(REFUSE_LOSS)
     for signature in reversed(FUNCTIONS):
         op.execute(f"DROP FUNCTION {signature}")
     op.drop_table("earning")

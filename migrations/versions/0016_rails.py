@@ -91,6 +91,14 @@ BEGIN
     RETURN NEW;
 END $$
 """
+# A bank line that is forgotten would be taken in, and booked, once more; an invoice would ask for money that came.
+REFUSE_LOSS = """
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM bank_line) OR EXISTS (SELECT FROM invoice_payment) THEN
+        RAISE EXCEPTION 'there is money received that version 0015 cannot hold: it would be booked again';
+    END IF;
+END $$
+"""
 
 
 def upgrade() -> None:
@@ -103,7 +111,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop; orders on credit become paid ones, as the version before knows no others."""
+    """Drop; orders on credit become paid ones, as the version before knows no others. Refuses where money came."""
+    op.execute(REFUSE_LOSS)
     for table in ("bank_line", "virtual_account", "invoice_payment", "buyer_account"):
         op.drop_table(table)
     op.execute("DROP FUNCTION bank_line_check_change()")
@@ -259,9 +268,7 @@ def _guard() -> None:
         "CREATE TRIGGER bank_line_unchanged BEFORE UPDATE ON bank_line"
         " FOR EACH ROW EXECUTE FUNCTION bank_line_check_change()"
     )
-    op.execute(
-        "CREATE TRIGGER bank_line_kept BEFORE DELETE ON bank_line FOR EACH ROW EXECUTE FUNCTION refuse_change()"
-    )
+    op.execute("CREATE TRIGGER bank_line_kept BEFORE DELETE ON bank_line FOR EACH ROW EXECUTE FUNCTION refuse_change()")
     op.execute(
         "CREATE TRIGGER invoice_payment_append_only BEFORE UPDATE OR DELETE ON invoice_payment"
         " FOR EACH ROW EXECUTE FUNCTION refuse_change()"

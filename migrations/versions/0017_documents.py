@@ -44,6 +44,14 @@ BEGIN
     RETURN NEW;
 END $$
 """
+# An upgrade files invoices anew, and nothing else: what the law has kept for years does not go with the way back.
+REFUSE_LOSS = """
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM document WHERE kind <> 'invoice') THEN
+        RAISE EXCEPTION 'there are documents that version 0016 cannot hold: they are kept for years';
+    END IF;
+END $$
+"""
 
 
 def upgrade() -> None:
@@ -62,7 +70,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the documents; the invoices and the counter of their numbers stay."""
+    """Drop the documents of invoices; the invoices and the counter of their numbers stay. Refuses where others are."""
+    op.execute(REFUSE_LOSS)
     for trigger in ("document_unchanged", "document_never_emptied"):
         op.execute(f"DROP TRIGGER {trigger} ON document")
     op.execute("DROP TRIGGER document_counter_gapless ON document_counter")

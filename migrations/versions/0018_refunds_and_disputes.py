@@ -9,11 +9,15 @@ down_revision = "0017"
 branch_labels = None
 depends_on = None
 
-# Nobody may find a promise other than the one agreed: what the older form cannot say stops the way back.
+# Nobody may find a promise other than the one agreed, nor give back what went back already: what the older form
+# cannot say stops the way back.
 REFUSE_LOSS = """
 DO $$ BEGIN
     IF EXISTS (SELECT FROM offer WHERE cancellation <> 'none' OR service_level IS NOT NULL) THEN
         RAISE EXCEPTION 'there are offers that version 0017 cannot hold: they would lose what they promise';
+    END IF;
+    IF EXISTS (SELECT FROM refund) OR EXISTS (SELECT FROM dispute) THEN
+        RAISE EXCEPTION 'there are refunds or disputes that version 0017 cannot hold: they would be given back again';
     END IF;
 END $$
 """

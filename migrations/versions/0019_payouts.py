@@ -8,6 +8,15 @@ down_revision = "0018"
 branch_labels = None
 depends_on = None
 
+# What was paid out stays paid out: an upgrade after it would find nothing but earnings to pay once more.
+REFUSE_LOSS = """
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM payout) THEN
+        RAISE EXCEPTION 'there are payouts that version 0018 cannot hold: they would be paid again';
+    END IF;
+END $$
+"""
+
 
 def upgrade() -> None:
     """Keep where providers are paid, each payout, what it pays and who approved it."""
@@ -19,7 +28,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Forget payouts; what they booked stays in the ledger."""
+    """Forget where providers are paid; refuses where any was."""
+    op.execute(REFUSE_LOSS)
     for table in ("payout_approval", "payout_item", "payout", "payout_file", "payout_account"):
         op.drop_table(table)
 
