@@ -81,7 +81,7 @@ def check_offer(draft: OfferDraft, terms: UsageTerms, now: datetime, today: date
     read_price(price_document(draft.price))
     collector = Collector()
     for pointer, detail in (
-        *_rail_faults(draft), *_limit_faults(draft.limits), *_share_faults(draft.shares),
+        *_rail_faults(draft), *_limit_faults(draft.limits), *_share_faults(draft),
         *_discount_faults(draft), *_expiry_faults(draft, now), *_promise_faults(draft),
     ):  # fmt: skip
         collector.add(pointer, detail)
@@ -116,9 +116,13 @@ def _rail_faults(draft: OfferDraft) -> Iterator[tuple[str, str]]:
         yield "/price/amount_yen", f"none of the rails carries this amount: a card takes {bounds} yen before tax"
 
 
-def _share_faults(shares: tuple[Share, ...]) -> Iterator[tuple[str, str]]:
+def _share_faults(draft: OfferDraft) -> Iterator[tuple[str, str]]:
+    shares = draft.shares
     if not shares:
         return
+    if len(shares) > 1 and Rail.OUTSIDE in draft.chosen_rails:
+        # The provider alone would have the money, and the others would owe commission for it.
+        yield "/shares", "what a buyer pays outside is the provider's alone: leave out the shares, or that rail"
     if len(shares) > SHARES_MAX or sum(share.basis_points for share in shares) != WHOLE_BASIS_POINTS:
         yield "/shares", f"at most {SHARES_MAX} shares, which together are {WHOLE_BASIS_POINTS:,} basis points"
     named = [share.organization_id for share in shares]

@@ -153,6 +153,13 @@ def test_shares_are_positive_and_come_to_the_whole(parts, pointers):
     assert (faults(said=said) if pointers else check(said=said) or []) == pointers
 
 
+def test_what_is_paid_outside_is_shared_with_nobody():
+    others = {"shares": (Share("a", 1), Share("b", 9_999))}
+    assert faults(said=others | {"rails": (Rail.CARD, Rail.OUTSIDE)}) == ["/shares"]
+    check(said=others | {"rails": (Rail.CARD, Rail.INVOICE)})
+    check(said={"rails": (Rail.OUTSIDE,), "shares": (Share("a", 10_000),)})
+
+
 @pytest.mark.parametrize(
     ("parts", "pointers"),
     [
