@@ -16,10 +16,12 @@ from marketplace.billing.models import Order
 from marketplace.billing.tax import rate_on
 from marketplace.catalog import queries as catalog
 from marketplace.exchange import commerce, ordering
+from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
+from marketplace.identity.states import Capacity
 from marketplace.kit import clock
 from marketplace.kit.canonical import canonical_json
-from marketplace.kit.errors import NotFound
+from marketplace.kit.errors import Invalid, NotFound
 from marketplace.kit.ids import new_id
 from marketplace.licensing import prices
 from marketplace.licensing import queries as licensing
@@ -75,11 +77,16 @@ def inspection(actor: Actor, grant_id: str, remark: Remark | None = None) -> Doc
 def correct(actor: Actor, document_id: str, changes: Changes, reason: Remark) -> Document:
     """Issue anew, as it should have been, a document that the caller issued; operators correct anybody's.
 
-    Raises DocumentNotFound, also for those who only received it, CorrectionChangesAmount or DocumentConflict.
+    A registration number is stated as it was valid for the issuer on the day of the transaction, or not at all.
+    Raises DocumentNotFound, also for those who only received it, Invalid, CorrectionChangesAmount or
+    DocumentConflict.
     """
     document = registry.get_document(actor, document_id)
-    if document.issuer_organization_id != actor.organization_id and not actor.oversees:
+    if document.issuer_organization_id != actor.organization_id and Capacity.OPERATOR not in actor.capacities:
         raise DocumentNotFound
+    number, on = changes.issuer_registration_number, changes.transaction_on or document.transaction_on
+    if number and number != identity.registration_on(document.issuer_organization_id, on):
+        raise Invalid(errors=[{"pointer": "/issuer_registration_number", "detail": f"not the issuer's on {on}"}])
     return papers.correct(actor, document.id, changes, reason)
 
 

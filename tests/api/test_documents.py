@@ -7,7 +7,14 @@ from dataclasses import replace
 import pypdfium2
 import pytest
 
+from marketplace.billing.documents.errors import DocumentNotFound
+from marketplace.billing.documents.papers import Changes
+from marketplace.billing.documents.rules import Remark
+from marketplace.exchange import paperwork
+from marketplace.identity.actors import Actor
+from marketplace.identity.states import Capacity
 from marketplace.kit import settings
+from marketplace.kit.transaction import transaction
 from tests.api.trade import Goods, Market, fresh_key, ok
 
 
@@ -117,6 +124,26 @@ def test_the_issuer_alone_corrects_and_once(market: Market, bought: dict) -> Non
     assert keyed(market.provider, path, body | {"recipient_name_ja": "別"}).status_code == 409
     assert keyed(market.buyer, path, body).status_code == 403
     assert keyed(market.provider, path, body | {"amount_yen": 1}).status_code == 422
+
+
+def test_a_correction_states_no_registration_number_but_the_issuers_own(market: Market, bought: dict) -> None:
+    path = f"/v1/documents/{invoice_of(market, bought)['id']}/corrections"
+    body = {"reason_ja": "登録番号", "reason_en": "Registration number", "issuer_registration_number": "T1234567890123"}
+    refused = keyed(market.provider, path, body)
+    assert refused.status_code == 422
+    assert refused.json["errors"][0]["pointer"] == "/issuer_registration_number"
+    number = f"T{ok(market.provider.get('/v1/organizations/me'))['corporate_number']}"
+    recorded = {"number": number, "valid_from": "2024-04-01"}
+    ok(market.operator.post(f"/v1/organizations/{market.provider.organization_id}/registrations", recorded), 201)
+    corrected = ok(keyed(market.provider, path, body | {"issuer_registration_number": number}), 201)
+    assert corrected["content"]["issuer"]["registration_number"] == number
+
+
+def test_an_auditor_who_sells_besides_corrects_its_own_papers_alone(market: Market, bought: dict) -> None:
+    found = invoice_of(market, bought)
+    both = Actor(market.stranger.organization_id, capacities=frozenset({Capacity.PROVIDER, Capacity.AUDITOR}))
+    with pytest.raises(DocumentNotFound), transaction():
+        paperwork.correct(both, found["id"], Changes(recipient_name_ja="別"), Remark("別", "other"))
 
 
 def test_rounding_and_registrations_are_set_by_those_who_may(market: Market, bought: dict) -> None:

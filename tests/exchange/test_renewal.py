@@ -2,6 +2,7 @@
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -20,6 +21,7 @@ from marketplace.billing.subscriptions.errors import SubscriptionEnded
 from marketplace.billing.subscriptions.models import Subscription, SubscriptionTerm
 from marketplace.exchange import listing, purchase, renewal, subscribing
 from marketplace.identity.actors import SYSTEM, Actor
+from marketplace.identity.states import Capacity
 from marketplace.kit import clock
 from marketplace.kit.clock import JST
 from marketplace.kit.db import db
@@ -255,6 +257,9 @@ def test_the_provider_may_cancel_too_and_nobody_else(app: Flask) -> None:
     stranger = market.buyer()
     with pytest.raises(NotFound), transaction():
         subscriptions.cancel(stranger, subscription.id)
+    overseer = replace(stranger, capacities=frozenset(Capacity))
+    with pytest.raises(NotFound), transaction():
+        subscriptions.cancel(overseer, subscription.id)
     assert db.session.get_one(Subscription, subscription.id).cancelled_at is None
     with transaction():
         assert subscriptions.cancel(listed.provider, subscription.id).cancelled_by == listed.provider.organization_id

@@ -17,6 +17,7 @@ from marketplace.billing.subscriptions.states import MOVES, EndCause, Subscripti
 from marketplace.identity.actors import SYSTEM, Actor, on_behalf_of
 from marketplace.kit import clock
 from marketplace.kit.db import db
+from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import new_id
 
 # The row that comes back is the truth; SQLAlchemy need not work out which objects the update touched.
@@ -151,7 +152,9 @@ def cancel(actor: Actor, subscription_id: str) -> Subscription:
 
     Cancelling twice changes nothing. Raises NotFound, or SubscriptionEnded where there is nothing left to cancel.
     """
-    queries.get_subscription(actor, subscription_id)
+    found = queries.get_subscription(actor, subscription_id)
+    if actor.organization_id not in {found.organization_id, found.provider_organization_id}:
+        raise NotFound  # overseers read the subscriptions of others, and cancel none
     subscription = lock(subscription_id)
     if subscription.state == SubscriptionState.ENDED:
         raise SubscriptionEnded
