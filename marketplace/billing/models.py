@@ -48,6 +48,7 @@ class Order(Model):
         Index("ix_purchase_order_provider_organization_id_id", "provider_organization_id", "id"),
         Index("uq_purchase_order_idem", "idem", unique=True),
         Index("ix_purchase_order_subscription_id", "subscription_id", "term_number"),
+        Index("ix_purchase_order_created_at_outside", "created_at", postgresql_where=text("rail = 'outside'")),
         Index(
             "uq_purchase_order_provider_organization_id_slip_number",
             "provider_organization_id",
@@ -114,6 +115,7 @@ class Invoice(Model):
         Index("ix_invoice_recipient_organization_id_id", "recipient_organization_id", "id"),
         Index("ix_invoice_order_id", "order_id"),
         Index("ix_invoice_due_on_open", "due_on", postgresql_where=text("state = 'open'")),
+        Index("ix_invoice_id_suspended", "id", postgresql_where=text("dunning = 'suspended'")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -226,6 +228,7 @@ class Payment(Model):
             postgresql_where=text("state IN ('created', 'open', 'processing', 'held')"),
         ),
         Index("ix_payment_order_id", "order_id"),
+        Index("ix_payment_payment_intent_id", "payment_intent_id"),
         Index("ix_payment_invoice_id", "invoice_id"),
     )
 
@@ -268,6 +271,7 @@ class StripeEvent(Model):
         CheckConstraint("num_nonnulls(processed_at, parked_at) < 2", name="one_end"),
         Index("ix_stripe_event_due_at", "due_at", postgresql_where=text("processed_at IS NULL AND parked_at IS NULL")),
         Index("ix_stripe_event_received_at", "received_at"),
+        Index("ix_stripe_event_parked_at", "parked_at", postgresql_where=text("parked_at IS NOT NULL")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

@@ -41,6 +41,7 @@ class BankLine(Model):
         CheckConstraint("state <> 'matched' OR applied_yen > 0", name="matched"),
         Index("ix_bank_line_state_id", "state", "id"),
         Index("ix_bank_line_organization_id", "organization_id", postgresql_where=text("organization_id IS NOT NULL")),
+        Index("ix_bank_line_payer_id", "payer", "id", postgresql_where=text("organization_id IS NOT NULL")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

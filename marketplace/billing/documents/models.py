@@ -30,6 +30,8 @@ class Document(Model):
         Index("ix_document_issuer_organization_id_id", "issuer_organization_id", "id"),
         Index("ix_document_recipient_organization_id_id", "recipient_organization_id", "id"),
         Index("ix_document_transaction_on", "transaction_on"),
+        Index("ix_document_issued_on", "issued_on"),
+        Index("ix_document_kind_id", "kind", "id"),
         Index("ix_document_amount_yen", "amount_yen"),
         Index("ix_document_about", "about", postgresql_using="gin"),
         Index("ix_document_corrects", "corrects"),

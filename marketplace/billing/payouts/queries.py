@@ -117,7 +117,7 @@ def payables(actor: Actor) -> list[Payable]:
     count = func.count().filter(_RELEASED)
     query = (
         select(Earning.organization_id, available, offset, pending, count)
-        .where(or_(~_RELEASED, _UNSETTLED))
+        .where(_UNSETTLED)  # nothing is settled before it is released
         .group_by(Earning.organization_id)
         .having(or_(available != 0, offset != 0, pending != 0))
         .order_by(Earning.organization_id)

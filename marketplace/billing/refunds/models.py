@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.kit.db import Model
@@ -33,6 +33,7 @@ class Refund(Model):
         CheckConstraint("number >= 0", name="number"),
         Index("uq_refund_request_number", "request", "number", unique=True),
         Index("ix_refund_invoice_id", "invoice_id"),
+        Index("ix_refund_id_under_way", "id", postgresql_where=text("state IN ('created', 'sent')")),
         Index("ix_refund_payment_id", "payment_id"),
         Index("ix_refund_organization_id_id", "organization_id", "id"),
         Index("ix_refund_provider_organization_id_id", "provider_organization_id", "id"),
