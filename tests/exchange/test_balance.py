@@ -22,7 +22,7 @@ from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 from marketplace.sandbox import controls
-from tests.factories import market
+from tests.factories import market, money
 
 
 def told(identifier: str = "txn_1", kind: str = "charge", amount: int = 5500, **changes: object) -> BalanceTransaction:
@@ -115,6 +115,22 @@ def test_what_waits_too_long_goes_to_suspense_and_comes_out_when_its_sale_appear
     verbs = db.session.execute(text("SELECT verb FROM audit_entry WHERE verb LIKE 'billing.balance.%' ORDER BY id"))
     assert [row.verb for row in verbs] == ["billing.balance.suspended", "billing.balance.explained"]
     assert list(ledger_checks.check_clearing()) == []
+
+
+def test_a_refund_that_the_bank_takes_days_over_is_no_riddle(app: Flask, caplog) -> None:
+    made = money.sold(app)
+    controls.hold_refunds()
+    [sent] = money.refunded(made)
+    controls.hold_refunds(held=False)
+    with clock.stopped(clock.now() + timedelta(days=3)):
+        assert balance.reconcile()[MovementState.WAITING] == 1
+        assert money.in_transit() == {"Liabilities:RefundsInTransit": -5500}
+        assert ("Assets:Suspense" not in money.balances(), caplog.text) == (True, "")
+        controls.settle_refund(sent.gateway_refund_id)
+        market.learn()
+    assert {one.state for one in movements.list_movements().items} == {"matched"}
+    assert money.in_transit() == {}
+    money.assert_sound()
 
 
 def test_what_nobody_knows_goes_to_suspense_at_once(app: Flask) -> None:

@@ -233,7 +233,9 @@ class World:
                 sale = self.model.sales[self._sold_by(found[str(found[str(one.parent_id)].parent_id)].id)]
                 sale.charges[one.id] = one.document["amount"]
         movements = [one.document for one in objects if one.kind == "balance_transaction"]
-        self.model.gateway_net = sum(one["net"] for one in movements)
+        # The gateway has taken the money of a refund that it still holds; we wait for what becomes of it.
+        waiting = {one.id for one in objects if one.kind == "refund" and one.status == "pending"}
+        self.model.gateway_net = sum(one["net"] for one in movements if one["source"] not in waiting)
         paid_out = sum(one["net"] for one in movements if one["type"].startswith("payout"))
         self.model.gateway_paid_out = -paid_out
         self._hear_of_refunds(objects)

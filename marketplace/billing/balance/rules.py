@@ -30,6 +30,8 @@ _TO_THE_BANK = frozenset({"payout"})
 _FROM_THE_BANK = frozenset({"payout_failure", "payout_cancel", "topup"})
 INCOMING = frozenset({"charge", "payment"})
 """Movements that a payment by a buyer causes."""
+OUTGOING = frozenset({"refund", "payment_refund"})
+"""Movements that a refund to a buyer causes."""
 
 
 def own_entries(kind: str, amount_minor: int, currency: str) -> list[Entry]:

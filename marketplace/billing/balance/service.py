@@ -14,6 +14,7 @@ from marketplace.billing.balance import queries, rules
 from marketplace.billing.balance.models import Movement
 from marketplace.billing.balance.states import MovementState
 from marketplace.billing.gateways.reports import BalanceTransaction
+from marketplace.billing.refunds import queries as refunds
 from marketplace.billing.states import PaymentState
 from marketplace.identity.actors import SYSTEM
 from marketplace.kit import clock
@@ -119,6 +120,9 @@ def _book_fee(movement: Movement, ref: str) -> None:
 
 def _suspend(movement: Movement) -> None:
     if movement.state == MovementState.SUSPENSE or rules.may_wait(movement.type, movement.created_at, clock.now()):
+        return
+    # The gateway takes the money of a refund when it sends it, and says only days later whether it arrived.
+    if movement.type in rules.OUTGOING and refunds.is_under_way(movement.refs):
         return
     entries = rules.in_currency(postings.unexplained(postings.CLEARING, movement.net_minor), movement.currency)
     txn_id = ledger.post(

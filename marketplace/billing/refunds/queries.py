@@ -112,6 +112,13 @@ def unsent_ids() -> Sequence[str]:
     return db.session.scalars(query.order_by(Refund.id)).all()
 
 
+def is_under_way(names: Sequence[str]) -> bool:
+    """Tell whether one of these names, ours or the gateway's, is of a refund of whose end nothing is known yet."""
+    under_way = Refund.state.in_((RefundState.CREATED.value, RefundState.SENT.value))
+    query = select(Refund.id).where(under_way, or_(Refund.id.in_(names), Refund.gateway_refund_id.in_(names)))
+    return db.session.scalar(query.limit(1)) is not None
+
+
 def list_refunds(
     actor: Actor, cursor: str | None = None, size: int = pages.SIZE_DEFAULT, invoice_id: str | None = None
 ) -> Page[Refund]:
