@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ARRAY, Text, any_, func, literal, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import aliased
 
@@ -233,7 +233,9 @@ def list_invoices_of(line: RatedLine) -> list[str]:
 
 def list_closed(grant_ids: Sequence[str]) -> set[tuple[str, str]]:
     """Return which periods of these grants are closed, as pairs of grant and period."""
-    query = select(RatedLine.grant_id, RatedLine.period).where(RatedLine.grant_id.in_(grant_ids), RatedLine.closed)
+    # One array: a list of parameters ends at 65,535 of them.
+    named = RatedLine.grant_id == any_(literal(list(grant_ids), ARRAY(Text)))
+    query = select(RatedLine.grant_id, RatedLine.period).where(named, RatedLine.closed)
     return {(row.grant_id, row.period) for row in db.session.execute(query.distinct())}
 
 
