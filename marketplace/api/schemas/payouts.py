@@ -76,7 +76,7 @@ class DestinationView(Schema):
 
     def shortened(self, account: dict[str, Any]) -> str:
         """Return a number that its owner knows again and others cannot use."""
-        number = account.get("account_number", "")
+        number = str(account.get("account_number", ""))
         return "*" * (len(number) - DIGITS_SHOWN) + number[-DIGITS_SHOWN:]
 
 
