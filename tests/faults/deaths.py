@@ -1,0 +1,165 @@
+"""Killing a story between any two of its steps: in a process of its own, by a signal that nothing can catch."""
+
+import os
+import signal
+import sys
+import traceback
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, NoReturn
+
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
+
+from marketplace.billing.gateways.connection import Connection
+from marketplace.kit import clock
+from marketplace.kit.db import db
+
+APART = timedelta(hours=3)
+_OURS = "marketplace."
+_PASSING = ("marketplace.kit.", "marketplace.billing.gateways.")
+"""Where steps are made, but not decided upon: a step is called after the story above."""
+
+Deed = Callable[[], object]
+
+
+class Steps:
+    """What lasts of a running story: each commit of ours that wrote something, and each answer of the gateway, by name.
+
+    ``on_step`` is called after each. What the gateway does meanwhile within this process is its own.
+    """
+
+    def __init__(self, on_step: Callable[[str], object]) -> None:
+        self._on_step = on_step
+        self._away = 0
+        self._wrote = False
+
+    @contextmanager
+    def counted(self) -> Iterator["Steps"]:
+        """Count the steps of this block; in a process that ends with it."""
+        asking = Connection._ask
+
+        def ask(connection: Connection, call: Callable[[], Any]) -> Any:
+            with self.elsewhere():
+                answer = asking(connection, call)
+            self._on_step(f"asked: {_story()}")
+            return answer
+
+        event.listen(Session, "before_commit", self._committing)
+        event.listen(Session, "after_commit", self._committed)
+        Connection._ask = ask  # type: ignore[method-assign]
+        yield self
+
+    @contextmanager
+    def elsewhere(self) -> Iterator[None]:
+        """Count nothing here: another party is at work."""
+        self._away += 1
+        try:
+            yield
+        finally:
+            self._away -= 1
+
+    def _committing(self, session: Session) -> None:
+        # PostgreSQL numbers a transaction when it first writes, or locks, something.
+        session.flush()
+        self._wrote = session.scalar(text("SELECT pg_current_xact_id_if_assigned()::text")) is not None
+
+    def _committed(self, session: Session) -> None:
+        if self._wrote and not self._away and not session.in_nested_transaction():
+            self._on_step(f"committed: {_story()}")
+
+
+_running: list[Steps] = []
+
+
+@contextmanager
+def elsewhere() -> Iterator[None]:
+    """What buyers and banks do; whoever is killed, it is not they."""
+    with _running[-1].elsewhere() if _running else _nobody():
+        yield
+
+
+def run_apart(deed: Deed, dies: tuple[str, int] | None = None) -> tuple[bool, list[str]]:
+    """Run a deed in a process of its own, killed after a step came so often; whether it was, and the steps it took."""
+    db.session.remove()
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        # The child uses none of this process's threads or connections.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        _live(deed, dies, writing)
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        steps = told.read().splitlines()
+    _pid, status = os.waitpid(child, 0)
+    killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+    assert killed or status == 0, "\n".join(steps)
+    return killed, steps
+
+
+def killed_everywhere(
+    prepare: Callable[[], Any], deed: Callable[[Any], object], check: Callable[[Any], object]
+) -> set[str]:
+    """Kill a deed after each of its steps, each time on a thing of its own; do it again, and check. The steps' names.
+
+    Of steps of one name, as one for each event, it is killed after the first and after the last. Each time is
+    three hours later, so that the gateway need not tell again of all that was before.
+    """
+    begun = clock.now()
+
+    def once(turn: int, dies: tuple[str, int] | None) -> list[str]:
+        with clock.stopped(begun + turn * APART):
+            thing = prepare()
+            killed, steps = run_apart(lambda: deed(thing), dies)
+            # Events come in no order, so that a last step may not come.
+            assert killed is (dies is not None) or (dies and dies[1] > 1), steps
+            if killed:
+                deed(thing)
+            check(thing)
+            db.session.remove()
+        return steps
+
+    often = Counter(once(0, None))
+    for turn, dies in enumerate(sorted({(name, at) for name, times in often.items() for at in (1, times)}), 1):
+        once(turn, dies)
+    return set(often)
+
+
+def _live(deed: Deed, dies: tuple[str, int] | None, writing: int) -> NoReturn:
+    often: Counter[str] = Counter()
+
+    def passed(name: str) -> None:
+        os.write(writing, f"{name}\n".encode())
+        often[name] += 1
+        if (name, often[name]) == dies:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    try:
+        db.engine.dispose(close=False)
+        _running.append(Steps(passed))
+        with _running[-1].counted():
+            deed()
+        os._exit(0)
+    except BaseException:  # noqa: BLE001 - whatever it is, the parent must hear of it
+        os.write(writing, traceback.format_exc()[-4000:].encode())
+        os._exit(1)
+
+
+def _story() -> str:
+    """Return which of our functions is at work, seen from the database upwards."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith(_OURS) and not module.startswith(_PASSING):
+            return f"{module.removeprefix(_OURS)}.{frame.f_code.co_name}"
+        frame = frame.f_back
+    return "the test"
+
+
+@contextmanager
+def _nobody() -> Iterator[None]:
+    yield
