@@ -97,11 +97,11 @@ def draw(actor: Actor, organization_id: str) -> Payout:
 
 
 def claim(actor: Actor, organization_id: str) -> Payout:
-    """Ask a provider to pay what it owes beyond what it has earned; raises NothingToClaim.
+    """Ask a provider to pay what it owes beyond what it has earned; raises OrganizationNotFound or NothingToClaim.
 
     All of it then stands on its receivable. Its papers are issued by ``exchange.payout.claim``.
     """
-    receiving.lock_buyer(organization_id)
+    receiving.lock_buyer(identity.get_organization(organization_id).id)
     queries.lock_account(organization_id)
     earnings = queries.unpaid_of(organization_id)
     payable, offset = _sums(earnings)
