@@ -52,6 +52,16 @@ def wait_for_grant(buyer: Party, order_id: str) -> Any:
     return wait_for("the grant", granted)
 
 
+def fetch_paper(buyer: Party, invoice_id: str) -> tuple[str, bytes]:
+    """Return an invoice's number and its PDF; what it says must have the hash under which it is registered."""
+    [paper] = buyer.get("/v1/documents", kind="invoice", about=invoice_id)["items"]
+    said = buyer.call("GET", f"/v1/documents/{paper['id']}.json").content
+    printed = buyer.call("GET", f"/v1/documents/{paper['id']}.pdf").content
+    if hashlib.sha256(said).hexdigest() != paper["content_sha256"] or not printed.startswith(b"%PDF-"):
+        raise DemoFailed(f"the paper {paper['number']} is not what was registered")
+    return str(paper["number"]), printed
+
+
 def path_of(grant_id: str, name: str) -> str:
     """Return where a file of a grant is fetched; its name may hold signs that mean something in an address."""
     return f"/v1/grants/{grant_id}/files/{quote(name, safe='')}"

@@ -161,6 +161,8 @@ def _settle(world: World, narrator: Narrator, grant_id: str) -> tuple[int, dict[
         buying.pay_on_page(due["checkout_url"])
         wait_for("the payment", lambda: world.parties["buyer"].get(f"/v1/invoices/{invoice['id']}")["state"] == "paid")
     narrator.say("buyer", "pays the invoice", yen=invoice["amount_gross_yen"], tax_yen=invoice["amount_tax_yen"])
+    number, printed = buying.fetch_paper(world.parties["buyer"], invoice["id"])
+    narrator.say("buyer", "fetches the invoice as PDF", invoice=number, bytes=len(printed))
     return int(line["quantity"]), invoice
 
 
