@@ -15,6 +15,7 @@ from marketplace.billing.documents.rules import Remark
 from marketplace.billing.errors import PaymentUnknown
 from marketplace.billing.gateways.reports import BalanceTransaction, DisputeReport
 from marketplace.billing.models import Invoice
+from marketplace.billing.receivables import service as receivables
 from marketplace.billing.refunds import queries as refunds
 from marketplace.billing.refunds import sources
 from marketplace.exchange import afterpay, facilities, withdrawal
@@ -52,8 +53,12 @@ def _contested(report: DisputeReport, event_id: str) -> Contested:
     if payment is None or (invoice is None and not sources.is_unapplied(payment)):
         log.warning("dispute %s (event %s) is of no payment in our books yet", report.dispute_id, event_id)
         raise PaymentUnknown
+    payer = payments.payer_of(payment)
     locked = billing.lock_invoice(invoice.id) if invoice else None
-    return Contested(payment, payments.payer_of(payment), locked, withdrawal.provider_of(locked) if locked else None)
+    if locked is None:
+        # What is unapplied is decided upon under this lock alone: else it pays an invoice while it is lost.
+        receivables.lock_buyer(payer)
+    return Contested(payment, payer, locked, withdrawal.provider_of(locked) if locked else None)
 
 
 def _book(report: DisputeReport, movement: BalanceTransaction) -> None:
@@ -84,7 +89,7 @@ def _move_access(change: service.DisputeChange, contested: Contested, lost: int 
     if lost and refunds.left_yen(invoice) == 0:
         withdrawal.end_access(SYSTEM, invoice, f"{LOST.ja} / {LOST.en}", dispute.id)
     for grant_id in afterpay.billed_grants(invoice):
-        if lost or (change.after is DisputeState.WON and change.before is not DisputeState.WON):
+        if lost is not None or (change.after is DisputeState.WON and change.before is not DisputeState.WON):
             access.lift(SYSTEM, grant_id, Cause.DISPUTE, dispute.id)
         elif change.after is DisputeState.OPENED and change.before is not DisputeState.OPENED:
             access.suspend(SYSTEM, grant_id, Cause.DISPUTE, dispute.id)

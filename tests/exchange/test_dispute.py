@@ -16,8 +16,12 @@ from marketplace.billing.documents.models import Document
 from marketplace.billing.errors import PaymentUnknown
 from marketplace.billing.gateways.stripe import StripeGateway
 from marketplace.billing.refunds.errors import RefundDisputed
+from marketplace.billing.refunds.states import RefundReason
 from marketplace.exchange import balance, dispute, facilities, refund
+from marketplace.exchange.refund import Why
+from marketplace.identity.actors import SYSTEM
 from marketplace.kit.db import db
+from marketplace.kit.transaction import transaction
 from marketplace.sandbox import controls
 from tests.factories import market, money, payouts
 
@@ -167,7 +171,8 @@ def test_what_was_refunded_before_it_was_lost_the_exchange_bears(made) -> None:
     """The gateway lets nobody dispute what is refunded; should it happen, no account is left open."""
     name = controls.open_dispute(money.charge_of(made))["id"]
     learnt(name)
-    db.session.execute(text("UPDATE dispute SET state = 'warning'"))
+    with transaction():
+        db.session.execute(text("UPDATE dispute SET state = 'warning'"))
     money.give_back(made, 2_000)
     controls.close_dispute(name, "lost")
     learnt(name)
@@ -175,6 +180,22 @@ def test_what_was_refunded_before_it_was_lost_the_exchange_bears(made) -> None:
     assert (lost.lost_yen, lost.absorbed_yen) == (3_500, 2_000)
     assert money.balances()["Expenses:DisputeLoss"] == 2_000
     assert "Assets:DisputesHeld" not in money.balances()
+
+
+def test_a_dispute_lost_over_what_was_given_back_already_leaves_the_access_that_was_left(made, buyer) -> None:
+    name = controls.open_dispute(money.charge_of(made))["id"]
+    learnt(name)
+    with pytest.raises(GrantSuspended):
+        market.fetched(buyer, made.grant_id)
+    with transaction():
+        db.session.execute(text("UPDATE dispute SET state = 'warning'"))
+    with transaction():
+        refund.give_back(SYSTEM, made.invoice_id, None, Why("goodwill", RefundReason.ADJUSTMENT))
+    controls.close_dispute(name, "lost")
+    learnt(name)
+    lost = the_dispute()
+    assert (lost.lost_yen, lost.absorbed_yen) == (0, 5_500)
+    assert market.fetched(buyer, made.grant_id)
 
 
 def test_a_dispute_lost_after_the_payout_is_a_debt_that_the_next_payout_nets(app: Flask) -> None:
