@@ -27,7 +27,7 @@ from marketplace.exchange.ordering import OrderWish
 from marketplace.exchange.purchase import place_order
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.kit.db import db
-from marketplace.kit.errors import NotFound
+from marketplace.kit.errors import Invalid, NotFound
 from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
 from marketplace.licensing.states import Rail
@@ -166,6 +166,9 @@ def test_an_account_and_an_invoice_of_different_buyers_decide_nothing(app: Flask
     operator = market.party(operator=True)
     took((5_500, "ヤマダ", invoice.number, account_of(buyer)))
     (line,) = lines()
+    assert (line.state, line.rule, invoice.state) == ("suspense", "contradiction", "open")
+    with pytest.raises(Invalid), transaction():
+        banking.assign_line(operator, line.id, organization_id=buyer.organization_id, invoice_id=invoice.id)
     assert (line.state, line.rule, invoice.state) == ("suspense", "contradiction", "open")
     with transaction():
         banking.assign_line(operator, line.id, invoice_id=invoice.id)

@@ -24,6 +24,7 @@ from marketplace.identity.actors import Actor
 from marketplace.kit import clock
 from marketplace.kit.canonical import sha256_hex
 from marketplace.kit.db import db
+from marketplace.kit.errors import Invalid
 from marketplace.kit.ids import new_id
 from marketplace.kit.money import AMOUNT_MAX
 
@@ -66,13 +67,15 @@ def assign(
     """Say whose transfer a line in suspense was, by the buyer or by the invoice it pays.
 
     With a buyer alone, what it pays follows the same rule as for a virtual account. Raises
-    BankLineNotFound, BankLineSettled or InvoiceNotFound.
+    BankLineNotFound, BankLineSettled, InvoiceNotFound, or Invalid where the invoice is another buyer's.
     """
     line = queries.lock_line(line_id)
     if line.state != BankLineState.SUSPENSE:
         raise BankLineSettled(state=line.state)
     named = [_owed(billing.get_invoice(actor, invoice_id))] if invoice_id else []
     holder = organization_id or named[0].organization_id
+    if rules.payer_of(holder, named) is None:
+        raise Invalid(errors=[{"pointer": "/invoice_id", "detail": "not an invoice of this organization"}])
     _carry_out(actor, line, _planned(line.amount_yen, holder, named), postings.SUSPENSE, follow)
     line.rule = MatchRule.OPERATOR.value
     _record(actor, Verb.BANK_LINE_ASSIGNED, line, {})
