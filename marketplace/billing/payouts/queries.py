@@ -139,12 +139,6 @@ def unpaid_of(organization_id: str) -> Sequence[Earning]:
     return db.session.scalars(query.order_by(Earning.id)).all()
 
 
-def earnings_of(payout_id: str) -> Sequence[Earning]:
-    """Return what a payout pays, oldest first."""
-    query = select(Earning).join(PayoutItem, PayoutItem.earning_id == Earning.id)
-    return db.session.scalars(query.where(PayoutItem.payout_id == payout_id).order_by(Earning.id)).all()
-
-
 def unshown_of(payout_id: str) -> Sequence[Earning]:
     """Return what a payout settles that no papers have shown yet: one that came back had its papers already."""
     other = aliased(PayoutItem)
