@@ -4,6 +4,7 @@ import re
 import tomllib
 from dataclasses import fields
 from importlib.metadata import metadata, requires, version
+from pathlib import Path
 
 import click
 from packaging.requirements import Requirement
@@ -143,6 +144,14 @@ def test_decisions_are_numbered_and_have_three_parts():
 def test_every_job_is_documented_with_its_hours():
     documented = {name: row[1] for name, row in named("docs/operating.md").items() if name in jobs._tasks}
     assert documented == {name: f"`{cron}`" for name, cron in jobs._periodic.items()}
+
+
+def test_every_story_and_every_room_of_billing_is_in_its_readme():
+    for package, kind in (("exchange", Path.is_file), ("billing", Path.is_dir)):
+        folder = PACKAGE / package
+        names = {path.stem for path in folder.iterdir() if kind(path) and path.suffix in {".py", ""}}
+        told = re.findall(r"`([a-z_]+)[/`]", document(f"marketplace/{package}/README.md"))
+        assert names - set(told) - {"__init__", "__pycache__", "errors"} == set(), package
 
 
 def commands():
