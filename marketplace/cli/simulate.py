@@ -33,7 +33,7 @@ def simulate() -> None:
 @click.option(
     "--from", "first", metavar="YYYY-MM", default="2028-02", show_default=True, help="the first of three months"
 )
-@click.option("--buyers", type=click.IntRange(1, 500), default=20, show_default=True)
+@click.option("--buyers", type=click.IntRange(2, 500), default=20, show_default=True)
 @click.option("--purchases", type=click.IntRange(0, 100), default=6, show_default=True, help="plain ones of each buyer")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="keep the exported books here")
 @pass_composition

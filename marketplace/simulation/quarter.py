@@ -2,17 +2,19 @@
 
 import random
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock
 from marketplace.kit.clock import Hands
+from marketplace.kit.errors import Refusal
 from marketplace.simulation import cast, returns, routine, sales, shelves, usage
+from marketplace.simulation.agenda import Story
 from marketplace.simulation.network import Network
 from marketplace.simulation.plan import Plan, at, days
 from marketplace.simulation.sales import Told
-from marketplace.simulation.world import World
+from marketplace.simulation.world import SimulationFailed, World
 
 Say = Callable[[str], None]
 STORIES = (*sales.ALWAYS, *returns.ALWAYS, *usage.ALWAYS)
@@ -49,16 +51,19 @@ def _assemble(app: Any, plan: Plan, hands: Hands, say: Say) -> World:
     world = World(app, plan, hands, chance, operator, second, cast.providers(), cast.buyers(plan.buyers), say)
     shelves.stock(world)
     routine.open_accounts(world)
+    routine.give_credit(world)
     say(f"{len(world.providers)} providers with {len(world.shelves)} offers, {len(world.buyers)} buyers")
     return world
 
 
 def _enter(world: World) -> None:
-    """Enter every story once, each with a buyer in turn, and the plain purchases of every buyer."""
+    """Enter every story once, each with a buyer in turn, and plain purchases; the last buyer only pays too late."""
+    *ordinary, late = world.buyers
     for number, (told, latest) in enumerate(STORIES):
-        _begin(world, told, world.buyers[number % len(world.buyers)], latest)
+        _begin(world, told, ordinary[number % len(ordinary)], latest)
+    _begin(world, sales.overdue, late, sales.OVERDUE_LATEST)
     length = (world.plan.last - world.plan.first).days
-    for buyer in world.buyers:
+    for buyer in ordinary:
         for _turn in range(world.plan.purchases):
             _begin(world, world.chance.choice(sales.PLAIN), buyer, length - 8)
 
@@ -98,11 +103,18 @@ def _tell(world: World, until: datetime) -> int:
     for due_at, story in world.agenda.due(until):
         world.hands.move_to(max(due_at, clock.now()))
         with _open(world.app):
-            pause = next(story, None)
+            pause = _step(story)
         taken += 1
         if pause is not None:
             world.agenda.enter(clock.now() + pause, story)
     return taken
+
+
+def _step(story: Story) -> timedelta | None:
+    try:
+        return next(story, None)
+    except Refusal as refusal:
+        raise SimulationFailed(f"in the story {getattr(story, '__name__', '')!r}: {refusal.detail}") from refusal
 
 
 def _finance(world: World, day: date) -> None:

@@ -8,6 +8,8 @@ from marketplace.billing import ledger_queries
 from marketplace.billing.documents import queries as documents
 from marketplace.billing.documents.queries import Wanted
 from marketplace.billing.documents.states import DocumentKind
+from marketplace.identity import queries as identity
+from marketplace.kit.ids import is_id
 from marketplace.kit.transaction import transaction
 from marketplace.simulation.network import Network
 from marketplace.simulation.proof import Verdict
@@ -27,7 +29,8 @@ def lines(world: World, network: Network, verdict: Verdict) -> Iterator[str]:
         )
         for title, head, rows in tables:
             yield from _table(title, head, rows)
-    standing = [(code, f"{yen:,}", why) for code, yen, why in verdict.standing]
+    with transaction():
+        standing = [(_named(code), f"{yen:,}", why) for code, yen, why in verdict.standing]
     yield from _table("WHAT STANDS AT THE END, AND WHY", ("account", "yen", "reason"), standing)
     yield ""
     yield f"webhooks: {network.events} events, {network.lost} lost, posted {network.posted} times in shuffled order"
@@ -74,10 +77,16 @@ def _papers(world: World) -> list[tuple[str, ...]]:
 def _trial() -> list[tuple[str, ...]]:
     balance = ledger_queries.trial_balance()
     rows = [
-        (row.code, f"{row.debit_minor:,}", f"{row.credit_minor:,}", f"{row.balance_minor:,}")
+        (_named(row.code), f"{row.debit_minor:,}", f"{row.credit_minor:,}", f"{row.balance_minor:,}")
         for row in balance.accounts
     ]
     return [*rows, ("total", "", "", f"{balance.total_minor:,}")]
+
+
+def _named(code: str) -> str:
+    """Return an account with the name of the organization it is of, instead of its id."""
+    parts = [identity.get_organization(part).name_en if is_id(part) else part for part in code.split(":")]
+    return ":".join(parts)
 
 
 def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

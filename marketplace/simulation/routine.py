@@ -8,6 +8,7 @@ from marketplace.billing.payouts import queries as payouts
 from marketplace.billing.payouts import service as paying
 from marketplace.billing.payouts.states import PayoutState
 from marketplace.billing.receivables import queries as receivables
+from marketplace.billing.receivables import service as receiving
 from marketplace.exchange import (
     afterpay,
     balance,
@@ -29,6 +30,7 @@ from marketplace.simulation import deeds, shelves
 from marketplace.simulation.world import SimulationFailed, World
 
 PAID_AFTER_DAYS = 12
+CREDIT_YEN = 20_000_000
 PAYOUT_DAYS = (10, 25)
 HEAD = "取引日,お預入金額,振込依頼人名,摘要,仮想口座番号,取引番号\n"
 
@@ -37,6 +39,13 @@ def open_accounts(world: World) -> None:
     """Take in the virtual accounts that the bank gave us."""
     with transaction():
         accounts.add(f"001{number:07d}" for number in range(1, 2 * len(world.buyers) + 2))
+
+
+def give_credit(world: World) -> None:
+    """Let every buyer owe enough for all that a few of them may be given to play."""
+    for buyer in world.buyers:
+        with transaction():
+            receiving.set_credit_limit(world.operator, buyer.organization_id, CREDIT_YEN)
 
 
 def at_night(world: World) -> None:
@@ -74,11 +83,15 @@ def at_work() -> None:
 
 
 def pay_bills(world: World) -> None:
-    """Let buyers transfer what they owe for some days to their own accounts, but for what a story pays."""
+    """Let buyers transfer what they owe for some days to their own accounts, but for what a story pays.
+
+    They name the invoice where the amount alone would pay one that is not meant.
+    """
     for buyer in world.buyers:
-        for yen in _due(world, buyer):
-            world.transfer(yen, "ﾎｸﾄ ﾄﾘﾋｷｻｷ", account=deeds.account_of(buyer))
-            world.tell("invoice", "exact, by virtual account", yen)
+        for yen, number in _due(world, buyer):
+            world.transfer(yen, "ﾎｸﾄ ﾄﾘﾋｷｻｷ", reference=number, account=deeds.account_of(buyer))
+            how = "exact, by account and number" if number else "exact, by virtual account"
+            world.tell("invoice", how, yen)
 
 
 def import_statement(world: World, day: date) -> None:
@@ -172,11 +185,13 @@ def _in_state(world: World, state: PayoutState) -> list[str]:
         return sorted(one.id for one in payouts.list_payouts(world.operator, size=100, state=state).items)
 
 
-def _due(world: World, buyer: Actor) -> list[int]:
+def _due(world: World, buyer: Actor) -> list[tuple[int, str]]:
     with transaction():
         found = receivables.list_open(buyer.organization_id)
+        kept = {receivables.rest_of(one) for one in found if one.id in world.reserved}
         return [
-            receivables.rest_of(one)
+            (yen, one.number if yen in kept else "")
             for one in found
             if one.id not in world.reserved and (clock.today() - one.issued_on).days >= PAID_AFTER_DAYS
+            for yen in (receivables.rest_of(one),)
         ]

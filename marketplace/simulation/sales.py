@@ -8,6 +8,7 @@ from marketplace.billing.bank import queries as bank
 from marketplace.billing.bank import service as bank_lines
 from marketplace.billing.discounts import service as discounts
 from marketplace.billing.discounts.rules import CouponDraft, DiscountWish, EligibilityDraft
+from marketplace.billing.receivables.errors import InvoicesOverdue
 from marketplace.exchange import banking
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock, settings
@@ -18,7 +19,7 @@ from marketplace.simulation import deeds
 from marketplace.simulation.agenda import Story
 from marketplace.simulation.deeds import Placed, order
 from marketplace.simulation.plan import days
-from marketplace.simulation.world import World
+from marketplace.simulation.world import SimulationFailed, World
 
 Told = Callable[[World, Actor], Story]
 SOON = timedelta(minutes=20)
@@ -230,6 +231,12 @@ def overdue(world: World, buyer: Actor) -> Story:
     grant_id = deeds.grant_of(made)
     deeds.require_grant(grant_id, "suspended")
     world.tell("invoice", "overdue, access rests", made.yen)
+    try:
+        order(world, buyer, "shared", Rail.INVOICE)
+    except InvoicesOverdue:
+        world.tell("invoice", "overdue, no more credit")
+    else:
+        raise SimulationFailed(f"{made.order_id} is overdue, and its buyer was given credit")
     _pay(world, made, made.yen, "late")
     yield days(1)
     deeds.require_grant(grant_id, "active")
@@ -258,11 +265,12 @@ def _pay(world: World, made: Placed, yen: int, what: str) -> None:
     world.tell("invoice", what, yen)
 
 
+OVERDUE_LATEST = 5
 PLAIN: tuple[Told, ...] = (by_card, by_card, at_the_till, by_transfer, on_account, on_account, for_nothing, by_slip)
 ALWAYS: tuple[tuple[Told, int], ...] = (
     (by_card, 60), (declined_first, 60), (asked_who_it_is, 60), (left_the_page, 60), (at_the_till, 60),
     (voucher_expires, 60), (by_transfer, 60), (by_transfer_in_parts, 60), (for_nothing, 60), (by_slip, 60),
     (with_discounts, 40), (privately, 60), (on_account, 60), (by_number, 60), (short, 50), (over, 50), (twice, 50),
-    (from_nobody_known, 50), (overdue, 5), (by_card_after_all, 60),
+    (from_nobody_known, 50), (by_card_after_all, 60),
 )  # fmt: skip
 """Each story with the last day of the quarter, counted from 0, on which it may begin."""

@@ -69,7 +69,7 @@ def test_every_way_to_pay_and_to_go_back_is_played(played: Played) -> None:
         ("invoice", "exact, by virtual account"), ("invoice", "exact, by number"), ("invoice", "short"),
         ("invoice", "over"), ("invoice", "double sent back"), ("invoice", "foreign assigned"),
         ("invoice", "foreign sent back"), ("invoice", "paid by card"), ("invoice", "overdue, access rests"),
-        ("invoice", "overdue, access lifted"),
+        ("invoice", "overdue, access lifted"), ("invoice", "overdue, no more credit"),
         ("refund", "full"), ("refund", "partial"), ("refund", "came back"), ("refund", "off an open invoice"),
         ("refund", "outside"), ("refund", "cancelled, by days"), ("refund", "missed service level"),
         ("dispute", "won"), ("dispute", "lost"), ("dispute", "inquiry closed"),
