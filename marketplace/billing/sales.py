@@ -39,6 +39,7 @@ INSERT INTO earning SELECT told.* FROM posted, jsonb_populate_recordset(
 """
 _EARN_UNPOSTED = f"WITH posted AS (SELECT NULL::bigint AS id) {_EARN}"
 _OTHER = aliased(Earning)
+RELEASED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +186,10 @@ def make_available(ref: str, on: date) -> int:
     return len(db.session.execute(statement.returning(Earning.id)).all())
 
 
-def release_due(actor: Actor, until: date) -> int:
+def release_due(actor: Actor, until: date, size: int = RELEASED_AT_ONCE) -> int:
     """Let providers draw everything whose hold period is over on that day; returns how many sales.
 
+    At most ``size`` of them, the oldest first, so that no transaction holds more: call it until it returns 0.
     What another release has at hand is left to it, so any number may run at once.
     """
     # One row stands for a sale in every lock: two that lock halves of it would wait for each other.
@@ -197,6 +199,7 @@ def release_due(actor: Actor, until: date) -> int:
         .where(Earning.released_on.is_(None), Earning.available_on <= until)
         .where(Earning.id == first.correlate(Earning).scalar_subquery())
         .order_by(Earning.id)
+        .limit(size)
         .with_for_update(skip_locked=True)
     )
     refs = db.session.scalars(due).all()

@@ -219,6 +219,16 @@ def test_money_is_drawn_after_the_hold_period_and_not_before(trade: Trade) -> No
     assert unsound() == []
 
 
+def test_a_release_takes_no_more_sales_than_it_is_told_to_and_the_oldest_first(trade: Trade) -> None:
+    trade.book()
+    sales.release_due(SYSTEM, DAY + HOLD - timedelta(days=1))
+    assert sales.release_due(SYSTEM, DAY + HOLD, 1) == 1
+    assert sales.release_due(SYSTEM, DAY + HOLD, 1) == 1
+    assert sales.release_due(SYSTEM, DAY + HOLD, 1) == 0
+    assert (trade.available(), trade.pending()) == (2 * 4950, 0)
+    assert unsound() == []
+
+
 def test_what_is_taken_back_after_the_release_comes_from_what_is_available_and_returns_there(trade: Trade) -> None:
     trade.book()
     sales.release_due(SYSTEM, DAY + HOLD)
