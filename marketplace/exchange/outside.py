@@ -1,5 +1,6 @@
 """Paid outside: a municipality took the money on its own payment slip (納付書), and says so."""
 
+import logging
 from datetime import timedelta
 
 from sqlalchemy.exc import IntegrityError
@@ -16,10 +17,12 @@ from marketplace.identity.states import Capacity
 from marketplace.kit import clock, settings
 from marketplace.kit.db import db
 from marketplace.kit.errors import Invalid
+from marketplace.kit.health import LOST_DATABASE
 from marketplace.kit.jobs import task
 from marketplace.kit.transaction import transaction
 from marketplace.licensing.states import Rail
 
+log = logging.getLogger(__name__)
 OPEN = {OrderState.PLACED, OrderState.EXPIRED, OrderState.FAILED}
 
 
@@ -48,8 +51,14 @@ def expire_unpaid() -> None:
     with transaction():
         late = orders.list_unpaid_outside(clock.now() - patience)
     for order_id in late:
-        with transaction():
-            orders.mark_expired(SYSTEM, order_id)
+        try:
+            with transaction():
+                orders.mark_expired(SYSTEM, order_id)
+        except LOST_DATABASE:
+            raise
+        except Exception:
+            # One order in trouble must not keep the others waiting; the next run comes back to it.
+            log.exception("the unpaid order %s could not be given up", order_id)
 
 
 def _fulfil(order: Order, slip: Slip) -> bool:

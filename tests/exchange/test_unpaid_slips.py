@@ -60,6 +60,28 @@ def test_without_a_slip_an_order_expires_in_time_and_gives_its_discount_back(app
     assert placed(other, offer, code).amount_net_yen == 4_500
 
 
+def test_an_order_in_trouble_does_not_keep_the_others_from_expiring(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    del app
+    offer = market.offered(market.listed(market.seller()), said={"rails": (Rail.OUTSIDE,)})
+    stuck, order = placed(market.buyer(), offer), placed(market.buyer(), offer)
+    expire = orders.mark_expired
+
+    def failing(actor: Actor, order_id: str) -> bool:
+        if order_id == stuck.id:
+            raise RuntimeError("no")
+        return expire(actor, order_id)
+
+    monkeypatch.setattr(orders, "mark_expired", failing)
+    late = BEGUN + timedelta(days=DAYS + 1)
+    assert expired(late, order)
+    assert queries.require_order(stuck.id).state == "placed"
+    assert stuck.id in caplog.text
+    monkeypatch.undo()
+    assert expired(late, stuck)
+
+
 def test_a_late_slip_is_honoured_at_the_price_of_the_order(app: Flask) -> None:
     del app
     city, who = market.seller(), market.buyer()
