@@ -16,6 +16,7 @@ from marketplace.billing.errors import PaymentUnknown
 from marketplace.billing.gateways.reports import BalanceTransaction, DisputeReport
 from marketplace.billing.models import Invoice
 from marketplace.billing.receivables import service as receivables
+from marketplace.billing.receivables.queries import unapplied_yen
 from marketplace.billing.refunds import queries as refunds
 from marketplace.billing.refunds import sources
 from marketplace.exchange import afterpay, facilities, withdrawal
@@ -77,9 +78,16 @@ def _noted_loss(change: service.DisputeChange, contested: Contested, report: Dis
     dispute, held_yen = change.dispute, -sum(movement.amount_minor for movement in report.movements)
     if change.after is not DisputeState.LOST or held_yen <= 0 or dispute.lost_yen + dispute.absorbed_yen:
         return None
-    lost = min(held_yen, refunds.left_yen(contested.invoice)) if contested.invoice else held_yen
+    lost = min(held_yen, _left_yen(contested))
     service.note_loss(dispute, lost, held_yen - lost)
     return lost
+
+
+def _left_yen(contested: Contested) -> int:
+    if contested.invoice is not None:
+        return refunds.left_yen(contested.invoice)
+    # What has paid an invoice since, or went back, is the payer's own no longer.
+    return max(unapplied_yen(contested.payer), 0)
 
 
 def _move_access(change: service.DisputeChange, contested: Contested, lost: int | None) -> None:
@@ -97,13 +105,12 @@ def _move_access(change: service.DisputeChange, contested: Contested, lost: int 
 
 def _book_loss(contested: Contested, dispute: Dispute) -> None:
     name = dispute.gateway_dispute_id
+    entries = postings.dispute_absorbed(dispute.absorbed_yen)
+    ledger.post("dispute_absorbed", name, f"dispute_absorbed:{name}", clock.today(), entries)
     if contested.invoice is None:
         entries = postings.dispute_lost_unapplied(dispute.lost_yen, contested.payer)
         ledger.post("dispute_lost", name, f"dispute_lost:{name}", clock.today(), entries)
-        return
-    entries = postings.dispute_absorbed(dispute.absorbed_yen)
-    ledger.post("dispute_absorbed", name, f"dispute_absorbed:{name}", clock.today(), entries)
-    if dispute.lost_yen:
+    elif dispute.lost_yen:
         _take_back(contested.invoice, dispute)
 
 

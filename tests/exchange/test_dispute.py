@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select, text
 
 from marketplace.access.errors import GrantRevoked, GrantSuspended
-from marketplace.billing import ledger_checks, postings
+from marketplace.billing import ledger_checks, postings, queries
 from marketplace.billing.disputes import queries as disputes
 from marketplace.billing.disputes.models import Dispute
 from marketplace.billing.documents.models import Document
@@ -17,7 +17,7 @@ from marketplace.billing.errors import PaymentUnknown
 from marketplace.billing.gateways.stripe import StripeGateway
 from marketplace.billing.refunds.errors import RefundDisputed
 from marketplace.billing.refunds.states import RefundReason
-from marketplace.exchange import balance, dispute, facilities, refund
+from marketplace.exchange import balance, dispute, facilities, payment, refund
 from marketplace.exchange.refund import Why
 from marketplace.identity.actors import SYSTEM
 from marketplace.kit.db import db
@@ -256,3 +256,27 @@ def test_a_dispute_told_of_by_many_at_once_is_one(own_database: Flask) -> None:
         assert notes(made) == [-5_500]
         assert money.in_transit() == {}
         money.assert_sound()
+
+
+def test_a_loss_takes_no_more_of_the_payers_own_money_than_is_left_of_it(app: Flask, buyer) -> None:
+    made = money.on_credit(app, 5000, who=buyer)
+    with transaction():
+        payment_id = payment.pay_invoice(buyer, made.invoice_id)
+    payment.begin(payment_id)
+    session_id = queries.get_payment(payment_id).session_id
+    controls.pay(session_id)
+    # The bank was faster: of the card's 5,500 yen 500 pay the rest of the invoice, and 5,000 are the payer's own.
+    money.pay_by_bank(made, 5_000)
+    market.learn()
+    own = postings.unapplied(buyer.organization_id)
+    assert money.balances()[own] == -5_000
+    name = controls.open_dispute(facilities.current().gateway.fetch_checkout(session_id).charge_id)["id"]
+    learnt(name)
+    controls.close_dispute(name, "lost")
+    learnt(name)
+    learnt(name)
+    assert (the_dispute().lost_yen, the_dispute().absorbed_yen) == (5_000, 500)
+    assert own not in money.balances()
+    assert money.balances()["Expenses:DisputeLoss"] == 500
+    assert money.in_transit() == {}
+    money.assert_sound()
