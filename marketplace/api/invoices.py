@@ -6,7 +6,7 @@ from flask import request
 
 from marketplace.api.endpoint import actor, blueprint, guarded, once
 from marketplace.api.openapi import IDEMPOTENCY_KEY
-from marketplace.api.orders import replay_mark
+from marketplace.api.orders import may_pay, replay_mark
 from marketplace.api.schemas import givingback
 from marketplace.api.schemas import trade as schemas
 from marketplace.api.schemas.base import PageQuery
@@ -14,6 +14,7 @@ from marketplace.billing import queries
 from marketplace.billing.refunds import queries as refunds
 from marketplace.exchange import payment, refund
 from marketplace.exchange.refund import Why
+from marketplace.identity.actors import Actor
 from marketplace.identity.permissions import Permission
 from marketplace.kit.canonical import sha256_hex
 
@@ -34,7 +35,8 @@ def list_invoices(query: dict[str, Any]) -> Any:
 @blp.response(200, schemas.InvoiceView)
 def read(invoice_id: str) -> dict[str, Any]:
     """Read an invoice."""
-    return shown(queries.get_invoice(actor(), invoice_id))
+    caller = actor()
+    return shown(caller, queries.get_invoice(caller, invoice_id))
 
 
 @blp.route("/<invoice_id>/pay", methods=["POST"])
@@ -46,7 +48,7 @@ def pay(invoice_id: str) -> Any:
     caller = actor()
     answer, replayed = once({}, lambda: {"payment_id": payment.pay_invoice(caller, invoice_id)})
     payment.begin(answer["payment_id"])
-    return shown(queries.get_invoice(caller, invoice_id)), 201, replay_mark(replayed)
+    return shown(caller, queries.get_invoice(caller, invoice_id)), 201, replay_mark(replayed)
 
 
 @blp.route("/<invoice_id>/refunds", methods=["POST"])
@@ -75,8 +77,9 @@ def _named(organization_id: str, key: str) -> str:
     return f"asked:{organization_id}:{sha256_hex(key.encode())}"
 
 
-def shown(invoice: Any) -> dict[str, Any]:
-    """Return an invoice as the wire shows it, with where to pay it while it is open."""
+def shown(caller: Actor, invoice: Any) -> dict[str, Any]:
+    """Return an invoice as the wire shows it; where to pay it, to its recipient while it is open."""
+    payable = invoice.state == "open" and may_pay(caller, invoice.recipient_organization_id)
     tried = queries.list_payments(invoice_id=invoice.id)
     columns = {name: getattr(invoice, name) for name in schemas.InvoiceView().fields if hasattr(invoice, name)}
-    return columns | {"checkout_url": tried[0].checkout_url if tried and invoice.state == "open" else None}
+    return columns | {"checkout_url": tried[0].checkout_url if tried and payable else None}

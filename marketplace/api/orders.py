@@ -13,7 +13,9 @@ from marketplace.billing.orders import Slip
 from marketplace.billing.refunds import queries as refunds
 from marketplace.exchange import cancellation, outside, payment, purchase
 from marketplace.exchange.ordering import OrderWish
+from marketplace.identity.actors import Actor
 from marketplace.identity.permissions import Permission
+from marketplace.identity.states import Capacity
 from marketplace.licensing.rails import read_rails
 
 blp = blueprint("orders", "/v1/orders", "Orders of a buyer.")
@@ -48,7 +50,7 @@ def place(draft: dict[str, Any]) -> Any:
     if placed.payment is not None:
         payment.begin(placed.payment.id)
         placed = purchase.read(caller, answer["order_id"])
-    return shown(placed), 201, {"Location": f"/v1/orders/{answer['order_id']}"} | replay_mark(replayed)
+    return shown(caller, placed), 201, {"Location": f"/v1/orders/{answer['order_id']}"} | replay_mark(replayed)
 
 
 @blp.route("")
@@ -57,8 +59,9 @@ def place(draft: dict[str, Any]) -> Any:
 @blp.response(200, schemas.OrderPage)
 def list_orders(query: dict[str, Any]) -> dict[str, Any]:
     """List the orders one is a party to, newest first; overseers see all."""
-    page = queries.list_orders(actor(), **query)
-    return {"items": [shown(purchase.of_order(order)) for order in page.items], "next_cursor": page.next_cursor}
+    caller = actor()
+    page = queries.list_orders(caller, **query)
+    return {"items": [shown(caller, purchase.of_order(order)) for order in page.items], "next_cursor": page.next_cursor}
 
 
 @blp.route("/<order_id>")
@@ -66,7 +69,8 @@ def list_orders(query: dict[str, Any]) -> dict[str, Any]:
 @blp.response(200, schemas.OrderView)
 def read(order_id: str) -> dict[str, Any]:
     """Read an order with its payment, grant and invoice."""
-    return shown(purchase.read(actor(), order_id))
+    caller = actor()
+    return shown(caller, purchase.read(caller, order_id))
 
 
 @blp.route("/<order_id>/slip", methods=["POST"])
@@ -80,7 +84,7 @@ def note_slip(slip: dict[str, Any], order_id: str) -> Any:
     paid = Slip(slip["number"], slip["paid_on"], slip["ordinance"])
     request = {name: str(value) for name, value in slip.items()}
     _answer, replayed = once(request, lambda: {"fulfilled": outside.note_payment(caller, order_id, paid)})
-    return shown(purchase.read(caller, order_id)), 201, replay_mark(replayed)
+    return shown(caller, purchase.read(caller, order_id)), 201, replay_mark(replayed)
 
 
 @blp.route("/<order_id>/cancel", methods=["POST"])
@@ -106,10 +110,15 @@ def _wish(draft: dict[str, Any]) -> OrderWish:
     return OrderWish(rails[0] if rails else None, asked)
 
 
-def shown(found: purchase.Purchase) -> dict[str, Any]:
-    """Return an order as the wire shows it; where to pay is shown while there is something to pay."""
+def may_pay(caller: Actor, payer_organization_id: str) -> bool:
+    """Tell whether somebody is shown where to pay: who pays, and the operator, who may be asked for it."""
+    return caller.organization_id == payer_organization_id or Capacity.OPERATOR in caller.capacities
+
+
+def shown(caller: Actor, found: purchase.Purchase) -> dict[str, Any]:
+    """Return an order as the wire shows it; where to pay, to the buyer while there is something to pay."""
     tried = found.payment
-    payable = tried is not None and tried.state in {"created", "open"}
+    payable = tried is not None and tried.state in {"created", "open"} and may_pay(caller, found.order.organization_id)
     return {name: getattr(found.order, name) for name in COLUMNS} | {
         "payment_state": tried.state if tried else None,
         "checkout_url": tried.checkout_url if tried and payable else None,

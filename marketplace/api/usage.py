@@ -43,5 +43,6 @@ def settle(draft: dict[str, Any]) -> dict[str, Any]:
     Volume prices, minimums and flat fees of a month are billed when that month is over.
     """
     until = min(draft.get("until") or clock.now(), clock.now())
-    invoices = settlement.settle(actor(), until)
-    return {"until": until, "invoices": [shown(invoice) for invoice in invoices]}
+    caller = actor()
+    invoices = settlement.settle(caller, until)
+    return {"until": until, "invoices": [shown(caller, invoice) for invoice in invoices]}

@@ -35,6 +35,15 @@ def test_an_order_is_placed_at_the_price_of_the_offer(
         assert placed["state"] == state
 
 
+def test_where_to_pay_is_shown_to_the_buyer_and_the_operator_only(market: Market, goods: Goods) -> None:
+    placed = ok(market.order(market.offer(goods.dataset_id, "one_off")), 201)
+    seen = {"buyer": placed["checkout_url"], "operator": placed["checkout_url"], "provider": None}
+    for name, url in seen.items():
+        caller = getattr(market, name)
+        assert ok(caller.get(f"/v1/orders/{placed['id']}"))["checkout_url"] == url
+        assert [one["checkout_url"] for one in ok(caller.get("/v1/orders"))["items"]] == [url]
+
+
 def test_paying_gives_grant_and_invoice_once(market: Market, goods: Goods) -> None:
     placed = ok(market.order(market.offer(goods.dataset_id, "one_off")), 201)
     market.pay(placed["checkout_url"])

@@ -74,6 +74,8 @@ def test_an_invoice_is_paid_once(market: Market, metered: dict[str, Any]) -> Non
     path = f"/v1/invoices/{invoice['id']}"
     due = market.buyer.post(f"{path}/pay", key=key)
     assert ok(due, 201)["checkout_url"]
+    assert ok(market.provider.get(path))["checkout_url"] is None
+    assert ok(market.operator.get(path))["checkout_url"] == due.json["checkout_url"]
     again = market.buyer.post(f"{path}/pay", key=key)
     assert (again.json, again.headers["Idempotent-Replayed"]) == (due.json, "true")
     assert ok(market.buyer.post(f"{path}/pay"), 201)["checkout_url"] == due.json["checkout_url"], (
