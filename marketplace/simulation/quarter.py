@@ -9,6 +9,7 @@ from marketplace.identity.actors import Actor
 from marketplace.kit import clock
 from marketplace.kit.clock import Hands
 from marketplace.kit.errors import Refusal
+from marketplace.sandbox.wire import WireError
 from marketplace.simulation import cast, returns, routine, sales, shelves, usage
 from marketplace.simulation.agenda import Story
 from marketplace.simulation.network import Network
@@ -113,8 +114,8 @@ def _tell(world: World, until: datetime) -> int:
 def _step(story: Story) -> timedelta | None:
     try:
         return next(story, None)
-    except Refusal as refusal:
-        raise SimulationFailed(f"in the story {getattr(story, '__name__', '')!r}: {refusal.detail}") from refusal
+    except (Refusal, WireError) as refusal:
+        raise SimulationFailed(f"in the story {getattr(story, '__name__', '')!r}: {refusal}") from refusal
 
 
 def _finance(world: World, day: date) -> None:

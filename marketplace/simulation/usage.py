@@ -12,6 +12,7 @@ from marketplace.kit import clock
 from marketplace.kit.transaction import transaction
 from marketplace.licensing.states import Rail
 from marketplace.metering import periods
+from marketplace.sandbox.wire import WireError
 from marketplace.simulation import deeds
 from marketplace.simulation.agenda import Story
 from marketplace.simulation.deeds import Placed, order
@@ -147,10 +148,23 @@ def _renewed(world: World, made: Placed, times: int) -> Story:
         yield at(ends - days(RENEWED_AHEAD), 10) - clock.now()
         if clock.today() > world.plan.last:
             return
-        renewal = deeds.placed(made.buyer, _unpaid_order(made))
-        deeds.pay_card(world, renewal)
-        world.tell("subscription", "renewed by card", renewal.yen)
+        yield from _pay_renewal(world, made)
         yield days(2)
+
+
+def _pay_renewal(world: World, made: Placed) -> Story:
+    # A card's page is open for a day; where it has just closed, the night orders the term again.
+    for _day in range(RENEWED_AHEAD):
+        renewal = deeds.placed(made.buyer, _unpaid_order(made))
+        try:
+            deeds.pay_card(world, renewal)
+        except WireError:
+            world.tell("subscription", "page of a renewal was closed")
+            yield days(1)
+            continue
+        world.tell("subscription", "renewed by card", renewal.yen)
+        return
+    raise SimulationFailed(f"the renewal of {made.order_id} could not be paid")
 
 
 def _unpaid_order(made: Placed) -> str:
