@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Row, bindparam, or_, select, text
+from sqlalchemy import Exists, Row, bindparam, exists, func, or_, select, text
 
 from marketplace.access.errors import GrantExpired, GrantRevoked, GrantSuspended
 from marketplace.access.models import Grant, GrantRelease
 from marketplace.access.rules import Entitlement, is_visible, standing
 from marketplace.access.states import Standing
+from marketplace.billing.models import RatedLine
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock, pages
 from marketplace.kit.db import UtcDateTime, db
@@ -98,6 +99,13 @@ def _check_standing(row: Row[tuple[object, ...]]) -> None:
         raise GrantExpired(f"The grant ran out at {clock.text(row.expires_at)}.")
 
 
+def _last_month_closed() -> Exists:
+    # An end at midnight belongs to the day before. Who never ends has no such month, and NULL equals nothing.
+    last = func.least(Grant.expires_at, Grant.revoked_at) - timedelta(microseconds=1)
+    month = func.to_char(func.timezone(clock.JST.key, last), "YYYY-MM")
+    return exists().where(RatedLine.grant_id == Grant.id, RatedLine.period == month, RatedLine.closed)
+
+
 def _entitlement(grant_id: str, row: Row[tuple[object, ...]]) -> Entitlement:
     return Entitlement(
         grant_id,
@@ -145,11 +153,14 @@ def find_grant_of_order(order_id: str) -> Grant | None:
 
 
 def list_grants_charged_unused(before: datetime) -> Sequence[Grant]:
-    """Return the grants begun before an instant whose price may charge a month in which nothing was used."""
+    """Return the grants begun before an instant whose price may charge a month in which nothing was used.
+
+    Without those of which the month they ended in is closed: months are closed in their order, so it was the last.
+    """
     price = Offer.price
     charged = or_(price["minimum_yen"].as_integer() > 0, price["flat_fee_at_zero"].as_boolean())
     query = select(Grant).join(Offer, Offer.id == Grant.offer_id).where(Grant.starts_at < before, charged)
-    return db.session.scalars(query.order_by(Grant.id)).all()
+    return db.session.scalars(query.where(~_last_month_closed()).order_by(Grant.id)).all()
 
 
 def find_grant_revoked_for(ref: str) -> Grant | None:

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, text
 
+from marketplace.access import queries as access
 from marketplace.access.models import Grant
 from marketplace.billing import ledger_queries
 from marketplace.billing.models import Invoice, RatedLine
@@ -166,6 +167,28 @@ def test_no_fee_is_charged_for_months_after_the_grants_end_or_within_its_trial(a
     grant_at(replace(price, trial_days=90), BEGUN)
     db.session.expire_all()
     assert yen(billed(NOVEMBER_ENDS)) == [250]
+
+
+def test_a_grant_that_ended_is_asked_for_fees_until_its_last_month_is_closed_and_again_when_it_goes_on(
+    app: Flask,
+) -> None:
+    del app
+    grant = grant_at(replace(PER_REQUEST, minimum_yen=250))
+
+    def asked(before: datetime) -> bool:
+        return grant.id in {one.id for one in access.list_grants_charged_unused(before)}
+
+    assert yen(billed(NOVEMBER_ENDS)) == [250]
+    grant.expires_at = DECEMBER_ENDS  # the last moment is December's
+    db.session.commit()
+    assert asked(DECEMBER_ENDS)
+    assert yen(billed(DECEMBER_ENDS)) == [250]
+    assert not asked(DECEMBER_ENDS + timedelta(days=700))
+    grant.expires_at = DECEMBER_ENDS + timedelta(microseconds=1)
+    db.session.commit()
+    assert yen(billed(DECEMBER_ENDS + timedelta(days=31))) == [250]
+    assert not asked(DECEMBER_ENDS + timedelta(days=700))
+    assert billed(DECEMBER_ENDS + timedelta(days=62)) == []
 
 
 def test_usage_of_a_trial_is_never_billed_not_even_when_the_trial_is_over(app: Flask) -> None:
