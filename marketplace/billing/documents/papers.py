@@ -185,21 +185,8 @@ def commission_invoice(
 
     ``totals`` where the tax was booked sale by sale; otherwise it is computed once per rate.
     """
-    return service.issue(
-        actor,
-        DocumentDraft(
-            kind=DocumentKind.COMMISSION_INVOICE,
-            idem=f"commission_invoice:{idem}",
-            issuer=party(identity.operator_organization().id, on),
-            recipient=party(provider_id, on),
-            lines=lines,
-            transaction_on=on,
-            period_from=period[0] if period else None,
-            period_to=period[1] if period else None,
-            about=about,
-            totals=totals,
-        ),
-    )
+    draft = _to_provider(DocumentKind.COMMISSION_INVOICE, provider_id, lines, idem, on, period)
+    return service.issue(actor, replace(draft, about=about, totals=totals))
 
 
 def purchase_statement(
@@ -217,22 +204,8 @@ def purchase_statement(
 
     The operator makes it, the provider is the seller on it; raises NotFound or DocumentConflict.
     """
-    return service.issue(
-        actor,
-        DocumentDraft(
-            kind=DocumentKind.PURCHASE_STATEMENT,
-            idem=f"purchase_statement:{idem}",
-            issuer=party(identity.operator_organization().id, on),
-            recipient=party(provider_id, on),
-            lines=lines,
-            transaction_on=on,
-            period_from=period[0] if period else None,
-            period_to=period[1] if period else None,
-            about=about,
-            totals=totals,
-            remarks=(_silence(on),),
-        ),
-    )
+    draft = _to_provider(DocumentKind.PURCHASE_STATEMENT, provider_id, lines, idem, on, period)
+    return service.issue(actor, replace(draft, about=about, totals=totals, remarks=(_silence(on),)))
 
 
 def draft_of(document: Document) -> DocumentDraft:
@@ -322,6 +295,27 @@ def _redescribed(
         raise CorrectionChangesAmount("A correction describes each line of the document before, in its order.")
     told = zip(lines, descriptions, strict=True)
     return [replace(line, description_ja=ja, description_en=en) for line, (ja, en) in told]
+
+
+def _to_provider(
+    kind: DocumentKind,
+    provider_id: str,
+    lines: Sequence[DocumentLine],
+    idem: str,
+    on: date,
+    period: tuple[date, date] | None,
+) -> DocumentDraft:
+    """Return the draft of a paper that the operator makes for a provider."""
+    return DocumentDraft(
+        kind=kind,
+        idem=f"{kind.value}:{idem}",
+        issuer=party(identity.operator_organization().id, on),
+        recipient=party(provider_id, on),
+        lines=lines,
+        transaction_on=on,
+        period_from=period[0] if period else None,
+        period_to=period[1] if period else None,
+    )
 
 
 def _silence(on: date) -> Remark:
