@@ -103,9 +103,9 @@ def accounts_of_invoice(providers: Sequence[str], consumer: str) -> list[str]:
     return [receivable(consumer), *map(provider_pending, providers), *own]
 
 
-def invoice_paid_by_card(gross: int, consumer: str) -> list[Entry]:
-    """Book the payment of an invoice by card."""
-    return _pair(CLEARING, receivable(consumer), gross)
+def invoice_paid(amount: int, consumer: str, money: str = CLEARING) -> list[Entry]:
+    """Book money as payment of an invoice, from where it lies: the gateway, the bank, or what was unapplied."""
+    return _pair(money, receivable(consumer), amount)
 
 
 def paid_twice_by_card(gross: int, payer: str) -> list[Entry]:
@@ -113,15 +113,14 @@ def paid_twice_by_card(gross: int, payer: str) -> list[Entry]:
     return _pair(CLEARING, unapplied(payer), gross)
 
 
-def transfer_received(received: int, owed_yen: int, payer: str) -> list[Entry]:
-    """Book a bank transfer: up to what is owed it pays, what is over stays the payer's own money.
+def transfer_unapplied(amount: int, payer: str, money: str = BANK) -> list[Entry]:
+    """Book what of a bank transfer pays nothing: it stays the payer's own. ``money`` is where it lies."""
+    return _pair(money, unapplied(payer), amount)
 
-    A short transfer leaves the rest receivable.
-    """
-    _require(received, owed_yen)
-    applied = min(received, owed_yen)
-    over = received - applied
-    return _merged([(BANK, received), (receivable(payer), -applied), (unapplied(payer), -over)])
+
+def transfer_returned(amount: int, payer: str | None) -> list[Entry]:
+    """Book that what of a transfer pays nothing was sent back: to its payer, or to whom nobody could name."""
+    return _pair(SUSPENSE if payer is None else unapplied(payer), BANK, amount)
 
 
 def unapplied_used(amount: int, payer: str) -> list[Entry]:

@@ -96,28 +96,32 @@ EVENTS = {
         {"Assets:Receivable:org_p": -550, "Income:MarketplaceFee": 500, "Liabilities:ConsumptionTax:Output": 50},
     ),
     "invoice paid by card": (
-        postings.invoice_paid_by_card(5500, "org_b"),
+        postings.invoice_paid(5500, "org_b"),
         {"Assets:Clearing:Stripe": 5500, "Assets:Receivable:org_b": -5500},
     ),
     "paid twice": (
         postings.paid_twice_by_card(5500, "org_b"),
         {"Assets:Clearing:Stripe": 5500, "Liabilities:Unapplied:org_b": -5500},
     ),
-    "transfer matched": (
-        postings.transfer_received(5500, 5500, "org_b"),
+    "invoice paid by transfer": (
+        postings.invoice_paid(5500, "org_b", postings.BANK),
         {"Assets:Bank": 5500, "Assets:Receivable:org_b": -5500},
     ),
-    "transfer short": (
-        postings.transfer_received(5000, 5500, "org_b"),
-        {"Assets:Bank": 5000, "Assets:Receivable:org_b": -5000},
-    ),
-    "transfer over": (
-        postings.transfer_received(6000, 5500, "org_b"),
-        {"Assets:Bank": 6000, "Assets:Receivable:org_b": -5500, "Liabilities:Unapplied:org_b": -500},
-    ),
     "transfer for nothing open": (
-        postings.transfer_received(6000, 0, "org_b"),
-        {"Assets:Bank": 6000, "Liabilities:Unapplied:org_b": -6000},
+        postings.transfer_unapplied(500, "org_b"),
+        {"Assets:Bank": 500, "Liabilities:Unapplied:org_b": -500},
+    ),
+    "transfer explained that pays nothing": (
+        postings.transfer_unapplied(500, "org_b", postings.SUSPENSE),
+        {"Assets:Suspense": 500, "Liabilities:Unapplied:org_b": -500},
+    ),
+    "transfer sent back to its payer": (
+        postings.transfer_returned(500, "org_b"),
+        {"Liabilities:Unapplied:org_b": 500, "Assets:Bank": -500},
+    ),
+    "transfer of nobody sent back": (
+        postings.transfer_returned(500, None),
+        {"Assets:Suspense": 500, "Assets:Bank": -500},
     ),
     "unapplied money used": (
         postings.unapplied_used(500, "org_b"),
@@ -201,7 +205,7 @@ EVENTS = {
     "one yen": (postings.processing_fee(1), {"Expenses:PaymentProcessing": 1, "Assets:Clearing:Stripe": -1}),
     "nothing sold": (postings.card_sale(Sale(alone("org_p"), 0, 0, 0, 0)), {}),
     "nothing sold as principal": (postings.card_sale(Sale(alone("org_p"), 0, 0, 0, 0), PRINCIPAL), {}),
-    "nothing paid": (postings.invoice_paid_by_card(0, "org_b"), {}),
+    "nothing paid": (postings.invoice_paid(0, "org_b"), {}),
     "nothing released": (postings.hold_over({"org_p": 0}), {}),
     "nothing exchanged": (postings.exchanged(0, "USD", 0), {}),
 }
@@ -304,7 +308,7 @@ def test_impossible_shares_are_refused(among):
     "book",
     [
         lambda: postings.processing_fee(-1),
-        lambda: postings.transfer_received(-1, 5, "org_b"),
+        lambda: postings.transfer_unapplied(-1, "org_b"),
         lambda: postings.dispute_opened(5, -1),
         lambda: postings.dispute_won(-5),
         lambda: postings.exchanged(-1, "USD", 5),

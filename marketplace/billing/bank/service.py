@@ -92,11 +92,9 @@ def send_back(actor: Actor, line_id: str, reason: str) -> BankLine:
     waiting = line.amount_yen if line.state == BankLineState.SUSPENSE else line.unapplied_yen
     if line.state == BankLineState.RETURNED or not waiting:
         raise BankLineSettled(state=line.state)
-    source = postings.SUSPENSE
     if line.organization_id is not None:
         _require_unapplied(line.organization_id, waiting)
-        source = postings.unapplied(line.organization_id)
-    _book(actor, line, "transfer_returned", [(source, waiting), (postings.BANK, -waiting)])
+    _book(actor, line, "transfer_returned", postings.transfer_returned(waiting, line.organization_id))
     line.returned_yen, line.unapplied_yen = waiting, 0
     if not line.applied_yen:
         line.state = BankLineState.RETURNED.value
@@ -187,7 +185,7 @@ def _carry_out(actor: Actor, line: BankLine, plan: Plan, money: str, follow: Fol
     if plan.organization_id is None:
         _book(actor, line, "transfer_unexplained", postings.unexplained(money, rest))
     elif rest:
-        _book(actor, line, "transfer_unapplied", [(money, rest), (postings.unapplied(plan.organization_id), -rest)])
+        _book(actor, line, "transfer_unapplied", postings.transfer_unapplied(rest, plan.organization_id, money))
     line.rule, line.state, line.organization_id = plan.rule.value, plan.state.value, plan.organization_id
     line.applied_yen, line.unapplied_yen = applied, rest if plan.organization_id else 0
     db.session.flush()

@@ -64,8 +64,7 @@ def book_money(actor: Actor, source_ref: str) -> None:
     """Book what a source of money has paid, then issue the receipts; again, it changes nothing."""
     paid = queries.list_paid_by(source_ref)
     for invoice, part in paid:
-        owed = postings.receivable(invoice.recipient_organization_id)
-        entries = [(part.account, part.amount_yen), (owed, -part.amount_yen)]
+        entries = postings.invoice_paid(part.amount_yen, invoice.recipient_organization_id, part.account)
         ledger.post(
             "invoice_paid", invoice.id, f"paid:{invoice.id}:{source_ref}", part.applied_on, entries, actor=actor
         )
