@@ -16,10 +16,9 @@ from marketplace.billing.errors import PaymentUnknown
 from marketplace.billing.gateways.reports import BalanceTransaction, DisputeReport
 from marketplace.billing.models import Invoice
 from marketplace.billing.receivables import service as receivables
-from marketplace.billing.receivables.queries import unapplied_yen
 from marketplace.billing.refunds import queries as refunds
 from marketplace.billing.refunds import sources
-from marketplace.exchange import afterpay, facilities, withdrawal
+from marketplace.exchange import afterpay, facilities, unapplied, withdrawal
 from marketplace.identity.actors import SYSTEM
 from marketplace.kit import clock
 from marketplace.kit.transaction import transaction
@@ -86,8 +85,8 @@ def _noted_loss(change: service.DisputeChange, contested: Contested, report: Dis
 def _left_yen(contested: Contested) -> int:
     if contested.invoice is not None:
         return refunds.left_yen(contested.invoice)
-    # What has paid an invoice since, or went back, is the payer's own no longer.
-    return max(unapplied_yen(contested.payer), 0)
+    # What has paid an invoice since, or went back, is the payer's own no longer; other money is not contested.
+    return unapplied.left_yen(contested.payment)
 
 
 def _move_access(change: service.DisputeChange, contested: Contested, lost: int | None) -> None:

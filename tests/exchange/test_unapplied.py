@@ -11,7 +11,7 @@ from marketplace.billing.receivables.errors import NothingUnapplied
 from marketplace.billing.refunds import queries as refunds
 from marketplace.billing.refunds.errors import RefundConflict
 from marketplace.billing.refunds.models import Refund
-from marketplace.exchange import banking, facilities, payment, refund, unapplied
+from marketplace.exchange import banking, dispute, facilities, payment, refund, unapplied
 from marketplace.exchange.purchase import Purchase
 from marketplace.identity.actors import SYSTEM
 from marketplace.kit.db import db
@@ -92,6 +92,20 @@ def test_what_has_paid_another_invoice_is_not_sent_back(app: Flask) -> None:
     ordinary = money.sold(app)
     with pytest.raises(NothingUnapplied):
         given_back(money.payment_of(ordinary), 1, "asked:5")
+
+
+def test_a_lost_dispute_over_what_went_back_takes_no_other_money_of_its_payer(app: Flask) -> None:
+    made, paid = paid_twice(app)
+    name = controls.open_dispute(paid.charge_id)["id"]
+    dispute.learn(name, "evt_opened")
+    given_back(paid, 5_000)
+    paid_twice(app, money.on_credit(app, who=money.owner(made)))
+    assert owed(made) == 500 + GROSS
+    controls.close_dispute(name, "lost")
+    dispute.learn(name, "evt_closed")
+    assert owed(made) == GROSS
+    assert money.balances()["Expenses:DisputeLoss"] == 5_000
+    money.assert_sound()
 
 
 @pytest.mark.parametrize("learnt_before", [False, True])
