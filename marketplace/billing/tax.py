@@ -60,12 +60,6 @@ def tax_on(net_yen: int, rate_basis_points: int, rounding: Rounding = Rounding.F
     return _divided(net_yen * rate_basis_points, WHOLE, rounding)
 
 
-def tax_within(gross_yen: int, rate_basis_points: int, rounding: Rounding = Rounding.FLOOR) -> int:
-    """Return the tax contained in a total that includes it (10/110 at 10 %)."""
-    _require_yen(gross_yen)
-    return _divided(gross_yen * rate_basis_points, WHOLE + rate_basis_points, rounding)
-
-
 def totals(lines: Iterable[tuple[int, int]], rounding: Rounding = Rounding.FLOOR) -> list[RateTotal]:
     """Sum lines of (net yen, rate) per rate and round each tax once, highest rate first.
 

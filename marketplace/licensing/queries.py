@@ -221,12 +221,6 @@ def require_acceptance(organization_id: str, terms_sha256: str) -> Acceptance:
     return acceptance
 
 
-def list_acceptances(organization_id: str, *, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[Acceptance]:
-    """Return what an organization has accepted, newest first."""
-    statement = select(Acceptance).where(Acceptance.organization_id == organization_id)
-    return _page(statement, Acceptance.id, cursor, size)
-
-
 def _find(table: type[Row], identifier: str) -> Row | None:
     return db.session.get(table, identifier) if ID_PATTERN.fullmatch(identifier) else None
 

@@ -45,10 +45,6 @@ def test_22_small_lines_bear_the_tax_of_their_sum():
     assert tax.totals(lines)[0].tax_yen == 115
 
 
-def test_the_tax_within_6912_yen_is_628_yen():
-    assert tax.tax_within(6912, 1000) == 628
-
-
 def test_rates_are_rounded_each_on_their_own():
     lines = [(105, 800), (105, 1000), (104, 800), (9, 1000)]
     assert tax.totals(lines) == [tax.RateTotal(1000, 114, 11), tax.RateTotal(800, 209, 16)]
@@ -69,7 +65,7 @@ def test_the_commission_is_floored(net, basis_points, fee):
 
 @pytest.mark.parametrize("bad", [-1, 99.99, True, "100"])
 def test_yen_are_whole_numbers(bad):
-    for deed in (tax.tax_on, tax.tax_within, tax.commission_on):
+    for deed in (tax.tax_on, tax.commission_on):
         with pytest.raises(ValueError, match="whole numbers"):
             deed(bad, 1000)
 

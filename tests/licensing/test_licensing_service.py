@@ -354,12 +354,3 @@ def test_lists_are_pages_of_ones_own_newest_first(provider, buyer):
     assert {terms.id for terms in written} <= {terms.id for terms in queries.list_terms(auditor, size=100).items}
     with pytest.raises(Invalid):
         queries.list_terms(provider, cursor="not ours")
-
-
-def test_a_buyer_reads_what_it_accepted(provider, buyer):
-    offers = [make.offer_of(provider) for _ in range(3)]
-    accepted = [service.accept_terms(buyer, offer.terms_sha256) for offer in offers]
-    page = queries.list_acceptances(buyer.organization_id, size=2)
-    rest = queries.list_acceptances(buyer.organization_id, cursor=page.next_cursor, size=2)
-    assert [one.id for one in (*page.items, *rest.items)] == [one.id for one in reversed(accepted)]
-    assert rest.next_cursor is None
