@@ -2,7 +2,6 @@
 
 from datetime import date
 
-from marketplace.billing import sales
 from marketplace.billing.bank import accounts
 from marketplace.billing.payouts import queries as payouts
 from marketplace.billing.payouts import service as paying
@@ -13,6 +12,7 @@ from marketplace.exchange import (
     afterpay,
     balance,
     banking,
+    closing,
     payment,
     payout,
     refund,
@@ -59,8 +59,7 @@ def at_night(world: World) -> None:
     for name, done in (("ordered", renewals.order_ids), ("past due", renewals.past_due), ("ended", renewals.ended)):
         for _one in done:
             world.tell("subscription", f"renewal {name}" if name == "ordered" else name)
-    with transaction():
-        sales.release_due(SYSTEM, clock.today())
+    closing.release(SYSTEM, clock.today())
     chased = afterpay.chase_overdue(SYSTEM)
     for name, numbers in (("reminded of", chased.reminded), ("suspended for", chased.suspended)):
         for _number in numbers:
