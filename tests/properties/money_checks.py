@@ -59,7 +59,7 @@ def check_at_rest(world: World) -> None:
         assert owes == world.model.owes(name), (name, owes, world.model.owes(name))
     assert accounts.get(postings.CLEARING, 0) == world.model.gateway_net
     assert accounts.get(postings.BANK, 0) == world.model.bank
-    assert accounts.get(postings.SUSPENSE, 0) == -_of_strangers()
+    assert accounts.get(postings.SUSPENSE, 0) == world.model.riddles - _of_strangers()
     assert accounts.get(postings.REFUNDS_IN_TRANSIT, 0) == -_sum("refund", "state IN ('created', 'sent')")
     assert accounts.get(postings.DISPUTES_HELD, 0) == _sum("dispute", "state = 'opened'")
     _check_providers(world, accounts)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from random import Random
 from typing import Any
 
 from marketplace.billing.bank import service as bank_lines
@@ -25,6 +24,7 @@ from marketplace.exchange import (
     refund,
     renewal,
     settlement,
+    unapplied,
 )
 from marketplace.exchange.ordering import OrderWish
 from marketplace.exchange.refund import Why
@@ -37,20 +37,6 @@ from marketplace.sandbox import controls
 from tests.factories import market
 from tests.properties.money_world import CONTENT, Bought, World, charges, move_clock, pages, refusal_of, rows, standing
 
-Deed = Callable[..., None]
-AT_THE_PAGE = (
-    *["pay"] * 6,
-    *("decline", "challenge", "pass", "fail", "konbini", "till", "lapse", "bank", "bank", "leave"),
-)
-WITH_PAYOUTS = ("draw", "draw", "approve", "file", "paid", "failed", "cancel", "claim", "claim paid")
-JOBS = ("renew", "afterpay", "pages", "reconcile", "balance", "refunds", "backfill", "settle twice")
-AT_THE_GATEWAY = ("whole", "whole", "part", "over", "known")
-AT_THE_BANK = ("exact", "exact", "short", "over", "double", "stranger")
-WITH_THE_BANK = ("assign", "back", "apply")
-WITH_REFUNDS = ("settle", "fail", "by bank", "bounced", "at the gateway")
-IN_DISPUTES = ("open", "open", "inquire", "won", "lost")
-FROM_THE_GATEWAY = ("send", "fail", "settle")
-HOURS = (-1, 1, 1, 25, 72, 216)
 HEAD = "日付,入金額,振込依頼人名,摘要,仮想口座番号\n"
 
 
@@ -216,8 +202,8 @@ def follow_refunds(world: World, n: int, how: str) -> None:
     if how in {"settle", "fail"}:
         first_that(standing("refund"), n, controls.settle_refund if how == "settle" else controls.fail_refund)
         return
-    if how == "at the gateway":
-        _refund_there(world, n)
+    if how in {"at the gateway", "own"}:
+        (_refund_there if how == "at the gateway" else _send_own_back)(world, n)
         return
 
     def settle(one: Any) -> None:
@@ -227,11 +213,25 @@ def follow_refunds(world: World, n: int, how: str) -> None:
     first_that(rows("SELECT id FROM refund WHERE way = 'bank' ORDER BY id DESC LIMIT 9"), n, settle)
 
 
+def _send_own_back(world: World, n: int) -> None:
+    """Send back money of a payment that paid nothing; the same request twice is one."""
+    ids: list[str] = []
+
+    def send(one: Any) -> None:
+        request = new_id("req")
+        for _ in range(2):
+            with transaction():
+                ids[:] = [unapplied.give_back(SYSTEM, one.id, None, request)]
+
+    first_that(rows("SELECT id FROM payment WHERE state = 'paid' ORDER BY id DESC"), n, send)
+    for refund_id in ids:
+        refund.send(refund_id)
+
+
 def _refund_there(world: World, n: int) -> None:
-    """Refund a third of a charge on the gateway's own pages, where the payment paid something."""
+    """Refund a third of a charge on the gateway's own pages."""
     paid = rows(
-        "SELECT p.payment_intent_id AS intent, p.id, p.amount_minor FROM payment p WHERE p.state = 'paid'"
-        " AND NOT EXISTS (SELECT FROM ledger_txn t WHERE t.ref = p.id AND t.kind = 'payment_unapplied') ORDER BY p.id"
+        "SELECT payment_intent_id AS intent, amount_minor FROM payment WHERE state = 'paid' ORDER BY id DESC LIMIT 9"
     )
 
     def send(one: Any) -> None:
@@ -367,30 +367,3 @@ def end_of_month(world: World) -> None:
     months = here.year * 12 + here.month
     first = datetime(months // 12, months % 12 + 1, 1, tzinfo=clock.JST)
     move_clock(world, first - timedelta(minutes=1) - here)
-
-
-DICE: dict[Deed, tuple[int, Callable[[Random], tuple[Any, ...]]]] = {
-    order: (9, lambda die: (die.randrange(3), die.randrange(7), die.randrange(4))),
-    visit: (16, lambda die: (die.randrange(12), die.choice(AT_THE_PAGE))),
-    transfer_to_the_gateway: (3, lambda die: (die.randrange(9), die.randint(1, 60_000), die.choice(AT_THE_GATEWAY))),
-    transfer_to_the_bank: (4, lambda die: (die.randrange(9), die.randint(1, 60_000), die.choice(AT_THE_BANK))),
-    look_after_the_bank: (3, lambda die: (die.randrange(9), die.randrange(4), die.choice(WITH_THE_BANK))),
-    pay_outside: (1, lambda die: (die.randrange(9),)),
-    pay_an_invoice_by_card: (3, lambda die: (die.randrange(9),)),
-    give_back: (
-        5,
-        lambda die: (die.randrange(12), die.choice((1, 1, 2, 3, 7)), die.random() < 0.3, die.random() < 0.8),
-    ),
-    follow_refunds: (6, lambda die: (die.randrange(12), die.choice(WITH_REFUNDS))),
-    dispute: (5, lambda die: (die.randrange(12), die.choice((1, 1, 2)), die.choice(IN_DISPUTES))),
-    cancel: (1, lambda die: (die.randrange(9),)),
-    fetch: (4, lambda die: (die.randrange(30), die.randrange(1024), die.randint(1, 1024), die.randint(0, 1024))),
-    close_books: (2, lambda die: (die.choice((0, 0, 1, 40)),)),
-    pay_out: (5, lambda die: (die.randrange(5), die.choice(WITH_PAYOUTS))),
-    gateway_pays_us_out: (1, lambda die: (die.randrange(5), die.choice(FROM_THE_GATEWAY))),
-    hear: (8, lambda die: (die.choice((0.2, 0.5, 1.0)), die.choice((1, 1, 1, 2)))),
-    work: (4, lambda die: (die.choice(JOBS),)),
-    jump: (2, lambda die: (timedelta(hours=die.choice(HOURS)),)),
-    end_of_month: (1, lambda die: ()),
-}
-"""How often each deed is done in a long life, and what is said to it."""

@@ -73,7 +73,10 @@ class Model:
     gateway_net: int = 0
     gateway_paid_out: int = 0
     credited: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    lost_unapplied: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    own_returned: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    own_lost: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    riddles: int = 0
+    """What left the gateway though nobody could say of what: it lies in suspense, for somebody to look at."""
     bank_refunds: int = 0
     payouts_by_bank: int = 0
 
@@ -83,7 +86,7 @@ class Model:
         bought = sum(sale.gross for sale in its if sale.sold and sale.rail != "outside")
         charged = sum(sum(sale.charges.values()) for sale in its)
         came = charged + self.bank_in[buyer] - self.bank_back[buyer]
-        return bought - came - self.credited[buyer] + self.lost_unapplied[buyer]
+        return bought - came - self.credited[buyer] + self.own_returned[buyer] + self.own_lost[buyer]
 
     @property
     def bank(self) -> int:
