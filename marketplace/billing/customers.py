@@ -30,6 +30,16 @@ def reserve(organization_id: str) -> GatewayCustomer:
     return customer
 
 
+def renew_key(organization_id: str, spent: str) -> str:
+    """Return another key than the one under which the gateway only fails; parallel callers get the same."""
+    query = select(GatewayCustomer).where(GatewayCustomer.organization_id == organization_id).with_for_update()
+    customer = db.session.scalars(query, execution_options={"populate_existing": True}).one()
+    if customer.idempotency_key == spent:
+        customer.idempotency_key, customer.asked_at = new_id("cus"), clock.now()
+        db.session.flush()
+    return customer.idempotency_key
+
+
 def note(organization_id: str, customer_id: str) -> str:
     """Note what the gateway calls the organization, and return it; the first name noted stays."""
     query = select(GatewayCustomer).where(GatewayCustomer.organization_id == organization_id).with_for_update()

@@ -135,6 +135,10 @@ class GatewayUnavailable(Unavailable):
     cure_ja = "しばらくしてから、同じ要求を同じIdempotency-Keyで送ってください。"
 
 
+class GatewayFailureKept(GatewayUnavailable):
+    """The gateway failed under this key, and says so again each time: it keeps even a failure for 24 hours."""
+
+
 class GatewayMisconfigured(Unavailable):
     """The payment gateway does not accept our key."""
 

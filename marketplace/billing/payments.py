@@ -168,6 +168,14 @@ def record_facts(
     return PaymentChange(payment, before, after)
 
 
+def renew_key(payment_id: str, spent: str) -> None:
+    """Keep another key for the page of a payment, in place of one under which the gateway only fails; once."""
+    payment = _lock(payment_id)
+    if payment.session_id is None and payment.idempotency_key == spent:
+        payment.idempotency_key = f"checkout:{payment.id}:{new_id('key')}"
+        db.session.flush()
+
+
 def record_unapplied(payment: Payment, payer: str) -> None:
     """Note, once per payment, that its money came for what was paid already, and owe it to the payer.
 

@@ -1,11 +1,12 @@
 """Payment pages: opened by one key, closed when something else has paid, and looked for when we forgot them."""
 
 import logging
+from functools import partial
 from typing import Any
 
 from marketplace.billing import checkout, customers, payments, queries
 from marketplace.billing.checkout import Checkout
-from marketplace.billing.errors import GatewayRefused, GatewayUnavailable
+from marketplace.billing.errors import GatewayFailureKept, GatewayRefused, GatewayUnavailable
 from marketplace.billing.models import Payment
 from marketplace.billing.rules import Fact
 from marketplace.billing.states import FactKind, PaymentState
@@ -30,13 +31,13 @@ def begin(payment_id: str) -> None:
     if asked is None:
         return
     try:
-        opened = _open(asked)
+        opened = _opened(payment_id, asked)
     except GatewayUnavailable:
         # A twin of this call may be what keeps the gateway busy, and may have got its answer.
         if session_of(payment_id) is not None:
             return
         raise
-    if not _note(payment_id, opened):
+    if opened is not None and not _note(payment_id, opened):
         close(payment_id)
 
 
@@ -107,6 +108,22 @@ def _note(payment_id: str, opened: Checkout) -> bool:
         return change.after == PaymentState.PAID or payments.is_wanted(change.payment)
 
 
+def _opened(payment_id: str, asked: dict[str, Any]) -> Checkout | None:
+    """Open the page; where the key is spent on a failure, look for what it opened, else ask under a new one."""
+    try:
+        return _open(asked)
+    except GatewayFailureKept:
+        with transaction():
+            created_at = queries.get_payment(payment_id).created_at
+        found = facilities.current().gateway.find_checkout(payment_id, created_at)
+        if found is not None:
+            return found
+    with transaction():
+        payments.renew_key(payment_id, asked["idempotency_key"])
+        again = _question(payment_id)
+    return _open(again) if again else None
+
+
 def _open(asked: dict[str, Any]) -> Checkout:
     organization_id = asked.pop("payer")
     if Rail.BANK_TRANSFER in asked["rails"]:
@@ -121,7 +138,13 @@ def _customer(organization_id: str) -> str:
             return known.customer_id
         organization, key = identity.get_organization(organization_id), known.idempotency_key
         name = organization.name_ja or organization.name_en
-    made = facilities.current().gateway.create_customer(organization_id=organization_id, name=name, idempotency_key=key)
+    create = partial(facilities.current().gateway.create_customer, organization_id=organization_id, name=name)
+    try:
+        made = create(idempotency_key=key)
+    except GatewayFailureKept:
+        with transaction():
+            key = customers.renew_key(organization_id, key)
+        made = create(idempotency_key=key)
     with transaction():
         return customers.note(organization_id, made)
 

@@ -83,10 +83,10 @@ def place_renewal(subscription: Subscription, term: Term) -> str:
 
 
 def lock_for_renewal(subscription_id: str) -> Subscription:
-    """Return a subscription, held; where it is paid by invoice, its buyer's account is held before it."""
-    first = queries.require_order(subscribed.first_order_id(subscription_id))
-    if first.rail == Rail.INVOICE:
-        receivables.lock_buyer(first.organization_id)
+    """Return a subscription, held; where it may be paid by invoice, its buyer's account is held before it."""
+    known = subscribed.require_subscription(subscription_id)
+    if Rail.INVOICE in licensing.rails_of(licensing.get_offer(known.offer_id)):
+        receivables.lock_buyer(known.organization_id)
     return subscriptions.lock(subscription_id)
 
 

@@ -1,13 +1,12 @@
 """Renewal: ordering the terms of subscriptions that come up, and ending those that nobody pays."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TypeVar
 
 from marketplace.access.states import GrantState
-from marketplace.billing import queries as orders
 from marketplace.billing.subscriptions import queries
 from marketplace.billing.subscriptions import service as subscriptions
 from marketplace.billing.subscriptions.models import Subscription
@@ -50,6 +49,7 @@ def renew(until: date) -> Renewals:
     """
     coming = until + timedelta(days=settings.current().renewal_lead_days)
     ordered = _each(queries.list_due_ids, coming, lambda one: _order_terms(one, coming))
+    paged = _each(_list_without_page, coming, _open_pages)
     opened = _each(_list_unopened, until, lambda one: _open_terms(one, until))
     lapsed = _each(queries.list_over_ids, until, lambda one: _lapse(one, until))
     return Renewals(
@@ -57,9 +57,7 @@ def renew(until: date) -> Renewals:
         opened=sum(count for count in opened.values() if not isinstance(count, _Failed)),
         past_due=tuple(one for one, state in lapsed.items() if state == SubscriptionState.PAST_DUE),
         ended=tuple(one for one, state in lapsed.items() if state == SubscriptionState.ENDED),
-        failed=tuple(
-            one for one, done in (*ordered.items(), *opened.items(), *lapsed.items()) if isinstance(done, _Failed)
-        ),
+        failed=_failed(ordered, paged, opened, lapsed),
     )
 
 
@@ -67,6 +65,10 @@ class _Failed(tuple[str, ...]):
     """Marks a subscription that could not be looked after; empty, as nothing came of it."""
 
     __slots__ = ()
+
+
+def _failed(*runs: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one for run in runs for one, done in run.items() if isinstance(done, _Failed)))
 
 
 def _each(listed: Callable[[date], Sequence[str]], day: date, deed: Callable[[str], T]) -> dict[str, T | _Failed]:
@@ -93,16 +95,19 @@ def _order_terms(subscription_id: str, coming: date) -> list[str]:
     order_ids: list[str] = []
     while (order_id := _order_next(subscription_id, coming)) is not None:
         order_ids.append(order_id)
-        _begin_payment(order_id)
     return order_ids
 
 
-def _begin_payment(order_id: str) -> None:
+def _list_without_page(_coming: date) -> Sequence[str]:
+    return list(dict.fromkeys(subscription_id for subscription_id, _payment_id in queries.list_without_page()))
+
+
+def _open_pages(subscription_id: str) -> None:
+    """Open the pages of renewals, also where an earlier run died or found the gateway away: no buyer asks again."""
     with transaction():
-        tried = purchase.of_order(orders.require_order(order_id)).payment
-        payment_id = tried.id if tried else None
-    if payment_id is not None:
-        # The gateway is asked outside any transaction; an outage leaves the payment to reconciliation.
+        payment_ids = [payment_id for _id, payment_id in queries.list_without_page(subscription_id)]
+    for payment_id in payment_ids:
+        # The gateway is asked outside any transaction.
         pages.begin(payment_id)
 
 

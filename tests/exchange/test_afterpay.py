@@ -9,6 +9,7 @@ from marketplace.access import queries as grants
 from marketplace.billing import queries
 from marketplace.billing.documents import queries as documents
 from marketplace.billing.models import Invoice
+from marketplace.billing.postings import CLEARING
 from marketplace.billing.receivables import service as receiving
 from marketplace.exchange import afterpay, purchase
 from marketplace.exchange.afterpay import Chased
@@ -68,12 +69,14 @@ def test_payment_opens_the_grant_again_at_once_and_only_the_one_it_pays(app: Fla
     other, _unpaid = on_credit(buyer)
     chased(60)
     with transaction():
-        receiving.apply_money(SYSTEM, invoice.id, 5_499, "src_1")
+        receiving.take_money(SYSTEM, invoice.id, 5_499, "src_1", account=CLEARING)
         assert not afterpay.lift_if_paid(SYSTEM, invoice.id)
+        receiving.book_money(SYSTEM, "src_1")
     assert standing(made) == "suspended"
     with transaction():
-        receiving.apply_money(SYSTEM, invoice.id, 1, "src_2")
+        receiving.take_money(SYSTEM, invoice.id, 1, "src_2", account=CLEARING)
         assert afterpay.lift_if_paid(SYSTEM, invoice.id)
+        receiving.book_money(SYSTEM, "src_2")
     assert (standing(made), standing(other)) == ("active", "suspended")
 
 
@@ -113,8 +116,8 @@ def test_an_unpaid_renewal_rests_the_grant_of_its_subscription(app: Flask) -> No
 def test_each_payment_has_its_receipt(app: Flask, parts: tuple[int, ...]) -> None:
     buyer = market.buyer()
     _made, invoice = on_credit(buyer)
-    with transaction():
-        for number, part in enumerate(parts):
+    for number, part in enumerate(parts):
+        with transaction():
             receiving.apply_money(SYSTEM, invoice.id, part, f"src_{number}")
     receipts = [one for one in documents.list_about(invoice.id) if one.kind == "receipt"]
     assert sorted(one.amount_yen for one in receipts) == sorted(parts)

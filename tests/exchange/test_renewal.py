@@ -281,6 +281,7 @@ def test_old_orders_told_of_again_change_nothing_in_any_order(app: Flask, replay
     for number in replayed:
         with transaction():
             assert subscriptions.advance(of_term[number]) is None
+        with transaction():
             assert not purchase.fulfil(of_term[number].id)
     assert (terms(subscription), expiry(subscription)) == before
     assert db.session.get_one(Subscription, subscription.id).state == "ended"

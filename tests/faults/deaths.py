@@ -7,14 +7,16 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from types import FrameType
 from typing import Any, NoReturn
 
-from sqlalchemy import event, text
-from sqlalchemy.orm import Session
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
-from marketplace.billing.gateways.connection import Connection
+from marketplace.billing.gateways.connection import Connection as Gateway
 from marketplace.kit import clock
 from marketplace.kit.db import db
 
@@ -29,28 +31,27 @@ Deed = Callable[[], object]
 class Steps:
     """What lasts of a running story: each commit of ours that wrote something, and each answer of the gateway, by name.
 
-    ``on_step`` is called after each. What the gateway does meanwhile within this process is its own.
+    ``on_step`` is called before and after each commit, and after each answer. What the gateway does meanwhile
+    within this process is its own.
     """
 
     def __init__(self, on_step: Callable[[str], object]) -> None:
         self._on_step = on_step
         self._away = 0
-        self._wrote = False
 
     @contextmanager
     def counted(self) -> Iterator["Steps"]:
         """Count the steps of this block; in a process that ends with it."""
-        asking = Connection._ask
+        asking = Gateway._ask
 
-        def ask(connection: Connection, call: Callable[[], Any]) -> Any:
+        def ask(gateway: Gateway, call: Callable[[], Any]) -> Any:
             with self.elsewhere():
-                answer = asking(connection, call)
+                answer = asking(gateway, call)
             self._on_step(f"asked: {_story()}")
             return answer
 
-        event.listen(Session, "before_commit", self._committing)
-        event.listen(Session, "after_commit", self._committed)
-        Connection._ask = ask  # type: ignore[method-assign]
+        event.listen(Engine, "commit", self._commit)
+        Gateway._ask = ask  # type: ignore[assignment, method-assign] # in a process that ends with this
         yield self
 
     @contextmanager
@@ -62,14 +63,16 @@ class Steps:
         finally:
             self._away -= 1
 
-    def _committing(self, session: Session) -> None:
+    def _commit(self, connection: Connection) -> None:
         # PostgreSQL numbers a transaction when it first writes, or locks, something.
-        session.flush()
-        self._wrote = session.scalar(text("SELECT pg_current_xact_id_if_assigned()::text")) is not None
-
-    def _committed(self, session: Session) -> None:
-        if self._wrote and not self._away and not session.in_nested_transaction():
-            self._on_step(f"committed: {_story()}")
+        asked = "SELECT pg_current_xact_id_if_assigned()::text"
+        if self._away or connection.exec_driver_sql(asked).scalar() is None:
+            return
+        self._on_step(f"committing: {_story()}")
+        committed = connection.connection.dbapi_connection
+        assert committed is not None
+        committed.commit()
+        self._on_step(f"committed: {_story()}")
 
 
 _running: list[Steps] = []
@@ -82,8 +85,11 @@ def elsewhere() -> Iterator[None]:
         yield
 
 
-def run_apart(deed: Deed, dies: tuple[str, int] | None = None) -> tuple[bool, list[str]]:
-    """Run a deed in a process of its own, killed after a step came so often; whether it was, and the steps it took."""
+def run_apart(deed: Deed, dies: tuple[str, int] | None = None, *, kill: bool = True) -> tuple[bool, list[str]]:
+    """Run a deed in a process of its own, killed after a step came so often; whether it was, and the steps it took.
+
+    Unless it is to ``kill``, the process loses its connection to the database there.
+    """
     db.session.remove()
     reading, writing = os.pipe()
     with warnings.catch_warnings():
@@ -91,7 +97,7 @@ def run_apart(deed: Deed, dies: tuple[str, int] | None = None) -> tuple[bool, li
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
-        _live(deed, dies, writing)
+        _live(deed, dies, _die if kill else _lose_database, writing)
     os.close(writing)
     with os.fdopen(reading) as told:
         steps = told.read().splitlines()
@@ -124,19 +130,60 @@ def killed_everywhere(
         return steps
 
     often = Counter(once(0, None))
-    for turn, dies in enumerate(sorted({(name, at) for name, times in often.items() for at in (1, times)}), 1):
+    steps = {name: times for name, times in often.items() if not name.startswith("committing")}
+    for turn, dies in enumerate(sorted({(name, at) for name, times in steps.items() for at in (1, times)}), 1):
         once(turn, dies)
-    return set(often)
+    return set(steps)
 
 
-def _live(deed: Deed, dies: tuple[str, int] | None, writing: int) -> NoReturn:
+def database_lost_everywhere(
+    prepare: Callable[[], Any], deed: Callable[[Any], object], check: Callable[[Any], object]
+) -> set[str]:
+    """Lose the database at each of a deed's commits, before it is done and after; do it again, and check. Their names.
+
+    The process lives on, and does it again itself, an hour later: what failed is not due before.
+    """
+    begun = clock.now()
+
+    def once(turn: int, lost: tuple[str, int] | None) -> list[str]:
+        with clock.stopped(begun + turn * APART):
+            thing = prepare()
+            steps = run_apart(lambda: _through(lambda: deed(thing)), lost, kill=False)[1]
+            check(thing)
+            db.session.remove()
+        return steps
+
+    names = sorted({name for name in once(0, None) if name.startswith("commit")})
+    for turn, name in enumerate(names, 1):
+        once(turn, (name, 1))
+    return set(names)
+
+
+def _through(deed: Deed) -> None:
+    with suppress(OperationalError, AssertionError):  # a client sees a 503
+        deed()
+    db.session.rollback()
+    with clock.stopped(clock.now() + timedelta(hours=1)):
+        deed()
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _lose_database() -> None:
+    """Lose the connection, as when the server goes away: what was not committed yet is not; what was, we do not hear."""
+    raise OperationalError("COMMIT", None, ConnectionError("server closed the connection unexpectedly"))
+
+
+def _live(deed: Deed, dies: tuple[str, int] | None, end: Callable[[], object], writing: int) -> NoReturn:
     often: Counter[str] = Counter()
 
     def passed(name: str) -> None:
         os.write(writing, f"{name}\n".encode())
         often[name] += 1
         if (name, often[name]) == dies:
-            os.kill(os.getpid(), signal.SIGKILL)
+            end()
 
     try:
         db.engine.dispose(close=False)
@@ -151,7 +198,7 @@ def _live(deed: Deed, dies: tuple[str, int] | None, writing: int) -> NoReturn:
 
 def _story() -> str:
     """Return which of our functions is at work, seen from the database upwards."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         if module.startswith(_OURS) and not module.startswith(_PASSING):

@@ -1,6 +1,8 @@
 """A market whose every deed may be done again: orders under keys, payments at the gateway, transfers, slips; and its check."""
 
+import uuid
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from flask import Flask
@@ -62,8 +64,9 @@ class Shop:
     def offer(self, *rails: Rail, **said: Any) -> Offer:
         """An offer of 5,000 yen before tax, unless it says something else."""
         said.setdefault("kind", PriceKind.ONE_OFF)
-        made = market.offered(self.listed, said={"rails": rails} if rails else {}, **said)
-        return Offer(id=made.id, terms_sha256=made.terms_sha256)
+        if "price" in said:
+            del said["kind"]
+        return frozen(market.offered(self.listed, said={"rails": rails} if rails else {}, **said))
 
     def order(self, offer: Offer, key: str) -> dict[str, Any]:
         """POST /v1/orders under a key, as often as one likes."""
@@ -72,6 +75,16 @@ class Shop:
         answer = self.app.test_client().post("/v1/orders", json=body, headers=headers)
         assert answer.status_code == 201, answer.text
         return dict(answer.get_json())
+
+
+def frozen(offer: Offer) -> Offer:
+    """What a buyer needs to know of an offer, for any thread and process."""
+    return Offer(id=offer.id, terms_sha256=offer.terms_sha256)
+
+
+def new_key() -> str:
+    """A key under which one order is placed."""
+    return str(uuid.uuid4())
 
 
 def open_shop(app: Flask) -> Shop:
@@ -140,9 +153,10 @@ def assert_one_of_each(order_id: str) -> None:
     assert papers_of(order_id) == ["invoice", "receipt"]
 
 
-def assert_whole() -> None:
+def assert_whole(later: timedelta = timedelta()) -> None:
     """Nothing is on its way, nothing unexplained, every check of the books passes, and the record verifies."""
-    balance.reconcile()
+    with clock.stopped(clock.now() + later):
+        balance.reconcile()
     assert money.in_transit() == {}
     assert money.balances().get(postings.SUSPENSE, 0) == 0
     assert count(Movement, Movement.state != "matched") == 0

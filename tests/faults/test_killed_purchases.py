@@ -1,6 +1,5 @@
 """`kill -9` between any two steps of a purchase, on every rail: done again, all of it is there, and once."""
 
-import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -9,10 +8,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from marketplace.billing.models import Order
+from marketplace.billing.models import Order, Payment
 from marketplace.billing.orders import Slip
 from marketplace.billing.subscriptions.models import Subscription, SubscriptionTerm
-from marketplace.exchange import outside, renewal
+from marketplace.exchange import outside, payment, renewal
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
@@ -20,7 +19,7 @@ from marketplace.licensing.models import Offer
 from marketplace.licensing.prices import Price
 from marketplace.licensing.states import PriceKind, Rail
 from tests.faults import shop as trade
-from tests.faults.deaths import killed_everywhere
+from tests.faults.deaths import database_lost_everywhere, killed_everywhere
 from tests.faults.shop import Shop, open_shop
 from tests.faults.world import count
 
@@ -32,10 +31,6 @@ BEGUN, RENEWED = datetime(2027, 1, 31, 3, tzinfo=UTC), datetime(2027, 2, 26, 3, 
 @pytest.fixture
 def shop(own_database: Flask) -> Shop:
     return open_shop(own_database)
-
-
-def key() -> str:
-    return str(uuid.uuid4())
 
 
 def at_gateway(shop: Shop, rail: Rail, offer: Offer) -> Callable[[str], str]:
@@ -83,7 +78,7 @@ def test_a_purchase_at_the_gateway_survives_a_kill_after_any_step(shop: Shop, ra
 
     def somebody() -> str:
         shop.another_buyer()  # at the gateway, a buyer becomes a customer once
-        return key()
+        return trade.new_key()
 
     seen = killed_everywhere(somebody, buy, lambda one: trade.assert_one_of_each(shop.order(offer, one)["id"]))
     assert {"asked: exchange.pages._open", "committed: exchange.pages._note"} <= seen
@@ -95,7 +90,7 @@ def test_a_purchase_at_the_gateway_survives_a_kill_after_any_step(shop: Shop, ra
 def test_a_purchase_by_invoice_survives_a_kill_after_any_step(shop: Shop) -> None:
     offer = shop.offer(Rail.INVOICE)
     buy = on_credit(shop, offer)
-    seen = killed_everywhere(key, buy, lambda one: trade.assert_one_of_each(shop.order(offer, one)["id"]))
+    seen = killed_everywhere(trade.new_key, buy, lambda one: trade.assert_one_of_each(shop.order(offer, one)["id"]))
     assert "committed: exchange.banking.import_statement" in seen
     trade.assert_whole()
 
@@ -103,18 +98,28 @@ def test_a_purchase_by_invoice_survives_a_kill_after_any_step(shop: Shop) -> Non
 def test_a_purchase_paid_outside_survives_a_kill_after_any_step(shop: Shop) -> None:
     offer = shop.offer(Rail.OUTSIDE)
     buy = by_slip(shop, offer)
-    killed_everywhere(key, buy, lambda one: trade.assert_one_of_each(shop.order(offer, one)["id"]))
+    killed_everywhere(trade.new_key, buy, lambda one: trade.assert_one_of_each(shop.order(offer, one)["id"]))
     trade.assert_whole()
+
+
+def test_a_purchase_survives_the_loss_of_the_database_at_any_commit(shop: Shop) -> None:
+    offer = shop.offer(Rail.CARD)
+    buy = at_gateway(shop, Rail.CARD, offer)
+    seen = database_lost_everywhere(
+        trade.new_key, buy, lambda one: trade.assert_one_of_each(shop.order(offer, one)["id"])
+    )
+    assert {"committing: exchange.payment._work", "committed: exchange.payment._work"} <= seen
+    with clock.stopped(clock.now() + timedelta(days=30)):
+        trade.assert_whole()
 
 
 @pytest.mark.parametrize("rail", [Rail.CARD, Rail.INVOICE])
 def test_a_renewal_survives_a_kill_after_any_step(shop: Shop, rail: Rail) -> None:
     offer = shop.offer(rail, price=MONTHLY)
-    buy = at_gateway(shop, rail, offer) if rail is Rail.CARD else on_credit(shop, offer)
 
     def begin() -> str:
         with clock.stopped(BEGUN):
-            first = buy(key())
+            first = bought(shop, rail, offer)
         with transaction():
             return db.session.scalars(select(Order.subscription_id).where(Order.id == first)).one() or ""
 
@@ -141,6 +146,18 @@ def test_a_renewal_survives_a_kill_after_any_step(shop: Shop, rail: Rail) -> Non
     assert "committed: exchange.renewal._order_next" in seen
     with clock.stopped(RENEWED + timedelta(minutes=1)):
         trade.assert_whole()
+
+
+def bought(shop: Shop, rail: Rail, offer: Offer) -> str:
+    """A paid order, of whose payment the gateway was asked at once: its events are of a day long ago."""
+    if rail is Rail.INVOICE:
+        return on_credit(shop, offer)(trade.new_key())
+    order_id = str(shop.order(offer, trade.new_key())["id"])
+    trade.choose(trade.session_of(order_id), rail)
+    with transaction():
+        payment_id = db.session.scalars(select(Payment.id).where(Payment.order_id == order_id)).one()
+    payment._learn(payment_id)
+    return order_id
 
 
 def second_of(subscription_id: str) -> Any:

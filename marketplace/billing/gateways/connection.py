@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from marketplace.billing.errors import (
+    GatewayFailureKept,
     GatewayMisconfigured,
     GatewayObjectMissing,
     GatewayRefused,
@@ -72,6 +73,8 @@ class Connection:
                 wait = _wait_seconds(error, attempt)
                 if wait is None:
                     _refuse(error)
+                if _is_kept(error):
+                    raise GatewayFailureKept from error
                 if attempt == self._max_retries or wait > RETRY_AFTER_SECONDS_MAX:
                     raise GatewayUnavailable from error
                 self._sleep(wait)
@@ -153,6 +156,12 @@ def _wait_seconds(error: "stripe.StripeError", attempt: int) -> float | None:
     # Jitter: of many workers that were refused at once, not all come back at once.
     most = 1000 * min(1 << attempt, BACKOFF_SECONDS_MAX)
     return (most // 2 + secrets.randbelow(most // 2 + 1)) / 1000
+
+
+def _is_kept(error: "stripe.StripeError") -> bool:
+    """Tell whether an answer was replayed (docs.stripe.com/api/idempotent_requests): another needs another key."""
+    told = {name.lower(): value for name, value in (error.headers or {}).items()}
+    return str(told.get("idempotent-replayed", "")).lower() == "true"
 
 
 def _may_pass(error: "stripe.StripeError") -> bool:

@@ -6,8 +6,8 @@ from datetime import date
 
 from sqlalchemy import ColumnElement, or_, select
 
-from marketplace.billing.models import Order
-from marketplace.billing.states import OrderState
+from marketplace.billing.models import Order, Payment
+from marketplace.billing.states import OrderState, PaymentState
 from marketplace.billing.subscriptions import rules
 from marketplace.billing.subscriptions.models import Subscription, SubscriptionTerm
 from marketplace.billing.subscriptions.rules import Term
@@ -128,3 +128,13 @@ def list_unopened(today: date, subscription_id: str | None = None) -> Sequence[S
     if subscription_id is not None:
         query = query.where(term.subscription_id == subscription_id)
     return db.session.scalars(query.order_by(term.subscription_id, term.number)).all()
+
+
+def list_without_page(subscription_id: str | None = None) -> Sequence[tuple[str, str]]:
+    """Return the renewals that wait for money on a payment page which was never opened: subscription and payment."""
+    renewal = (Order.term_number > 1, Order.state == OrderState.PLACED.value)
+    unopened = (Payment.state == PaymentState.CREATED.value, Payment.session_id.is_(None))
+    query = select(Order.subscription_id, Payment.id).join(Payment, Payment.order_id == Order.id)
+    if subscription_id is not None:
+        query = query.where(Order.subscription_id == subscription_id)
+    return [(str(row[0]), row[1]) for row in db.session.execute(query.where(*renewal, *unopened).order_by(Payment.id))]
