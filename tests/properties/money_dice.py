@@ -42,8 +42,8 @@ IN_DISPUTES = ("open", "open", "inquire", "won", "lost")
 FROM_THE_GATEWAY = ("send", "fail", "settle")
 HOURS = (-1, 1, 1, 25, 72, 216)
 DICE: dict[Deed, tuple[int, Callable[[Random], tuple[Any, ...]]]] = {
-    order: (9, lambda die: (die.randrange(3), die.randrange(7), die.randrange(4))),
-    visit: (16, lambda die: (die.randrange(12), die.choice(AT_THE_PAGE))),
+    order: (18, lambda die: (die.randrange(3), die.randrange(7), die.randrange(4))),
+    visit: (22, lambda die: (die.randrange(12), die.choice(AT_THE_PAGE))),
     transfer_to_the_gateway: (3, lambda die: (die.randrange(9), die.randint(1, 60_000), die.choice(AT_THE_GATEWAY))),
     transfer_to_the_bank: (4, lambda die: (die.randrange(9), die.randint(1, 60_000), die.choice(AT_THE_BANK))),
     look_after_the_bank: (3, lambda die: (die.randrange(9), die.randrange(4), die.choice(WITH_THE_BANK))),
@@ -62,7 +62,7 @@ DICE: dict[Deed, tuple[int, Callable[[Random], tuple[Any, ...]]]] = {
     gateway_pays_us_out: (1, lambda die: (die.randrange(5), die.choice(FROM_THE_GATEWAY))),
     hear: (8, lambda die: (die.choice((0.2, 0.5, 1.0)), die.choice((1, 1, 1, 2)))),
     work: (4, lambda die: (die.choice(JOBS),)),
-    jump: (2, lambda die: (timedelta(hours=die.choice(HOURS)),)),
+    jump: (1, lambda die: (timedelta(hours=die.choice(HOURS)),)),
     end_of_month: (1, lambda die: ()),
 }
 """How often each deed is done in a long life, and what is said to it."""
