@@ -101,7 +101,9 @@ def test_money_on_hand_pays_an_invoice_when_the_operator_says(market: Market, go
     number = ok(market.buyer.get(f"/v1/invoices/{first}"))["number"]
     banking.import_statement(SYSTEM, f"日付,入金額,摘要\n2026/11/22,14000,{number}\n".encode())
     draft = {"invoice_id": second, "amount_yen": 801}
-    assert refused(market.operator.post("/v1/bank/applications", draft), 409, "nothing-unapplied")["unapplied_yen"] == 800
+    assert (
+        refused(market.operator.post("/v1/bank/applications", draft), 409, "nothing-unapplied")["unapplied_yen"] == 800
+    )
     applied = ok(market.operator.post("/v1/bank/applications", draft | {"amount_yen": 800}), 201)
     assert applied == {"invoice_id": second, "applied_yen": 800}
     assert ok(market.buyer.get(f"/v1/invoices/{second}"))["paid_yen"] == 800
