@@ -49,7 +49,7 @@ def test_everything_that_an_offer_says_is_kept_as_it_was_said():
     offer = make.offer_of(
         provider,
         price=price,
-        rails=(Rail.INVOICE, Rail.OUTSIDE),
+        rails=(Rail.INVOICE, Rail.CARD),
         buyer_organization_id=buyer.organization_id,
         valid_until=until,
         shares=(Share(partner.organization_id, 3_333), Share(provider.organization_id, 6_667)),
@@ -60,7 +60,7 @@ def test_everything_that_an_offer_says_is_kept_as_it_was_said():
     kept = queries.get_offer(offer.id)
     assert queries.price_of(kept) == price
     assert isinstance(queries.price_of(kept).tiers[0], Tier)
-    assert queries.rails_of(kept) == (Rail.INVOICE, Rail.OUTSIDE)
+    assert queries.rails_of(kept) == (Rail.INVOICE, Rail.CARD)
     assert queries.shares_of(kept) == ((provider.organization_id, 6_667), (partner.organization_id, 3_333))
     assert queries.discounts_of(kept) == {DiscountClass.SAME_CITY: 1_000}
     assert (kept.valid_until, kept.fee_ordinance) == (until, "札幌市手数料条例第2条")
