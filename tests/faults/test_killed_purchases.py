@@ -78,6 +78,7 @@ def test_a_purchase_at_the_gateway_survives_a_kill_after_any_step(shop: Shop, ra
 
     def somebody() -> str:
         shop.another_buyer()  # at the gateway, a buyer becomes a customer once
+        shop.token()
         return trade.new_key()
 
     seen = killed_everywhere(somebody, buy, lambda one: trade.assert_one_of_each(shop.order(offer, one)["id"]))

@@ -195,7 +195,7 @@ def test_a_cancellation_and_a_renewal_of_one_subscription_at_once_never_deadlock
     offer = market.offered(
         shop.listed, price=price, said={"rails": (Rail.INVOICE,), "cancellation": Cancellation.PRO_RATA}
     )
-    offer_id = trade.frozen(offer)
+    operator, offer_id = payouts.operator(), trade.frozen(offer)
     orders = [place(shop, offer_id) for _ in range(3)]
     numbers = [trade.number_of(order_id) for order_id in orders]
     soon = clock.now() + timedelta(days=27)
@@ -207,7 +207,7 @@ def test_a_cancellation_and_a_renewal_of_one_subscription_at_once_never_deadlock
             for one in db.session.scalars(
                 select(Refund.id).where(Refund.way == "bank", Refund.state == "created")
             ).all():
-                refund.note_bank_refund(SYSTEM, one, succeeded=True)
+                refund.note_bank_refund(operator, one, succeeded=True)
         every_job()
     trade.assert_whole(later=timedelta(days=28))
 
