@@ -133,7 +133,7 @@ SELECT q.grant_id, q.used_bytes,
   FROM quota q
 """
 BILLED_BESIDE_CLAIMED = """
-SELECT g.id, (SELECT coalesce(sum(bytes_to - bytes_from), 0) FROM rated_line l WHERE l.grant_id = g.id),
+SELECT g.id, (SELECT coalesce(sum(quantity_to - quantity_from), 0) FROM rated_line l WHERE l.grant_id = g.id),
        (SELECT coalesce(sum(e.bytes_new), 0) FROM usage_claim c JOIN usage_event e ON e.id = c.event_id WHERE e.grant_id = g.id)
   FROM access_grant g JOIN offer o ON o.id = g.offer_id WHERE o.price_kind = 'per_unit'
 """
