@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from marketplace.cli.composition import Composition, pass_composition
-from marketplace.kit import health, postgres
+from marketplace.kit import health, logs, postgres
 from marketplace.kit.settings import Settings
 from marketplace.simulation import proof, quarter, report
 from marketplace.simulation.plan import Plan
@@ -45,8 +45,8 @@ def play_quarter(
     Prints what happened, what was booked and issued, and the trial balance. Exits 1 naming what is wrong.
     """
     plan = Plan(seed=seed, first=_month(first), buyers=buyers, purchases=purchases)
-    logging.getLogger("marketplace").setLevel(logging.ERROR)  # what is put in suspense here is part of the story
-    with _home() as home:
+    # What is put in suspense here is part of the story.
+    with _home() as home, logs.from_level(logging.ERROR, "marketplace"):
         folder = out or home
         folder.mkdir(parents=True, exist_ok=True)
         verdict = _perform(composition, plan, home, folder)

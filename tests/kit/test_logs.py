@@ -85,3 +85,12 @@ def test_configuring_sends_everything_to_standard_error(capsys: pytest.CaptureFi
             logging.getLogger(name).setLevel(before)
     (written,) = capsys.readouterr().err.splitlines()
     assert json.loads(written)["message"] == "hello"
+
+
+def test_only_what_is_bad_enough_passes_for_a_while(caplog: pytest.LogCaptureFixture) -> None:
+    log = logging.getLogger("marketplace.test")
+    with pytest.raises(KeyError), logs.from_level(logging.ERROR, "marketplace"):
+        log.warning("part of the story")
+        raise KeyError
+    log.warning("heard again")
+    assert caplog.messages == ["heard again"]
