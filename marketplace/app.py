@@ -161,7 +161,7 @@ def _attach_facilities(app: Flask, chosen: Settings) -> None:
             api_key=chosen.stripe_api_key,
             site_url=chosen.base_url,
             api_base=chosen.gateway_base,
-            webhook_secrets=chosen.stripe_webhook_secrets,
+            webhook_secrets=chosen.webhook_secrets,
             max_retries=chosen.stripe_max_retries,
             timeout_seconds=chosen.stripe_timeout_seconds,
             konbini_days=chosen.konbini_days,
@@ -185,7 +185,7 @@ def _mount(app: Flask, chosen: Settings) -> None:
     if chosen.sandbox:
         config = SandboxConfig(
             webhook_url=f"{chosen.base_url}/webhooks/stripe",
-            webhook_secret=chosen.stripe_webhook_secrets[0],
+            webhook_secret=chosen.webhook_secrets[0],
             public_url=f"{chosen.base_url}/sandbox",
             api_key=chosen.stripe_api_key,
         )

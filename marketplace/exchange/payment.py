@@ -36,7 +36,7 @@ def pay_invoice(actor: Actor, invoice_id: str) -> str:
 
 def is_listening() -> bool:
     """Whether webhooks are taken at all; without a secret anybody could forge them."""
-    return bool(facilities.current().settings.stripe_webhook_secrets)
+    return bool(facilities.current().settings.webhook_secrets)
 
 
 def receive_event(raw_body: bytes, signature: str | None) -> bool:

@@ -55,7 +55,7 @@ class Settings:
     request_body_bytes_max: int = 2**20
     stripe_api_key: str = SANDBOX_KEY
     stripe_api_base: str | None = None
-    stripe_webhook_secrets: tuple[str, ...] = (SANDBOX_WEBHOOK_SECRET,)
+    stripe_webhook_secrets: tuple[str, ...] = ()
     stripe_max_retries: int = 2
     stripe_timeout_seconds: int = 20
     stripe_connect: str = "off"
@@ -68,6 +68,11 @@ class Settings:
     def sandbox(self) -> bool:
         """Whether payments go to the exchange's own Stripe-wire sandbox."""
         return self.stripe_api_key == SANDBOX_KEY and self.stripe_api_base is None
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """Which secrets sign webhooks; the sandbox has one by itself, Stripe none: its events are asked for then."""
+        return self.stripe_webhook_secrets or ((SANDBOX_WEBHOOK_SECRET,) if self.sandbox else ())
 
     @property
     def gateway_base(self) -> str | None:
@@ -277,13 +282,14 @@ def _check_payments(settings: Settings) -> None:
         raise BadSetting("PAYMENTS_LIVE=1 needs a live key in STRIPE_API_KEY")
     if live_key and settings.stripe_api_base:
         raise BadSetting("STRIPE_API_BASE must be unset with a live key: a live key goes to Stripe alone")
-    if not settings.sandbox and SANDBOX_WEBHOOK_SECRET in settings.stripe_webhook_secrets:
-        raise BadSetting("STRIPE_WEBHOOK_SECRETS must be set to the endpoint's own secrets when STRIPE_API_KEY is set")
-    if settings.sandbox and not settings.stripe_webhook_secrets:
-        raise BadSetting("STRIPE_WEBHOOK_SECRETS holds no secret: unset it, since the sandbox signs with its own")
+    if not settings.sandbox and SANDBOX_WEBHOOK_SECRET in settings.webhook_secrets:
+        raise BadSetting(
+            "STRIPE_WEBHOOK_SECRETS holds the sandbox's secret, which everybody knows: set the endpoint's own"
+            " secrets, or unset it where no webhook can reach the exchange"
+        )
     if settings.production and settings.sandbox:
         raise BadSetting("production cannot take payments through the sandbox: set STRIPE_API_KEY, or unset production")
-    if SANDBOX_WEBHOOK_SECRET in settings.stripe_webhook_secrets and not _is_loopback(settings.base_url):
+    if SANDBOX_WEBHOOK_SECRET in settings.webhook_secrets and not _is_loopback(settings.base_url):
         raise BadSetting(
             "STRIPE_WEBHOOK_SECRETS must be set to a secret of your own where others can reach the exchange:"
             " whoever knows the sandbox's default could report payments that never were"

@@ -6,7 +6,6 @@ import itertools
 import json
 import random
 import time
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,7 +16,6 @@ from marketplace.billing import inbox, ledger_queries, orders, postings, queries
 from marketplace.billing.balance import queries as movements
 from marketplace.billing.errors import InvoiceNotFound, InvoiceNotPayable, WebhookForged
 from marketplace.billing.gateways.stripe import StripeGateway
-from marketplace.billing.receivables import service as receivables
 from marketplace.exchange import facilities, payment, purchase, settlement
 from marketplace.exchange.purchase import Purchase
 from marketplace.identity.actors import SYSTEM
@@ -30,6 +28,7 @@ from marketplace.licensing.states import PriceKind
 from marketplace.sandbox import controls
 from marketplace.sandbox.wire import WireError
 from tests.factories import market, money
+from tests.factories.receivables import paid_in
 
 
 @pytest.fixture
@@ -237,7 +236,7 @@ def test_an_invoice_that_is_partly_paid_otherwise_takes_what_is_owed_and_owes_ba
     assert gross > 10
     controls.pay(session_id)
     with transaction():
-        receivables.apply_money(SYSTEM, invoice.id, 10, "bank_line_1", account=postings.BANK)
+        paid_in(SYSTEM, invoice.id, 10, "bank_line_1", account=postings.BANK)
     with pytest.raises(InvoiceNotPayable, match="what was owed before"), transaction():
         payment.pay_invoice(who, invoice.id)
     market.learn()
@@ -284,11 +283,3 @@ def test_a_page_that_opens_while_something_else_pays_is_closed_at_once(
     assert queries.get_payment(payment_id).state == "expired"
     with pytest.raises(WireError, match="takes no such deed"):
         controls.pay(queries.get_payment(payment_id).session_id)
-
-
-def test_without_a_webhook_secret_nothing_is_listened_to(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert payment.is_listening()
-    means = facilities.current()
-    deaf = replace(means, settings=replace(means.settings, stripe_webhook_secrets=()))
-    monkeypatch.setattr(facilities, "_installed", deaf)
-    assert not payment.is_listening()

@@ -280,7 +280,7 @@ def deliver(chance: random.Random) -> None:
     chance.shuffle(sent)
     for event in sent:
         body = json.dumps(event).encode()
-        payment.receive_event(body, signature(body, settings.current().stripe_webhook_secrets[0], clock.now()))
+        payment.receive_event(body, signature(body, settings.current().webhook_secrets[0], clock.now()))
     payment.work_inbox()
 
 

@@ -30,7 +30,7 @@ PATH = "/webhooks/stripe"
 def signed(event: dict[str, Any], *, secret: str | None = None, at: Any = None) -> tuple[bytes, dict[str, str]]:
     """The bytes and headers that the gateway would send."""
     body = json.dumps(event, ensure_ascii=False).encode()
-    known = settings.current().stripe_webhook_secrets[0]
+    known = settings.current().webhook_secrets[0]
     return body, {"Stripe-Signature": signature(body, secret or known, at or clock.now())}
 
 

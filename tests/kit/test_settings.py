@@ -79,11 +79,11 @@ def test_live_payments_in_production_are_possible() -> None:
         ({"DATABASE_URL": "mysql://db/x"}, "must begin with postgresql://"),
         ({"STRIPE_API_KEY": "sk_live_1"}, "needs PAYMENTS_LIVE=1"),
         ({"PAYMENTS_LIVE": "1"}, "needs a live key in STRIPE_API_KEY"),
-        ({"STRIPE_API_KEY": "sk_test_own"}, "STRIPE_WEBHOOK_SECRETS must be set"),
-        ({"STRIPE_WEBHOOK_SECRETS": ","}, "unset it"),
+        ({"STRIPE_API_KEY": "sk_test_own", "STRIPE_WEBHOOK_SECRETS": SANDBOX_WEBHOOK_SECRET}, "or unset it"),
         (LIVE | {"STRIPE_API_BASE": "https://evil.example"}, "STRIPE_API_BASE must be unset"),
         (LIVE | {"MARKETPLACE_BASE_URL": "http://127.0.0.1:8000"}, "production needs https"),
         (LIVE | {"STRIPE_WEBHOOK_SECRETS": f"whsec_own,{SANDBOX_WEBHOOK_SECRET}"}, "endpoint's own secrets"),
+        ({"STRIPE_API_BASE": "http://127.0.0.1:9", "STRIPE_WEBHOOK_SECRETS": SANDBOX_WEBHOOK_SECRET}, "or unset it"),
         (
             {"MARKETPLACE_PRODUCTION": "1", "MARKETPLACE_BASE_URL": "https://exchange.example.jp"},
             "production cannot take payments through the sandbox: set STRIPE_API_KEY",
@@ -114,6 +114,23 @@ def test_the_sandbox_secret_everybody_knows_stays_on_this_machine() -> None:
     with pytest.raises(BadSetting, match="secret of your own"):
         from_environment(open_to_all)
     assert from_environment(open_to_all | {"STRIPE_WEBHOOK_SECRETS": "whsec_of_this_trial"}).sandbox
+
+
+@pytest.mark.parametrize("unset", [{}, {"STRIPE_WEBHOOK_SECRETS": ""}, {"STRIPE_WEBHOOK_SECRETS": " , "}])
+@pytest.mark.parametrize(
+    ("environment", "secrets"),
+    [
+        ({}, (SANDBOX_WEBHOOK_SECRET,)),
+        ({"STRIPE_API_KEY": "sk_test_own"}, ()),
+        ({"STRIPE_API_BASE": "http://127.0.0.1:9"}, ()),
+        (LIVE, ()),
+    ],
+)
+def test_who_has_no_webhook_sets_no_secret_and_only_the_sandbox_signs_with_the_known_one(
+    environment: dict[str, str], secrets: tuple[str, ...], unset: dict[str, str]
+) -> None:
+    without = {name: value for name, value in environment.items() if name != "STRIPE_WEBHOOK_SECRETS"}
+    assert from_environment(without | unset).webhook_secrets == secrets
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://[::1]:8000", "http://localhost", "https://x.jp:8443"])
