@@ -17,8 +17,7 @@ import click
 import requests
 
 from marketplace.cli.composition import Composition, application, pass_composition
-from marketplace.demo import cast, play, sample, stage
-from marketplace.demo.listing import files_of
+from marketplace.demo import cast, files, play, sample, stage
 from marketplace.demo.narration import Narrator
 from marketplace.demo.party import DemoFailed, Party
 from marketplace.identity import service as identity
@@ -151,8 +150,8 @@ def _finish(narrator: Narrator, rows: list[tuple[str, str]]) -> None:
 
 
 def _own_files(data: Path) -> list[Path]:
-    found = files_of(data)
-    if not any(path.stat().st_size for path in found):
+    found = files.files_of(data)
+    if not any(map(files.size_bytes, found)):
         raise DemoFailed(f"{data} holds no file with anything in it: there is nothing to sell")
     return found
 

@@ -1,34 +1,16 @@
 """The provider's part: a dataset, its files, its terms and its offers."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from marketplace.demo import files
 from marketplace.demo.narration import Narrator
 from marketplace.demo.party import DemoFailed, Party, Refused, wait_for
 
-CHUNK = 2**18
 ONE_OFF_YEN = 12_000
 PER_MIB_YEN = 300
 LEAST_YEN = 100  # Stripe takes no card payment below 50 yen
-
-
-def files_of(data: Path) -> list[Path]:
-    """Return the file, or the files of a folder in order of name; hidden ones are left out."""
-    if data.is_file():
-        return [data]
-    return sorted(path for path in data.rglob("*") if path.is_file() and not path.name.startswith("."))
-
-
-def shown_name(path: Path) -> str:
-    """Return a file's name as text; one that is not UTF-8 on disk is read as CP932, as older systems wrote it."""
-    raw = os.fsencode(path.name)
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("cp932", errors="replace")
 
 
 def list_dataset(provider: Party, titles: dict[str, str]) -> str:
@@ -54,17 +36,17 @@ def upload(
 ) -> dict[str, Any]:
     """Open a release, stream the files into it, wait for their profiles, and return the release."""
     release = provider.post(f"/v1/datasets/{dataset_id}/releases", {"label": label, "notes": ""})
-    refusals = [reason for path in paths if (reason := _put(provider, narrator, release["id"], path))]
+    names = files.names_of(paths)
+    refusals = [reason for path in paths if (reason := _put(provider, narrator, release["id"], path, names[path]))]
     if len(refusals) == len(paths):
         raise DemoFailed(f"no file could be listed: {refusals[0]}")
     profiled: dict[str, Any] = wait_for("the profiles", lambda: _profiled(provider, str(release["id"])), 600)
     return profiled
 
 
-def _put(provider: Party, narrator: Narrator, release_id: str, path: Path) -> str | None:
+def _put(provider: Party, narrator: Narrator, release_id: str, path: Path, name: str) -> str | None:
     """Upload one file; returns why it was refused, which keeps no other file from being listed."""
-    name = shown_name(path)
-    body = narrator.progress(f"uploading {name}", _pieces(path), path.stat().st_size)
+    body = narrator.progress(f"uploading {name}", files.pieces(path), files.size_bytes(path))
     place = f"/v1/releases/{release_id}/files/{quote(name, safe='')}"
     try:
         stored = provider.call("PUT", place, data=body, headers={"Content-Type": "application/octet-stream"}).json()
@@ -99,9 +81,3 @@ def _profiled(provider: Party, release_id: str) -> Any:
     release = provider.get(f"/v1/releases/{release_id}")
     pending = any(file["profile_state"] == "pending" for file in release["files"])
     return None if pending else release
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while piece := file.read(CHUNK):
-            yield piece

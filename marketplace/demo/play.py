@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from marketplace.demo import auditing, buying, cast, listing
+from marketplace.demo import auditing, buying, cast, files, listing
 from marketplace.demo.narration import Narrator
 from marketplace.demo.party import DemoFailed, Party, apply, wait_for
 
@@ -32,7 +32,7 @@ def titles_for(data: Path | None) -> dict[str, str]:
     """Return the titles of the sample, or some that name the user's own file or folder."""
     if data is None:
         return SAMPLE_TITLES
-    name = listing.shown_name(data.resolve()) or "data"
+    name = files.shown_name(data.resolve()) or "data"
     return {
         "title_ja": f"{name}（持ち込みデータ）",
         "title_en": f"{name} (your own data)",

@@ -90,15 +90,22 @@ def test_the_demo_lists_a_folder_and_says_which_files_it_cannot(home, tmp_path):
         "opaque.bin": bytes(range(256)) * 9,
         "x' OR 1=1; --?.csv": b"a,b\n1,2\n",
         "100 % & more.csv": b"a,b\n5,6\n",
+        "a/x.csv": b"a,b\n7,8\n",
+        "b/x.csv": b"a,b\n7,9\n",
+        ".git/config": b"not for sale",
     }
     for name, content in files.items():
+        (tmp_path / "data" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "data" / name).write_bytes(content)
     (tmp_path / "data").joinpath(os.fsdecode("古い名前.txt".encode("cp932"))).write_bytes(b"CP932 on disk")
     code, out, err = play(home, tmp_path / "data")
     billed = assert_complete(home, code, out, err)
     assert re.search(r"exchange +refuses x' OR 1=1; --\?\.csv: .*must not contain", out)
     assert "uploads 古い名前.txt" in out
-    assert billed == len(files["気温.csv"]) + 256 * 9 + len(b"CP932 on disk") + len(files["100 % & more.csv"])
+    assert re.search(r"uploads a_x\.csv .*uploads b_x\.csv ", out, re.DOTALL)
+    assert "config" not in out
+    once = ("気温.csv", "opaque.bin", "100 % & more.csv", "a/x.csv", "b/x.csv")
+    assert billed == sum(len(files[name]) for name in once) + len(b"CP932 on disk")
 
 
 def test_the_demo_shows_how_far_a_big_file_is_though_nobody_watches(home, tmp_path):
@@ -117,8 +124,9 @@ def test_the_demo_shows_how_far_a_big_file_is_though_nobody_watches(home, tmp_pa
         (lambda folder: folder, "nothing to sell"),
         (lambda folder: (folder / "empty.csv").touch() or folder / "empty.csv", "nothing to sell"),
         (lambda folder: (folder / "a?b.csv").write_bytes(b"x") and folder / "a?b.csv", "no file could be listed"),
+        (lambda folder: (folder / "a.csv").symlink_to("/proc/self/mem") or folder, "a.csv cannot be read"),
     ],
-    ids=["missing", "nothing-in-it", "no-bytes", "bad-name"],
+    ids=["missing", "nothing-in-it", "no-bytes", "bad-name", "unreadable"],
 )
 def test_the_demo_says_in_one_line_what_is_wrong_with_the_data(home, tmp_path, make, sentence):
     code, _, err = play(home, make(tmp_path))
