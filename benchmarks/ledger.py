@@ -23,8 +23,8 @@ from benchmarks import machine, purchase, world
 from benchmarks.purchase import per_second
 from benchmarks.world import Shop, World
 from marketplace.billing import ledger, ledger_exports, ledger_queries, postings, sales
-from marketplace.billing.shares import Sale, alone
-from marketplace.billing.states import Via
+from marketplace.billing.shares import Sale, alone, owed
+from marketplace.billing.states import SellerRole, Via
 from marketplace.identity.actors import SYSTEM
 from marketplace.kit import clock
 from marketplace.kit.db import db
@@ -126,8 +126,9 @@ _turn = itertools.count()
 
 
 def _post(key: str) -> None:
-    sale = Sale(alone(f"org_{next(_turn) % PROVIDERS}"), 5000, 500, 500, 50)
-    ledger.post("sale", key, f"sale:{key}", clock.today(), postings.card_sale(sale))
+    parts = owed(Sale(alone(f"org_{next(_turn) % PROVIDERS}"), 5000, 500, 500, 50))
+    entries = postings.sold(parts, postings.CLEARING, SellerRole.AGENT)
+    ledger.post("sale", key, f"sale:{key}", clock.today(), entries)
 
 
 def _sell(exchange: World, shop: Shop, key: str) -> None:

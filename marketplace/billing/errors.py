@@ -36,17 +36,6 @@ class PaymentUnknown(NotFound):
     cure_ja = "失われたものはありません。イベントは受信箱に残り、再度処理されます。"
 
 
-class OrderNotPayable(Conflict):
-    """An order that is paid already, or closed, cannot be paid."""
-
-    slug = "order-not-payable"
-    title, title_ja = "Order cannot be paid", "この注文は支払いできません"
-    cause = "The order is not awaiting payment."
-    cure = "Read the order: if it failed or expired, place a new one; if it is paid, fetch its grant."
-    cause_ja = "この注文は支払い待ちではありません。"
-    cure_ja = "注文を読み取ってください。失敗または期限切れなら新しく注文し、支払済みなら利用権を使ってください。"
-
-
 class InvoiceNotPayable(Conflict):
     """An invoice that is paid already cannot be paid again."""
 

@@ -62,20 +62,11 @@ def get_event(event_id: str) -> StripeEvent:
 
 
 def claim(event_id: str) -> StripeEvent | None:
-    """Return an unprocessed event, locked for this transaction; None when it is done or being worked on."""
+    """Return an unprocessed event, locked for this transaction; None when it is done or being worked on.
+
+    So workers never share one.
+    """
     query = select(StripeEvent).where(StripeEvent.id == event_id, *_waiting()).with_for_update(skip_locked=True)
-    return db.session.scalar(query, execution_options={"populate_existing": True})
-
-
-def claim_due() -> StripeEvent | None:
-    """Return the next event whose turn it is, locked for this transaction; workers never share one."""
-    query = (
-        select(StripeEvent)
-        .where(*_waiting(), StripeEvent.due_at <= clock.now())
-        .order_by(StripeEvent.due_at, StripeEvent.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
     return db.session.scalar(query, execution_options={"populate_existing": True})
 
 

@@ -11,13 +11,7 @@ from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.billing import ledger, postings, queries, rules
 from marketplace.billing.checkout import Checkout
-from marketplace.billing.errors import (
-    InvoiceNotFound,
-    InvoiceNotPayable,
-    OrderNotFound,
-    OrderNotPayable,
-    PaymentUnknown,
-)
+from marketplace.billing.errors import InvoiceNotFound, InvoiceNotPayable, PaymentUnknown
 from marketplace.billing.models import Invoice, Order, Payment, PaymentFact
 from marketplace.billing.receivables import queries as receivables
 from marketplace.billing.rules import Fact
@@ -30,7 +24,6 @@ from marketplace.licensing.states import Rail
 
 PAGE_OPEN_FOR = timedelta(hours=23)
 """How long a page takes payments: the gateway allows 24 hours, of which our own retries may use one."""
-GATEWAY_RAILS = (Rail.CARD, Rail.KONBINI, Rail.BANK_TRANSFER)
 _UNDER_WAY = (PaymentState.CREATED, PaymentState.OPEN, PaymentState.PROCESSING)
 _VERBS = {
     PaymentState.PAID: Verb.PAYMENT_CAPTURED,
@@ -49,26 +42,6 @@ class PaymentChange:
     after: PaymentState
 
 
-def open_for_order(actor: Actor, order_id: str) -> Payment:
-    """Return the attempt to pay the buyer's order that is under way, or open one.
-
-    The order's row lock lets one caller open; others get the same attempt. Raises OrderNotFound to
-    anyone but the buyer, and OrderNotPayable for an order that is not placed, costs nothing, or is held.
-    """
-    order = queries.lock_order(order_id)
-    if order.organization_id != actor.organization_id:
-        raise OrderNotFound
-    if order.state != OrderState.PLACED or order.amount_gross_yen == 0:
-        raise OrderNotPayable
-    live = _find_live(Payment.order_id == order_id)
-    if live is not None and live.state == PaymentState.HELD:
-        raise OrderNotPayable("Money of another amount arrived for this order; the operator is looking into it.")
-    rail = Rail(order.rail or Rail.CARD)
-    if rail not in GATEWAY_RAILS:
-        raise OrderNotPayable(f"This order is not paid on a payment page, but by its rail: {rail.value}.")
-    return live or _open(actor, Payment(order_id=order_id, amount_minor=order.amount_gross_yen, rail=rail.value))
-
-
 def open_first(actor: Actor, order: Order) -> Payment:
     """Open the first attempt to pay an order that this same transaction placed, so that nobody else knows of it."""
     return _open(actor, Payment(order_id=order.id, amount_minor=order.amount_gross_yen, rail=order.rail))
@@ -77,8 +50,9 @@ def open_first(actor: Actor, order: Order) -> Payment:
 def open_for_invoice(actor: Actor, invoice_id: str, rail: Rail = Rail.CARD) -> Payment:
     """Return the attempt to pay the rest of the recipient's invoice that is under way, or open one.
 
-    Raises InvoiceNotFound to anyone but the recipient, and InvoiceNotPayable as for orders, and while a page
-    for another sum than is owed now waits to be closed.
+    The invoice's row lock lets one caller open; others get the same attempt. Raises InvoiceNotFound to anyone
+    but the recipient, and InvoiceNotPayable for an invoice that is not open, owes nothing or is held, and while
+    a page for another sum than is owed now waits to be closed.
     """
     invoice = queries.lock_invoice(invoice_id)
     if invoice.recipient_organization_id != actor.organization_id:

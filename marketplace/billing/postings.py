@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from marketplace.billing.shares import Part, Sale, owed, sale_of
+from marketplace.billing.shares import Part, Sale, sale_of
 from marketplace.billing.states import SellerRole
 
 __all__ = ["Entry", "Sale", "sale_of"]  # a sale is read where its postings are
@@ -58,18 +58,8 @@ def conversion(currency: str) -> str:
     return f"Equity:Conversion:{currency}"
 
 
-def card_sale(sale: Sale, role: SellerRole = SellerRole.AGENT) -> list[Entry]:
-    """Book a sale whose money lies at the gateway; a sale for nothing books nothing."""
-    return sold(owed(sale), CLEARING, role)
-
-
-def invoice_issued(sale: Sale, consumer: str, role: SellerRole = SellerRole.AGENT) -> list[Entry]:
-    """Book a sale billed by invoice: the buyer owes it."""
-    return sold(owed(sale), receivable(consumer), role)
-
-
 def sold(parts: Sequence[Part], money: str, role: SellerRole) -> list[Entry]:
-    """Book a sale in parts, whose gross stands on the account ``money``.
+    """Book a sale in parts, whose gross stands on the account ``money``; a sale for nothing books nothing.
 
     As agent the exchange earns its commission and owes tax on that alone. As principal it sells the
     whole in its own name, with the whole tax, and buys from the provider for what it owes it: net less

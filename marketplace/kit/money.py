@@ -27,8 +27,6 @@ _FOUR = "CLF UYW"
 _DECIMALS = {code: count for count, codes in ((0, _NONE), (2, _TWO), (3, _THREE), (4, _FOUR)) for code in codes.split()}
 # Stripe counts these in hundredths though ISO gives them no decimals; the last two digits must be 0.
 _GATEWAY_TWO = frozenset({"ISK", "UGX"})
-# Stripe charges these in hundredths, but pays them out in whole units only.
-_WHOLE_PAYOUTS = frozenset({"HUF", "TWD"})
 
 
 class UnknownCurrency(ValueError):
@@ -115,15 +113,6 @@ def from_gateway(amount: int, currency: str) -> int:
     if rest:
         raise ValueError(f"{currency}: {amount} is a fraction of a minor unit")
     return minor
-
-
-def payable_by_gateway(minor: int, currency: str) -> int:
-    """Return the largest part of an amount that Stripe can pay out; the rest stays on the balance.
-
-    HUF and TWD are charged in hundredths and paid out in whole units; three decimals end in 0.
-    """
-    step = 100 if currency in _WHOLE_PAYOUTS else 10 if decimals(currency) == 3 else 1
-    return minor - minor % step
 
 
 def _gateway_factor(currency: str) -> int:

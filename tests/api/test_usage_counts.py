@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 from marketplace.billing import payments, postings, queries
-from marketplace.billing.receivables import service as receivables
 from marketplace.catalog import service as catalog
 from marketplace.catalog.states import ProfileState
 from marketplace.exchange import balance, pages, payment, refund
@@ -15,6 +14,7 @@ from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
 from marketplace.sandbox import controls
 from tests.api.trade import CONTENT, Market, fresh_key, ok, order_of, refused
+from tests.factories.receivables import paid_in
 
 BY_ROW = {"kind": "per_unit", "unit": "row", "unit_yen": "100.5"}
 BY_REQUEST = {"kind": "per_unit", "unit": "request", "unit_yen": "120"}
@@ -93,7 +93,7 @@ def paid_twice(market: Market) -> str:
         payment_id = payments.open_for_invoice(Actor(market.buyer.organization_id), invoice_id).id
     pages.begin(payment_id)
     with transaction():
-        receivables.apply_money(SYSTEM, invoice_id, 13_200, new_id("bnk"), account=postings.BANK)
+        paid_in(SYSTEM, invoice_id, 13_200, new_id("bnk"), account=postings.BANK)
     controls.pay(queries.get_payment(payment_id).session_id)
     payment.backfill()
     payment.work_inbox()

@@ -6,7 +6,8 @@ from flask import Flask
 from sqlalchemy import text
 
 from marketplace.billing import ledger, postings, sales
-from marketplace.billing.shares import Sale, alone
+from marketplace.billing.shares import Sale, alone, owed
+from marketplace.billing.states import SellerRole
 from marketplace.exchange import bookkeeping
 from marketplace.identity.actors import SYSTEM
 from marketplace.kit import migrations
@@ -23,7 +24,8 @@ def test_earlier_sales_become_earnings_that_can_be_drawn_and_taken_back(own_data
         db.session.flush()
         order_id, provider, dataset = order.id, order.provider_organization_id, order.dataset_id
         sale = Sale(alone(provider), order.amount_net_yen, order.amount_tax_yen, 500, 50)
-        ledger.post("sale", order_id, f"sale:{order_id}", DAY, postings.card_sale(sale))
+        entries = postings.sold(owed(sale), postings.CLEARING, SellerRole.AGENT)
+        ledger.post("sale", order_id, f"sale:{order_id}", DAY, entries)
     db.session.remove()
     migrations.downgrade(db.engine, "0014")
     migrations.upgrade(db.engine)

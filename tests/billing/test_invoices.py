@@ -15,7 +15,6 @@ from marketplace.audit.models import Entry as AuditEntry
 from marketplace.billing import invoices, queries
 from marketplace.billing.errors import InvoiceConflict, InvoiceNotFound
 from marketplace.billing.models import Invoice
-from marketplace.billing.receivables import service as receivables
 from marketplace.billing.states import InvoiceKind, InvoiceState
 from marketplace.identity.actors import SYSTEM
 from marketplace.identity.models import Organization
@@ -24,6 +23,7 @@ from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 from tests.factories.billing import InvoiceDraftFactory, InvoiceLineFactory, OrderFactory, party_of
 from tests.factories.identity import OrganizationFactory, actor_of
+from tests.factories.receivables import paid_in
 
 NOON = datetime(2026, 11, 22, 3, tzinfo=UTC)
 
@@ -118,13 +118,13 @@ def test_an_invoice_is_paid_once(session: Session) -> None:
     recipient = session.get(Organization, invoice.recipient_organization_id)
     gross = invoice.amount_gross_yen
     with clock.stopped(NOON):
-        assert receivables.apply_money(actor_of(recipient), invoice.id, gross, "src_1") == gross
-    assert receivables.apply_money(SYSTEM, invoice.id, gross, "src_2") == 0
+        assert paid_in(actor_of(recipient), invoice.id, gross, "src_1") == gross
+    assert paid_in(SYSTEM, invoice.id, gross, "src_2") == 0
     assert (invoice.state, invoice.paid_at) == ("paid", NOON)
     entry = session.scalars(select(AuditEntry).where(AuditEntry.verb == "billing.invoice.paid")).one()
     assert entry.counterparty_id == invoice.issuer_organization_id
     with pytest.raises(InvoiceNotFound):
-        receivables.apply_money(SYSTEM, "inv_unknown", 1, "src_1")
+        paid_in(SYSTEM, "inv_unknown", 1, "src_1")
 
 
 @pytest.mark.parametrize(

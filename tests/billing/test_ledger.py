@@ -17,6 +17,7 @@ from marketplace.billing.errors import LedgerConflict
 from marketplace.billing.ledger_models import LedgerAccount, LedgerEntry, LedgerTxn
 from marketplace.billing.ledger_queries import TransactionFilter
 from marketplace.billing.postings import Sale
+from marketplace.billing.states import SellerRole
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.errors import Invalid
@@ -25,11 +26,12 @@ from marketplace.kit.transaction import transaction
 
 DAY = date(2026, 11, 22)
 SALE = Sale(shares.alone("org_p"), net=5000, tax=500, commission=500, commission_tax=50)
+SOLD = postings.sold(shares.owed(SALE), postings.CLEARING, SellerRole.AGENT)
 BALANCED = [("Assets:Bank", 700), ("Equity:Opening", -700)]
 
 
 def book(ref: str = "ord_1", entries=None, *, idem: str | None = None, day: date = DAY, **more) -> int | None:
-    return ledger.post("sale", ref, idem or f"sale:{ref}", day, entries or postings.card_sale(SALE), **more)
+    return ledger.post("sale", ref, idem or f"sale:{ref}", day, entries or SOLD, **more)
 
 
 def test_a_sale_is_booked_with_all_its_legs(session: Session) -> None:
@@ -112,7 +114,7 @@ def test_what_cannot_be_booked_is_refused_before_the_database_is_asked(session: 
 
 def test_a_transaction_is_reversed_once(session: Session) -> None:
     first = book()
-    back = [(account, -amount) for account, amount in postings.card_sale(SALE)]
+    back = [(account, -amount) for account, amount in SOLD]
     book("ord_1", back, idem="reverse:ord_1", reverses=first)
     assert ledger_queries.balance_of("Assets:Clearing:Stripe") == 0
     with pytest.raises(DBAPIError, match="uq_ledger_txn_reverses"):
@@ -313,7 +315,8 @@ def test_any_sales_leave_the_books_balanced(session: Session, sales) -> None:
             sale = postings.sale_of(
                 shares.alone(provider), tax.quote(net, DAY, seller_registered=True), commission, 1000
             )
-            ledger.post("sale", f"h{number}", f"h{number}", DAY, postings.card_sale(sale))
+            entries = postings.sold(shares.owed(sale), postings.CLEARING, SellerRole.AGENT)
+            ledger.post("sale", f"h{number}", f"h{number}", DAY, entries)
         session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
         assert ledger_queries.trial_balance().total_minor == 0
         savepoint.rollback()

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from marketplace.billing import ledger, ledger_exports, ledger_proof, postings
 from marketplace.billing.ledger_exports import FORMS
-from marketplace.billing.shares import Sale, alone
+from marketplace.billing.shares import Sale, alone, owed
+from marketplace.billing.states import SellerRole
 from tests.factories.identity import OrganizationFactory
 
 DAY = date(2026, 11, 22)
@@ -23,11 +24,11 @@ def books(session: Session) -> dict[str, str]:
     """A handful of every kind of transaction; returns the parties by name."""
     provider = OrganizationFactory(name_ja='株式会社"データ\\市場"；名古屋').id
     buyer = OrganizationFactory(name_ja="札幌市 ICT戦略推進部").id
-    sale = Sale(alone(provider), 5000, 500, 500, 50)
+    parts = owed(Sale(alone(provider), 5000, 500, 500, 50))
     booked = [
-        ("sale", "ord_1", postings.card_sale(sale)),
-        ("sale", "ord_2", postings.card_sale(sale)),
-        ("invoice_issued", "inv_1", postings.invoice_issued(sale, buyer)),
+        ("sale", "ord_1", postings.sold(parts, postings.CLEARING, SellerRole.AGENT)),
+        ("sale", "ord_2", postings.sold(parts, postings.CLEARING, SellerRole.AGENT)),
+        ("invoice_issued", "inv_1", postings.sold(parts, postings.receivable(buyer), SellerRole.AGENT)),
         ("invoice_paid", "line_1", postings.invoice_paid(5500, buyer, postings.BANK)),
         ("transfer_unapplied", "line_1", postings.transfer_unapplied(500, buyer)),
         ("processing_fee", EVIL, postings.processing_fee(198)),

@@ -7,27 +7,21 @@ from datetime import UTC, datetime
 import pytest
 from flask import Flask
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from marketplace.audit.models import Entry as AuditEntry
 from marketplace.billing import invoices, payments, queries
 from marketplace.billing.checkout import Checkout, CheckoutReport, facts_of_report
-from marketplace.billing.errors import (
-    InvoiceNotFound,
-    InvoiceNotPayable,
-    OrderNotFound,
-    OrderNotPayable,
-    PaymentUnknown,
-)
+from marketplace.billing.errors import InvoiceNotFound, InvoiceNotPayable, PaymentUnknown
 from marketplace.billing.models import Payment, PaymentFact
-from marketplace.billing.receivables import service as receivables
 from marketplace.billing.rules import Fact
 from marketplace.billing.states import FactKind, PaymentState
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 from tests.factories.billing import InvoiceDraftFactory, InvoiceLineFactory, OrderFactory, PaymentFactory
+from tests.factories.receivables import paid_in
 
 AT = datetime(2026, 11, 22, 9, tzinfo=UTC)
 CHECKOUT = Checkout("cs_1", "https://checkout.example/cs_1", AT)
@@ -46,46 +40,44 @@ def verbs(session: Session, subject: str) -> list[str]:
 
 
 def test_the_key_is_kept_with_the_payment_before_the_gateway_is_asked(session: Session) -> None:
-    order = OrderFactory()
-    payment = payments.open_for_order(buyer_of(order), order.id)
+    order = OrderFactory(rail="konbini")
+    payment = payments.open_first(buyer_of(order), order)
     assert (payment.state, payment.amount_minor, payment.currency) == ("created", 5500, "JPY")
+    assert (payment.order_id, payment.rail) == (order.id, "konbini")
     assert payment.idempotency_key == f"checkout:{payment.id}"
     assert payment.session_id is None
     assert verbs(session, payment.id) == ["billing.payment.opened"]
 
 
-def test_paying_again_continues_the_attempt_under_way(session: Session) -> None:
+def test_an_order_has_one_attempt_under_way(session: Session) -> None:
     order, other = OrderFactory(), OrderFactory()
-    first = payments.open_for_order(buyer_of(order), order.id)
-    payments.open_for_order(buyer_of(other), other.id)
+    first = payments.open_first(buyer_of(order), order)
+    payments.open_first(buyer_of(other), other)
+    with pytest.raises(IntegrityError, match="uq_payment_order_id_live"), session.begin_nested():
+        payments.open_first(buyer_of(order), order)
+    assert list(queries.list_payments(order_id=order.id)) == [first]
+
+
+def test_paying_an_invoice_again_continues_the_attempt_under_way(session: Session) -> None:
+    invoice, other = (invoices.issue(SYSTEM, InvoiceDraftFactory()) for _ in range(2))
+    recipient = Actor(invoice.recipient_organization_id)
+    first = payments.open_for_invoice(recipient, invoice.id)
+    payments.open_for_invoice(Actor(other.recipient_organization_id), other.id)
     payments.attach_session(first.id, CHECKOUT)
-    assert payments.open_for_order(buyer_of(order), order.id) is first
+    assert payments.open_for_invoice(recipient, invoice.id) is first
     payments.record_facts(first.id, [fact(FactKind.SESSION_EXPIRED)])
-    second = payments.open_for_order(buyer_of(order), order.id)
+    second = payments.open_for_invoice(recipient, invoice.id)
     assert second is not first
-    assert [payment.id for payment in queries.list_payments(order_id=order.id)] == [second.id, first.id]
-
-
-def test_only_the_buyer_pays(session: Session) -> None:
-    order = OrderFactory()
-    for stranger in (Actor("org_x"), Actor(order.provider_organization_id), SYSTEM):
-        with pytest.raises(OrderNotFound):
-            payments.open_for_order(stranger, order.id)
-    assert session.scalar(select(func.count()).select_from(Payment)) == 0
-
-
-@pytest.mark.parametrize("how", [{"paid": True}, {"free": True}, {"state": "failed"}, {"state": "expired"}])
-def test_what_is_paid_closed_or_free_is_not_payable(session: Session, how) -> None:
-    order = OrderFactory(**how)
-    with pytest.raises(OrderNotPayable):
-        payments.open_for_order(buyer_of(order), order.id)
+    assert [payment.id for payment in queries.list_payments(invoice_id=invoice.id)] == [second.id, first.id]
 
 
 def test_an_invoice_is_paid_by_its_recipient_while_it_is_open(session: Session) -> None:
     invoice = invoices.issue(SYSTEM, InvoiceDraftFactory())
     recipient = Actor(invoice.recipient_organization_id)
-    with pytest.raises(InvoiceNotFound):
-        payments.open_for_invoice(Actor(invoice.issuer_organization_id), invoice.id)
+    for stranger in (Actor("org_x"), Actor(invoice.issuer_organization_id), SYSTEM):
+        with pytest.raises(InvoiceNotFound):
+            payments.open_for_invoice(stranger, invoice.id)
+    assert session.scalar(select(func.count()).select_from(Payment)) == 0
     payment = payments.open_for_invoice(recipient, invoice.id)
     assert (payment.order_id, payment.invoice_id, payment.amount_minor) == (None, invoice.id, 346)
     assert payments.open_for_invoice(recipient, invoice.id) is payment
@@ -93,7 +85,7 @@ def test_an_invoice_is_paid_by_its_recipient_while_it_is_open(session: Session) 
     payments.record_facts(payment.id, [fact(FactKind.SESSION_COMPLETED_PAID, 345)])
     with pytest.raises(InvoiceNotPayable, match="another amount"):
         payments.open_for_invoice(recipient, invoice.id)
-    receivables.apply_money(SYSTEM, invoice.id, 346, "src_1")
+    paid_in(SYSTEM, invoice.id, 346, "src_1")
     with pytest.raises(InvoiceNotPayable):
         payments.open_for_invoice(recipient, invoice.id)
 
@@ -149,13 +141,13 @@ def test_the_end_of_an_attempt_is_on_the_record(session: Session, kind, state, v
 
 def test_other_money_than_asked_for_is_held_and_blocks_a_second_attempt(session: Session) -> None:
     order = OrderFactory()
-    payment = payments.open_for_order(buyer_of(order), order.id)
+    payment = payments.open_first(buyer_of(order), order)
     change = payments.record_facts(payment.id, [fact(FactKind.SESSION_COMPLETED_PAID, 550_000)])
     assert change.after is PaymentState.HELD
     assert queries.list_facts(payment.id)[0].amount_minor == 550_000
     assert "billing.payment.held" in verbs(session, payment.id)
-    with pytest.raises(OrderNotPayable, match="another amount"):
-        payments.open_for_order(buyer_of(order), order.id)
+    with pytest.raises(IntegrityError, match="uq_payment_order_id_live"), session.begin_nested():
+        payments.open_first(buyer_of(order), order)
 
 
 def test_all_orders_of_a_whole_life_end_paid_and_tell_of_it_once(session: Session) -> None:
@@ -278,12 +270,12 @@ def test_a_fetched_checkout_shows_facts(changes, kinds) -> None:
 
 def test_eight_threads_open_one_attempt(own_database: Flask) -> None:
     with transaction():
-        order = OrderFactory()
-        order_id, buyer = order.id, buyer_of(order)
+        invoice = invoices.issue(SYSTEM, InvoiceDraftFactory())
+        invoice_id, recipient = invoice.id, Actor(invoice.recipient_organization_id)
 
     def work(_n: int) -> str:
         with own_database.app_context(), transaction():
-            return payments.open_for_order(buyer, order_id).id
+            return payments.open_for_invoice(recipient, invoice_id).id
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(work, range(8)))) == 1

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplace.billing import postings, shares, tax
-from marketplace.billing.postings import Sale
+from marketplace.billing.postings import CLEARING, Sale
 from marketplace.billing.shares import alone
 from marketplace.billing.states import SellerRole
 from marketplace.billing.tax import Quote
@@ -15,13 +15,14 @@ from marketplace.billing.tax import Quote
 amounts = st.integers(0, 10**12)
 SALE = Sale(alone("org_p"), net=5000, tax=500, commission=500, commission_tax=50)
 PART = shares.owed(SALE)
+NOTHING = shares.owed(Sale(alone("org_p"), 0, 0, 0, 0))
 HALVES = Sale((("org_p", 5000), ("org_q", 5000)), net=101, tax=10, commission=11, commission_tax=1)
 AGENT, PRINCIPAL = SellerRole.AGENT, SellerRole.PRINCIPAL
 
 # Event, what it books; debit positive.
 EVENTS = {
     "sale by card": (
-        postings.card_sale(SALE),
+        postings.sold(PART, CLEARING, AGENT),
         {
             "Assets:Clearing:Stripe": 5500,
             "Liabilities:Provider:org_p:Pending": -4950,
@@ -30,7 +31,7 @@ EVENTS = {
         },
     ),
     "invoice issued": (
-        postings.invoice_issued(SALE, "org_b"),
+        postings.sold(PART, postings.receivable("org_b"), AGENT),
         {
             "Assets:Receivable:org_b": 5500,
             "Liabilities:Provider:org_p:Pending": -4950,
@@ -39,7 +40,7 @@ EVENTS = {
         },
     ),
     "sale that two share": (
-        postings.card_sale(HALVES),
+        postings.sold(shares.owed(HALVES), CLEARING, AGENT),
         {
             "Assets:Clearing:Stripe": 111,
             "Liabilities:Provider:org_p:Pending": -50,
@@ -53,7 +54,7 @@ EVENTS = {
         {"Assets:Receivable:org_p": 550, "Income:MarketplaceFee": -500, "Liabilities:ConsumptionTax:Output": -50},
     ),
     "sale as principal": (
-        postings.card_sale(SALE, PRINCIPAL),
+        postings.sold(PART, CLEARING, PRINCIPAL),
         {
             "Assets:Clearing:Stripe": 5500,
             "Liabilities:Provider:org_p:Pending": -4950,
@@ -203,8 +204,8 @@ EVENTS = {
         {"Expenses:Rounding": -1, "Liabilities:ConsumptionTax:Output": 1},
     ),
     "one yen": (postings.processing_fee(1), {"Expenses:PaymentProcessing": 1, "Assets:Clearing:Stripe": -1}),
-    "nothing sold": (postings.card_sale(Sale(alone("org_p"), 0, 0, 0, 0)), {}),
-    "nothing sold as principal": (postings.card_sale(Sale(alone("org_p"), 0, 0, 0, 0), PRINCIPAL), {}),
+    "nothing sold": (postings.sold(NOTHING, CLEARING, AGENT), {}),
+    "nothing sold as principal": (postings.sold(NOTHING, CLEARING, PRINCIPAL), {}),
     "nothing paid": (postings.invoice_paid(0, "org_b"), {}),
     "nothing released": (postings.hold_over({"org_p": 0}), {}),
     "nothing exchanged": (postings.exchanged(0, "USD", 0), {}),
@@ -265,8 +266,8 @@ def test_every_sale_sums_to_zero_and_holds_no_empty_leg(quote, commission, fee_t
     sale = shares.sale_of((("org_p", points), ("org_q", 10_000 - points)), quote, commission, fee_tax)
     parts = shares.owed(sale)
     for entries in (
-        postings.card_sale(sale, role),
-        postings.invoice_issued(sale, "org_b", role),
+        postings.sold(parts, CLEARING, role),
+        postings.sold(parts, postings.receivable("org_b"), role),
         postings.sold_outside(parts, role),
         postings.taken_back(parts, postings.BANK, role, available=True),
         postings.taken_back_outside(parts, role),

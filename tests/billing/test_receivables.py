@@ -24,6 +24,7 @@ from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
 from tests.factories.billing import InvoiceDraftFactory, InvoiceLineFactory
 from tests.factories.identity import OrganizationFactory
+from tests.factories.receivables import paid_in
 
 
 def issued(net_yen: int = 1000, **facts: object) -> Invoice:
@@ -80,12 +81,12 @@ def test_an_invoice_over_nothing_and_one_that_is_paid_are_never_due(session: Ses
 def test_money_pays_an_invoice_in_parts_and_never_more_than_it(session: Session) -> None:
     other, invoice = issued(), issued()
     buyer = invoice.recipient_organization_id
-    assert service.apply_money(SYSTEM, invoice.id, 400, "src_1", account="Assets:Bank") == 400
+    assert paid_in(SYSTEM, invoice.id, 400, "src_1", account="Assets:Bank") == 400
     assert (invoice.state, receivables.rest_of(invoice), invoice.paid_at) == ("open", 700, None)
-    assert service.apply_money(SYSTEM, invoice.id, 900, "src_2", account="Assets:Bank") == 700
+    assert paid_in(SYSTEM, invoice.id, 900, "src_2", account="Assets:Bank") == 700
     assert (invoice.state, receivables.rest_of(invoice)) == ("paid", 0)
     assert invoice.paid_at is not None
-    assert service.apply_money(SYSTEM, invoice.id, 5, "src_3") == 0
+    assert paid_in(SYSTEM, invoice.id, 5, "src_3") == 0
     assert (other.state, other.paid_yen) == ("open", 0)
     assert ledger_queries.balance_of("Assets:Bank") == 1100
     assert ledger_queries.balance_of(f"Assets:Receivable:{buyer}") == -1100
@@ -98,7 +99,7 @@ def test_money_pays_an_invoice_in_parts_and_never_more_than_it(session: Session)
 
 def test_the_same_money_pays_once(session: Session) -> None:
     invoice = issued()
-    assert [service.apply_money(SYSTEM, invoice.id, 400, "src_1") for _ in range(3)] == [400, 400, 400]
+    assert [paid_in(SYSTEM, invoice.id, 400, "src_1") for _ in range(3)] == [400, 400, 400]
     assert invoice.paid_yen == 400
     assert ledger_queries.balance_of("Assets:Clearing:Stripe") == 400
 
@@ -106,25 +107,25 @@ def test_the_same_money_pays_once(session: Session) -> None:
 def test_one_yen_is_money(session: Session) -> None:
     invoice = issued(1)
     assert invoice.amount_gross_yen == 1
-    assert service.apply_money(SYSTEM, invoice.id, 1, "src_1") == 1
+    assert paid_in(SYSTEM, invoice.id, 1, "src_1") == 1
     assert invoice.state == "paid"
 
 
 @pytest.mark.parametrize("amount", [0, -1])
 def test_no_money_pays_nothing(session: Session, amount: int) -> None:
     invoice = issued()
-    assert service.apply_money(SYSTEM, invoice.id, amount, "src_1") == 0
+    assert paid_in(SYSTEM, invoice.id, amount, "src_1") == 0
     assert invoice.paid_yen == 0
 
 
 def test_an_unknown_invoice_takes_no_money(session: Session) -> None:
     with pytest.raises(InvoiceNotFound):
-        service.apply_money(SYSTEM, new_id("inv"), 1, "src_1")
+        paid_in(SYSTEM, new_id("inv"), 1, "src_1")
 
 
 def test_a_credit_note_takes_off_what_is_owed_and_no_more(session: Session) -> None:
     invoice = issued()
-    service.apply_money(SYSTEM, invoice.id, 300, "src_1")
+    paid_in(SYSTEM, invoice.id, 300, "src_1")
     assert service.credit(SYSTEM, invoice.id, 500, "ref_1") == 500
     assert receivables.rest_of(invoice) == 300
     assert service.credit(SYSTEM, invoice.id, 1100, "ref_2") == 300
@@ -152,7 +153,7 @@ def test_the_database_refuses_impossible_payments(session: Session, change: str)
 @pytest.mark.parametrize("change", ["paid_yen = 0", "due_on = '2030-01-01'", "amount_net_yen = 1", "number = 'M1'"])
 def test_what_was_paid_and_what_was_issued_never_changes(session: Session, change: str) -> None:
     invoice = issued()
-    service.apply_money(SYSTEM, invoice.id, 100, "src_1")
+    paid_in(SYSTEM, invoice.id, 100, "src_1")
     with pytest.raises(DBAPIError, match="does not change"), session.begin_nested():
         session.execute(text(f"UPDATE invoice SET {change} WHERE id = :id"), {"id": invoice.id})
 
@@ -166,7 +167,7 @@ def test_credit_ends_at_the_limit_to_the_yen(session: Session) -> None:
     with pytest.raises(CreditExhausted) as refusal:
         service.require_credit(buyer, 11)
     assert refusal.value.members == {"credit_limit_yen": 1000, "owed_yen": 990}
-    service.apply_money(SYSTEM, invoice.id, 1, "src_1")
+    paid_in(SYSTEM, invoice.id, 1, "src_1")
     service.require_credit(buyer, 11)
     service.set_credit_limit(SYSTEM, buyer, None)
     assert receivables.credit_limit_yen(buyer) == 1_000_000
@@ -197,7 +198,7 @@ def test_parallel_payers_never_overpay(own_database: Flask) -> None:
 
     def pay(number: int) -> int:
         with own_database.app_context(), transaction():
-            return service.apply_money(SYSTEM, invoice_id, 300, f"src_{number}", account="Assets:Bank")
+            return paid_in(SYSTEM, invoice_id, 300, f"src_{number}", account="Assets:Bank")
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(pay, range(8)), reverse=True) == [300, 300, 300, 200, 0, 0, 0, 0]
@@ -213,7 +214,7 @@ def test_the_same_money_told_eight_times_at_once_pays_once(own_database: Flask) 
 
     def pay(_number: int) -> int:
         with own_database.app_context(), transaction():
-            return service.apply_money(SYSTEM, invoice_id, 300, "src_1")
+            return paid_in(SYSTEM, invoice_id, 300, "src_1")
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(pay, range(8))) == [300] * 8

@@ -21,6 +21,7 @@ from marketplace.kit.transaction import transaction
 from marketplace.licensing.prices import Price
 from marketplace.licensing.states import PriceKind, Rail
 from tests.factories import market
+from tests.factories.receivables import paid_in
 
 NOTHING = Chased((), (), ())
 BOUGHT_AT = datetime(2027, 1, 31, 3, tzinfo=UTC)
@@ -92,7 +93,7 @@ def test_what_was_paid_or_credited_without_a_word_is_opened_by_the_next_run(app:
 def test_a_paid_invoice_is_never_chased(app: Flask) -> None:
     made, invoice = on_credit(market.buyer())
     with transaction():
-        receiving.apply_money(SYSTEM, invoice.id, 5_500, "src_1")
+        paid_in(SYSTEM, invoice.id, 5_500, "src_1")
     assert chased(60) == NOTHING
     assert standing(made) == "active"
 
@@ -118,6 +119,6 @@ def test_each_payment_has_its_receipt(app: Flask, parts: tuple[int, ...]) -> Non
     _made, invoice = on_credit(buyer)
     for number, part in enumerate(parts):
         with transaction():
-            receiving.apply_money(SYSTEM, invoice.id, part, f"src_{number}")
+            paid_in(SYSTEM, invoice.id, part, f"src_{number}")
     receipts = [one for one in documents.list_about(invoice.id) if one.kind == "receipt"]
     assert sorted(one.amount_yen for one in receipts) == sorted(parts)

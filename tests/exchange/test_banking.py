@@ -19,7 +19,6 @@ from marketplace.billing.bank.models import BankLine
 from marketplace.billing.errors import InvoiceNotFound
 from marketplace.billing.models import Invoice
 from marketplace.billing.receivables import queries as receivables
-from marketplace.billing.receivables import service as receiving
 from marketplace.billing.receivables.errors import NothingUnapplied
 from marketplace.exchange import banking
 from marketplace.exchange.banking import Imported
@@ -32,6 +31,7 @@ from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
 from marketplace.licensing.states import Rail
 from tests.factories import market
+from tests.factories.receivables import paid_in
 
 HEAD = "日付,入金額,振込依頼人名,摘要,仮想口座番号\n"
 
@@ -265,7 +265,7 @@ def test_a_transfer_and_a_payment_beside_it_never_pay_more_than_is_owed(own_data
                 banking.import_statement(SYSTEM, statement((3_000, f"ヤマダ{turn}", number, "")))
             else:
                 with transaction():
-                    receiving.apply_money(SYSTEM, invoice_id, 1_000, f"src_{turn}")
+                    paid_in(SYSTEM, invoice_id, 1_000, f"src_{turn}")
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(take, range(8)))

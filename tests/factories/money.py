@@ -7,7 +7,6 @@ from flask import Flask
 from marketplace.access import queries as grants
 from marketplace.billing import ledger_checks, ledger_queries, payments, postings, queries
 from marketplace.billing.models import Invoice, Payment
-from marketplace.billing.receivables import service as receivables
 from marketplace.billing.refunds import queries as refunds
 from marketplace.billing.refunds.models import Refund
 from marketplace.exchange import facilities, payment, refund
@@ -21,6 +20,7 @@ from marketplace.licensing.states import PriceKind, Rail
 from marketplace.sandbox import controls
 from tests.factories import market
 from tests.factories.identity import OrganizationFactory, actor_of
+from tests.factories.receivables import paid_in
 
 TRANSIT = (postings.REFUNDS_IN_TRANSIT, postings.DISPUTES_HELD, postings.PAYOUTS_IN_TRANSIT)
 
@@ -70,7 +70,7 @@ def pay_by_card(made: Purchase) -> Payment:
 def pay_by_bank(made: Purchase, yen: int) -> None:
     """Let money come for an order's invoice on the bank account."""
     with transaction():
-        receivables.apply_money(SYSTEM, made.invoice_id, yen, new_id("bnk"), account=postings.BANK)
+        paid_in(SYSTEM, made.invoice_id, yen, new_id("bnk"), account=postings.BANK)
 
 
 def give_back(made: Purchase, yen: int | None = None, request: str | None = None, **why: Any) -> list[Refund]:

@@ -42,14 +42,6 @@ def test_what_the_gateway_cannot_count_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("minor", "currency", "payable"),
-    [(12_345, "HUF", 12_300), (12_345, "TWD", 12_300), (1239, "KWD", 1230), (1234, "USD", 1234), (1, "JPY", 1)],
-)
-def test_the_gateway_pays_out_whole_units_of_some_currencies(minor: int, currency: str, payable: int) -> None:
-    assert money.payable_by_gateway(minor, currency) == payable
-
-
-@pytest.mark.parametrize(
     ("minor", "currency", "shown"),
     [
         (1234, "JPY", "1234"),

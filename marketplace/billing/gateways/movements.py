@@ -1,10 +1,10 @@
-"""Money that leaves: refunds, transfers to connected accounts, payouts to banks."""
+"""Money that leaves: refunds, and transfers to connected accounts."""
 
 from typing import Any
 
 from marketplace.billing.gateways import readings
 from marketplace.billing.gateways.connection import Connection
-from marketplace.billing.gateways.reports import PayoutReport, RefundReport, ReversalReport, TransferReport
+from marketplace.billing.gateways.reports import RefundReport, TransferReport
 
 
 class Movements(Connection):
@@ -86,34 +86,6 @@ class Movements(Connection):
         transfers = self._client.v1.transfers
         listed = self._pages(transfers.list, {"destination": destination})  # type: ignore[arg-type] # a plain dict is what the SDK reads
         return [readings.read_transfer(transfer) for transfer in listed]
-
-    def reverse_transfer(
-        self, gateway_transfer_id: str, *, reversal_id: str, amount_minor: int, idempotency_key: str
-    ) -> ReversalReport:
-        """Take back part or all of a transfer, labelled with our ``reversal_id``."""
-        params: Any = {"amount": _positive(amount_minor), "metadata": {"reversal_id": reversal_id}}
-        reversals = self._client.v1.transfers.reversals
-        key = {"idempotency_key": idempotency_key}
-        made = self._ask(lambda: reversals.create(gateway_transfer_id, params, key))  # type: ignore[arg-type] # a plain dict is what the SDK reads
-        return readings.read_reversal(made.to_dict(for_json=True))
-
-    def create_payout(
-        self, *, payout_id: str, amount_minor: int, idempotency_key: str, currency: str = "JPY"
-    ) -> PayoutReport:
-        """Send money from our balance to our own bank account, labelled with our ``payout_id``."""
-        params: Any = {
-            "amount": _positive(amount_minor),
-            "currency": currency.lower(),
-            "metadata": {"payout_id": payout_id},
-        }
-        payouts = self._client.v1.payouts
-        made = self._ask(lambda: payouts.create(params, {"idempotency_key": idempotency_key}))
-        return readings.read_payout(made.to_dict(for_json=True))
-
-    def fetch_payout(self, gateway_payout_id: str) -> PayoutReport:
-        """Return a payout as the gateway sees it now."""
-        found = self._ask(lambda: self._client.v1.payouts.retrieve(gateway_payout_id))
-        return readings.read_payout(found.to_dict(for_json=True))
 
 
 def _positive(amount_minor: int) -> int:

@@ -1,4 +1,4 @@
-"""Reading Stripe's refunds, disputes, transfers, payouts and balance as plain JSON; imports no Stripe."""
+"""Reading Stripe's refunds, disputes, transfers and balance as plain JSON; imports no Stripe."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,9 +8,7 @@ from marketplace.billing.gateways import wire
 from marketplace.billing.gateways.reports import (
     BalanceTransaction,
     DisputeReport,
-    PayoutReport,
     RefundReport,
-    ReversalReport,
     TransferReport,
 )
 
@@ -44,34 +42,6 @@ def read_transfer(transfer: Mapping[str, Any]) -> TransferReport:
         group=transfer.get("transfer_group"),
         balance_transaction_id=wire.id_of(transfer.get("balance_transaction")),
         labels=_labels(transfer),
-    )
-
-
-def read_reversal(reversal: Mapping[str, Any]) -> ReversalReport:
-    """Return our view of a transfer's reversal."""
-    return ReversalReport(
-        reversal_id=str(reversal["id"]),
-        transfer_id=wire.id_of(reversal.get("transfer")) or "",
-        amount_minor=_amount(reversal, "amount"),
-        currency=wire.currency_of(reversal),
-        balance_transaction_id=wire.id_of(reversal.get("balance_transaction")),
-        labels=_labels(reversal),
-    )
-
-
-def read_payout(payout: Mapping[str, Any]) -> PayoutReport:
-    """Return our view of a payout."""
-    return PayoutReport(
-        payout_id=str(payout["id"]),
-        amount_minor=_amount(payout, "amount"),
-        currency=wire.currency_of(payout),
-        status=str(payout.get("status")),
-        automatic=payout.get("automatic") is True,
-        arrives_at=_instant(payout.get("arrival_date")),
-        failure_code=payout.get("failure_code"),
-        balance_transaction_id=wire.id_of(payout.get("balance_transaction")),
-        failure_balance_transaction_id=wire.id_of(payout.get("failure_balance_transaction")),
-        labels=_labels(payout),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a gateway tells us of refunds, disputes, transfers, payouts and its own balance, in our words; knows no gateway.
+"""What a gateway tells us of refunds, disputes, transfers and its own balance, in our words; knows no gateway.
 
 Amounts are in minor units and positive unless said otherwise, currencies in capitals. ``labels`` are the names
 that we gave the object when we made it, such as ``refund_id``.
@@ -40,38 +40,6 @@ class TransferReport:
     currency: str
     group: str | None = None
     balance_transaction_id: str | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ReversalReport:
-    """The taking back of a transfer, or of part of it."""
-
-    reversal_id: str
-    transfer_id: str
-    amount_minor: int
-    currency: str
-    balance_transaction_id: str | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class PayoutReport:
-    """A payout from the gateway's balance to a bank account as the gateway sees it now.
-
-    ``status`` is pending, in_transit, paid, failed or canceled; paid may still become failed within five
-    working days. ``automatic`` payouts are the gateway's own, on the schedule of the account.
-    """
-
-    payout_id: str
-    amount_minor: int
-    currency: str
-    status: str
-    automatic: bool
-    arrives_at: datetime | None = None
-    failure_code: str | None = None
-    balance_transaction_id: str | None = None
-    failure_balance_transaction_id: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
 
 

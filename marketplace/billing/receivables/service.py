@@ -30,24 +30,15 @@ class _Part:
     source_ref: str
 
 
-def apply_money(
-    actor: Actor, invoice_id: str, amount_yen: int, source_ref: str, *, account: str = postings.CLEARING
-) -> int:
-    """Apply money to an open invoice and book it; returns how much of it was owed and is paid now.
+def take_money(actor: Actor, invoice_id: str, amount_yen: int, source_ref: str, *, account: str) -> int:
+    """Apply money to an open invoice; returns how much of it was owed and is paid now.
 
     Never more than the rest of the invoice: what is left of the money stays with the caller, to be
     booked as unapplied. ``account`` is where the money lies (the gateway's clearing, the bank, unapplied
     money). The invoice's row lock puts parallel payers in line; the same ``source_ref`` pays once and
-    then returns what it paid. Raises InvoiceNotFound. A story that changes more rows than these takes
-    its two halves, ``take_money`` and ``book_money``, and does so between them.
+    then returns what it paid. Raises InvoiceNotFound. This is the half that locks rows: the story changes
+    what else follows, and owes ``book_money`` in the same transaction.
     """
-    applied = take_money(actor, invoice_id, amount_yen, source_ref, account=account)
-    book_money(actor, source_ref)
-    return applied
-
-
-def take_money(actor: Actor, invoice_id: str, amount_yen: int, source_ref: str, *, account: str) -> int:
-    """Do the half of ``apply_money`` that locks rows; the caller owes ``book_money`` in the same transaction."""
     invoice = billing.lock_invoice(invoice_id)
     before = db.session.get(InvoicePayment, (invoice_id, source_ref))
     if before is not None:
