@@ -38,7 +38,7 @@ def attach(actor: Actor, release_id: str, name: str, media_type: str, stored: St
     return service.attach_file(actor, release_id, name, media_type, stored.sha256, stored.size_bytes)
 
 
-@jobs.task("catalog.profile")
+@jobs.task("catalog.profile", slow=True)
 def profile(file_id: str) -> None:
     """Profile one file in its sandbox and keep what was found; a file that cannot be read says so."""
     file = queries.get_file(file_id)

@@ -24,26 +24,33 @@ RETRIES_MAX = 10
 FAILED_KEPT_DAYS = 30
 HEARTBEAT_SECONDS = 3.0
 STALLED_SECONDS = 15.0
+DEFAULT, SLOW = "default", "slow"
+# How many jobs of each queue one worker does at once: slow work waits for slow work only.
+SLOTS = {DEFAULT: 2, SLOW: 2}
 _tasks: dict[str, Job] = {}
 _periodic: dict[str, str] = {}
+_slow: set[str] = set()
 _ENQUEUE = text(
-    "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW('default', :task, 0, :lock, NULL,"
+    "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(:queue, :task, 0, :lock, NULL,"
     " CAST(:args AS jsonb), CAST(:scheduled_at AS timestamptz))::procrastinate_job_to_defer_v1])"
 )
-
-
+_MOVE = (
+    "UPDATE procrastinate_jobs SET queue_name = %(queue)s"
+    " WHERE status IN ('todo', 'doing') AND queue_name <> %(queue)s AND task_name = ANY(%(names)s)"
+)
 _DROP_OLD = text(
     "DELETE FROM procrastinate_jobs j WHERE status IN ('failed', 'aborted', 'cancelled') AND NOT EXISTS"
     " (SELECT FROM procrastinate_events e WHERE e.job_id = j.id AND e.at > now() - make_interval(days => :days))"
 )
 
 
-def task(name: str, *, cron: str | None = None) -> Callable[[Job], Job]:
+def task(name: str, *, cron: str | None = None, slow: bool = False) -> Callable[[Job], Job]:
     """Register a function as the work behind ``name``; with ``cron``, run it at those minutes as well.
 
     The function runs in an application context and opens its own transactions. It may run more
     than once, so it must be idempotent. One that fails is tried again after 2, 4, 8 … seconds, ten times;
-    with ``cron`` it is not, since it comes again by itself.
+    with ``cron`` it is not, since it comes again by itself. What may take minutes, or as long as a
+    stranger's file makes it, is ``slow``: it has a queue and slots of its own, and holds up no other work.
     """
 
     def register(function: Job) -> Job:
@@ -52,6 +59,8 @@ def task(name: str, *, cron: str | None = None) -> Callable[[Job], Job]:
         _tasks[name] = function
         if cron:
             _periodic[name] = cron
+        if slow:
+            _slow.add(name)
         return function
 
     return register
@@ -72,7 +81,11 @@ def enqueue(
     if name not in _tasks:
         raise LookupError(f"no job is called {name!r}")
     row = {"task": name, "lock": lock, "args": json.dumps(args), "scheduled_at": scheduled_at}
-    db.session.execute(_ENQUEUE, row)
+    db.session.execute(_ENQUEUE, row | {"queue": _queue_of(name)})
+
+
+def _queue_of(name: str) -> str:
+    return SLOW if name in _slow else DEFAULT
 
 
 def run_pending(name: str | None = None) -> int:
@@ -103,36 +116,55 @@ def tidy() -> None:
         db.session.execute(_DROP_OLD, {"days": FAILED_KEPT_DAYS})
 
 
-async def _revive(queue: Any, job: Any) -> None:
+async def _move(app: Any) -> None:
+    # A job may have been enqueued by a version before this one, when its work had another queue.
+    for queue in SLOTS:
+        names = [name for name in _tasks if _queue_of(name) == queue]
+        await app.connector.execute_query_async(_MOVE, queue=queue, names=names)
+
+
+async def _work_on(app: Any, queue: str, slots: int) -> None:
+    await app.run_worker_async(
+        queues=[queue],
+        concurrency=slots,
+        install_signal_handlers=False,
+        delete_jobs="successful",
+        fetch_job_polling_interval=1.0,
+        shutdown_graceful_timeout=5.0,
+        update_heartbeat_interval=HEARTBEAT_SECONDS,
+        stalled_worker_timeout=STALLED_SECONDS,
+    )
+
+
+async def _revive(app: Any, job: Any) -> None:
     from procrastinate.jobs import Status
 
     if job.attempts >= RETRIES_MAX:
         log.error("job %s (%s) is given up: it lost its worker %d times", job.id, job.task_name, job.attempts)
-        await queue.job_manager.finish_job(job, status=Status.FAILED, delete_job=False)
+        await app.job_manager.finish_job(job, status=Status.FAILED, delete_job=False)
     else:
         log.warning("job %s (%s) lost its worker and is tried again", job.id, job.task_name)
-        await queue.job_manager.retry_job(job)
+        await app.job_manager.retry_job(job)
 
 
-async def _revive_stalled(queue: Any) -> None:
+async def _revive_stalled(app: Any) -> None:
     # A killed worker leaves its jobs "doing" for ever, and with them every job that shares their lock.
     from procrastinate.exceptions import ConnectorException
 
     while True:
-        for job in await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
-            # Another worker may be quicker, and the queue then refuses.
+        for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
+            # Another worker may be quicker, and the database then refuses.
             with contextlib.suppress(ConnectorException):
-                await _revive(queue, job)
+                await _revive(app, job)
         await asyncio.sleep(HEARTBEAT_SECONDS)
 
 
 class Worker:
     """A worker in a thread of this process, or in the foreground for ``marketplace worker``."""
 
-    def __init__(self, database_url: str, context: Context, concurrency: int = 2) -> None:
+    def __init__(self, database_url: str, context: Context) -> None:
         self._url = libpq_url(database_url)
         self._context = context
-        self._concurrency = concurrency
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._main: asyncio.Task[None] | None = None
@@ -171,31 +203,28 @@ class Worker:
             await asyncio.sleep(1)
 
     async def _work(self) -> None:
-        queue = self._queue()
-        async with queue.open_async(), asyncio.TaskGroup() as tasks:
-            reviving = tasks.create_task(_revive_stalled(queue))
-            await queue.run_worker_async(
-                concurrency=self._concurrency,
-                install_signal_handlers=False,
-                delete_jobs="successful",
-                fetch_job_polling_interval=1.0,
-                shutdown_graceful_timeout=5.0,
-                update_heartbeat_interval=HEARTBEAT_SECONDS,
-                stalled_worker_timeout=STALLED_SECONDS,
-            )
-            reviving.cancel()
+        app = self._app()
+        async with app.open_async(), asyncio.TaskGroup() as tasks:
+            await _move(app)
+            working = [tasks.create_task(_work_on(app, queue, slots)) for queue, slots in SLOTS.items()]
+            reviving = tasks.create_task(_revive_stalled(app))
+            await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
+            # One that ends has lost its database: the others begin anew with it.
+            for one in (reviving, *working):
+                one.cancel()
 
-    def _queue(self) -> Any:
+    def _app(self) -> Any:
         import procrastinate
 
-        connector = procrastinate.PsycopgConnector(conninfo=self._url, min_size=1, max_size=self._concurrency + 2)
-        queue = procrastinate.App(connector=connector)
+        connector = procrastinate.PsycopgConnector(conninfo=self._url, min_size=1, max_size=sum(SLOTS.values()) + 2)
+        app = procrastinate.App(connector=connector)
         retry = procrastinate.RetryStrategy(max_attempts=RETRIES_MAX, exponential_wait=2)
         for name, function in _tasks.items():
-            registered = queue.task(name=name, retry=name not in _periodic and retry)(self._in_context(function))
+            kept = {"name": name, "queue": _queue_of(name), "retry": name not in _periodic and retry}
+            registered = app.task(**kept)(self._in_context(function))
             if name in _periodic:
-                queue.periodic(cron=_periodic[name])(registered)
-        return queue
+                app.periodic(cron=_periodic[name])(registered)
+        return app
 
     def _in_context(self, function: Job) -> Job:
         @functools.wraps(function)

@@ -37,6 +37,7 @@ def notes(monkeypatch: pytest.MonkeyPatch) -> Notes:
     made = Notes()
     monkeypatch.setattr(jobs, "_tasks", {"test.note": made.take})
     monkeypatch.setattr(jobs, "_periodic", {})
+    monkeypatch.setattr(jobs, "_slow", set())
     return made
 
 
@@ -167,6 +168,33 @@ def test_jobs_of_one_lock_run_one_after_another(own_database: Flask, notes: Note
     start()
     wait_until("all six", lambda: len(notes.kept) == 6)
     assert notes.kept == [True] * 6
+
+
+@pytest.mark.parametrize("queued_in", [jobs.SLOW, jobs.DEFAULT], ids=["now", "before slow work had a queue"])
+def test_slow_work_in_all_its_slots_holds_up_no_other(
+    own_database: Flask, notes: Notes, start: Start, queued_in: str
+) -> None:
+    go_on, under_way = threading.Event(), threading.Semaphore(0)
+
+    @jobs.task("test.slow", slow=True)
+    def slow() -> None:
+        under_way.release()
+        go_on.wait(SECONDS)
+
+    for _ in range(jobs.SLOTS[jobs.SLOW] + 1):
+        enqueue("test.slow")
+    with transaction():
+        db.session.execute(text("UPDATE procrastinate_jobs SET queue_name = :queue"), {"queue": queued_in})
+    start()
+    try:
+        assert all(under_way.acquire(timeout=SECONDS) for _ in range(jobs.SLOTS[jobs.SLOW]))
+        enqueue(what="札幌")
+        assert notes.came.wait(SECONDS)
+        assert not under_way.acquire(blocking=False)
+    finally:
+        go_on.set()
+    wait_until("the queue to be empty", lambda: waiting() == 0)
+    assert under_way.acquire(blocking=False)
 
 
 def test_a_job_that_kills_its_workers_is_given_up(own_database: Flask, notes: Notes, start: Start) -> None:
