@@ -15,6 +15,8 @@ from marketplace.catalog.profiling.tables import Table, check_width, named
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _HEAD_ROWS = 100
 _BATCH_CELLS = 50_000
+_ROWS_MAX = 1_048_576  # of a sheet in Excel: a number beyond them is a lie
+_LOOK_EVERY_ROWS = 100
 _SHEETS_SHOWN = 100
 
 
@@ -66,16 +68,44 @@ def _texts(row: Sequence[Any]) -> list[str]:
     return ["" if cell is None else kinds.shown(cell) for cell in row]
 
 
+class _Filled:
+    """The rows of a sheet that hold a value; ``is_cut`` once blank rows have used up the patience."""
+
+    def __init__(self, rows: Iterator[tuple[Any, ...]], patience: Patience) -> None:
+        self._rows = rows
+        self._patience = patience
+        self.is_cut = False
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        """Yield them; raises Unreadable where the rows are more than a sheet can have."""
+        blank = 0
+        # openpyxl makes up every row up to the number that the next one states, so that one number may be a day's work.
+        for number, row in enumerate(self._rows, start=1):
+            if number > _ROWS_MAX:
+                raise Unreadable("damaged", format="XLSX", reason=f"more than {_ROWS_MAX:,} rows")
+            if any(cell is not None for cell in row):
+                yield row
+                continue
+            blank += 1
+            if blank % _LOOK_EVERY_ROWS == 0 and self._patience.is_over():
+                self.is_cut = True
+                return
+
+
 def _sheet(rows: Iterator[tuple[Any, ...]], limits: ProfileLimits, patience: Patience) -> dict[str, Any]:
     """Describe one sheet; rows without any value are not rows."""
-    filled = (row for row in rows if any(cell is not None for cell in row))
-    head = list(islice(filled, _HEAD_ROWS))
+    filled = _Filled(rows, patience)
+    body = iter(filled)
+    head = list(islice(body, _HEAD_ROWS))
+    if not head and filled.is_cut:
+        raise Unreadable("too-much-time", limit_seconds=limits.cpu_seconds)
     width = max((_width(row) for row in head), default=0)
     check_width(width, limits)
     texts = [_texts(row[:width]) for row in head]
     has_header = bool(texts) and headers.is_header(texts[0], texts[1:])
     table = Table.of(named(texts[0] if has_header else [], width), limits)
-    _stream(chain(head[1:] if has_header else head, filled), table, patience)
+    _stream(chain(head[1:] if has_header else head, body), table, patience)
+    table.is_complete = table.is_complete and not filled.is_cut
     found = table.warnings()
     if texts and not has_header:
         found.append(words.warning("no-header"))

@@ -181,6 +181,48 @@ def test_a_broken_workbook_and_a_cut_off_one_are_told_apart(profile_of):
     assert problem_of(profile_of("a.xlsx", made.getvalue())) == "empty-file"
 
 
+SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+VALUE = b"<c><v>1</v></c>"
+
+
+def sheet_of(rows: bytes) -> bytes:
+    """A workbook whose only sheet has these rows."""
+    made, changed = io.BytesIO(), io.BytesIO()
+    openpyxl.Workbook().save(made)
+    with zipfile.ZipFile(made) as source, zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            written = f'<worksheet xmlns="{SHEET}"><sheetData>'.encode() + rows + b"</sheetData></worksheet>"
+            target.writestr(name, written if "sheet1" in name else source.read(name))
+    return changed.getvalue()
+
+
+@pytest.mark.parametrize("lie", [b"999999999999", b"9" * 300, b"1048577", b"1e300"])
+def test_a_row_beyond_the_last_of_a_sheet_is_refused_before_the_rows_up_to_it_are_made_up(profile_of, lie: bytes):
+    profile = profile_of("a.xlsx", sheet_of(b"<row>" + VALUE + b'</row><row r="' + lie + b'"/>'))
+    assert problem_of(profile) == "damaged"
+    assert "more than 1,048,576 rows" in profile.document["problem"]["detail"]
+
+
+def test_the_last_row_of_a_sheet_is_read_and_the_blank_ones_before_it_are_none(profile_of):
+    profile = profile_of("a.xlsx", sheet_of(b'<row r="1048576">' + VALUE + b"</row>"))
+    assert (profile.document["rows"], profile.document["complete"]) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("column", "slug"), [(b"ZZZZZZ1", "damaged"), (b"ZZZ1", "too-many-columns"), (b"FAO1", "too-many-columns")]
+)
+def test_a_column_beyond_the_last_that_is_read_is_refused(profile_of, column: bytes, slug: str):
+    profile = profile_of("a.xlsx", sheet_of(b'<row><c r="' + column + b'"><v>1</v></c></row>'))
+    assert problem_of(profile) == slug
+
+
+def test_blank_rows_end_with_patience_and_what_came_before_them_is_reported(profile_of):
+    blank, hurried = b"<row/>" * 100, ProfileLimits(patience=0)
+    document = profile_of("a.xlsx", sheet_of(b"<row>" + VALUE + b"</row>" + blank), hurried).document
+    assert (document["rows"], document["rows_read"], document["complete"]) == (None, 1, False)
+    assert problem_of(profile_of("a.xlsx", sheet_of(blank), hurried)) == "too-much-time"
+
+
 def test_a_zip_whose_directory_lies_is_damaged(profile_of):
     lie = b"PK\x03\x04" + b"\0" * 60 + b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, 46, 4, 0)
     assert problem_of(profile_of("a.xlsx", lie)) == "damaged"
