@@ -5,7 +5,12 @@ from urllib.parse import urlsplit
 from flask import Flask, request
 
 from marketplace.api.problems import BadRequest
+from marketplace.kit import health
+from marketplace.kit.errors import Unavailable
 from marketplace.kit.settings import LOOPBACK
+
+# What answers without a schema: whether the process lives, and the pages that say what is wrong and how to mend it.
+_SPEAKING = frozenset({"system", "api-docs", "web", "web_problems", "web_documentation"})
 
 
 def guard(app: Flask, base_url: str) -> None:
@@ -14,6 +19,24 @@ def guard(app: Flask, base_url: str) -> None:
     # Otherwise `//catalog` is redirected to an absolute address made of the Host header.
     app.url_map.merge_slashes = False
     app.before_request(_refuse_nul)
+
+
+def await_schema(app: Flask) -> None:
+    """Refuse every deed with 503 while the schema is missing or older than the code.
+
+    For servers that do not bring it up themselves. It is asked for until it is there, and never again.
+    """
+    waiting = True
+
+    def refuse_while_behind() -> None:
+        nonlocal waiting
+        if not waiting or request.blueprint in _SPEAKING:
+            return
+        if trouble := health.schema_trouble():
+            raise Unavailable(trouble)
+        waiting = False
+
+    app.before_request(refuse_while_behind)
 
 
 def trusted_hosts(base_url: str) -> list[str] | None:

@@ -29,6 +29,19 @@ class UploadBroken(Refusal):
     cure_ja = "ファイル全体をもう一度送ってください。"
 
 
+class LengthRequired(Refusal):
+    """The body comes in chunks, through a server that cannot tell where it ends."""
+
+    slug, status = "length-required", 411
+    title, title_ja = "Length required", "長さの宣言が必要です"
+    cause = "The file comes in chunks, and the server under this exchange reads only bodies whose length is announced."
+    cure = "Send the file again with Content-Length."
+    cause_ja = (
+        "ファイルが分割して送られましたが、この取引所を動かすサーバーは、長さの宣言された本文だけを読み取れます。"
+    )
+    cure_ja = "Content-Length を付けて、もう一度ファイルを送ってください。"
+
+
 class UploadsBusy(Unavailable):
     """As many uploads as the server takes at once are under way."""
 
@@ -55,7 +68,9 @@ def place() -> Iterator[None]:
 
 
 def chunks() -> Iterator[bytes]:
-    """Yield the body as it arrives; raises UploadBroken when the sender vanishes."""
+    """Yield the body as it arrives; raises UploadBroken when the sender vanishes, and LengthRequired."""
+    if request.headers.get("Transfer-Encoding") and not request.environ.get("wsgi.input_terminated"):
+        raise LengthRequired  # Werkzeug would read such a body as an empty one, and an empty file would be kept
     while True:
         try:
             piece = request.stream.read(CHUNK_BYTES)

@@ -21,10 +21,18 @@ def trouble(store_dir: Path) -> str | None:
     except SQLAlchemyError:
         return "The database does not answer."
     if found != migrations.head():
-        return f"The schema is at {found}, but this code needs {migrations.head()}: run `marketplace migrate`."
+        return _of_another_age(found)
     if not os.access(store_dir, os.W_OK):
         return "The store folder cannot be written."
     return None
+
+
+def schema_trouble() -> str | None:
+    """Return why this code cannot work on the schema, or None; raises LOST_DATABASE.
+
+    A newer schema is let be: it was brought up beside servers of the code before, which go on until they end.
+    """
+    return _of_another_age(migrations.current(db.engine)) if migrations.is_behind(db.engine) else None
 
 
 def revision() -> str:
@@ -44,3 +52,8 @@ def hang_up() -> None:
     """End the session and close the connections of this application."""
     db.session.remove()
     db.engine.dispose()
+
+
+def _of_another_age(found: str | None) -> str:
+    needed = migrations.head()
+    return f"The schema is at {found or 'none'}, but this code needs {needed}: run `marketplace migrate`."

@@ -32,10 +32,21 @@ def current(engine: Engine) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+def is_behind(engine: Engine) -> bool:
+    """Whether the schema is missing or older than this code; one that newer code brought up is not."""
+    found = current(engine)
+    return found is None or (found != head() and found in _known())
+
+
 @lru_cache(maxsize=1)
 def head() -> str | None:
     """Return the newest revision that this code knows; read once, since every question of readiness asks for it."""
     return ScriptDirectory(str(HOME)).get_current_head()
+
+
+@lru_cache(maxsize=1)
+def _known() -> frozenset[str]:
+    return frozenset(script.revision for script in ScriptDirectory(str(HOME)).walk_revisions())
 
 
 def _run(engine: Engine, deed: Any) -> None:

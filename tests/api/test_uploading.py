@@ -52,6 +52,18 @@ def test_a_body_of_untold_length_is_streamed(market: Market, release_id: str) ->
     assert (file["size_bytes"], file["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
 
 
+def test_a_body_that_the_server_cannot_read_to_its_end_is_refused_and_not_kept_as_an_empty_file(
+    market: Market, release_id: str
+) -> None:
+    before, files = row_counts(), stored(market.app)
+    chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
+    path, headers = f"/v1/releases/{release_id}/files/a.csv", {"Authorization": f"Bearer {market.provider.token}"}
+    body = io.BytesIO(b"5\r\nunread")
+    answer = call(market.app, "PUT", path, input_stream=body, headers=headers, environ_overrides=chunked)
+    refused(answer, 411, "length-required")
+    assert (row_counts(), stored(market.app)) == (before, files)
+
+
 def test_an_empty_file_is_a_file(market: Market, release_id: str) -> None:
     assert ok(market.upload(release_id, "empty.csv", b""), 201)["size_bytes"] == 0
 
