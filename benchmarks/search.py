@@ -72,7 +72,7 @@ def documents() -> Iterator[dict[str, Any]]:
     while True:
         yield _described(chance) | {
             "id": new_id("ds"),
-            "theme": chance.choice(THEMES),
+            "themes": [chance.choice(THEMES)],
             "region": f"{chance.randrange(1, 48):02d}0001",
             "language": "ja",
             "frequency": chance.choice(("DAILY", "MONTHLY", "ANNUAL")),

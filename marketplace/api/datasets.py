@@ -104,7 +104,7 @@ def _created(dataset: Any) -> Any:
 
 def _typed(fields: dict[str, Any]) -> dict[str, Any]:
     kinds: dict[str, Any] = {
-        "theme": Theme,
+        "themes": lambda words: tuple(map(Theme, words)),
         "update_frequency": Frequency,
         "licence_hint": lambda word: None if word is None else Licence(word),
         "keywords": tuple,

@@ -75,7 +75,7 @@ def read_package(package: dict[str, Any], region_default: str = rules.COUNTRY) -
         title_en=_line(_text(translated, "en")),
         description_ja=_cut(_text(notes, "ja") or _text(package, "notes"), rules.DESCRIPTION_LENGTH_MAX),
         description_en=_cut(_text(notes, "en"), rules.DESCRIPTION_LENGTH_MAX),
-        theme=_theme(package),
+        themes=_themes(package),
         region=_region(extras, region_default),
         contact_name=_contact(package),
         contact_url=_unless(rules.url_fault, _text(package, "url")),
@@ -129,10 +129,10 @@ def _first(extras: dict[str, str], keys: tuple[str, ...]) -> str:
     return next((extras[key] for key in keys if extras.get(key)), "")
 
 
-def _theme(package: dict[str, Any]) -> Theme:
+def _themes(package: dict[str, Any]) -> tuple[Theme, ...]:
     names = (_text(group, key) for group in _rows(package, "groups") for key in ("title", "display_name", "name"))
-    known = [_THEMES[name] for name in names if name in _THEMES]
-    return next((theme for theme in known if theme is not Theme.OTHER), Theme.OTHER)
+    known = dict.fromkeys(_THEMES[name] for name in names if name in _THEMES)
+    return tuple(theme for theme in known if theme is not Theme.OTHER) or (Theme.OTHER,)
 
 
 def _region(extras: dict[str, str], default: str) -> str:

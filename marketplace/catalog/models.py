@@ -18,6 +18,7 @@ class Dataset(Model):
         CheckConstraint("state IN ('draft', 'published', 'withdrawn')", name="state"),
         CheckConstraint("version >= 1", name="version"),
         CheckConstraint("title_ja <> '' OR title_en <> ''", name="title"),
+        CheckConstraint("jsonb_typeof(themes) = 'array' AND themes <> '[]'", name="themes"),
         CheckConstraint("region = 'JP' OR region ~ '^[0-9]{6}$'", name="region"),
         UniqueConstraint("organization_id", "origin_id"),
         Index("ix_dataset_organization_id_id", "organization_id", "id"),
@@ -31,7 +32,7 @@ class Dataset(Model):
     title_en: Mapped[str]
     description_ja: Mapped[str]
     description_en: Mapped[str]
-    theme: Mapped[str]
+    themes: Mapped[list[str]]
     region: Mapped[str]
     language: Mapped[str]
     contact_name: Mapped[str]

@@ -152,7 +152,7 @@ def _any_term(fields: Sequence[str], terms: Sequence[str]) -> Any:
 
 def _facets_of(document: dict[str, Any]) -> dict[str, list[str]]:
     return {
-        "theme": [document["theme"]],
+        "theme": document["themes"],
         "format": document["formats"],
         "price_class": document["price_classes"],
         "region": [document["region"]],

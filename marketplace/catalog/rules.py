@@ -45,7 +45,7 @@ class DatasetDraft:
     title_en: str = ""
     description_ja: str = ""
     description_en: str = ""
-    theme: Theme = Theme.OTHER
+    themes: tuple[Theme, ...] = (Theme.OTHER,)
     region: str = COUNTRY
     language: str = "ja"
     contact_name: str = ""
@@ -57,7 +57,7 @@ class DatasetDraft:
 
     def columns(self) -> dict[str, Any]:
         """Return the fields as they are stored."""
-        return asdict(self) | {"keywords": list(self.keywords)}
+        return asdict(self) | {"themes": list(self.themes), "keywords": list(self.keywords)}
 
 
 DRAFT_FIELDS = frozenset(field.name for field in fields(DatasetDraft))
@@ -70,7 +70,7 @@ def check_draft(draft: DatasetDraft) -> None:
         "title_en": text_fault(draft.title_en, TITLE_LENGTH_MAX),
         "description_ja": text_fault(draft.description_ja, DESCRIPTION_LENGTH_MAX, lines=True),
         "description_en": text_fault(draft.description_en, DESCRIPTION_LENGTH_MAX, lines=True),
-        "theme": None if draft.theme in set(Theme) else "must be one of the 17 themes",
+        "themes": themes_fault(draft.themes),
         "region": region_fault(draft.region),
         "language": None if _LANGUAGE.fullmatch(draft.language) else "must be a language tag such as ja or en",
         "contact_name": text_fault(draft.contact_name, CONTACT_LENGTH_MAX),
@@ -170,6 +170,12 @@ def url_fault(url: str) -> str | None:
 def email_fault(email: str) -> str | None:
     """Return why this is no e-mail address, or None; empty is no address."""
     return None if not email or _EMAIL.fullmatch(email) else "must be an e-mail address of the office"
+
+
+def themes_fault(themes: tuple[str, ...]) -> str | None:
+    """Return what is wrong with the themes, or None."""
+    is_listed = bool(themes) and set(themes) <= set(Theme)
+    return None if is_listed and len(set(themes)) == len(themes) else "must be some of the 17 themes, each once"
 
 
 def keywords_fault(keywords: tuple[str, ...]) -> str | None:

@@ -3,7 +3,7 @@
 A document is a plain dict, composed above this package::
 
     {"id": "ds_…", "title_ja": str, "title_en": str, "description_ja": str, "description_en": str,
-     "publisher": {"id": "org_…", "name_ja": str, "name_en": str}, "theme": str, "region": str,
+     "publisher": {"id": "org_…", "name_ja": str, "name_en": str}, "themes": [str], "region": str,
      "frequency": str, "keywords": [str], "formats": [str], "columns": [str],
      "price_classes": ["free" | "one_off" | "metered"], "published_at": RFC 3339 text or None}
 

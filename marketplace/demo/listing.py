@@ -19,7 +19,7 @@ def list_dataset(provider: Party, titles: dict[str, str]) -> str:
         "/v1/datasets",
         titles
         | {
-            "theme": "population",
+            "themes": ["population"],
             "region": "011002",
             "language": "ja",
             "update_frequency": "DAILY",

@@ -73,7 +73,7 @@ _DESCRIBED = (
     "title_en",
     "description_ja",
     "description_en",
-    "theme",
+    "themes",
     "region",
     "language",
     "keywords",

@@ -60,7 +60,7 @@ def _list(world: World, number: int) -> tuple[Actor, str]:
         title_en=f"{title_en} (synthetic)",
         description_ja="計算で作った合成データで、実在の記録ではありません。",
         description_en="Made by computation: no real record.",
-        theme=Theme.TRANSPORT_TOURISM,
+        themes=(Theme.TRANSPORT_TOURISM,),
         region="011002",
         contact_name="データ提供窓口",
         contact_url="https://example.com/contact",

@@ -29,7 +29,7 @@ def test_every_needed_field_is_asked_for(market: Market, field: str) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("region", "011003"), ("region", "01100２"), ("language", "Japanese"), ("theme", "magic"), ("update_frequency", "SOMETIMES"),
+    [("region", "011003"), ("region", "01100２"), ("language", "Japanese"), ("themes", ["labour"] * 2), ("themes", []), ("themes", "labour"), ("update_frequency", "SOMETIMES"),
      ("contact_url", "javascript:alert(1)"), ("contact_url", "http://user:pw@example.jp"), ("contact_email", "no address"),
      ("keywords", ["a", "a"]), ("keywords", "人流"), ("title_ja", "x" * 301), ("title_ja", ["x"]), ("licence_hint", "WTFPL")],
 )  # fmt: skip

@@ -29,7 +29,7 @@ DATASET = {
     "title_en": "Footfall in Odori",
     "description_ja": "1時間ごとの通行量。",
     "description_en": "Passers-by by the hour.",
-    "theme": "transport_tourism",
+    "themes": ["transport_tourism"],
     "region": "011002",
     "language": "ja",
     "update_frequency": "DAILY",

@@ -31,7 +31,11 @@ PACKAGE: dict[str, Any] = {
     "maintainer_email": "kiki@city.example.jp",
     "url": "https://www.city.sapporo.jp/kinkyu/",
     "license_id": "CC-BY-4.0",
-    "groups": [{"title": "その他"}, {"title": "防災・災害計画"}],
+    "groups": [
+        {"title": "その他"},
+        {"title": "防災・災害計画", "display_name": "環境"},
+        {"title": "なぞ", "name": "雇用"},
+    ],
     "tags": [{"name": "避難所"}, {"display_name": "防災", "name": "x"}, {"name": "避難所"}],
     "extras": [{"key": "更新頻度", "value": "１年ごと"}, {"key": "lgcode", "value": "０１１００２"}],
     "resources": [{"format": "CSV", "size": 2**60, "hash": None}],
@@ -46,7 +50,8 @@ def test_a_package_is_read_into_our_fields() -> None:
     assert read.origin_id == "c166394f"
     assert (draft.title_ja, draft.title_en) == ("避難所 一覧", "Evacuation shelters")
     assert draft.description_ja == "【危機管理課】\r\n指定避難所の位置。"
-    assert (draft.theme, draft.region, draft.update_frequency) == (Theme.SAFETY_ENVIRONMENT, "011002", Frequency.ANNUAL)
+    assert draft.themes == (Theme.SAFETY_ENVIRONMENT, Theme.LABOUR)
+    assert (draft.region, draft.update_frequency) == ("011002", Frequency.ANNUAL)
     assert (draft.keywords, draft.licence_hint) == (("避難所", "防災"), Licence.CC_BY)
     assert (draft.contact_name, draft.contact_email) == ("札幌市 危機管理局", "kiki@city.example.jp")
 
@@ -69,7 +74,7 @@ def test_values_that_no_field_can_hold_are_left_to_the_kept_package() -> None:
     assert len(draft.title_ja) == 300
     assert draft.description_ja.startswith("a b")
     assert (draft.contact_email, draft.contact_url, draft.contact_name) == ("", "", "")
-    assert (draft.licence_hint, draft.theme, draft.region) == (Licence.OTHER, Theme.OTHER, "130001")
+    assert (draft.licence_hint, draft.themes, draft.region) == (Licence.OTHER, (Theme.OTHER,), "130001")
     assert (draft.keywords, draft.update_frequency) == ((), Frequency.UNKNOWN)
 
 

@@ -46,7 +46,7 @@ def city(index: SearchIndex) -> SearchIndex:
     index.rebuild(
         [
             DocumentFactory(
-                id="flow", title_ja="大通地区の人流データ", title_en="Pedestrian flow", theme="transport_tourism"
+                id="flow", title_ja="大通地区の人流データ", title_en="Pedestrian flow", themes=["transport_tourism"]
             ),
             DocumentFactory(id="temperature", title_ja="毎時の気温", columns=["観測所名", "気温", "stationName"]),
             DocumentFactory(id="mentions", title_ja="観光統計", description_ja="人流と宿泊の調査。", region="131008"),
@@ -144,6 +144,15 @@ def test_facets_count_each_value(city: SearchIndex) -> None:
     assert facets["publisher"] == {"org_1": 2}
     assert facets["theme"] == {"other": 2}
     assert facets["frequency"] == {"ANNUAL": 2}
+
+
+def test_a_dataset_of_two_themes_is_counted_and_found_under_each(index: SearchIndex) -> None:
+    index.rebuild(
+        [DocumentFactory(id="both", themes=["labour", "economy"]), DocumentFactory(id="one", themes=["economy"])]
+    )
+    assert index.search("").facets["theme"] == {"economy": 2, "labour": 1}
+    assert ids(index.search("", {"theme": ["labour"]})) == ["both"]
+    assert set(ids(index.search("", {"theme": ["economy"]}))) == {"both", "one"}
 
 
 def test_filters_add_up_and_their_values_are_alternatives(city: SearchIndex) -> None:

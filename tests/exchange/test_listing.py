@@ -38,7 +38,7 @@ def test_the_public_document_has_its_stated_shape(app: Flask) -> None:
     offer = market.offered(on, PriceKind.PER_UNIT, 300, 2, duration_days=90, quota_downloads=5)
     document = shown(on.dataset_id)
     assert set(document) == {
-        "id", "title_ja", "title_en", "description_ja", "description_en", "theme", "region", "language", "keywords",
+        "id", "title_ja", "title_en", "description_ja", "description_en", "themes", "region", "language", "keywords",
         "licence_hint", "contact_name", "contact_url", "contact_email", "frequency", "publisher", "formats", "columns",
         "price_classes", "published_at", "releases", "releases_total", "offers",
     }  # fmt: skip

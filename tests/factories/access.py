@@ -36,7 +36,7 @@ class SoldDatasetFactory(_Stored):
     title_ja = factory.Sequence(lambda n: f"観光地の人流{n}")
     title_en = ""
     description_ja = description_en = ""
-    theme = "tourism"
+    themes = factory.LazyFunction(lambda: ["tourism"])
     region = "011002"
     language = "ja"
     contact_name = contact_url = contact_email = ""

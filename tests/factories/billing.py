@@ -44,7 +44,7 @@ class TradedDatasetFactory(_Stored):
     title_en = factory.Sequence(lambda n: f"Sapporo people flow {n}")
     description_ja = "一時間ごとの人流"
     description_en = "Hourly people flow"
-    theme = "traffic"
+    themes = factory.LazyFunction(lambda: ["traffic"])
     region = "011002"
     language = "ja"
     contact_name = "札幌市 ICT戦略推進部"

@@ -23,7 +23,7 @@ class DatasetDraftFactory(factory.Factory):
     title_en = factory.Sequence(lambda n: f"Pedestrian flow in Odori {n}")
     description_ja = "大通地区に置いたセンサーで数えた1時間ごとの歩行者数。\n個人は識別できません。"
     description_en = "Hourly counts of passers-by."
-    theme = Theme.TRANSPORT_TOURISM
+    themes = (Theme.TRANSPORT_TOURISM,)
     region = "011002"
     language = "ja"
     contact_name = "札幌市まちづくり政策局ICT戦略推進担当課"
@@ -105,7 +105,7 @@ class DocumentFactory(factory.DictFactory):
     description_ja = ""
     description_en = ""
     publisher = factory.LazyFunction(lambda: {"id": "org_1", "name_ja": "試験市", "name_en": "City of Shiken"})
-    theme = Theme.OTHER.value
+    themes = factory.LazyFunction(lambda: [Theme.OTHER.value])
     region = "011002"
     frequency = Frequency.ANNUAL.value
     keywords = factory.LazyFunction(list)

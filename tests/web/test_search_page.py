@@ -49,8 +49,8 @@ def test_pages_follow_each_other_without_gaps_and_without_repeats(get: Get, list
 
 
 def test_following_a_facet_narrows_the_search_and_following_it_again_widens_it(get: Get, listed: List):
-    listed(title_ja="人流の甲", theme="population")
-    listed(title_ja="人流の乙", theme="labour")
+    listed(title_ja="人流の甲", themes=["population"])
+    listed(title_ja="人流の乙", themes=["labour"])
     text = get("/catalog?q=人流").get_data(as_text=True)
     narrowed = hrefs(text, "人口・世帯")
     assert narrowed == ["/catalog?q=%E4%BA%BA%E6%B5%81&theme=population"]
@@ -60,6 +60,14 @@ def test_following_a_facet_narrows_the_search_and_following_it_again_widens_it(g
     both = hrefs(text, "労働・賃金")
     assert both == ["/catalog?q=%E4%BA%BA%E6%B5%81&theme=population&theme=labour"]
     assert len(titles(get(both[0]).get_data(as_text=True))) == 2
+
+
+def test_a_dataset_of_two_themes_shows_both_and_stands_under_each(get: Get, listed: List):
+    listed(title_ja="人流の甲", themes=["population", "labour"])
+    text = get("/catalog?q=人流").get_data(as_text=True)
+    assert "<li>人口・世帯</li><li>労働・賃金</li>" in text
+    for label in ("人口・世帯", "労働・賃金"):
+        assert titles(get(hrefs(text, label)[0]).get_data(as_text=True)) == ["人流の甲"]
 
 
 def test_a_search_from_the_box_keeps_the_filters(get: Get, listed: List):
@@ -92,7 +100,7 @@ def test_of_many_facet_values_the_most_frequent_are_shown_and_the_chosen_one_alw
 
 
 def test_a_publisher_and_codes_that_are_not_known_are_shown_as_they_are(get: Get, index):
-    index.upsert(DocumentFactory(theme="astrology", frequency="SOMETIMES", price_classes=["barter"], region="XX"))
+    index.upsert(DocumentFactory(themes=["astrology"], frequency="SOMETIMES", price_classes=["barter"], region="XX"))
     text = get("/catalog").get_data(as_text=True)
     for code in ("astrology", "SOMETIMES", "barter", "XX", "org_1"):
         assert hrefs(text, code)
