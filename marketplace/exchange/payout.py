@@ -10,7 +10,7 @@ from marketplace.billing.payouts.errors import PayoutNotFound
 from marketplace.billing.payouts.models import Payout
 from marketplace.billing.payouts.rules import TransferLine
 from marketplace.billing.payouts.states import PayoutState, PayoutWay
-from marketplace.exchange import facilities, statement
+from marketplace.exchange import facilities, payout_papers
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.kit import clock, jobs
 from marketplace.kit.transaction import transaction
@@ -31,7 +31,7 @@ def claim(actor: Actor, organization_id: str) -> Payout:
     """Claim what a provider owes beyond what it earned, with the commission invoice; raises NothingToClaim."""
     payout = service.claim(actor, organization_id)
     # Last, since papers hold the counters of the operator's numbers until the end.
-    statement.issue(actor, payout, clock.today())
+    payout_papers.issue(actor, payout, clock.today())
     return payout
 
 
@@ -139,7 +139,7 @@ def _find(report: TransferReport) -> str | None:
 def _note_paid(actor: Actor, payout_id: str, paid_on: date, gateway_transfer_id: str | None) -> Payout:
     payout = service.mark_paid(actor, payout_id, paid_on, gateway_transfer_id)
     # Last, since papers hold the counters of the operator's numbers until the end.
-    statement.issue(actor, payout, paid_on)
+    payout_papers.issue(actor, payout, paid_on)
     return payout
 
 

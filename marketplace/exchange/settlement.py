@@ -16,7 +16,7 @@ from marketplace.billing.rating import Metered, OpenLine, Rated, Stretch
 from marketplace.billing.shares import Shares
 from marketplace.billing.states import InvoiceKind, Via
 from marketplace.billing.subscriptions import queries as subscribed
-from marketplace.exchange import adjusting, commerce, statements
+from marketplace.exchange import adjusting, commerce, usage_wording
 from marketplace.exchange.errors import SettlementIncomplete
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import SYSTEM, Actor
@@ -134,7 +134,7 @@ def _rate(settling: _Settling, grant_id: str) -> Iterable[Rated]:
     claims = metering.claim_unbilled(grant_id, until, settling.claimed_by, settling.actor, free_until=free_until)
     if price.unit is None:
         return []
-    off = statements.shares_off(orders.require_order(grant.order_id))
+    off = usage_wording.shares_off(orders.require_order(grant.order_id))
     of = Metered(grant.id, grant.provider_organization_id, grant.organization_id, off)
     stretches = _stretches(grant, price, claims, settling.until)
     return [rated for stretch in stretches if (rated := rating.rate(of, stretch, price))]
@@ -250,7 +250,7 @@ def _draft(lines: Sequence[OpenLine]) -> InvoiceDraft:
         issuer=commerce.invoice_party(identity.get_organization(commerce.seller_of(first.provider_organization_id))),
         registration_number=number,
         recipient=commerce.invoice_party(identity.get_organization(first.organization_id)),
-        lines=[statements.usage_line(one, _rate_of(one, number)) for one in lines],
+        lines=[usage_wording.usage_line(one, _rate_of(one, number)) for one in lines],
         transaction_on=last_day,
         period_from=min(one.line.period_from for one in lines),
         period_to=last_day,
