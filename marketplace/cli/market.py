@@ -1,6 +1,6 @@
 """Operating the market from the machine: founding organizations, settling, rebuilding the index."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 
 import click
@@ -8,7 +8,7 @@ import click
 from marketplace.billing import inbox
 from marketplace.cli.composition import Composition, application, pass_composition
 from marketplace.exchange import closing, listing
-from marketplace.exchange.closing import Closing
+from marketplace.exchange.closing import Closing, ClosingIncomplete
 from marketplace.identity import service as identity
 from marketplace.identity.actors import SYSTEM
 from marketplace.identity.rules import ApplicationDraft
@@ -55,17 +55,21 @@ def found(composition: Composition, /, capacities: tuple[str, ...], kind: str, *
 )
 @pass_composition
 def settle(composition: Composition, until: str | None) -> None:
-    """Do all that the calendar asks for: bill usage, renew subscriptions, release earnings, chase what is overdue.
+    """Do all that the calendar asks for: expire unpaid orders, bill usage, credit, renew, release earnings, chase.
 
-    Prints what it did. Running it twice, late, or at once with the jobs of a server does nothing twice.
+    Prints what it did, also where some usage could not be billed: that is named then, and the rest is done.
+    Running it twice, late, or at once with the jobs of a server does nothing twice.
     """
     try:
         at = min(_instant(until), clock.now()) if until else clock.now()
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--until") from error
     with application(composition):
-        for line in _told(closing.close(SYSTEM, at)):
-            click.echo(line)
+        try:
+            _tell(closing.close(SYSTEM, at))
+        except ClosingIncomplete as incomplete:
+            _tell(incomplete.done)
+            raise
         click.echo(f"settled until {clock.text(at)}")
 
 
@@ -75,16 +79,28 @@ def _instant(text: str) -> datetime:
     return datetime.combine(date.fromisoformat(text) + timedelta(days=1), time.min, clock.JST)
 
 
+def _tell(done: Closing) -> None:
+    for line in _told(done):
+        click.echo(line)
+
+
 def _told(done: Closing) -> Iterator[str]:
+    yield _named("unpaid orders expired", done.expired)
     for invoice in done.invoices:
         yield f"{invoice.number} {invoice.recipient_name_en}: {invoice.amount_gross_yen:,} yen"
     yield f"{len(done.invoices)} invoices of usage"
+    yield _named("adjustments given back", done.adjusted)
+    yield _named("credits for missed service levels", done.credited)
     renewals = done.renewals
     yield f"{len(renewals.order_ids)} renewals ordered, {renewals.opened} terms begun, {len(renewals.failed)} failed"
     yield f"{len(renewals.past_due)} subscriptions past due, {len(renewals.ended)} ended"
     yield f"{done.released} sales released to their providers"
     chased = done.chased
     yield f"{len(chased.reminded)} invoices reminded of, {len(chased.suspended)} suspended, {len(chased.lifted)} lifted"
+
+
+def _named(what: str, ids: Sequence[str]) -> str:
+    return f"{len(ids)} {what}{': ' if ids else ''}{', '.join(ids)}"
 
 
 @click.group()

@@ -22,9 +22,18 @@ class RefusingGroup(click.Group):
 
 
 def told(refusal: Refusal) -> str:
-    """Return a refusal as lines for a terminal: what is wrong, where, and what to do."""
+    """Return a refusal as lines for a terminal: what is wrong, where, with which facts, and what to do."""
     faults = [f"  {error['pointer'].strip('/')}: {error['detail']}" for error in refusal.errors]
-    return "\n".join([refusal.detail, *faults, refusal.cure])
+    facts = [f"  {name}: {_words(one)}" for name, value in refusal.members.items() for one in _each(value)]
+    return "\n".join([refusal.detail, *faults, *facts, refusal.cure])
+
+
+def _each(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _words(value: Any) -> str:
+    return ", ".join(f"{name} {one}" for name, one in value.items()) if isinstance(value, dict) else str(value)
 
 
 def build(composition: Composition) -> click.Group:

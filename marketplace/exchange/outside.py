@@ -1,7 +1,7 @@
 """Paid outside: a municipality took the money on its own payment slip (納付書), and says so."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.exc import IntegrityError
 
@@ -45,20 +45,32 @@ def note_payment(actor: Actor, order_id: str, slip: Slip) -> bool:
 
 
 @task("orders.outside", cron="41 * * * *")
-def expire_unpaid() -> None:
-    """Give up the orders that no slip has paid in time; what they took off the price, they give back."""
+def expire_hourly() -> None:
+    """Give up the orders that no slip has paid by now."""
+    expire_unpaid(SYSTEM, clock.now())
+
+
+def expire_unpaid(actor: Actor, at: datetime) -> list[str]:
+    """Give up the orders that no slip has paid in time by an instant; returns them. Run again, it finds no others.
+
+    Each in a transaction of its own. What they took off the price, they give back.
+    """
     patience = timedelta(days=settings.current().outside_days)
     with transaction():
-        late = orders.list_unpaid_outside(clock.now() - patience)
-    for order_id in late:
-        try:
-            with transaction():
-                orders.mark_expired(SYSTEM, order_id)
-        except LOST_DATABASE:
-            raise
-        except Exception:
-            # One order in trouble must not keep the others waiting; the next run comes back to it.
-            log.exception("the unpaid order %s could not be given up", order_id)
+        late = orders.list_unpaid_outside(at - patience)
+    return [order_id for order_id in late if _gave_up(actor, order_id)]
+
+
+def _gave_up(actor: Actor, order_id: str) -> bool:
+    try:
+        with transaction():
+            return orders.mark_expired(actor, order_id)
+    except LOST_DATABASE:
+        raise
+    except Exception:
+        # One order in trouble must not keep the others waiting; the next run comes back to it.
+        log.exception("the unpaid order %s could not be given up", order_id)
+        return False
 
 
 def _fulfil(order: Order, slip: Slip) -> bool:

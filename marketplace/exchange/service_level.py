@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from datetime import datetime
 
 from marketplace.access import queries as grants
 from marketplace.access.models import Grant
@@ -23,6 +24,7 @@ from marketplace.kit import clock, jobs
 from marketplace.kit.transaction import transaction
 from marketplace.licensing import queries as licensing
 from marketplace.licensing import service_levels
+from marketplace.metering import periods
 
 log = logging.getLogger(__name__)
 LOOKED_BACK_MONTHS = 3
@@ -47,7 +49,7 @@ def work_credit(dataset_id: str, month: str) -> None:
 
 
 def credit(dataset_id: str, month: str) -> list[str]:
-    """Give every buyer back what a missed month is worth; returns the refunds. However often, each invoice once.
+    """Give every buyer back what a missed month is worth; returns the refunds. Again, it gives none.
 
     Each in a transaction of its own. What is disputed is left until the dispute has ended, and what is billed
     later is credited then: ``catch_up`` comes back to both.
@@ -59,13 +61,17 @@ def credit(dataset_id: str, month: str) -> list[str]:
 
 
 @jobs.task("billing.service_levels", cron="17 20 * * *")
-def catch_up() -> None:
-    """Give what could not be given before, for the months measured lately, at 05:17 in Japan."""
+def catch_up_nightly() -> None:
+    """Give what could not be given before, at 05:17 in Japan."""
+    catch_up(clock.now())
+
+
+def catch_up(at: datetime) -> list[str]:
+    """Give what could not be given before, for the last months that were over by an instant; returns the refunds."""
     with transaction():
-        months = rules.recent(clock.today(), LOOKED_BACK_MONTHS)
+        months = rules.recent(periods.month_of(at), LOOKED_BACK_MONTHS)
         measured = [(one.dataset_id, one.month) for one in queries.list_measured(months)]
-    for dataset_id, month in measured:
-        credit(dataset_id, month)
+    return [refund_id for dataset_id, month in measured for refund_id in credit(dataset_id, month)]
 
 
 def _give_back(dataset_id: str, month: str, invoice_id: str, amount_yen: int) -> list[str]:
@@ -73,9 +79,8 @@ def _give_back(dataset_id: str, month: str, invoice_id: str, amount_yen: int) ->
     try:
         with transaction():
             left = refunds.left_yen(billing.lock_invoice(invoice_id))
-            before = refunds.list_of_request(request)
-            if before or not left:
-                return [one.id for one in before]
+            if refunds.list_of_request(request) or not left:
+                return []
             note = f"{month} {dataset_id}"
             return refund.give_back(
                 SYSTEM, invoice_id, min(amount_yen, left), Why(request, RefundReason.SERVICE_LEVEL, note)

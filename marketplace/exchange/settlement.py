@@ -40,6 +40,15 @@ Pairs = dict[tuple[str, str], set[str]]
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """What a settlement did: usage invoices, refunds of what became cheaper; and the pairs that it could not bill."""
+
+    invoices: tuple[Invoice, ...]
+    adjusted: tuple[str, ...]
+    failed: tuple[dict[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Settling:
     """Who settles, until when, and under which name usage is claimed."""
 
@@ -49,15 +58,22 @@ class _Settling:
 
 
 def settle(actor: Actor, until: datetime | None = None) -> list[Invoice]:
+    """Bill all usage before ``until`` as ``bill`` does; raises SettlementIncomplete where a pair was not billed."""
+    settled = bill(actor, until or clock.now())
+    if settled.failed:
+        raise SettlementIncomplete(failed=list(settled.failed), issued=[one.number for one in settled.invoices])
+    return list(settled.invoices)
+
+
+def bill(actor: Actor, until: datetime) -> Settled:
     """Bill all usage before ``until`` that nobody has billed; one invoice per seller and buyer.
 
     Each pair is one transaction of its own: a settlement that dies half-way has billed some pairs
     wholly and the others not at all, and running it again bills the rest. Two at once bill nothing twice.
-    A pair that fails does not keep the others from their invoices; raises SettlementIncomplete after them.
+    A pair that fails does not keep the others from their invoices.
     Adjustments below zero that nothing has offset in time are given back by credit note.
     Volume prices, minimums and flat fees are billed when their month is over, all else up to ``until``.
     """
-    until = until or clock.now()
     issued, failed = [], []
     for (provider_id, buyer_id), grant_ids in sorted(_unbilled_pairs(until).items()):
         try:
@@ -68,10 +84,7 @@ def settle(actor: Actor, until: datetime | None = None) -> list[Invoice]:
         except Exception:
             log.exception("the usage of %s at %s could not be billed", buyer_id, provider_id)
             failed.append({"provider_organization_id": provider_id, "organization_id": buyer_id})
-    adjusting.give_back_overdue(actor, until)
-    if failed:
-        raise SettlementIncomplete(failed=failed, issued=[invoice.number for invoice in issued])
-    return issued
+    return Settled(tuple(issued), tuple(adjusting.give_back_overdue(actor, until)), tuple(failed))
 
 
 @task("settlement.months", cron="20 15 * * *")

@@ -65,7 +65,7 @@ def at_night(world: World) -> None:
         for _number in numbers:
             world.tell("invoice", f"overdue, {name}")
     if clock.today().weekday() == 0:
-        service_level.catch_up()
+        service_level.catch_up(clock.now())
 
 
 def at_work() -> None:

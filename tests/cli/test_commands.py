@@ -2,10 +2,8 @@
 
 import csv
 import json
-from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
 from sqlalchemy import text
 
 from marketplace import app as composition_root
@@ -21,20 +19,6 @@ FOUNDING = [
     "found", "--name-ja", "札幌市（試験）", "--name-en", "City of Sapporo (test)", "--kind", "public_body",
     "--capacity", "operator", "--corporate-number", "9000020011002", "--government-code", "011002",
 ]  # fmt: skip
-
-
-@pytest.fixture
-def run(own_database):
-    """Run a command as the composition root composes it, on this test's database."""
-    given = replace(own_database.config["MUSUBI_SETTINGS"])
-    composed = replace(composition_root.composition(), settings=lambda: given)
-
-    def invoke(*arguments, code=0):
-        result = CliRunner().invoke(cli.build(composed), [str(argument) for argument in arguments])
-        assert result.exit_code == code, result.output
-        return result.output
-
-    return invoke
 
 
 def test_founding_prints_a_client_that_exists_and_its_secret_once(run, own_database):

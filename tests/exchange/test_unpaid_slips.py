@@ -38,7 +38,7 @@ def placed(who: Actor, offer: Offer, code: str | None = None) -> Order:
 def expired(at: datetime, order: Order) -> bool:
     """Let the job run at an instant; whether the order has expired by then."""
     with clock.stopped(at):
-        outside.expire_unpaid()
+        outside.expire_hourly()
     db.session.expire_all()
     return queries.require_order(order.id).state == "expired"
 

@@ -182,7 +182,7 @@ def test_a_settlement_survives_a_kill_after_any_step(shop: Shop) -> None:
         assert count(LedgerTxn, LedgerTxn.ref == bill.id, LedgerTxn.kind == "hold_over") == 1
 
     seen = killed_everywhere(use, settle, check)
-    assert {"committed: exchange.settlement.settle", "committed: exchange.closing._release_some"} <= seen
+    assert {"committed: exchange.settlement.bill", "committed: exchange.closing._release_some"} <= seen
     trade.assert_whole()
 
 
