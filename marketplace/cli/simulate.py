@@ -6,7 +6,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -35,10 +34,13 @@ def simulate() -> None:
 )
 @click.option("--buyers", type=click.IntRange(2, 500), default=20, show_default=True)
 @click.option("--purchases", type=click.IntRange(0, 100), default=6, show_default=True, help="plain ones of each buyer")
+@click.option(
+    "--seller", type=click.Choice(["agent", "principal"]), default="agent", show_default=True, help="in whose name"
+)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="keep the exported books here")
 @pass_composition
 def play_quarter(
-    composition: Composition, seed: int, first: str, buyers: int, purchases: int, out: Path | None
+    composition: Composition, seed: int, first: str, buyers: int, purchases: int, seller: str, out: Path | None
 ) -> None:
     """Play a quarter: every way to pay, refunds, disputes, subscriptions, metering, payouts; then prove the books.
 
@@ -49,7 +51,9 @@ def play_quarter(
     with _home() as home, logs.from_level(logging.ERROR, "marketplace"):
         folder = out or home
         folder.mkdir(parents=True, exist_ok=True)
-        verdict = _perform(composition, plan, home, folder)
+        # Not the settings of the environment: no database, account or key of the machine is touched.
+        given = Settings(data_dir=home, payout_approval_yen=APPROVAL_YEN, seller=seller)
+        verdict = _perform(composition, given, plan, folder)
     for trouble in verdict.wrong:
         click.echo(f"WRONG {trouble}")
     if verdict.wrong:
@@ -57,10 +61,8 @@ def play_quarter(
     click.echo("the quarter adds up to the yen")
 
 
-def _perform(composition: Composition, plan: Plan, home: Path, folder: Path) -> Verdict:
-    # Not the settings of the environment: no database, account or key of the machine is touched.
-    prepared = composition.prepare(replace(Settings(data_dir=home), payout_approval_yen=APPROVAL_YEN))
-    app = composition.create_app(prepared)
+def _perform(composition: Composition, given: Settings, plan: Plan, folder: Path) -> Verdict:
+    app = composition.create_app(composition.prepare(given))
     try:
         world, network = quarter.play(app, plan, click.echo)
         with app.app_context():

@@ -49,15 +49,50 @@ def played(clone: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -
     return Played(run(clone, "--buyers", 3, "--purchases", 0, "--out", folder), folder)
 
 
+@pytest.fixture(scope="module")
+def as_principal(clone: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """The same quarter, in which the exchange buys and sells in its own name."""
+    folder = tmp_path_factory.mktemp("principal") / "books"
+    return Played(run(clone, "--buyers", 3, "--purchases", 0, "--seller", "principal", "--out", folder), folder)
+
+
+@pytest.fixture(params=["played", "as_principal"])
+def either(request: pytest.FixtureRequest) -> Played:
+    """The quarter as agent, and as principal."""
+    return request.getfixturevalue(request.param)
+
+
 def rows(played: Played, table: str) -> list[list[str]]:
     """The rows of a table as their words, without its head."""
     lines = played.said.split(f"\n{table}\n")[1].split("\n\n")[0].splitlines()
     return [re.split(r"\s{2,}", line.strip()) for line in lines[1:]]
 
 
-def test_a_quarter_adds_up_and_says_so(played: Played) -> None:
-    assert played.said.endswith("the quarter adds up to the yen\n")
-    assert "WRONG" not in played.said
+def test_a_quarter_adds_up_and_says_so(either: Played) -> None:
+    assert either.said.endswith("the quarter adds up to the yen\n")
+    assert "WRONG" not in either.said
+
+
+def amounts(played: Played, table: str) -> dict[str, list[int]]:
+    """The whole numbers of each row of a table, by its first word."""
+    return {row[0]: [int(text.replace(",", "")) for text in row[1:]] for row in rows(played, table)[1:]}
+
+
+def test_as_principal_the_exchange_sells_the_whole_and_is_charged_no_commission_but_for_sales_paid_outside(
+    played: Played, as_principal: Played
+) -> None:
+    agent, principal = (amounts(one, "TRIAL BALANCE") for one in (played, as_principal))
+    assert {"Income:Sales", "Expenses:CostOfSales"} & agent.keys() == set()
+    assert "Income:MarketplaceFee" not in principal
+    # What is sold is told the same either way; as principal all of it is ours, and the providers' part is what it cost.
+    sold, cost = -principal["Income:Sales"][-1], principal["Expenses:CostOfSales"][-1]
+    assert 0 < cost < sold
+    assert abs((sold - cost) * 10 - sold) < 1_000, "a tenth stays here, but for what single sales are rounded by"
+    papers = amounts(as_principal, "DOCUMENTS ISSUED")
+    [(_rail, _what, outside, _yen)] = [
+        row for row in rows(as_principal, "WHAT HAPPENED") if row[:2] == ["outside", "paid"]
+    ]
+    assert papers["commission_invoice"][0] <= int(outside) < papers["purchase_statement"][0]
 
 
 def test_every_way_to_pay_and_to_go_back_is_played(played: Played) -> None:
@@ -88,28 +123,28 @@ def test_documents_of_every_kind_that_money_asks_for_are_issued(played: Played) 
     assert kinds >= {"invoice", "receipt", "credit_note", "correction", "commission_invoice", "purchase_statement"}
 
 
-def test_nothing_is_left_in_transit_and_the_trial_balance_is_zero(played: Played) -> None:
-    trial = rows(played, "TRIAL BALANCE")
+def test_nothing_is_left_in_transit_and_the_trial_balance_is_zero(either: Played) -> None:
+    trial = rows(either, "TRIAL BALANCE")
     transit = {row[0]: row[-1] for row in trial if re.search(TRANSIT, row[0])}
     assert len(transit) == 4
     assert set(transit.values()) == {"0"}
     assert trial[-1] == ["total", "0"]
 
 
-def test_what_stands_at_the_end_is_named_with_its_reason(played: Played) -> None:
-    trial = {row[0]: row[-1] for row in rows(played, "TRIAL BALANCE")}
+def test_what_stands_at_the_end_is_named_with_its_reason(either: Played) -> None:
+    trial = {row[0]: row[-1] for row in rows(either, "TRIAL BALANCE")}
     open_ones = {code for code, yen in trial.items() if yen != "0" and re.search("Receivable|Provider|Unapplied", code)}
-    standing = {row[0]: row[2] for row in rows(played, "WHAT STANDS AT THE END, AND WHY")}
+    standing = {row[0]: row[2] for row in rows(either, "WHAT STANDS AT THE END, AND WHY")}
     assert standing.keys() == open_ones
     assert all(standing.values())
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_foreign_programs_accept_the_books(played: Played, form: str) -> None:
+def test_the_foreign_programs_accept_the_books(either: Played, form: str) -> None:
     program = ledger_proof.COMMANDS[form][0]
     installed = ledger_proof.program_of(form) is not None
     assert installed or form != "beancount"
-    assert f"{program}: accepts {FILES[form]}" in played.said or not installed
+    assert f"{program}: accepts {FILES[form]}" in either.said or not installed
 
 
 def one_yen_more(lines: list[str], at: int) -> list[str]:
