@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from urllib.parse import quote
 
 import pytest
@@ -10,12 +11,15 @@ import requests
 from sqlalchemy import func, select, update
 
 from marketplace.access.models import Grant
+from marketplace.demo.party import Party
+from marketplace.identity.models import Organization
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 from marketplace.metering.models import Delivery, UsageEvent
+from tests.factories.identity import ApiClientFactory, actor_of
 from tests.faults.started import BIG, BIG_BYTES, BIG_SHA256, Live, use
-from tests.faults.world import at_once, count
+from tests.faults.world import SECRET, at_once, count
 
 PARALLEL = 64
 UNITS = 5
@@ -105,13 +109,28 @@ def test_of_64_ranges_at_once_exactly_as_many_succeed_as_there_are_bytes(live: L
     assert live.quota(grant_id).used_bytes == UNITS * piece
 
 
-def test_two_requests_for_the_last_unit_give_it_to_one(live: Live) -> None:
-    token = live.buyer().token()
+def test_of_two_clients_at_once_one_gets_the_last_unit(live: Live) -> None:
+    """Two clients of one buyer: a grant and its quota are a single organization's (buyers contend in test_purchases)."""
+    tokens = [live.buyer().token(), second_client(live).token()]
+    assert tokens[0] != tokens[1]
     for _ in range(5):
         grant_id = live.grant(quota_downloads=1)
-        answers = at_once([lambda one=grant_id: fetch(live, one, token).status_code] * 2)
-        assert answers.count(200) == 1
+        won, lost = sorted(at_once([partial(fetch, live, grant_id, token) for token in tokens]), key=status)
+        assert (won.status_code, won.content) == (200, BIG_BYTES)
+        assert lost.json()["type"].endswith("/quota-exhausted")
         live.wait_closed()
+        assert (live.quota(grant_id).used_downloads, live.quota(grant_id).used_bytes) == (1, len(BIG_BYTES))
+
+
+def second_client(live: Live) -> Party:
+    """Another API client of the buyer."""
+    with transaction():
+        organization = db.session.get_one(Organization, live.world.buyer.organization_id)
+        return live.world.party(actor_of(organization, ApiClientFactory(organization=organization, secret=SECRET)))
+
+
+def status(answer: requests.Response) -> int:
+    return answer.status_code
 
 
 def test_a_unit_of_a_download_that_broke_pays_for_its_repetition(live: Live) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import uuid
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,18 +13,24 @@ from sqlalchemy import select
 from marketplace.access.models import Grant
 from marketplace.audit.verbs import Verb
 from marketplace.billing import invoices, payments
+from marketplace.billing.discounts import service as discounts
+from marketplace.billing.discounts.models import Coupon, DiscountUse
+from marketplace.billing.discounts.rules import CouponDraft
 from marketplace.billing.invoices import InvoiceDraft, InvoiceLine, InvoiceParty
 from marketplace.billing.models import Invoice, Order, Payment
 from marketplace.billing.rules import Fact
 from marketplace.billing.states import FactKind, InvoiceKind
 from marketplace.exchange import facilities, payment
+from marketplace.identity.actors import Actor
 from marketplace.kit import clock, jobs
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 from marketplace.licensing import service as licensing
 from marketplace.sandbox.models import SandboxObject
+from tests.factories.identity import ApiClientFactory, OrganizationFactory, actor_of
 from tests.faults.world import (
     PRICE_YEN,
+    SECRET,
     World,
     assert_sold_once,
     assert_sound,
@@ -34,13 +42,14 @@ from tests.faults.world import (
 )
 
 GROSS_YEN = PRICE_YEN * 11 // 10
+COUPON_YEN, COUPONS = 1_000, 5
 ROUNDS = int(os.environ.get("MONEY_ROUNDS", "20"))
 
 
-def place(world: World, offer: Any, key: str, **changes: Any) -> requests.Response:
-    """POST /v1/orders as the buyer."""
+def place(world: World, offer: Any, key: str, by: Actor | None = None, **changes: Any) -> requests.Response:
+    """POST /v1/orders as the buyer, or as another."""
     body = {"offer_id": offer.id, "accept_terms_sha256": offer.terms_sha256} | changes
-    headers = {"Authorization": f"Bearer {world.party(world.buyer).token()}", "Idempotency-Key": key}
+    headers = {"Authorization": f"Bearer {world.party(by or world.buyer).token()}", "Idempotency-Key": key}
     return requests.post(f"{world.base_url}/v1/orders", json=body, headers=headers, timeout=60)
 
 
@@ -61,6 +70,20 @@ def test_one_key_for_a_free_offer_from_eight_threads_gives_one_grant(open_world:
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.json()["grant_id"] for answer in answers}) == 1
     assert (count(Order), count(Grant), count(Payment)) == (1, 1, 0)
+
+
+def test_of_two_buyers_at_once_one_gets_the_last_use_of_a_coupon(open_world: World) -> None:
+    """What two organizations can contend for: a grant's quota is one buyer's own, a coupon is whoever's comes first."""
+    offer, rivals = open_world.offer(), [open_world.buyer, another_buyer()]
+    for turn in range(COUPONS):
+        coupon_id, code = last_use_of_a_coupon(open_world)
+        deeds = [partial(place, open_world, offer, str(uuid.uuid4()), rival, coupon_code=code) for rival in rivals]
+        won, lost = sorted(at_once(deeds), key=lambda answer: answer.status_code)
+        assert (won.status_code, won.json()["amount_gross_yen"]) == (201, (PRICE_YEN - COUPON_YEN) * 11 // 10)
+        assert (lost.status_code, lost.json()["type"].rsplit("/", 1)[1]) == (409, "coupon-not-usable")
+        assert (count(Order), count(Payment)) == (turn + 1, turn + 1)
+        assert [used.order_id for used in redeemed(coupon_id)] == [won.json()["id"]]
+    assert_sound()
 
 
 def test_a_key_used_with_another_body_is_refused_and_changes_nothing(open_world: World) -> None:
@@ -188,6 +211,27 @@ def test_money_that_comes_twice_for_one_invoice_is_owed_back_and_recorded(world:
     assert balance(f"Liabilities:Unapplied:{world.buyer.organization_id}") == -GROSS_YEN
     assert balance("Assets:Clearing:Stripe") == 2 * GROSS_YEN
     assert_sound()
+
+
+def another_buyer() -> Actor:
+    """A second organization that buys."""
+    with transaction():
+        rival = OrganizationFactory(buyer=True)
+        return actor_of(rival, ApiClientFactory(organization=rival, secret=SECRET))
+
+
+def last_use_of_a_coupon(world: World) -> tuple[str, str]:
+    """A coupon of the provider that one order can use, and its code."""
+    until = clock.now() + timedelta(days=1)
+    with transaction():
+        coupon, code = discounts.issue_coupon(world.provider, CouponDraft(until, amount_yen=COUPON_YEN))
+        return coupon.id, code
+
+
+def redeemed(coupon_id: str) -> list[DiscountUse]:
+    db.session.rollback()
+    assert db.session.get_one(Coupon, coupon_id).redemptions == 1
+    return list(db.session.scalars(select(DiscountUse).where(DiscountUse.coupon_id == coupon_id)))
 
 
 def open_invoice(world: World) -> str:
