@@ -6,6 +6,7 @@ from flask import Response, request
 
 from marketplace.api.endpoint import blueprint, guarded
 from marketplace.api.schemas import catalog as schemas
+from marketplace.api.schemas.base import PageQuery
 from marketplace.catalog import listings
 from marketplace.exchange import discovery, showcase
 from marketplace.identity.permissions import Permission
@@ -40,3 +41,12 @@ def read(dataset_id: str) -> Any:
     if request.if_none_match.contains_weak(version):
         return Response(status=304, headers=headers)
     return showcase.as_of_now(listed.document), 200, headers
+
+
+@blp.route("/<dataset_id>/releases/<release_id>/files")
+@guarded(Permission.CATALOG_READ)
+@blp.arguments(PageQuery, location="query")
+@blp.response(200, schemas.PublicFilePage)
+def list_files(query: dict[str, Any], dataset_id: str, release_id: str) -> Any:
+    """List all files of a public release by name; the dataset's own document has the first of them."""
+    return showcase.list_files(dataset_id, release_id, **query)

@@ -50,6 +50,8 @@ class Verb(StrEnum):
     EVENT_PARKED = "billing.event.parked"
     BALANCE_SUSPENDED = "billing.balance.suspended"
     BALANCE_EXPLAINED = "billing.balance.explained"
+    BALANCE_CORRECTED = "billing.balance.corrected"
+    BALANCE_UNREADABLE = "billing.balance.unreadable"
     INVOICE_ISSUED = "billing.invoice.issued"
     INVOICE_PAID = "billing.invoice.paid"
     INVOICE_PAID_IN_PART = "billing.invoice.paid_in_part"

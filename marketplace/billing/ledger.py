@@ -99,6 +99,11 @@ def open_accounts(codes: Iterable[str], currency: str = "JPY") -> None:
     db.session.connection().exec_driver_sql(_OPEN, (named, [currency] * len(named)))
 
 
+def is_code(code: str) -> bool:
+    """Tell whether a text can be an account's code."""
+    return _CODE.fullmatch(code) is not None
+
+
 def _full(entry: Entry, currency: str) -> tuple[str, int, str]:
     return entry if len(entry) == 3 else (*entry, currency)
 
@@ -110,7 +115,7 @@ def _check(txn: _Txn) -> None:
     for code, amount, currency in txn.entries:
         if type(amount) is not int or amount == 0 or abs(amount) > money.BOOKABLE_MAX:
             raise ValueError(f"{code}: {amount!r} is not a bookable amount of minor units")
-        if not _CODE.fullmatch(code):
+        if not is_code(code):
             raise ValueError(f"{code!r}: an account code is one of {', '.join(ACCOUNT_ROOTS)}, a colon, and names")
         if not money.is_known(currency):
             raise ValueError(f"{code}: {currency!r} is no currency of ISO 4217")

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
 from marketplace.billing import ledger_exports, ledger_proof
+from marketplace.kit import clock
 from marketplace.kit.db import db
 
 
@@ -19,6 +21,12 @@ class Finding:
 
 
 Check = Callable[[], Iterator[Finding]]
+MOVEMENT_PATIENCE = timedelta(days=2)
+"""How long a posting on the gateway's account may be without its movement.
+
+Stripe makes the movement when it moves the money, or within an hour after a payment, and our job reads it
+hourly; the rest is for an outage.
+"""
 
 _SEALED_AND_BALANCED = """
 SELECT 'transaction ' || t.id AS subject, CASE WHEN s.txn_id IS NULL THEN 'has no seal'
@@ -99,6 +107,20 @@ LEFT JOIN ledger_entry e ON e.txn_id = t.id AND e.account_id = a.id
 WHERE b.state <> 'waiting'
 GROUP BY b.id, b.net_minor, b.currency HAVING coalesce(sum(e.amount_minor), 0) <> b.net_minor
 ORDER BY 1
+"""
+# A fee is part of its movement. What a transaction and its reversal do together is nothing to the gateway: so
+# suspense that was cleared.
+_UNMOVED = """
+SELECT 'transaction ' || min(t.id) AS subject, 'moves ' || sum(e.amount_minor) || ' ' || e.currency || ' on '
+       || a.code || ', and no movement of the gateway is that' AS trouble
+FROM ledger_account a JOIN ledger_entry e ON e.account_id = a.id JOIN ledger_txn t ON t.id = e.txn_id
+WHERE a.code ~ '^Assets:Clearing:Stripe(:|$)'
+  AND NOT EXISTS (SELECT FROM balance_transaction b WHERE b.ledger_txn_id = t.id)
+  AND NOT EXISTS (SELECT FROM balance_transaction b WHERE b.state <> 'waiting' AND 'fee:' || b.id = t.idem)
+  AND NOT EXISTS (SELECT FROM balance_transaction b WHERE b.state <> 'waiting' AND 'fee:' || b.source_id = t.idem)
+GROUP BY coalesce(t.reverses, t.id), a.code, e.currency
+HAVING sum(e.amount_minor) <> 0 AND max(t.posted_at) < :until
+ORDER BY min(t.id)
 """
 _SALES = """
 SELECT 'sale ' || ref AS subject, 'more was taken back than sold: ' || -least(sum(net_yen), sum(tax_yen),
@@ -184,8 +206,9 @@ def check_transit() -> Iterator[Finding]:
 
 
 def check_clearing() -> Iterator[Finding]:
-    """I3: every movement of the gateway's balance is booked, once and with its amount."""
+    """I3: every movement of the gateway's balance is one posting with its amount, and every posting is a movement."""
     yield from _ask("I3", _CLEARING)
+    yield from _ask("I3", _UNMOVED, until=clock.now() - MOVEMENT_PATIENCE)
 
 
 def check_sales() -> Iterator[Finding]:
@@ -232,6 +255,6 @@ def check_all() -> list[Finding]:
     return [finding for check in CHECKS for finding in check()]
 
 
-def _ask(invariant: str, question: str) -> Iterator[Finding]:
-    for row in db.session.execute(text(question)):
+def _ask(invariant: str, question: str, **given: datetime) -> Iterator[Finding]:
+    for row in db.session.execute(text(question), given):
         yield Finding(invariant, row.subject, row.trouble)

@@ -110,6 +110,11 @@ def balance_of(account: str) -> int:
     return int(db.session.execute(query).scalar_one())
 
 
+def find_currency(account: str) -> str | None:
+    """Return the currency of an account; None for one that was never named."""
+    return db.session.scalar(select(LedgerAccount.currency).where(LedgerAccount.code == account))
+
+
 def list_transactions(
     cursor: str | None = None,
     size: int = pages.SIZE_DEFAULT,

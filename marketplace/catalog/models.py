@@ -50,7 +50,10 @@ class Dataset(Model):
 
 
 class Release(Model):
-    """One version of a dataset's files; sealed by a trigger once it is no draft."""
+    """One version of a dataset's files; sealed by a trigger once it is no draft.
+
+    ``formats`` and ``column_names`` are those of all its files, gathered when it is published.
+    """
 
     __tablename__ = "release"
     __table_args__ = (
@@ -68,6 +71,8 @@ class Release(Model):
     created_at: Mapped[datetime]
     published_at: Mapped[datetime | None]
     withdrawn_at: Mapped[datetime | None]
+    formats: Mapped[list[str]] = mapped_column(deferred=True, server_default=text("'[]'"))
+    column_names: Mapped[list[str]] = mapped_column(deferred=True, server_default=text("'[]'"))
 
 
 class File(Model):

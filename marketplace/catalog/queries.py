@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, or_, select, text
 from sqlalchemy.orm import InstrumentedAttribute
 
 from marketplace.catalog import rules
@@ -18,6 +18,15 @@ from marketplace.kit.texts import storable
 
 Row = TypeVar("Row", Dataset, Release)
 Found = TypeVar("Found", Dataset, Release, File)
+# In the database: the profiles of a release's files are many MiB, and a few words are wanted of them.
+_FORMATS = text(
+    "SELECT DISTINCT profile ->> 'format' FROM file WHERE release_id = :release_id AND profile ->> 'format' <> ''"
+)
+_COLUMN_NAMES = text("""
+WITH turn AS (SELECT profile, row_number() OVER (ORDER BY name) AS turn FROM file WHERE release_id = :release_id)
+SELECT name #>> '{}' FROM turn, jsonb_path_query(profile, '$.columns[*].name') WITH ORDINALITY AS found (name, place)
+GROUP BY name ORDER BY min(ARRAY[turn, place]) LIMIT :size
+""")
 
 
 def find_dataset(dataset_id: str) -> Dataset | None:
@@ -163,6 +172,35 @@ def list_files(release_id: str, *, size: int = rules.FILES_PER_RELEASE_MAX) -> S
     """Return the first files of a release by name; by default all of them."""
     statement = select(File).where(File.release_id == storable(release_id))
     return db.session.scalars(statement.order_by(File.name).limit(size)).all()
+
+
+def page_files(release_id: str, *, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[File]:
+    """Return the files of a release by name, page by page."""
+    statement = select(File).where(File.release_id == storable(release_id))
+    after = decode_cursor(cursor, 1)
+    if after:
+        statement = statement.where(File.name > storable(str(after[0])))
+    rows = db.session.scalars(statement.order_by(File.name).limit(size + 1)).all()
+    return cut(rows, size, lambda row: [row.name])
+
+
+def formats_in(release_id: str) -> list[str]:
+    """Return the formats of a release's files, each once."""
+    return sorted(db.session.scalars(_FORMATS, {"release_id": release_id}))
+
+
+def column_names_in(release_id: str) -> list[str]:
+    """Return the first column names of a release's files, each once, by file and place."""
+    asked = {"release_id": release_id, "size": rules.COLUMN_NAMES_MAX}
+    return list(db.session.scalars(_COLUMN_NAMES, asked))
+
+
+def contents_of(release_ids: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the formats and the column names of these releases, each once, names in the order of the releases."""
+    found = select(Release.id, Release.formats, Release.column_names).where(Release.id.in_(release_ids))
+    rows = {row.id: row for row in db.session.execute(found)}
+    named = (name for release_id in release_ids for name in rows[release_id].column_names)
+    return sorted({one for row in rows.values() for one in row.formats}), list(dict.fromkeys(named))
 
 
 def count_files(release_id: str) -> int:

@@ -14,11 +14,11 @@ from functools import lru_cache
 from typing import Any
 
 from marketplace.catalog import words
+from marketplace.catalog.rules import COLUMN_NAMES_MAX
 from marketplace.catalog.words import Word
 from marketplace.kit import clock
 
 WORDS_MAX = 32
-COLUMNS_MAX = 2_000
 FACET_VALUES_MAX = 2_500  # more than Japan has municipalities
 EVERYTHING = 0
 NEAREST, UNITS_IN_TITLE, ALL_IN_TITLE, ALL_IN_HEAD, ALL_IN_TEXT = 105, 104, 103, 102, 101
@@ -62,7 +62,7 @@ def entry_of(document: dict[str, Any]) -> Any:
     entry.add_integer("recency", recency_of(document["id"], document.get("published_at")))
     for title in filter(None, titles):
         entry.add_text("name", words.name_of(title))
-    columns = [words.split_camel(column) for column in document["columns"][:COLUMNS_MAX]]
+    columns = [words.split_camel(column) for column in document["columns"][:COLUMN_NAMES_MAX]]
     names = [publisher["name_ja"], publisher["name_en"]]
     entry.add_text("title", words.index_text(*titles))
     entry.add_text("head", words.index_text("\n".join([*document["keywords"], *columns, *names])))

@@ -166,10 +166,9 @@ def publish_release(actor: Actor, release_id: str) -> Release:
     files = queries.list_files(release_id)
     if not files:
         raise ReleaseEmpty
-    now = clock.now()
-    db.session.execute(
-        update(Release).where(Release.id == release_id).values(state=ReleaseState.PUBLISHED, published_at=now)
-    )
+    shown = {"formats": queries.formats_in(release_id), "column_names": queries.column_names_in(release_id)}
+    published = shown | {"state": ReleaseState.PUBLISHED, "published_at": clock.now()}
+    db.session.execute(update(Release).where(Release.id == release_id).values(published))
     _show_dataset(release.dataset_id)
     facts = {"files": len(files), "manifest_sha256": digest_of([[file.name, file.sha256] for file in files])}
     audit.record(actor, Verb.RELEASE_PUBLISHED, subject=release_id, dataset=release.dataset_id, facts=facts)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from marketplace.billing import cursors
 from marketplace.billing.balance import queries, service
 from marketplace.billing.balance.states import MovementState
+from marketplace.billing.gateways.reports import UnreadableMovement
 from marketplace.exchange import facilities
 from marketplace.kit import clock, jobs
 from marketplace.kit.transaction import transaction
@@ -42,7 +43,10 @@ def _read() -> None:
     told = list(facilities.current().gateway.list_balance_transactions(since))
     with transaction():
         for movement in reversed(told):
-            service.keep(movement)
+            if isinstance(movement, UnreadableMovement):
+                service.note_unreadable(movement)
+            else:
+                service.keep(movement)
         cursors.move(CURSOR, asked_at)
 
 

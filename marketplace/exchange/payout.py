@@ -3,7 +3,7 @@
 import logging
 from datetime import date, timedelta
 
-from marketplace.billing.errors import GatewayObjectMissing, GatewayRefused
+from marketplace.billing.errors import GatewayFailureKept, GatewayObjectMissing, GatewayRefused
 from marketplace.billing.gateways.reports import TransferReport
 from marketplace.billing.payouts import queries, rules, service
 from marketplace.billing.payouts.errors import PayoutNotFound
@@ -23,7 +23,8 @@ _BEGUN = {PayoutState.APPROVED, PayoutState.SENT}
 
 def draw_all(actor: Actor) -> list[Payout]:
     """Draw a payout for every provider who may draw enough, in the open transaction; none where none may."""
-    drawn = (service.find_draw(actor, provider_id) for provider_id in queries.list_drawable())
+    # All accounts before the first payout: who posts may hold up others until the end, and they the next account.
+    drawn = [service.find_draw(actor, provider_id) for provider_id in queries.lock_drawable()]
     return [payout for payout in drawn if payout is not None]
 
 
@@ -91,12 +92,13 @@ def transfer(payout_id: str) -> None:
             return
         service.mark_sent(SYSTEM, payout_id)
     try:
-        report = _sent_before(payout) or _send(payout)
+        report = _sent(payout)
     except (GatewayRefused, GatewayObjectMissing) as refused:
         log.warning("payout %s is refused by the gateway: %s", payout_id, refused)
         _note_refused(payout_id, refused.slug)
         return
-    _learn_report(payout_id, report)
+    if report is not None:
+        _learn_report(payout_id, report)
 
 
 def learn(gateway_id: str, event_id: str) -> None:
@@ -156,6 +158,24 @@ def _require_by_hand(payout_id: str) -> None:
         raise PayoutNotFound
 
 
+def _sent(payout: Payout) -> TransferReport | None:
+    """Have it sent once; where the key is spent on a failure, look for what it sent, else ask under a new one.
+
+    None where somebody else has finished it meanwhile.
+    """
+    spent = payout.idempotency_key
+    try:
+        return (_find_sent(payout) if _is_old(payout) else None) or _send(payout)
+    except GatewayFailureKept:
+        found = _find_sent(payout)
+    if found is not None:
+        return found
+    with transaction():
+        # Kept before it is used, so that whoever comes next, after a crash too, asks with the same.
+        again = service.renew_key(payout.id, spent)
+    return _send(again) if again.state == PayoutState.SENT.value else None
+
+
 def _send(payout: Payout) -> TransferReport:
     return facilities.current().gateway.create_transfer(
         transfer_id=payout.id,
@@ -165,9 +185,11 @@ def _send(payout: Payout) -> TransferReport:
     )
 
 
-def _sent_before(payout: Payout) -> TransferReport | None:
-    """Return the transfer of an attempt so old that the gateway may have forgotten its key."""
-    if payout.sent_at is None or clock.now() - payout.sent_at < KEY_LIVES:
-        return None
+def _is_old(payout: Payout) -> bool:
+    """Tell whether it was first sent so long ago that the gateway may have forgotten its key."""
+    return payout.sent_at is not None and clock.now() - payout.sent_at >= KEY_LIVES
+
+
+def _find_sent(payout: Payout) -> TransferReport | None:
     told = facilities.current().gateway.list_transfers(destination=payout.account["connect_account_id"])
     return next((report for report in told if report.labels.get("transfer_id") == payout.id), None)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from marketplace.billing import postings, sales
 from marketplace.billing import queries as billing
 from marketplace.billing.disputes import queries as disputes
-from marketplace.billing.errors import GatewayObjectMissing, GatewayRefused, PaymentDeclined
+from marketplace.billing.errors import GatewayFailureKept, GatewayObjectMissing, GatewayRefused, PaymentDeclined
 from marketplace.billing.gateways.reports import RefundReport
 from marketplace.billing.models import Invoice
 from marketplace.billing.receivables import service as receivables
@@ -76,25 +76,22 @@ def give_back(actor: Actor, invoice_id: str, amount_yen: int | None, why: Why) -
 def send(refund_id: str) -> None:
     """Have the gateway send a refund, outside any transaction; doing it twice sends one.
 
-    The key is stored with the refund before the first attempt. Once the gateway has forgotten keys of
-    that age, it is asked for the refund by our label before a new one is made. Raises GatewayUnavailable.
+    The key is stored with the refund before the first attempt. Once the gateway has forgotten keys of that
+    age, or only fails under it, it is asked for the refund by our label before a new one is made. Raises
+    GatewayUnavailable.
     """
     with transaction():
         asked = _question(queries.require_refund(refund_id))
     if asked is None:
         return
     try:
-        report = _sent_before(asked) or facilities.current().gateway.create_refund(
-            refund_id=refund_id,
-            payment_intent_id=asked.payment_intent_id,
-            amount_minor=asked.amount_yen,
-            idempotency_key=asked.idempotency_key,
-        )
+        report = _sent(asked)
     except (GatewayRefused, GatewayObjectMissing, PaymentDeclined) as refused:
         log.warning("refund %s is refused by the gateway: %s", refund_id, refused)
         _note_refused(refund_id, refused.slug)
         return
-    _learn_report(refund_id, report)
+    if report is not None:
+        _learn_report(refund_id, report)
 
 
 def learn(gateway_refund_id: str, event_id: str) -> None:
@@ -223,9 +220,33 @@ def _question(refund: Refund) -> _Question | None:
     return _Question(refund.id, intent, refund.amount_yen, refund.idempotency_key, is_old)
 
 
-def _sent_before(asked: _Question) -> RefundReport | None:
-    if not asked.is_old:
-        return None
+def _sent(asked: _Question) -> RefundReport | None:
+    """Have it sent once; where the key is spent on a failure, look for what it sent, else ask under a new one.
+
+    None where somebody else has heard of it meanwhile.
+    """
+    try:
+        return (_find_sent(asked) if asked.is_old else None) or _ask(asked)
+    except GatewayFailureKept:
+        found = _find_sent(asked)
+    if found is not None:
+        return found
+    with transaction():
+        # Kept before it is used, so that whoever comes next, after a crash too, asks with the same.
+        again = _question(service.renew_key(asked.refund_id, asked.idempotency_key))
+    return _ask(again) if again else None
+
+
+def _ask(asked: _Question) -> RefundReport:
+    return facilities.current().gateway.create_refund(
+        refund_id=asked.refund_id,
+        payment_intent_id=asked.payment_intent_id,
+        amount_minor=asked.amount_yen,
+        idempotency_key=asked.idempotency_key,
+    )
+
+
+def _find_sent(asked: _Question) -> RefundReport | None:
     told = facilities.current().gateway.list_refunds(asked.payment_intent_id)
     return next((report for report in told if report.labels.get("refund_id") == asked.refund_id), None)
 

@@ -7,9 +7,11 @@ import orjson
 
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.models import Dataset, File, Release
+from marketplace.catalog.rules import COLUMN_NAMES_MAX
 from marketplace.identity import queries as identity
 from marketplace.kit import clock
-from marketplace.kit.pages import SIZE_MAX
+from marketplace.kit.errors import NotFound
+from marketplace.kit.pages import SIZE_DEFAULT, SIZE_MAX, Page
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Offer
 from marketplace.licensing.prices import METERED
@@ -17,7 +19,6 @@ from marketplace.licensing.states import PriceKind
 
 RELEASES_SHOWN = 50
 FILES_SHOWN = 200
-COLUMNS_SHOWN = 2000
 PROFILE_BYTES_SHOWN = 4 * 2**20
 PRICE_CLASSES = {kind: "metered" if kind in METERED else kind.value for kind in PriceKind}
 
@@ -27,12 +28,14 @@ def document(dataset: Dataset) -> dict[str, Any]:
 
     It is read with every search that finds it, so it is bounded: the newest releases, the first files of
     each, and profiles as long as they fit; ``releases_total`` and ``files_total`` say how many there are.
+    Formats and columns are those of all files of these releases.
     """
-    shown = catalog.published_release_ids(dataset.id)
+    published = catalog.published_release_ids(dataset.id)
+    shown = published[:RELEASES_SHOWN]
     releases = [
-        (catalog.get_release(release_id), catalog.list_files(release_id, size=FILES_SHOWN))
-        for release_id in shown[:RELEASES_SHOWN]
+        (catalog.get_release(release_id), catalog.list_files(release_id, size=FILES_SHOWN)) for release_id in shown
     ]
+    formats, columns = catalog.contents_of(shown)
     offers = licensing.list_offers(dataset.id, size=SIZE_MAX).items
     files = [file for _release, files in releases for file in files]
     profiled = _fitting(files)
@@ -41,14 +44,28 @@ def document(dataset: Dataset) -> dict[str, Any]:
         **{name: getattr(dataset, name) for name in _DESCRIBED},
         "frequency": dataset.update_frequency,
         "publisher": _publisher(dataset.organization_id),
-        "formats": sorted({str(profile["format"]) for profile in _profiles(files) if profile.get("format")}),
-        "columns": _column_names(files),
+        "formats": formats,
+        "columns": columns[:COLUMN_NAMES_MAX],
         "price_classes": sorted({PRICE_CLASSES[PriceKind(offer.price_kind)] for offer in offers}),
         "published_at": _latest(dataset, releases),
-        "releases_total": len(shown),
+        "releases_total": len(published),
         "releases": [_release(release, files, profiled) for release, files in releases],
         "offers": [_offer(offer) for offer in offers],
     }
+
+
+def list_files(
+    dataset_id: str, release_id: str, cursor: str | None = None, size: int = SIZE_DEFAULT
+) -> Page[dict[str, Any]]:
+    """Return the files of a release that anybody may see, by name, each as in the public document of its dataset.
+
+    Profiles are shown as long as they fit the page. Raises NotFound.
+    """
+    if release_id not in catalog.published_release_ids(dataset_id):
+        raise NotFound
+    page = catalog.page_files(release_id, cursor=cursor, size=size)
+    profiled = _fitting(page.items)
+    return Page([_file(file, profiled) for file in page.items], page.next_cursor)
 
 
 def as_of_now(listed: dict[str, Any]) -> dict[str, Any]:
@@ -94,10 +111,6 @@ def _publisher(organization_id: str) -> dict[str, Any]:
     }
 
 
-def _profiles(files: Sequence[File]) -> list[dict[str, Any]]:
-    return [file.profile for file in files if file.profile]
-
-
 def _fitting(files: Sequence[File]) -> set[str]:
     left, fitting = PROFILE_BYTES_SHOWN, set()
     for file in files:
@@ -106,15 +119,6 @@ def _fitting(files: Sequence[File]) -> set[str]:
             left -= size
             fitting.add(file.id)
     return fitting
-
-
-def _column_names(files: Sequence[File]) -> list[str]:
-    names = dict.fromkeys(column["name"] for found in _profiles(files) for column in _columns(found))
-    return list(names)[:COLUMNS_SHOWN]
-
-
-def _columns(profile: dict[str, Any]) -> list[dict[str, Any]]:
-    return profile.get("columns") or []
 
 
 def _latest(dataset: Dataset, releases: list[tuple[Release, Sequence[File]]]) -> str:
@@ -130,17 +134,18 @@ def _release(release: Release, files: Sequence[File], profiled: set[str]) -> dic
         "notes": release.notes,
         "published_at": clock.text(release.published_at) if release.published_at else None,
         "files_total": catalog.count_files(release.id),
-        "files": [
-            {
-                "name": file.name,
-                "media_type": file.media_type,
-                "size_bytes": file.size_bytes,
-                "sha256": file.sha256,
-                "profile_state": file.profile_state,
-                "profile": file.profile if file.id in profiled else None,
-            }
-            for file in files
-        ],
+        "files": [_file(file, profiled) for file in files],
+    }
+
+
+def _file(file: File, profiled: set[str]) -> dict[str, Any]:
+    return {
+        "name": file.name,
+        "media_type": file.media_type,
+        "size_bytes": file.size_bytes,
+        "sha256": file.sha256,
+        "profile_state": file.profile_state,
+        "profile": file.profile if file.id in profiled else None,
     }
 
 

@@ -24,7 +24,8 @@ class Page(Generic[T]):
 
 def encode_cursor(key: Sequence[Any]) -> str:
     """Write the sort key of the last row seen as an opaque URL-safe word."""
-    return base64.urlsafe_b64encode(json.dumps(list(key)).encode()).decode().rstrip("=")
+    # Escapes would make of the longest Japanese name more than an address should bear.
+    return base64.urlsafe_b64encode(json.dumps(list(key), ensure_ascii=False).encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str | None, length: int) -> list[Any] | None:

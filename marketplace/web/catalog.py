@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Response, request
 
-from marketplace.catalog import listings
+from marketplace.catalog import listings, queries
 from marketplace.exchange import discovery, showcase
 from marketplace.identity.permissions import Permission
 from marketplace.kit.errors import Invalid, NotFound
@@ -13,12 +13,12 @@ from marketplace.kit.pages import SIZE_DEFAULT, SIZE_MAX
 from marketplace.web import facets
 from marketplace.web.endpoint import blueprint, guarded
 from marketplace.web.language import link
-from marketplace.web.rendering import render
+from marketplace.web.rendering import path_part, render
 
 blp = blueprint("catalog")
 WORDS_MAX = 1000
 CURSOR_MAX = 500
-# Of the newest release; the JSON beside the page has everything.
+# Of the newest release; its own pages have all files, the JSON beside them all columns.
 SHOWN = {"files_shown": 20, "columns_shown": 200, "preview_columns_shown": 40}
 
 
@@ -68,15 +68,40 @@ def show(dataset_id: str) -> Response:
     return render("dataset.html", dataset=document, sample=_sample(document), **SHOWN)
 
 
+@blp.get("/catalog/<dataset_id>/releases/<release_id>")
+@guarded(Permission.CATALOG_READ)
+def show_release(dataset_id: str, release_id: str) -> Response:
+    """Show all files of a release with their previews, page by page."""
+    listed, cursor = listings.find_listing(dataset_id), _cursor()
+    if listed is None:
+        raise NotFound
+    page = showcase.list_files(dataset_id, release_id, cursor)
+    address = f"/catalog/{path_part(dataset_id)}/releases/{path_part(release_id)}"
+    return render(
+        "release.html",
+        dataset=listed.document,
+        release=queries.get_release(release_id),
+        files=page.items,
+        following=link(address, [("cursor", page.next_cursor)]) if page.next_cursor else None,
+        first=link(address) if cursor else None,
+        **SHOWN,
+    )
+
+
 def _query() -> Query:
     arguments = request.args
-    words, cursor = arguments.get("q", ""), arguments.get("cursor") or None
+    words = arguments.get("q", "")
     if len(words) > WORDS_MAX:
         raise Invalid(errors=[{"pointer": "/q", "detail": f"at most {WORDS_MAX} characters"}])
+    filters = {facet: values for facet in facets.FACETS if (values := list(filter(None, arguments.getlist(facet))))}
+    return Query(words, filters, _cursor(), _size(arguments.get("size") or str(SIZE_DEFAULT)))
+
+
+def _cursor() -> str | None:
+    cursor = request.args.get("cursor") or None
     if cursor and len(cursor) > CURSOR_MAX:
         raise Invalid(errors=[{"pointer": "/cursor", "detail": f"at most {CURSOR_MAX} characters"}])
-    filters = {facet: values for facet in facets.FACETS if (values := list(filter(None, arguments.getlist(facet))))}
-    return Query(words, filters, cursor, _size(arguments.get("size") or str(SIZE_DEFAULT)))
+    return cursor
 
 
 def _size(text: str) -> int:

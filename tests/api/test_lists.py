@@ -182,6 +182,59 @@ def test_usage_pages_lead_to_the_end(market: Market, goods: Goods) -> None:
         assert sorted(line["grant_id"] for line in lines) == sorted(grants)
 
 
+LONGEST = "あ" * 83 + ".csv"
+NAMES = [LONGEST, "b.csv", "a.csv", "人流.csv", "c d.csv", "い" * 83 + ".csv"]
+
+
+@pytest.fixture
+def many(market: Market) -> Goods:
+    """A public release with several files, beside others of the same dataset and of another."""
+    market.goods("other.csv")
+    goods = market.goods("earlier.csv")
+    release_id = market.release(goods.dataset_id, "many")["id"]
+    for name in NAMES:
+        ok(market.upload(release_id, name, name.encode()), 201)
+    market.publish(release_id)
+    return Goods(goods.dataset_id, release_id, LONGEST, LONGEST.encode())
+
+
+def test_anybody_pages_through_all_files_of_a_public_release_by_name(market: Market, many: Goods) -> None:
+    path = f"/v1/catalog/{many.dataset_id}/releases/{many.release_id}/files"
+    (shown, _earlier) = ok(market.nobody.get(f"/v1/catalog/{many.dataset_id}"))["releases"]
+    for size in (1, 2, len(NAMES), 100):
+        assert pages_of(market.nobody, path, size) == shown["files"]
+    assert sorted(file["name"] for file in shown["files"]) == sorted(NAMES)
+
+
+def test_a_file_list_takes_cursors_and_sizes_as_all_lists_do(market: Market, many: Goods) -> None:
+    path = f"/v1/catalog/{many.dataset_id}/releases/{many.release_id}/files"
+    for cursor in [*FOREIGN, *GARBAGE]:
+        answer = market.nobody.get(path, query_string={"cursor": cursor})
+        assert answer.status_code in {200, 422}, (cursor, answer.text[:300])
+    refused(market.nobody.get(path, query_string={"size": "101"}), 422, "invalid-input", "/size")
+    refused(market.nobody.get(path, query_string={"sort": "size"}), 422, "invalid-input", "/sort")
+
+
+def test_files_of_what_is_not_public_are_listed_to_nobody(market: Market, many: Goods) -> None:
+    draft = market.release(many.dataset_id, "draft")["id"]
+    ok(market.upload(draft, "secret.csv"), 201)
+    other = market.goods()
+    for dataset_id, release_id in (
+        (many.dataset_id, draft),
+        (many.dataset_id, other.release_id),
+        (other.dataset_id, many.release_id),
+        ("ds_1", many.release_id),
+    ):
+        path = f"/v1/catalog/{dataset_id}/releases/{release_id}/files"
+        for who in (market.nobody, market.provider, market.buyer):
+            refused(who.get(path), 404, "not-found")
+    path = f"/v1/catalog/{many.dataset_id}/releases/{many.release_id}/files"
+    ok(market.provider.post(f"/v1/releases/{many.release_id}/withdraw"))
+    refused(market.nobody.get(path), 404, "not-found")
+    ok(market.provider.post(f"/v1/datasets/{other.dataset_id}/withdraw"))
+    refused(market.nobody.get(f"/v1/catalog/{other.dataset_id}/releases/{other.release_id}/files"), 404, "not-found")
+
+
 def test_files_of_a_release_come_in_order_of_name(market: Market) -> None:
     release_id = market.release(market.dataset()["id"])["id"]
     for name in ("b.csv", "a.csv", "人流.csv"):

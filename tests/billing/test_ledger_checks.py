@@ -1,6 +1,6 @@
 """The invariants: each is broken by somebody with rights over the tables, and named."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -150,6 +150,86 @@ def test_i3_names_a_movement_booked_with_another_amount(trade: Trade, session: S
         )
     )
     assert found() == ["I3 movement txn_1: moved 5501 JPY at the gateway and 5500 in the books"]
+
+
+LATER = ledger_checks.MOVEMENT_PATIENCE + timedelta(minutes=1)
+
+
+def tied(session: Session, txn: str, identifier: str = "txn_1", state: str = "matched") -> None:
+    """A movement of 777 yen that is this transaction."""
+    session.execute(
+        text(
+            "INSERT INTO balance_transaction (id, type, source_id, refs, amount_minor, fee_minor, net_minor, currency,"
+            " created_at, available_at, state, ledger_txn_id)"
+            " VALUES (:id, 'charge', 'ch_1', '[]', 777, 0, 777, 'JPY', now(), now(), :state,"
+            " (SELECT id FROM ledger_txn WHERE idem = :txn))"
+        ),
+        {"id": identifier, "state": state, "txn": txn},
+    )
+
+
+def clearing() -> list[str]:
+    """What I3 says once every movement should have been read."""
+    with clock.stopped(clock.now() + LATER):
+        return [f"{finding.subject.split()[0]}: {finding.trouble}" for finding in ledger_checks.check_clearing()]
+
+
+def cleared(idem: str, yen: int, reverses: int | None = None) -> int | None:
+    entries = [("Assets:Clearing:Stripe", yen), ("Assets:Suspense", -yen)]
+    return ledger.post("x", "x", idem, DAY, entries, reverses=reverses)
+
+
+def test_i3_names_money_on_the_gateways_account_that_never_moved_there(session: Session) -> None:
+    cleared("x:1", 777)
+    wrong = "transaction: moves 777 JPY on Assets:Clearing:Stripe, and no movement of the gateway is that"
+    assert clearing() == [wrong]
+    with clock.stopped(clock.now() + LATER - timedelta(minutes=2)):
+        assert list(ledger_checks.check_clearing()) == []
+    tied(session, "x:1")
+    assert clearing() == []
+    # The same money once more, under a name of its own.
+    cleared("x:2", 777)
+    assert clearing() == [wrong]
+
+
+def test_i3_names_foreign_money_that_never_moved_there(session: Session) -> None:
+    entries = [("Assets:Clearing:Stripe:USD", 777), ("Assets:Suspense:USD", -777)]
+    ledger.post("x", "x", "x:1", DAY, entries, currency="USD")
+    assert clearing() == [
+        "transaction: moves 777 USD on Assets:Clearing:Stripe:USD, and no movement of the gateway is that"
+    ]
+
+
+@pytest.mark.parametrize("about", ["txn_1", "ch_1"])
+def test_i3_takes_a_fee_for_part_of_its_movement_and_of_no_other(session: Session, about: str) -> None:
+    cleared("x:1", 777)
+    tied(session, "x:1")
+    for name in (about, "txn_9"):
+        ledger.post("processing_fee", "x", f"fee:{name}", DAY, postings.processing_fee(28))
+    assert clearing() == [
+        "movement: moved 777 JPY at the gateway and 749 in the books",
+        "transaction: moves -28 JPY on Assets:Clearing:Stripe, and no movement of the gateway is that",
+    ]
+
+
+def test_i3_lets_suspense_pass_that_was_cleared_whole(session: Session) -> None:
+    suspended = cleared("suspense:txn_1", 777)
+    tied(session, "suspense:txn_1", state="suspense")
+    assert clearing() == []
+    cleared("x:1", 777)
+    session.execute(
+        text(
+            "UPDATE balance_transaction SET state = 'matched',"
+            " ledger_txn_id = (SELECT id FROM ledger_txn WHERE idem = 'x:1')"
+        )
+    )
+    with clock.stopped(clock.now() + LATER):
+        cleared("suspense_cleared:txn_1", -776, suspended)
+        # The pair is as old as its last half.
+        assert list(ledger_checks.check_clearing()) == []
+        assert clearing() == [
+            "transaction: moves 1 JPY on Assets:Clearing:Stripe, and no movement of the gateway is that"
+        ]
 
 
 def test_i4_names_a_sale_of_which_more_went_back_than_came(tamper: Tamperer) -> None:

@@ -100,3 +100,36 @@ def test_other_events_show_nothing_by_themselves(kind, thing):
 def test_an_event_names_its_payment(thing, names):
     reading = wire.read_event(event("any", thing))
     assert (reading.payment_id, reading.session_id, reading.payment_intent_id, reading.charge_id) == names
+
+
+HUNDREDTHS = {"currency": "ugx", "amount_total": 50_000, "amount": 50_000, "amount_received": 50_000}
+"""500 shillings, which Stripe counts in hundredths though ISO 4217 gives them none."""
+AWAITED = {"next_action": {"display_bank_transfer_instructions": {"amount_remaining": 20_000}}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "thing", "minor"),
+    [
+        ("checkout.session.completed", SESSION, 500),
+        ("checkout.session.async_payment_failed", SESSION, 500),
+        ("payment_intent.succeeded", INTENT, 500),
+        ("payment_intent.payment_failed", INTENT, 500),
+        ("payment_intent.partially_funded", INTENT | AWAITED, 300),
+    ],
+)
+def test_a_fact_is_in_minor_units_however_the_gateway_counts(kind, thing, minor):
+    [fact] = wire.read_event(event(kind, thing | HUNDREDTHS)).facts
+    assert (fact.amount_minor, fact.currency) == (minor, "UGX")
+
+
+@pytest.mark.parametrize("wrong", [{"amount_total": 50_001}, {"currency": None}, {"currency": "usdc"}])
+def test_money_that_is_no_amount_never_equals_what_was_asked_for(wrong):
+    report = wire.read_session(SESSION | HUNDREDTHS | wrong)
+    [fact] = wire.read_event(event("checkout.session.completed", SESSION | HUNDREDTHS | wrong)).facts
+    assert (report.amount_minor, fact.amount_minor) == (None, None)
+
+
+def test_a_page_is_read_in_minor_units():
+    intent = INTENT | HUNDREDTHS | AWAITED
+    report = wire.read_session(SESSION | HUNDREDTHS | {"payment_intent": intent})
+    assert (report.amount_minor, report.remaining_minor, report.currency) == (500, 200, "UGX")

@@ -10,6 +10,8 @@ from tests.contract.recorder import NEVER_SENT
 
 PACKAGE = Path(__file__).resolve().parents[2] / "marketplace"
 MONEY = ("billing", "sandbox", "exchange")
+AMOUNTS = ("amount", "unit_amount")
+COUNTING = ("_counted", "money.to_gateway")
 
 
 def modules(*packages: str) -> Iterator[tuple[str, ast.Module]]:
@@ -45,6 +47,34 @@ def test_no_amount_is_multiplied_by_a_hundred() -> None:
 def test_the_search_finds_every_way_to_write_it(code: str) -> None:
     assert times_hundred(ast.parse(code)) == [1]
     assert times_hundred(ast.parse(code.replace("100", "1000"))) == []
+
+
+def uncounted(module: ast.Module) -> list[int]:
+    """Amounts that are given to the gateway as they are, and not through the table of currencies."""
+    members = [
+        (key.value, value)
+        for node in ast.walk(module)
+        if isinstance(node, ast.Dict)
+        for key, value in zip(node.keys, node.values, strict=True)
+        if isinstance(key, ast.Constant)
+    ]
+    return [
+        value.lineno
+        for name, value in members
+        if name in AMOUNTS and not (isinstance(value, ast.Call) and ast.unparse(value.func) in COUNTING)
+    ]
+
+
+def test_amounts_go_out_through_the_table_of_currencies() -> None:
+    sent = list(modules("billing/gateways"))
+    assert [f"{name}:{line}" for name, module in sent for line in uncounted(module)] == []
+    assert sum(name in AMOUNTS for _path, module in sent for name in texts(module)) >= 3
+
+
+def test_the_search_finds_an_amount_that_goes_out_as_it_is() -> None:
+    assert uncounted(ast.parse("{'amount': amount_minor}")) == [1]
+    assert uncounted(ast.parse("{'unit_amount': int(amount_yen)}")) == [1]
+    assert uncounted(ast.parse("{'unit_amount': money.to_gateway(yen, 'JPY')}")) == []
 
 
 @pytest.mark.parametrize("name", NEVER_SENT)

@@ -1,6 +1,7 @@
 """The gateway's balance: every movement is one transaction of the ledger, whoever looks, how often, in which order."""
 
 import random
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -9,7 +10,7 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from marketplace.billing import ledger, ledger_checks, ledger_queries, postings, queries
+from marketplace.billing import ledger, ledger_checks, ledger_exports, ledger_queries, postings, queries
 from marketplace.billing.balance import queries as movements
 from marketplace.billing.balance import service
 from marketplace.billing.balance.models import Movement
@@ -166,6 +167,36 @@ def test_foreign_money_keeps_its_currency_and_its_own_accounts(app: Flask) -> No
     assert ledger_queries.balance_of("Assets:Clearing:Stripe:USD") == -12_345
     assert ledger_queries.balance_of("Assets:Clearing:Stripe") == 0
     assert list(ledger_checks.check_clearing()) == []
+
+
+def paid_out(identifier: str, amount: int, currency: str) -> dict[str, object]:
+    """A payout to our bank in the gateway's own words."""
+    at = int(clock.now().timestamp())
+    return {
+        "id": identifier, "object": "balance_transaction", "type": "payout", "amount": -amount, "fee": 0,
+        "net": -amount, "currency": currency, "created": at, "available_on": at, "source": "po_1",
+    }  # fmt: skip
+
+
+def test_money_that_the_gateway_counts_in_hundredths_is_booked_and_exported_whole(app: Flask, monkeypatch) -> None:
+    monkeypatch.setattr(StripeGateway, "_pages", lambda *_: iter([paid_out("txn_1", 50_000, "ugx")]))
+    assert balance.reconcile() == {MovementState.MATCHED: 1}
+    assert ledger_queries.balance_of("Assets:Bank:UGX") == 500
+    exported = "".join(ledger_exports.export(ledger_exports.FORMS["hledger"]))
+    assert re.search(r"Assets:Bank:UGX +500 UGX", exported)
+    money.assert_sound()
+
+
+def test_a_movement_that_cannot_be_read_is_recorded_once_and_stalls_no_other(app: Flask, monkeypatch, caplog) -> None:
+    told = [paid_out("txn_2", 9000, "jpy"), paid_out("txn_1", 50_001, "ugx")]
+    monkeypatch.setattr(StripeGateway, "_pages", lambda *_: iter(told))
+    assert balance.reconcile() == {MovementState.MATCHED: 1}
+    balance.reconcile()
+    assert [one.id for one in movements.list_movements().items] == ["txn_2"]
+    assert balances() == {"Assets:Bank": 9000, "Assets:Clearing:Stripe": -9000}
+    assert "txn_1 (payout) cannot be read: txn_1: amount is -50001 UGX" in caplog.text
+    entries = db.session.execute(text("SELECT subject, facts FROM audit_entry WHERE verb LIKE '%unreadable'"))
+    assert [tuple(row) for row in entries] == [("txn_1", {"type": "payout", "currency": "UGX"})]
 
 
 def test_a_fee_booked_from_the_charge_by_an_earlier_version_is_not_booked_again(app: Flask) -> None:

@@ -3,11 +3,20 @@
 import pytest
 from flask import Flask
 
-from marketplace.catalog import listings
-from marketplace.exchange import listing, showcase
+from marketplace.catalog import listings, service
+from marketplace.catalog.states import ProfileState
+from marketplace.exchange import discovery, listing, showcase
+from marketplace.kit import jobs
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 from tests.factories import market
+
+FILES = (
+    {"format": "xlsx", "columns": [{"name": "日付"}, {"name": "気温"}]},
+    None,
+    {"format": None, "columns": None},
+    {"format": "parquet", "columns": [{"name": "気温"}, {"name": "積雪深"}, {"name": "日付"}]},
+)
 
 
 def shown_of(dataset_id: str) -> dict[str, object]:
@@ -55,3 +64,39 @@ def test_the_first_files_of_a_release_are_shown_and_all_are_counted(
     (release,) = shown_of(on.dataset_id)["releases"]  # type: ignore[misc] # JSON
 
     assert (release["files"], release["files_total"]) == ([], 1)
+
+
+def test_what_lies_beyond_the_files_shown_is_found_and_counted(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(showcase, "FILES_SHOWN", 1)
+    on = market.listed()
+    with transaction():
+        release = service.open_release(on.provider, on.dataset_id, "many")
+        for number, profile in enumerate(FILES):
+            stored = listing.receive([b"%d" % number], None, None)
+            file = listing.attach(on.provider, release.id, f"{number}.bin", "text/csv", stored)
+            service.record_profile(file.id, profile, ProfileState.PROFILED if profile else ProfileState.OPAQUE)
+        listing.publish(on.provider, release.id)
+
+    document = shown_of(on.dataset_id)
+    jobs.run_pending("catalog.index")
+    found = discovery.search("積雪深", {"format": ["parquet"]}, None, 20)
+
+    assert document["columns"] == ["日付", "気温", "積雪深", "日時", "人数"]
+    assert document["formats"] == ["CSV", "parquet", "xlsx"]
+    assert [item["id"] for item in found["items"]] == [on.dataset_id]
+    assert found["facets"]["format"] == {"CSV": 1, "parquet": 1, "xlsx": 1}
+
+
+def test_column_names_are_bounded(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    del app
+    on = market.listed()
+    monkeypatch.setattr(showcase, "COLUMN_NAMES_MAX", 1)
+    assert shown_of(on.dataset_id)["columns"] == ["日時"]
+
+
+def test_profiles_are_shown_on_a_page_of_files_as_long_as_they_fit(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    del app
+    on = market.listed()
+    assert [file["profile"] for file in showcase.list_files(on.dataset_id, on.release_id).items] == [market.PROFILE]
+    monkeypatch.setattr(showcase, "PROFILE_BYTES_SHOWN", 1)
+    assert [file["profile"] for file in showcase.list_files(on.dataset_id, on.release_id).items] == [None]

@@ -6,7 +6,7 @@ import sys
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from types import FrameType
@@ -24,6 +24,8 @@ APART = timedelta(hours=3)
 _OURS = "marketplace."
 _PASSING = ("marketplace.kit.", "marketplace.billing.gateways.")
 """Where steps are made, but not decided upon: a step is called after the story above."""
+_TEST = "the test:"
+"""Where no story is above, a step is called after the line of the test that took it."""
 
 Deed = Callable[[], object]
 
@@ -112,8 +114,9 @@ def killed_everywhere(
 ) -> set[str]:
     """Kill a deed after each of its steps, each time on a thing of its own; do it again, and check. The steps' names.
 
-    Of steps of one name, as one for each event, it is killed after the first and after the last. Each time is
-    three hours later, so that the gateway need not tell again of all that was before.
+    Of steps of one name, as one for each event, it is killed after the first and after the last; of those of a line
+    of the test, whose loops stand for many deeds, after each. Each time is three hours later, so that the gateway
+    need not tell again of all that was before.
     """
     begun = clock.now()
 
@@ -131,9 +134,14 @@ def killed_everywhere(
 
     often = Counter(once(0, None))
     steps = {name: times for name, times in often.items() if not name.startswith("committing")}
-    for turn, dies in enumerate(sorted({(name, at) for name, times in steps.items() for at in (1, times)}), 1):
+    deaths = {(name, at) for name, times in steps.items() for at in _turns(name, times)}
+    for turn, dies in enumerate(sorted(deaths), 1):
         once(turn, dies)
     return set(steps)
+
+
+def _turns(name: str, times: int) -> Iterable[int]:
+    return range(1, times + 1) if _TEST in name else {1, times}
 
 
 def database_lost_everywhere(
@@ -197,14 +205,22 @@ def _live(deed: Deed, dies: tuple[str, int] | None, end: Callable[[], object], w
 
 
 def _story() -> str:
-    """Return which of our functions is at work, seen from the database upwards."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
+    """Return which of our functions is at work, seen from the database upwards; where none is, which line of the test."""
+    tested = ""
+    for frame in _frames():
         module = frame.f_globals.get("__name__", "")
         if module.startswith(_OURS) and not module.startswith(_PASSING):
             return f"{module.removeprefix(_OURS)}.{frame.f_code.co_name}"
+        if module.startswith("tests.") and module != __name__:
+            tested = tested or f"{_TEST}{frame.f_code.co_name}:{frame.f_lineno}"
+    return tested
+
+
+def _frames() -> Iterator[FrameType]:
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield frame
         frame = frame.f_back
-    return "the test"
 
 
 @contextmanager

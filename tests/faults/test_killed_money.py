@@ -16,8 +16,9 @@ from marketplace.billing.disputes.models import Dispute
 from marketplace.billing.earning_models import Earning
 from marketplace.billing.ledger_models import LedgerTxn
 from marketplace.billing.models import Invoice, Payment
+from marketplace.billing.payouts import queries as paying
 from marketplace.billing.payouts import service as drawing
-from marketplace.billing.payouts.errors import NothingToTransfer
+from marketplace.billing.payouts.errors import NothingToTransfer, SecondPersonNeeded
 from marketplace.billing.payouts.models import Payout, PayoutItem
 from marketplace.billing.refunds import queries as refunds
 from marketplace.billing.refunds.models import Refund
@@ -49,6 +50,14 @@ def shop(own_database: Flask) -> Shop:
 @pytest.fixture
 def operator(shop: Shop) -> Actor:
     return payouts.operator()
+
+
+@pytest.fixture
+def two_approve(shop: Shop) -> None:
+    """Two persons have to approve what is sold here."""
+    whole = shop.app.config["MUSUBI_SETTINGS"]
+    shop.app.config["MUSUBI_SETTINGS"] = replace(whole, payout_approval_yen=10_000)
+    install(shop.app)
 
 
 @pytest.fixture
@@ -118,7 +127,7 @@ def test_a_refund_survives_a_kill_after_any_step(shop: Shop, arrives: bool) -> N
         assert kinds == booked
 
     seen = killed_everywhere(lambda: sold(shop, offer), give_back, check)
-    assert {"asked: exchange.refund.send", "committed: exchange.refund._learn_report"} <= seen
+    assert {"asked: exchange.refund._ask", "committed: exchange.refund._learn_report"} <= seen
     trade.assert_whole()
 
 
@@ -187,9 +196,12 @@ def test_a_settlement_survives_a_kill_after_any_step(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("comes_back", [False, True], ids=["arrives", "comes back"])
-def test_a_payout_by_bank_survives_a_kill_after_any_step(shop: Shop, operator: Actor, comes_back: bool) -> None:
+def test_a_payout_by_bank_survives_a_kill_after_any_step(
+    shop: Shop, operator: Actor, two_approve: None, comes_back: bool
+) -> None:
     offer = shop.offer(Rail.INVOICE, amount_yen=20_000)
     payouts.account_of(shop.provider.organization_id)
+    persons = (operator, payouts.colleague(operator))
 
     def earn() -> str:
         order_id = sold(shop, offer, Rail.INVOICE)
@@ -206,25 +218,32 @@ def test_a_payout_by_bank_survives_a_kill_after_any_step(shop: Shop, operator: A
 
     def drive() -> None:
         with transaction():
-            payout.draw_all(operator)
+            payout.draw_all(SYSTEM)
+        for person in persons:
+            for payout_id in ids_in("created"):
+                with transaction(), suppress(SecondPersonNeeded):
+                    drawing.approve(person, payout_id)
         with transaction(), suppress(NothingToTransfer):
             drawing.put_in_file(operator, clock.today())
-        for payout_id in [made.id for made in on_the_way()]:
+        for payout_id in ids_in("sent"):
             with transaction():
                 payout.note_paid(operator, payout_id, clock.today())
-
-    def on_the_way() -> list[Payout]:
-        with transaction():
-            return list(db.session.scalars(select(Payout).where(Payout.state == "sent")))
 
     def check(order_id: str) -> None:
         tried = of_order(order_id)
         assert [made.state for made in tried] == [*(["failed"] if comes_back else []), "paid"]
         assert {made.amount_yen for made in tried} == {19_800}
+        for made in tried:
+            assert sorted(paying.approvers_of(made.id)) == sorted(str(person.client_id) for person in persons)
 
-    seen = killed_everywhere(earn, pay, check)
-    assert "committed: the test" in seen
+    killed_everywhere(earn, pay, check)
     trade.assert_whole()
+
+
+def ids_in(state: str) -> list[str]:
+    """The payouts in a state."""
+    with transaction():
+        return list(db.session.scalars(select(Payout.id).where(Payout.state == state)))
 
 
 def of_order(order_id: str) -> list[Payout]:

@@ -23,9 +23,9 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def functions() -> Iterator[tuple[str, int]]:
-    """Every function of the package as (where it stands, its lines)."""
-    for path in modules():
+def functions(paths: list[Path]) -> Iterator[tuple[str, int]]:
+    """Every function of these modules as (where it stands, its lines)."""
+    for path in paths:
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 yield f"{path.relative_to(ROOT)}:{node.lineno} {node.name}", node.end_lineno - node.lineno + 1

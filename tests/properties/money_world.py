@@ -14,7 +14,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import select, text
 
-from marketplace.billing import inbox
+from marketplace.billing import inbox, ledger_checks
 from marketplace.billing.models import Payment
 from marketplace.billing.payouts import service as payouts
 from marketplace.billing.payouts.rules import AccountDraft
@@ -76,6 +76,7 @@ class World:
         self.bought: list[Bought] = []
         self.mail: list[bytes] = []
         self.posted = self.seen = self.serial = 0
+        self.balance_read = self.now
         self.covered: dict[str, set[int]] = {}
         with clock.stopped(self.now):
             self._found()
@@ -129,8 +130,15 @@ class World:
             refused = refusal_of(partial(deed, *said))
             if refused:
                 self.refused[type(refused).__name__] += 1
+            self._read_the_balance()
             self.note_orders()
         db.session.remove()
+
+    def _read_the_balance(self) -> None:
+        """Read it as the hourly job does: seldom, but before its patience is over."""
+        if self.now - self.balance_read > ledger_checks.MOVEMENT_PATIENCE / 2:
+            balance.reconcile()
+            self.balance_read = self.now
 
     def pick(self, of: list[Any], n: int) -> Any:
         """The n-th of a list, going round; None of an empty one."""

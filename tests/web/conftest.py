@@ -1,7 +1,9 @@
 """Pages as a browser asks for them, and listings to show on them."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from marketplace.catalog import listings
+from marketplace.catalog import listings, queries
 from marketplace.catalog.models import Dataset
 from marketplace.catalog.search import SearchIndex
 from marketplace.catalog.states import ReleaseState
@@ -34,6 +36,13 @@ Get = Callable[..., TestResponse]
 List = Callable[..., Dataset]
 
 
+def hrefs(text: str, label: str) -> list[str]:
+    """Where the links lead that have this label."""
+    return [
+        unescape(href) for href, inner in re.findall(r'<a[^>]*?href="([^"]*)"[^>]*>(.*?)</a>', text) if label in inner
+    ]
+
+
 @pytest.fixture
 def get(app: Flask) -> Get:
     """Ask for a page as a browser does."""
@@ -55,15 +64,23 @@ def index(app: Flask, tmp_path: Path) -> SearchIndex:
 
 @pytest.fixture
 def listed(app: Flask, index: SearchIndex) -> List:
-    """List a dataset with one release of one file and one offer, found by everybody."""
+    """List a dataset with one release of one file or more and one offer, found by everybody."""
 
     def make(
-        *, file_name: str = "人流.csv", profile: Any = None, offer: dict[str, Any] | None = None, **fields: Any
+        *,
+        file_name: str = "人流.csv",
+        profile: Any = None,
+        offer: dict[str, Any] | None = None,
+        files: int = 1,
+        **fields: Any,
     ) -> Dataset:
         provider = fields.pop("organization", None) or OrganizationFactory(provider=True)
         dataset = DatasetFactory(organization=provider, published=True, **fields)
         release = ReleaseFactory(dataset=dataset)
         FileFactory(release=release, name=file_name, profile=PROFILE if profile is None else profile)
+        for number in range(files - 1):
+            FileFactory(release=release, name=f"{number:02}.csv", profile=PROFILE)
+        release.formats, release.column_names = queries.formats_in(release.id), queries.column_names_in(release.id)
         release.state, release.published_at = ReleaseState.PUBLISHED.value, clock.now()
         db.session.flush()
         offer_of(actor_of(provider), dataset_id=dataset.id, **(offer or {}))

@@ -13,9 +13,10 @@ from marketplace.kit.errors import all_refusals
 from marketplace.licensing.offers import Limits, Price
 from marketplace.licensing.states import PriceKind
 from tests.api.trade import call
+from tests.factories.catalog import ReleaseFactory
 from tests.factories.identity import OrganizationFactory, actor_of
 from tests.factories.licensing import per_mib, provider, terms_of
-from tests.web.conftest import COLUMN, PROFILE, Get, List
+from tests.web.conftest import COLUMN, PROFILE, Get, List, hrefs
 
 PAGES = (
     "/",
@@ -140,7 +141,7 @@ def test_all_links_within_the_pages_lead_somewhere(get: Get, listed: List):
 
 def test_every_page_is_guarded_by_a_public_permission(app: Flask):
     pages = [view for name, view in app.view_functions.items() if name.startswith("web_")]
-    assert len(pages) == 10
+    assert len(pages) == 11
     assert all(PERMISSIONS[permission_of(view)].scope is None for view in pages)
     assert not any(PERMISSIONS[permission_of(view)].changes for view in pages if permission_of(view))
 
@@ -211,6 +212,36 @@ def test_files_that_could_not_be_read_say_so(get: Get, listed: List):
     answer = get(f"/catalog/{listed(profile=opaque, file_name='図.pdf').id}")
     check(answer, "ja")
     assert "この形式は中身を読み取らず" in answer.get_data(as_text=True)
+
+
+def test_all_files_of_a_release_are_paged_with_their_previews(get: Get, listed: List):
+    dataset = listed(files=25)
+    for language, word, label in (
+        ("ja", "次のページ", "すべてのファイルと見本（25）"),
+        ("en", "Next page", "All files with previews (25)"),
+    ):
+        path = hrefs(get(f"/catalog/{dataset.id}?lang={language}").get_data(as_text=True), label)[0]
+        assert path.startswith(f"/catalog/{dataset.id}/releases/rel_")
+        answers = [get(path)]
+        while following := hrefs(answers[-1].get_data(as_text=True), word):
+            answers.append(get(following[0]))
+        texts = [answer.get_data(as_text=True) for answer in answers]
+        assert len([check(answer, language) for answer in answers]) == 2
+        assert [name for text in texts for name in re.findall(r"<h4[^>]*>(.*?)</h4>", text)] == [
+            f"{number:02}.csv" for number in range(24)
+        ] + ["人流.csv"]
+        assert hrefs(texts[1], "最初のページ" if language == "ja" else "First page") == [path]
+
+
+def test_a_release_that_is_not_public_has_no_page(get: Get, listed: List):
+    shown, draft = listed(), ReleaseFactory()
+    for path in (
+        f"{shown.id}/releases/{draft.id}",
+        f"{draft.dataset_id}/releases/{draft.id}",
+        f"{shown.id}/releases/x",
+    ):
+        assert get(f"/catalog/{path}").status_code == 404
+    assert get(f"/catalog/{shown.id}/releases/{draft.id}?cursor={'x' * 501}").status_code == 422
 
 
 def test_wide_tables_are_cut_and_say_so(get: Get, listed: List):

@@ -1,19 +1,12 @@
 """The catalogue page: the same search as the API, facets as links, pages that do not shift."""
 
 import re
-from html import unescape
 
 import pytest
 
 from tests.factories.catalog import DocumentFactory
 from tests.factories.identity import OrganizationFactory
-from tests.web.conftest import Get, List
-
-
-def hrefs(text: str, label: str) -> list[str]:
-    return [
-        unescape(href) for href, inner in re.findall(r'<a[^>]*?href="([^"]*)"[^>]*>(.*?)</a>', text) if label in inner
-    ]
+from tests.web.conftest import Get, List, hrefs
 
 
 def titles(text: str) -> list[str]:

@@ -58,16 +58,21 @@ class DatasetView(Schema):
     updated_at = Instant(required=True)
 
 
-class FileView(Schema):
+class PublicFileView(Schema):
     """A file of a release, with what the profiler found in it."""
 
-    id = fields.String(required=True)
     name = fields.String(required=True)
     media_type = fields.String(required=True)
     sha256 = fields.String(required=True)
     size_bytes = fields.Integer(required=True)
     profile_state = one_of(ProfileState, required=True)
     profile = fields.Dict(allow_none=True)
+
+
+class FileView(PublicFileView):
+    """A file as its provider sees it."""
+
+    id = fields.String(required=True)
 
 
 class ReleaseDraft(Strict):
@@ -119,3 +124,4 @@ class CkanImport(Strict):
 
 DatasetPage = page_of(DatasetView)
 ReleasePage = page_of(ReleaseView)
+PublicFilePage = page_of(PublicFileView)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import exists, func, select
 
+from marketplace.billing.balance.errors import MovementNotFound
 from marketplace.billing.balance.models import Movement
 from marketplace.billing.balance.states import MovementState
 from marketplace.billing.ledger_models import LedgerAccount, LedgerEntry, LedgerTxn
@@ -33,9 +34,12 @@ def unsettled_ids() -> Sequence[str]:
 
 
 def get_locked(movement_id: str) -> Movement:
-    """Return a movement as committed last, locked until the transaction ends."""
+    """Return a movement as committed last, locked until the transaction ends; raises MovementNotFound."""
     query = select(Movement).where(Movement.id == movement_id).with_for_update()
-    return db.session.scalars(query, execution_options={"populate_existing": True}).one()
+    movement = db.session.scalar(query, execution_options={"populate_existing": True})
+    if movement is None:
+        raise MovementNotFound
+    return movement
 
 
 def find_posting(refs: Sequence[str], account: str, amounts: Sequence[int]) -> tuple[int, int] | None:

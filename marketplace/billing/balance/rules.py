@@ -1,5 +1,6 @@
 """What a movement of the gateway's balance is booked as where no story of ours has booked it. Pure."""
 
+import re
 from datetime import datetime, timedelta
 
 from marketplace.billing import postings
@@ -32,6 +33,11 @@ INCOMING = frozenset({"charge", "payment"})
 """Movements that a payment by a buyer causes."""
 OUTGOING = frozenset({"refund", "payment_refund"})
 """Movements that a refund to a buyer causes."""
+# What these hold, invoices, refunds, disputes, payouts and earnings say, each by its own deed (I2, I3 and I5).
+_KEPT_BY_DEEDS = re.compile(
+    r"(Assets:(Clearing|Suspense|Receivable|DisputesHeld)"
+    r"|Liabilities:(Provider|RefundsInTransit|PayoutsInTransit))(:|$)"
+)
 
 
 def own_entries(kind: str, amount_minor: int, currency: str) -> list[Entry]:
@@ -59,6 +65,21 @@ def fee_entries(fee_minor: int, currency: str) -> list[Entry]:
 def in_currency(entries: list[Entry], currency: str) -> list[Entry]:
     """Return the entries on the accounts' twins in a currency."""
     return [(postings.in_currency(entry[0], currency), entry[1]) for entry in entries]
+
+
+def explained(account: str, net_minor: int, currency: str) -> list[Entry]:
+    """Return the entries that take a movement out of suspense to the account where it belongs."""
+    return in_currency(postings.explained(account, net_minor), currency)
+
+
+def is_kept_by_deeds(account: str) -> bool:
+    """Tell whether only deeds of ours may move an account, so that a correction by hand would break the books."""
+    return _KEPT_BY_DEEDS.match(account) is not None
+
+
+def is_exchange(sold: tuple[int, str], bought: tuple[int, str]) -> bool:
+    """Tell whether two movements, each an amount and its currency, can be foreign money changed into yen."""
+    return sold[0] < 0 < bought[0] and sold[1] != postings.HOME == bought[1]
 
 
 def may_wait(kind: str, created_at: datetime, now: datetime) -> bool:

@@ -6,17 +6,20 @@ from datetime import date
 from sqlalchemy import text
 from sqlalchemy.dialects import postgresql
 
+from marketplace.audit import queries as record
 from marketplace.audit import service as audit
+from marketplace.audit.queries import Search
 from marketplace.audit.verbs import Verb
-from marketplace.billing import ledger, postings
+from marketplace.billing import ledger, ledger_queries, postings
 from marketplace.billing import queries as billing
 from marketplace.billing.balance import queries, rules
+from marketplace.billing.balance.errors import AccountNotCorrectable, MovementNotInSuspense, MovementsNoExchange
 from marketplace.billing.balance.models import Movement
 from marketplace.billing.balance.states import MovementState
-from marketplace.billing.gateways.reports import BalanceTransaction
+from marketplace.billing.gateways.reports import BalanceTransaction, UnreadableMovement
 from marketplace.billing.refunds import queries as refunds
 from marketplace.billing.states import PaymentState
-from marketplace.identity.actors import SYSTEM
+from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.kit import clock
 from marketplace.kit.db import db
 
@@ -49,19 +52,94 @@ def keep(told: BalanceTransaction) -> bool:
     return db.session.scalar(statement) is not None
 
 
+def note_unreadable(told: UnreadableMovement) -> None:
+    """Put a movement that cannot be booked on the record, once, however often it is read."""
+    log.error("balance transaction %s (%s) cannot be read: %s", told.transaction_id, told.type, told.trouble)
+    search = Search(verb=Verb.BALANCE_UNREADABLE.value, subject=told.transaction_id)
+    if not record.search_entries(search, size=1).items:
+        facts = {"type": told.type, "currency": told.currency}
+        audit.record(SYSTEM, Verb.BALANCE_UNREADABLE, subject=told.transaction_id, facts=facts)
+
+
 def settle(movement_id: str) -> MovementState:
     """Find or book what a movement is, or put it in suspense; doing it again changes nothing.
 
-    One at a time, so that two movements never take the same posting. What is in suspense is taken out of it
-    as soon as its posting appears.
+    What is in suspense is taken out of it as soon as its posting appears. Raises MovementNotFound.
     """
-    db.session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    _take_turn()
     movement = queries.get_locked(movement_id)
     if movement.state != MovementState.MATCHED:
         if not _match(movement) and not _book(movement):
             _suspend(movement)
         db.session.flush()
     return MovementState(movement.state)
+
+
+def explain(actor: Actor, movement_id: str, account: str, *, is_new: bool = False) -> Movement:
+    """Book a movement in suspense to the account where it belongs, which somebody found out at the gateway.
+
+    ``account`` is named without its currency, which is the movement's. One on which nothing was ever booked is
+    refused unless it ``is_new`` on purpose: no account ever disappears. Raises MovementNotFound,
+    MovementNotInSuspense, AccountNotCorrectable.
+    """
+    movement = _in_suspense(movement_id)
+    base = account.removesuffix(f":{movement.currency}")
+    code = postings.in_currency(base, movement.currency)
+    _require_correctable(code, movement.currency, is_new=is_new)
+    entries = rules.explained(base, movement.net_minor, movement.currency)
+    key = f"explained:{movement.id}"
+    ledger.post("gateway_explained", movement.id, key, clock.today(), entries, currency=movement.currency, actor=actor)
+    _make_good(actor, movement, account=code)
+    return movement
+
+
+def exchange(actor: Actor, sold_id: str, bought_id: str) -> tuple[Movement, Movement]:
+    """Book two movements in suspense as one exchange: what the first took was sold for what the second brought.
+
+    Raises MovementNotFound, MovementNotInSuspense, MovementsNoExchange.
+    """
+    sold, bought = _in_suspense(sold_id), _in_suspense(bought_id)
+    if not rules.is_exchange((sold.net_minor, sold.currency), (bought.net_minor, bought.currency)):
+        raise MovementsNoExchange
+    entries = postings.exchanged(-sold.net_minor, sold.currency, bought.net_minor, postings.SUSPENSE)
+    ledger.post("gateway_exchange", sold.id, f"exchanged:{sold.id}", clock.today(), entries, actor=actor)
+    _make_good(actor, sold, exchanged_for=bought.id)
+    _make_good(actor, bought, exchanged_for=sold.id)
+    return sold, bought
+
+
+def _take_turn() -> None:
+    """Go one at a time, so that two movements never take the same posting."""
+    db.session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+
+
+def _in_suspense(movement_id: str) -> Movement:
+    _take_turn()
+    movement = queries.get_locked(movement_id)
+    if movement.state != MovementState.SUSPENSE:
+        raise MovementNotInSuspense(f"{movement.id} is {movement.state}.", state=movement.state)
+    return movement
+
+
+def _require_correctable(code: str, currency: str, *, is_new: bool) -> None:
+    if not ledger.is_code(code):
+        raise AccountNotCorrectable(f"{code!r} is no account's code.")
+    if rules.is_kept_by_deeds(code):
+        raise AccountNotCorrectable(
+            f"{code} is moved by our own deeds alone; a correction there would break the books."
+        )
+    known = ledger_queries.find_currency(code)
+    if known is None and not is_new:
+        raise AccountNotCorrectable(f"Nothing was ever booked on {code}; say that it is new if that is meant.")
+    if known not in (None, currency):
+        raise AccountNotCorrectable(f"{code} is of {known}, and the movement of {currency}.")
+
+
+def _make_good(actor: Actor, movement: Movement, **facts: str) -> None:
+    # It stays with the posting that put it in suspense: that is what moved the gateway's account.
+    movement.state = MovementState.MATCHED.value
+    db.session.flush()
+    _record(Verb.BALANCE_CORRECTED, movement, actor, **facts)
 
 
 def _match(movement: Movement) -> bool:
@@ -165,6 +243,6 @@ def _day(movement: Movement) -> date:
     return movement.created_at.astimezone(clock.JST).date()
 
 
-def _record(verb: Verb, movement: Movement) -> None:
-    facts = {"type": movement.type, "source": movement.source_id or "", "currency": movement.currency}
-    audit.record(SYSTEM, verb, subject=movement.id, amount_minor=abs(movement.net_minor), facts=facts)
+def _record(verb: Verb, movement: Movement, actor: Actor = SYSTEM, **more: str) -> None:
+    facts = {"type": movement.type, "source": movement.source_id or "", "currency": movement.currency, **more}
+    audit.record(actor, verb, subject=movement.id, amount_minor=abs(movement.net_minor), facts=facts)

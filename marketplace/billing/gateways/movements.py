@@ -5,6 +5,7 @@ from typing import Any
 from marketplace.billing.gateways import readings
 from marketplace.billing.gateways.connection import Connection
 from marketplace.billing.gateways.reports import RefundReport, TransferReport
+from marketplace.kit import money
 
 
 class Movements(Connection):
@@ -23,15 +24,16 @@ class Movements(Connection):
         amount_minor: int,
         idempotency_key: str,
         instructions_email: str | None = None,
+        currency: str = "JPY",
     ) -> RefundReport:
         """Send back part or all of a payment, labelled with our ``refund_id``.
 
         ``instructions_email`` is where the gateway asks for a bank account if the method cannot be refunded
-        by itself (konbini).
+        by itself (konbini); ``currency`` that of the payment.
         """
         params: Any = {
             "payment_intent": payment_intent_id,
-            "amount": _positive(amount_minor),
+            "amount": _counted(amount_minor, currency),
             "reason": "requested_by_customer",
             "metadata": {"refund_id": refund_id},
         }
@@ -65,7 +67,7 @@ class Movements(Connection):
     ) -> TransferReport:
         """Move money from our balance to a connected account, labelled with our ``transfer_id``."""
         params: Any = {
-            "amount": _positive(amount_minor),
+            "amount": _counted(amount_minor, currency),
             "currency": currency.lower(),
             "destination": destination,
             "metadata": {"transfer_id": transfer_id},
@@ -88,7 +90,8 @@ class Movements(Connection):
         return [readings.read_transfer(transfer) for transfer in listed]
 
 
-def _positive(amount_minor: int) -> int:
+def _counted(amount_minor: int, currency: str) -> int:
+    """Return an amount as the gateway counts it."""
     if isinstance(amount_minor, bool) or not isinstance(amount_minor, int) or amount_minor <= 0:
         raise ValueError(f"money moves in positive whole minor units: {amount_minor!r}")
-    return amount_minor
+    return money.to_gateway(amount_minor, currency)

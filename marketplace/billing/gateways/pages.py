@@ -9,6 +9,8 @@ from marketplace.billing.checkout import Checkout, CheckoutReport
 from marketplace.billing.errors import GatewayRefused
 from marketplace.billing.gateways import wire
 from marketplace.billing.gateways.connection import Connection
+from marketplace.kit import money
+from marketplace.kit.ids import new_id
 from marketplace.licensing.states import Rail
 
 METHODS = {Rail.CARD: "card", Rail.KONBINI: "konbini", Rail.BANK_TRANSFER: "customer_balance"}
@@ -81,7 +83,7 @@ class Pages(Connection):
         """
         sessions = self._client.v1.checkout.sessions
         try:
-            self._ask(lambda: sessions.expire(session_id, {}, {"idempotency_key": f"expire:{session_id}"}))
+            self._ask(lambda: sessions.expire(session_id, {}, _fresh_key(f"expire:{session_id}")))
         except GatewayRefused:
             return self.fetch_checkout(session_id)
         return self.fetch_checkout(session_id)
@@ -89,11 +91,12 @@ class Pages(Connection):
     def cancel_payment(self, payment_intent_id: str) -> None:
         """Give up a payment that was begun and has not arrived, such as a bank transfer; what arrived stays.
 
-        Raises GatewayObjectMissing, GatewayMisconfigured, GatewayUnavailable; GatewayRefused if it has arrived.
+        Raises GatewayObjectMissing, GatewayMisconfigured, GatewayUnavailable; GatewayRefused if it has arrived, or
+        was given up before.
         """
         intents = self._client.v1.payment_intents
-        key = {"idempotency_key": f"cancel:{payment_intent_id}"}
-        self._ask(lambda: intents.cancel(payment_intent_id, {"cancellation_reason": "abandoned"}, key))  # type: ignore[arg-type] # a plain dict is what the SDK reads
+        why: Any = {"cancellation_reason": "abandoned"}
+        self._ask(lambda: intents.cancel(payment_intent_id, why, _fresh_key(f"cancel:{payment_intent_id}")))
 
     def find_checkout(self, payment_id: str, since: datetime) -> Checkout | None:
         """Return the page that was opened for a payment, looked for among those created since then.
@@ -128,9 +131,18 @@ class Pages(Connection):
         return {key: value for key, value in params.items() if value}
 
 
+def _fresh_key(deed: str) -> Any:
+    """Return a key for one attempt at a deed that is harmless to repeat: under it, no earlier failure is kept."""
+    return {"idempotency_key": f"{deed}:{new_id('key')}"}
+
+
 def _checkout_params(payment_id: str, amount_yen: int, description: str, labels: Mapping[str, str]) -> Any:
     # Any: the SDK's TypedDict has 60 keys. Never payment_method_types, which newer versions no longer know.
-    price = {"currency": "jpy", "unit_amount": amount_yen, "product_data": {"name": description}}
+    price = {
+        "currency": "jpy",
+        "unit_amount": money.to_gateway(amount_yen, "JPY"),
+        "product_data": {"name": description},
+    }
     return {
         "mode": "payment",
         "client_reference_id": payment_id,

@@ -10,6 +10,7 @@ from marketplace.billing.gateways.reports import (
     DisputeReport,
     RefundReport,
     TransferReport,
+    UnreadableMovement,
 )
 
 _SOURCE_NAMES = ("id", "charge", "payment_intent", "transfer")
@@ -61,8 +62,18 @@ def read_dispute(dispute: Mapping[str, Any]) -> DisputeReport:
     )
 
 
+def read_movement(movement: Mapping[str, Any]) -> BalanceTransaction | UnreadableMovement:
+    """Return our view of a balance transaction, or what is wrong with it: one must not hide those beside it."""
+    try:
+        return read_balance_transaction(movement)
+    except ValueError as error:
+        return UnreadableMovement(
+            str(movement["id"]), str(movement.get("type")), wire.currency_of(movement), str(error)
+        )
+
+
 def read_balance_transaction(movement: Mapping[str, Any]) -> BalanceTransaction:
-    """Return our view of a balance transaction, whose source may be expanded."""
+    """Return our view of a balance transaction, whose source may be expanded; ValueError for what is no amount."""
     source = movement.get("source")
     expanded = source if isinstance(source, Mapping) else {}
     names = [wire.id_of(source), *(wire.id_of(expanded.get(name)) for name in _SOURCE_NAMES)]
@@ -73,8 +84,8 @@ def read_balance_transaction(movement: Mapping[str, Any]) -> BalanceTransaction:
         fee_minor=_amount(movement, "fee"),
         net_minor=_amount(movement, "net"),
         currency=wire.currency_of(movement),
-        created_at=wire.instant(_amount(movement, "created")),
-        available_at=wire.instant(_amount(movement, "available_on")),
+        created_at=wire.instant(_whole(movement, "created")),
+        available_at=wire.instant(_whole(movement, "available_on")),
         source_id=wire.id_of(source),
         names=tuple(dict.fromkeys(name for name in names if name)),
         labels=_labels(expanded),
@@ -82,10 +93,18 @@ def read_balance_transaction(movement: Mapping[str, Any]) -> BalanceTransaction:
 
 
 def _amount(thing: Mapping[str, Any], name: str) -> int:
-    amount = wire.whole(thing.get(name))
+    amount = wire.minor_of(thing, name)
     if amount is None:
-        raise ValueError(f"{thing.get('id')}: {name} is {thing.get(name)!r}, which is no whole number")
+        told = f"{thing.get(name)!r} {wire.currency_of(thing)}"
+        raise ValueError(f"{thing.get('id')}: {name} is {told}, which is no whole number of minor units")
     return amount
+
+
+def _whole(thing: Mapping[str, Any], name: str) -> int:
+    number = wire.whole(thing.get(name))
+    if number is None:
+        raise ValueError(f"{thing.get('id')}: {name} is {thing.get(name)!r}, which is no whole number")
+    return number
 
 
 def _instant(seconds: Any) -> datetime | None:

@@ -1,7 +1,7 @@
 """What a gateway tells us of refunds, disputes, transfers and its own balance, in our words; knows no gateway.
 
-Amounts are in minor units and positive unless said otherwise, currencies in capitals. ``labels`` are the names
-that we gave the object when we made it, such as ``refund_id``.
+Amounts are in minor units of ISO 4217 and positive unless said otherwise, currencies in capitals. ``labels`` are
+the names that we gave the object when we made it, such as ``refund_id``.
 """
 
 from collections.abc import Mapping
@@ -62,6 +62,16 @@ class BalanceTransaction:
     source_id: str | None = None
     names: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableMovement:
+    """A movement of our balance whose amounts are none that can be booked; ``trouble`` says which."""
+
+    transaction_id: str
+    type: str
+    currency: str
+    trouble: str
 
 
 @dataclass(frozen=True, slots=True)

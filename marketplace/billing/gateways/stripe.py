@@ -9,7 +9,7 @@ from marketplace.billing.gateways import readings, wire
 from marketplace.billing.gateways.connection import within_process
 from marketplace.billing.gateways.movements import Movements
 from marketplace.billing.gateways.pages import Pages
-from marketplace.billing.gateways.reports import BalanceTransaction, DisputeReport
+from marketplace.billing.gateways.reports import BalanceTransaction, DisputeReport, UnreadableMovement
 from marketplace.kit import clock
 
 __all__ = ["StripeGateway", "within_process"]
@@ -28,7 +28,7 @@ class StripeGateway(Pages, Movements):
         found = self._ask(lambda: self._client.v1.disputes.retrieve(dispute_id))
         return readings.read_dispute(found.to_dict(for_json=True))
 
-    def list_balance_transactions(self, since: datetime) -> Iterator[BalanceTransaction]:
+    def list_balance_transactions(self, since: datetime) -> Iterator[BalanceTransaction | UnreadableMovement]:
         """Return what moved our balance since then, newest first, each with the names of its cause.
 
         Raises GatewayMisconfigured, GatewayUnavailable.
@@ -37,7 +37,7 @@ class StripeGateway(Pages, Movements):
             self._client.v1.balance_transactions.list,  # type: ignore[arg-type] # a plain dict is what the SDK reads
             {"created": {"gte": int(since.timestamp())}, "expand": ["data.source"]},
         )
-        return (readings.read_balance_transaction(movement) for movement in listed)
+        return (readings.read_movement(movement) for movement in listed)
 
     def verify_event(self, raw_body: bytes, signature: str | None) -> dict[str, Any]:
         """Return the event that these exact bytes carry, if one of our secrets signed them just now.

@@ -9,6 +9,7 @@ from marketplace.billing.checkout import CheckoutReport, EventReading, funded_id
 from marketplace.billing.errors import WebhookMalformed
 from marketplace.billing.rules import Fact
 from marketplace.billing.states import FactKind
+from marketplace.kit import money
 
 PERSONAL = frozenset(
     {
@@ -91,7 +92,7 @@ def read_session(session: Mapping[str, Any]) -> CheckoutReport:
         payment_id=payment_id_of(session),
         status=str(session.get("status")),
         payment_status=str(session.get("payment_status")),
-        amount_minor=whole(session.get("amount_total")),
+        amount_minor=minor_of(session, "amount_total"),
         currency=currency_of(session),
         payment_intent_id=id_of(session.get("payment_intent")),
         intent_status=intent.get("status"),
@@ -117,24 +118,24 @@ def _facts(event: Mapping[str, Any], thing: Mapping[str, Any]) -> list[Fact]:
 
 def _shown(event_type: str, thing: Mapping[str, Any]) -> tuple[FactKind | None, int | None]:
     if event_type == "checkout.session.async_payment_failed":
-        return FactKind.SESSION_ASYNC_FAILED, whole(thing.get("amount_total"))
+        return FactKind.SESSION_ASYNC_FAILED, minor_of(thing, "amount_total")
     if event_type in _SESSION_EVENTS:
         kind = session_fact(str(thing.get("status")), str(thing.get("payment_status")))
-        return kind, whole(thing.get("amount_total"))
+        return kind, minor_of(thing, "amount_total")
     if event_type == "payment_intent.succeeded":
-        return FactKind.INTENT_SUCCEEDED, whole(thing.get("amount_received"))
+        return FactKind.INTENT_SUCCEEDED, minor_of(thing, "amount_received")
     if event_type == "payment_intent.partially_funded":
-        amount, remaining = whole(thing.get("amount")), _remaining(thing)
+        amount, remaining = minor_of(thing, "amount"), _remaining(thing)
         known = amount is not None and remaining is not None
         return FactKind.INTENT_PARTIALLY_FUNDED, (amount or 0) - (remaining or 0) if known else None
     if event_type == "payment_intent.payment_failed":
-        return FactKind.INTENT_FAILED, whole(thing.get("amount"))
+        return FactKind.INTENT_FAILED, minor_of(thing, "amount")
     return None, None
 
 
 def _remaining(intent: Mapping[str, Any]) -> int | None:
     told = _object(_object(intent.get("next_action")).get("display_bank_transfer_instructions"))
-    return whole(told.get("amount_remaining"))
+    return minor_of({"currency": intent.get("currency"), **told}, "amount_remaining")
 
 
 def payment_id_of(thing: Mapping[str, Any]) -> str | None:
@@ -156,6 +157,15 @@ def id_of(value: Any) -> str | None:
 def currency_of(thing: Mapping[str, Any]) -> str:
     """Return the currency of a gateway object in capitals."""
     return str(thing.get("currency") or "").upper()
+
+
+def minor_of(thing: Mapping[str, Any], name: str) -> int | None:
+    """Return an amount of a gateway object in minor units of ISO 4217, or None for what is no such amount."""
+    amount = whole(thing.get(name))
+    try:
+        return None if amount is None else money.from_gateway(amount, currency_of(thing))
+    except ValueError:  # no currency, or a fraction of its smallest unit
+        return None
 
 
 def whole(value: Any) -> int | None:

@@ -127,10 +127,15 @@ def payables(actor: Actor) -> list[Payable]:
     return [Payable(row[0], *map(int, row[1:])) for row in db.session.execute(query)]
 
 
-def list_drawable() -> Sequence[str]:
-    """Return the providers with earnings that no live payout settles, in the order in which they are locked."""
-    query = select(Earning.organization_id).where(*_UNPAID).distinct().order_by(Earning.organization_id)
-    return db.session.scalars(query).all()
+def lock_drawable() -> Sequence[str]:
+    """Put the payouts of all providers in line that have an account, and earnings that no live payout settles.
+
+    Returns these providers. Their rows are locked by one statement, in order, so that two callers never wait for
+    each other.
+    """
+    unpaid = select(Earning.organization_id).where(*_UNPAID)
+    query = select(PayoutAccount.organization_id).where(PayoutAccount.organization_id.in_(unpaid))
+    return db.session.scalars(query.order_by(PayoutAccount.organization_id).with_for_update()).all()
 
 
 def unpaid_of(organization_id: str) -> Sequence[Earning]:

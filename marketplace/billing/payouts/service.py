@@ -157,6 +157,15 @@ def mark_sent(actor: Actor, payout_id: str) -> Payout:
     return payout
 
 
+def renew_key(payout_id: str, spent: str) -> Payout:
+    """Keep another key than the one under which the gateway only fails; parallel callers get the same. The payout."""
+    payout = queries.lock_payout(payout_id)
+    if payout.idempotency_key == spent:
+        payout.idempotency_key = f"payout-{payout.id}-{new_id('key')}"
+        db.session.flush()
+    return payout
+
+
 def mark_paid(actor: Actor, payout_id: str, paid_on: date, gateway_transfer_id: str | None = None) -> Payout:
     """Note that the money has moved, and book it; the same day again changes nothing.
 

@@ -66,6 +66,15 @@ def note_gateway_id(refund_id: str, gateway_refund_id: str) -> None:
     db.session.flush()
 
 
+def renew_key(refund_id: str, spent: str) -> Refund:
+    """Keep another key than the one under which the gateway only fails; parallel callers get the same. The refund."""
+    refund = queries.lock_refund(refund_id)
+    if refund.idempotency_key == spent:
+        refund.idempotency_key = f"refund-{refund.id}-{new_id('key')}"
+        db.session.flush()
+    return refund
+
+
 def note_refused(actor: Actor, refund_id: str, why: str) -> RefundChange:
     """Note that the gateway would not send a refund; one that it has sent after all stays as it is."""
     refund = queries.lock_refund(refund_id)
