@@ -220,8 +220,8 @@ class Worker:
         app = procrastinate.App(connector=connector)
         retry = procrastinate.RetryStrategy(max_attempts=RETRIES_MAX, exponential_wait=2)
         for name, function in _tasks.items():
-            kept = {"name": name, "queue": _queue_of(name), "retry": name not in _periodic and retry}
-            registered = app.task(**kept)(self._in_context(function))
+            register = app.task(name=name, queue=_queue_of(name), retry=name not in _periodic and retry)
+            registered = register(self._in_context(function))
             if name in _periodic:
                 app.periodic(cron=_periodic[name])(registered)
         return app
