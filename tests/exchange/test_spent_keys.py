@@ -13,6 +13,7 @@ from marketplace.billing.errors import GatewayUnavailable
 from marketplace.billing.gateway_models import GatewayCustomer
 from marketplace.billing.gateways.stripe import StripeGateway
 from marketplace.billing.models import Order, Payment
+from marketplace.billing.payouts.models import Payout
 from marketplace.exchange import facilities, pages, payment, payout, refund, renewal
 from marketplace.kit import clock, settings
 from marketplace.kit.db import db
@@ -130,9 +131,7 @@ def test_a_refund_that_was_heard_of_while_its_key_was_renewed_is_not_sent_again(
 def test_a_transfer_is_made_once_though_its_key_is_spent_on_a_failure(
     by_transfer: None, hasty: Flask, kind: str, is_renewed: bool
 ) -> None:
-    with clock.stopped(clock.now() - timedelta(days=30)):  # at the gateway money may be moved on after some days
-        provider = payouts.earned(hasty, connect_account_id="acct_1SandboxSapporo")
-    drawn = payouts.drawn(payouts.operator(), provider)
+    drawn = approved(hasty)
     key = drawn.idempotency_key
     controls.trouble(kind, 1)
     payout.transfer(drawn.id)
@@ -141,6 +140,31 @@ def test_a_transfer_is_made_once_though_its_key_is_spent_on_a_failure(
     assert known("transfer") == 1
     market.learn()
     money.assert_sound()
+
+
+def test_a_transfer_that_was_made_while_its_key_was_renewed_is_not_made_again(
+    by_transfer: None, hasty: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = approved(hasty)
+    looking = StripeGateway.list_transfers
+
+    def made_meanwhile(self: StripeGateway, *, destination: str) -> object:
+        monkeypatch.setattr(StripeGateway, "list_transfers", looking)
+        before = looking(self, destination=destination)
+        payout.transfer(drawn.id)
+        return before
+
+    monkeypatch.setattr(StripeGateway, "list_transfers", made_meanwhile)
+    controls.trouble("server_error", 1)
+    payout.transfer(drawn.id)
+    assert (payouts.now(drawn.id).state, known("transfer")) == ("paid", 1)
+
+
+def approved(app: Flask) -> Payout:
+    """A payout that the gateway is to transfer, and has the money for."""
+    with clock.stopped(clock.now() - timedelta(days=30)):  # at the gateway money may be moved on after some days
+        provider = payouts.earned(app, connect_account_id="acct_1SandboxSapporo")
+    return payouts.drawn(payouts.operator(), provider)
 
 
 @pytest.mark.parametrize(("kind", "_is_renewed"), FAILURES)
