@@ -7,7 +7,9 @@ from typing import Any
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, SecurityError
 
-from marketplace.identity.errors import InsufficientScope, InvalidToken, NotAuthenticated
+from marketplace.identity.errors import InsufficientScope, InvalidToken, NotAuthenticated, StepUpRequired
+from marketplace.identity.permissions import STEP_UP_SECONDS
+from marketplace.identity.states import Assurance
 from marketplace.kit import settings
 from marketplace.kit.errors import Invalid, NotFound, Refusal, TooLarge, Unavailable
 from marketplace.kit.health import LOST_DATABASE
@@ -152,6 +154,9 @@ def _challenge(refusal: Refusal) -> str | None:
         return f'{realm}, error="invalid_token"'
     if isinstance(refusal, InsufficientScope):
         return f'{realm}, error="insufficient_scope", scope="{refusal.members.get("scope", "")}"'
+    if isinstance(refusal, StepUpRequired):
+        asked = f'acr_values="{Assurance.AAL2}", max_age="{STEP_UP_SECONDS}"'
+        return f'{realm}, error="insufficient_user_authentication", {asked}'
     return None
 
 

@@ -47,6 +47,39 @@ class CapacityMissing(Forbidden):
     cure_ja = "その資格での組織の確認を、取引所の運営者に依頼してください。"
 
 
+class RoleMissing(Forbidden):
+    """A member whose role does not include this."""
+
+    slug = "role-missing"
+    title, title_ja = "Role missing", "役割がありません"
+    cause = "Your role in the organization does not include this."
+    cure = "Ask an owner of your organization for a role that does, or to do it."
+    cause_ja = "組織におけるあなたの役割では、この操作はできません。"
+    cure_ja = "この操作ができる役割を付けるか、代わりに行うよう、組織の管理者に依頼してください。"
+
+
+class StepUpRequired(Refusal):
+    """A deed of weight, and no second factor proved lately (RFC 9470 section 3)."""
+
+    slug, status = "step-up-required", 401
+    title, title_ja = "A fresh second factor is needed", "二要素での再認証が必要です"
+    cause = "This deed asks for a second factor, proved within the last ten minutes."
+    cure = "Sign in again with a passkey or a code, and repeat the deed."
+    cause_ja = "この操作には、過去10分以内の二要素での認証が必要です。"
+    cure_ja = "パスキーまたは認証コードでもう一度サインインし、操作をやり直してください。"
+
+
+class TokenNarrowed(Forbidden):
+    """A token for certain grants alone, used for something else."""
+
+    slug = "token-narrowed"
+    title, title_ja = "The token is for certain grants alone", "特定の利用権に限られたトークンです"
+    cause = "The token was narrowed to certain grants and opens nothing else."
+    cure = "Ask for a token without authorization_details."
+    cause_ja = "トークンは特定の利用権に限られており、ほかの操作には使えません。"
+    cure_ja = "authorization_details を付けずにトークンを取得してください。"
+
+
 class RegistrationClosed(Forbidden):
     """The public may not apply at this exchange."""
 

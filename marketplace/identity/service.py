@@ -26,7 +26,15 @@ from marketplace.identity.errors import (
 from marketplace.identity.models import AccessToken, ApiClient, Member, Organization
 from marketplace.identity.permissions import scopes_for
 from marketplace.identity.rules import ApplicationDraft, MemberDraft
-from marketplace.identity.states import LEGAL_MOVES, Capacity, ClientState, OrganizationState
+from marketplace.identity.states import (
+    LEGAL_MOVES,
+    AuthenticationMethod,
+    Capacity,
+    ClientState,
+    GrantType,
+    OrganizationState,
+    TrustTier,
+)
 from marketplace.kit import clock, settings
 from marketplace.kit.canonical import sha256_hex
 from marketplace.kit.db import db
@@ -209,6 +217,7 @@ def _insertion(organization_id: str, draft: ApplicationDraft, state: Organizatio
         state=state.value,
         created_at=now,
         verified_at=now if state is OrganizationState.VERIFIED else None,
+        trust_tier=TrustTier.VERIFIED.value,
     )
 
 
@@ -219,7 +228,12 @@ def _register(actor: Actor, organization_id: str, name: str, scopes: Iterable[st
         organization_id=organization_id,
         name=name,
         scopes=sorted(scopes),
+        authentication_method=AuthenticationMethod.CLIENT_SECRET_BASIC.value,
         secret_sha256=credentials.hash_of(secret),
+        redirect_uris=[],
+        grant_types=[GrantType.CLIENT_CREDENTIALS.value],
+        dpop_bound=False,
+        par_required=False,
         state=ClientState.ACTIVE.value,
         created_at=now,
         secret_changed_at=now,

@@ -37,6 +37,7 @@ class Settings:
     run_worker: bool = True
     token_ttl_seconds: int = 300
     signing_key_file: Path | None = None
+    installation_key_file: Path | None = None
     upload_size_bytes_max: int = 20 * 2**30
     preview_rows_max: int = 20
     profile_memory_bytes_max: int = 2**30
@@ -89,6 +90,11 @@ class Settings:
     def signing_key_path(self) -> Path:
         """Where the token signing key lies."""
         return self.signing_key_file or self.data_dir / "keys" / "oauth-es256.pem"
+
+    @property
+    def installation_key_path(self) -> Path:
+        """Where the installation's own secret lies."""
+        return self.installation_key_file or self.data_dir / "keys" / "installation.key"
 
     @property
     def store_dir(self) -> Path:

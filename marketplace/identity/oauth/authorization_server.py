@@ -12,6 +12,7 @@ from authlib.oauth2 import AuthorizationServer, OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidRequestError, InvalidScopeError
 
 from marketplace.identity.oauth import access_tokens, client_authentication
+from marketplace.identity.oauth.access_tokens import Bearer
 from marketplace.identity.oauth.client_authentication import KnownClient
 from marketplace.identity.oauth.client_credentials import ClientCredentialsGrant
 from marketplace.identity.oauth.introspection import IntrospectionEndpoint
@@ -99,7 +100,7 @@ def _generate_token(*, client: KnownClient, scope: str | None, **_: Any) -> dict
     if granted is None:
         raise InvalidScopeError
     return {
-        "access_token": access_tokens.issue(client.id, client.organization_id, granted),
+        "access_token": access_tokens.issue(Bearer(client.id, client.organization_id, granted)),
         "token_type": "Bearer",
         "expires_in": settings.current().token_ttl_seconds,
         "scope": granted,

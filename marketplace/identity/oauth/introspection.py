@@ -25,7 +25,7 @@ class IntrospectionEndpoint(AuthlibIntrospectionEndpoint):  # type: ignore[misc]
             claims = access_tokens.verify(request.form["token"])
             if claims.client_id != client.id:
                 return None
-            access_tokens.authenticate(request.form["token"])
+            access_tokens.holder_of(claims)
         except InvalidToken:
             return None
         return claims
@@ -41,7 +41,7 @@ class IntrospectionEndpoint(AuthlibIntrospectionEndpoint):  # type: ignore[misc]
             "token_type": "Bearer",
             "exp": token.expires_at,
             "iat": token.issued_at,
-            "sub": token.client_id,
+            "sub": token.member_id or token.client_id,
             "aud": token.issuer,
             "iss": token.issuer,
             "jti": token.jti,

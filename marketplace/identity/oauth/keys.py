@@ -4,9 +4,7 @@ The file may hold several keys: the first signs, the others still verify until t
 signed have run out. That is how a key is replaced: put the new one first, drop the old one later.
 """
 
-import os
 import re
-import secrets
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +14,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
-from marketplace.kit import settings
+from marketplace.kit import secret_files, settings
 
 ALGORITHM = "ES256"
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - the media type of RFC 9068 section 2.1, not a secret
@@ -75,24 +73,7 @@ def current() -> KeyRing:
 
 def create(path: Path) -> None:
     """Write a new key that only the owner may read; of several that try at once, one wins."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(ECKey.generate_key("P-256").as_pem(private=True))
-            file.flush()
-            os.fsync(file.fileno())
-        _link(draft, path)
-    finally:
-        draft.unlink()
-
-
-def _link(draft: Path, path: Path) -> None:
-    try:
-        path.hardlink_to(draft)
-    except FileExistsError:
-        return  # another process was first: its key is as good
+    secret_files.create(path, ECKey.generate_key("P-256").as_pem(private=True))
 
 
 @lru_cache(maxsize=16)

@@ -1,0 +1,1 @@
+"""Joining: from an application to a trusted organization, and who may act for it."""
