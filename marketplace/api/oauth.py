@@ -23,6 +23,18 @@ def token() -> Response:
     return _answer(authorization_server.answer_token_request)
 
 
+@blp.post("/oauth/par")
+def push() -> Response:
+    """Keep an authorization request before the browser is sent (RFC 9126)."""
+    return _answer(authorization_server.answer_pushed_request)
+
+
+@blp.post("/oauth/device_authorization")
+def device_authorization() -> Response:
+    """Give a program without a browser its codes (RFC 8628)."""
+    return _answer(authorization_server.answer_device_authorization)
+
+
 @blp.post("/oauth/revoke")
 def revoke() -> Response:
     """End one of the client's own tokens (RFC 7009)."""
@@ -68,7 +80,9 @@ def _answer(deed: Callable[[Post], Answer]) -> Response:
         authorization=request.headers.get("Authorization"),
         form=list(request.form.items(multi=True)),
         peer=request.remote_addr or "",
+        dpop=request.headers.getlist("DPoP"),
     )
+    authorization_server.fetch_keys(post)
     with transaction():
         answer = deed(post)
     return _response(answer)

@@ -18,6 +18,9 @@ class Verb(StrEnum):
     CLIENT_SUSPENDED = "identity.client.suspended"
     CLIENT_SECRET_ROTATED = "identity.client.secret_rotated"  # noqa: S105 - a verb, not a secret
     TOKEN_REVOKED = "identity.token.revoked"  # noqa: S105 - a verb, not a secret
+    TOKENS_REVOKED = "identity.tokens.revoked"
+    TOKENS_REPLAYED = "identity.tokens.replayed"
+    CONSENT_GIVEN = "identity.consent.given"
     # catalog
     DATASET_REGISTERED = "catalog.dataset.registered"
     DATASET_REVISED = "catalog.dataset.revised"

@@ -25,6 +25,32 @@ class InvalidToken(Refusal):
     cure_ja = "/oauth/token で新しいトークンを取得してください。"
 
 
+class DpopProofInvalid(Refusal):
+    """A token bound to a key came without a good proof of that key (RFC 9449 section 7.1)."""
+
+    slug, status = "dpop-proof-invalid", 401
+    title, title_ja = "Invalid DPoP proof", "DPoP 証明が無効です"
+    cause = "The DPoP proof is missing, malformed, made for another request, or was used before."
+    cure = "Make a new proof for this very request and send it in the DPoP header."
+    cause_ja = "DPoP証明がないか、形式が正しくないか、別の要求のものか、すでに使われています。"
+    cure_ja = "この要求のための新しい証明を作り、DPoPヘッダーに付けて送ってください。"
+
+
+class DpopNonceNeeded(Refusal):
+    """A DPoP proof without a fresh nonce of ours (RFC 9449 section 9)."""
+
+    slug, status = "dpop-nonce-needed", 401
+    title, title_ja = "A DPoP nonce is needed", "DPoP の nonce が必要です"
+    cause = "The DPoP proof does not carry a fresh nonce of this exchange."
+    cure = "Make a new proof with the nonce of the DPoP-Nonce header and repeat the request."
+    cause_ja = "DPoP証明に、この取引所の新しいnonceが含まれていません。"
+    cure_ja = "DPoP-Nonceヘッダーのnonceを入れた新しい証明を作り、要求をやり直してください。"
+
+    def __init__(self, nonce: str) -> None:
+        super().__init__()
+        self.nonce = nonce
+
+
 class InsufficientScope(Forbidden):
     """The token does not carry the scope that the permission table asks for (RFC 6750 section 3.1)."""
 

@@ -38,6 +38,7 @@ class Settings:
     token_ttl_seconds: int = 300
     signing_key_file: Path | None = None
     installation_key_file: Path | None = None
+    security_profile: str = "baseline"
     upload_size_bytes_max: int = 20 * 2**30
     preview_rows_max: int = 20
     profile_memory_bytes_max: int = 2**30
@@ -141,6 +142,7 @@ def check(settings: Settings) -> None:
     """Refuse settings that contradict each other or are unsafe; raises BadSetting."""
     _check_numbers(settings)
     _check_base_url(settings)
+    _check_tokens(settings)
     _check_database(settings)
     _check_payments(settings)
     _check_invoice_due(settings)
@@ -226,8 +228,13 @@ def _check_numbers(settings: Settings) -> None:
         raise BadSetting("MARKETPLACE_SELLER must be agent (providers sell) or principal (the exchange sells)")
     if settings.stripe_connect not in {"off", "transfers"}:
         raise BadSetting("STRIPE_CONNECT must be off (payouts by bank) or transfers (to connected accounts)")
+
+
+def _check_tokens(settings: Settings) -> None:
     if settings.token_ttl_seconds > 3600:
         raise BadSetting("MARKETPLACE_TOKEN_TTL_SECONDS must be at most 3600: longer tokens outlive revocations")
+    if settings.security_profile not in {"baseline", "fapi2"}:
+        raise BadSetting("MARKETPLACE_SECURITY_PROFILE must be baseline, or fapi2 (PAR, DPoP and keys for all clients)")
 
 
 def _check_transitional_credit(settings: Settings) -> None:

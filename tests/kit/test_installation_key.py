@@ -43,7 +43,7 @@ def test_a_key_file_that_holds_something_else_is_named(own_folder, content: str)
     path = own_folder / "keys" / "installation.key"
     path.parent.mkdir()
     path.write_text(content)
-    with pytest.raises(InstallationKeyUnusable, match="installation.key"):
+    with pytest.raises(InstallationKeyUnusable, match=r"installation\.key"):
         installation_key.derived("codes")
 
 

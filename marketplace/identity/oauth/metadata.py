@@ -2,9 +2,12 @@
 
 from typing import Any
 
-from marketplace.identity.oauth.authorization_server import GRANTS
+from marketplace.identity.oauth.access_tokens import GRANT_DETAILS
 from marketplace.identity.oauth.client_authentication import METHODS
+from marketplace.identity.oauth.demands import HOUR_SCOPE
+from marketplace.identity.oauth.jwts import ALGORITHMS
 from marketplace.identity.permissions import EVERYONE, scopes_for
+from marketplace.identity.states import Assurance, GrantType
 from marketplace.kit import settings
 
 
@@ -17,9 +20,19 @@ def authorization_server() -> dict[str, Any]:
         "revocation_endpoint": f"{base}/oauth/revoke",
         "introspection_endpoint": f"{base}/oauth/introspect",
         "jwks_uri": f"{base}/oauth/jwks.json",
-        "scopes_supported": sorted(scopes_for(EVERYONE)),
-        "response_types_supported": [],
-        "grant_types_supported": [grant.GRANT_TYPE for grant in GRANTS],
+        "scopes_supported": sorted(scopes_for(EVERYONE) | {HOUR_SCOPE}),
+        "authorization_endpoint": f"{base}/oauth/authorize",
+        "pushed_authorization_request_endpoint": f"{base}/oauth/par",
+        "device_authorization_endpoint": f"{base}/oauth/device_authorization",
+        "require_pushed_authorization_requests": settings.current().security_profile == "fapi2",
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+        "authorization_details_types_supported": [GRANT_DETAILS],
+        "dpop_signing_alg_values_supported": ALGORITHMS,
+        "acr_values_supported": [level.value for level in Assurance],
+        "grant_types_supported": [grant.value for grant in GrantType],
         "token_endpoint_auth_methods_supported": METHODS,
         "revocation_endpoint_auth_methods_supported": METHODS,
         "introspection_endpoint_auth_methods_supported": METHODS,
@@ -35,7 +48,7 @@ def protected_resource() -> dict[str, Any]:
     return {
         "resource": base,
         "authorization_servers": [base],
-        "scopes_supported": sorted(scopes_for(EVERYONE)),
+        "scopes_supported": sorted(scopes_for(EVERYONE) | {HOUR_SCOPE}),
         "bearer_methods_supported": ["header"],
         "resource_name": "Musubi",
         "resource_name#ja": "結び",

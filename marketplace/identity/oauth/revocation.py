@@ -11,7 +11,8 @@ from marketplace.identity.actors import Actor
 from marketplace.identity.errors import InvalidToken
 from marketplace.identity.oauth import access_tokens
 from marketplace.identity.oauth.access_tokens import Claims
-from marketplace.identity.oauth.client_authentication import METHODS, KnownClient
+from marketplace.identity.oauth.client_authentication import METHODS
+from marketplace.identity.oauth.clients import KnownClient
 from marketplace.identity.oauth.posts import StrictRequest
 
 

@@ -1,0 +1,89 @@
+"""JWTs that strangers signed: read without trusting a word of them until the signature is found good."""
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
+
+ALGORITHMS = ["ES256", "PS256", "EdDSA"]
+"""What strangers may sign with: neither ``none`` nor a secret of ours (HS256) nor RSA with PKCS #1 v1.5."""
+
+LENGTH_MAX = 8192
+_REGISTRY = jws.JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
+_KEYS: dict[str, Any] = {"EC": ECKey, "OKP": OKPKey, "RSA": RSAKey}
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+RSA_BITS_MIN = 2048
+
+
+class Malformed(Exception):
+    """Not a JWT that we take."""
+
+
+def header_of(token: str) -> dict[str, Any]:
+    """Return the header of a compact JWS, not yet trusted; raises Malformed."""
+    if len(token) > LENGTH_MAX or token.count(".") != 2:
+        raise Malformed
+    return _object(_decoded(token.partition(".")[0]))
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """Return the claims of a compact JWS, not yet trusted; raises Malformed."""
+    if len(token) > LENGTH_MAX or token.count(".") != 2:
+        raise Malformed
+    return _object(_decoded(token.split(".")[1]))
+
+
+def verified(token: str, key: Any) -> dict[str, Any]:
+    """Return the claims of a token that one of these keys signed; ``key`` is a key or a key set. Raises Malformed."""
+    header = header_of(token)
+    if header.get("alg") not in ALGORITHMS or "crit" in header:
+        raise Malformed
+    try:
+        signed = jws.deserialize_compact(token, key, registry=_REGISTRY)
+    except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise Malformed from error
+    return _object(signed.payload)
+
+
+def public_key(jwk: Any) -> Any:
+    """Return the key of a public JWK that is fit for use here; raises Malformed for any other."""
+    if not isinstance(jwk, dict) or _PRIVATE & set(jwk):
+        raise Malformed
+    try:
+        key = _KEYS[str(jwk.get("kty"))].import_key(jwk)
+    except (KeyError, ValueError, TypeError, JoseError) as error:
+        raise Malformed from error
+    if isinstance(key, RSAKey) and key.raw_value.key_size < RSA_BITS_MIN:
+        raise Malformed
+    if isinstance(key, ECKey) and key.curve_name != "P-256":
+        raise Malformed
+    return key
+
+
+def public_keys(jwks: Any) -> KeySet:
+    """Return the keys of a public JWK set, of which it must hold at least one; raises Malformed."""
+    entries = jwks.get("keys") if isinstance(jwks, dict) else None
+    if not isinstance(entries, list) or not 0 < len(entries) <= 20:
+        raise Malformed
+    return KeySet([public_key(entry) for entry in entries])
+
+
+def _decoded(segment: str) -> bytes:
+    try:
+        return base64.b64decode(segment + "=" * (-len(segment) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Malformed from error
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Malformed from error
+    if not isinstance(found, dict):
+        raise Malformed
+    return found
