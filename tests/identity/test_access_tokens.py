@@ -23,7 +23,8 @@ from sqlalchemy.orm import Session
 
 from marketplace.identity.errors import InvalidToken
 from marketplace.identity.models import AccessToken, ApiClient, FailedAuthentication
-from marketplace.identity.oauth import access_tokens, keys, throttle
+from marketplace.identity import throttle
+from marketplace.identity.oauth import access_tokens, keys
 from marketplace.identity.oauth.access_tokens import Bearer
 from marketplace.identity.states import Capacity
 from marketplace.kit import clock, settings
