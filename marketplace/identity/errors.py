@@ -203,3 +203,14 @@ class EmailTaken(Conflict):
     cure = "Remove that member first, or give another address."
     cause_ja = "貴組織の別のメンバーがこのメールアドレスを使っています。"
     cure_ja = "先にそのメンバーを外すか、別のアドレスを指定してください。"
+
+
+class MyNumberRefused(Invalid):
+    """Twelve digits with the check digit of an individual number stand in a field; the number is not repeated."""
+
+    slug = "my-number-refused"
+    title, title_ja = "Never enter an individual number", "個人番号（マイナンバー）は入力できません"
+    cause = "A field holds what looks like an individual number (My Number), which this exchange may not take in."
+    cure = "Take it out. An organization is known by its corporate number, of 13 digits."
+    cause_ja = "個人番号（マイナンバー）と見られる数字が入力されています。この取引所は個人番号を取り扱いません。"
+    cure_ja = "その数字を削除してください。組織は13桁の法人番号で登録します。"

@@ -26,7 +26,7 @@ def change_password(session: Session, present: str, new: str, peer: str) -> str:
     password_hash = passwords.hash_of(normal)
     with transaction():
         put_password(session.person_id, password_hash, except_id=session.id)
-        return sessions.step_up(session.id, session.acr)
+        return sessions.renew(session.id)
 
 
 def put_password(person_id: str, password_hash: str, except_id: str | None = None) -> None:

@@ -60,9 +60,7 @@ def spend_try(token: str, stage: Stage) -> Attempt:
             update(LoginAttempt)
             .where(*_open(credentials.hash_of(token), stage), LoginAttempt.tries_left > 0)
             .values(tries_left=LoginAttempt.tries_left - 1)
-            .returning(
-                LoginAttempt.token_sha256, LoginAttempt.person_id, LoginAttempt.facts, LoginAttempt.next_path
-            )
+            .returning(LoginAttempt.token_sha256, LoginAttempt.person_id, LoginAttempt.facts, LoginAttempt.next_path)
         ).first()
     if row is None:
         raise AttemptOver

@@ -207,7 +207,7 @@ def _is_handle_of(credential: dict[str, Any], person_id: str) -> bool:
 
     response = credential.get("response")
     handle = response.get("userHandle") if isinstance(response, dict) else None
-    return handle in {None, "", bytes_to_base64url(person_id.encode())}
+    return handle in (None, "", bytes_to_base64url(person_id.encode()))
 
 
 def _keep(person_id: str, verified: Any, name: str) -> str:

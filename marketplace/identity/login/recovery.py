@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 
@@ -101,7 +102,7 @@ def _spend(token: str) -> str:
     return str(row.person_id)
 
 
-def _open(token: str) -> tuple[object, ...]:
+def _open(token: str) -> tuple[Any, ...]:
     return (
         EmailChallenge.token_sha256 == credentials.hash_of(token),
         EmailChallenge.purpose == ChallengePurpose.RESET.value,

@@ -15,7 +15,7 @@ def safe_path(path: str) -> str:
 
 
 def normal(password: str) -> str:
-    """Return a password as it is hashed: NFKC, so that each keyboard types the same (NIST SP 800-63B section 3.1.1.2)."""
+    """Return a password as it is hashed: NFKC, so that each keyboard types the same (NIST SP 800-63B 3.1.1.2)."""
     return unicodedata.normalize("NFKC", password)
 
 

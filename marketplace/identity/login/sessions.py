@@ -138,18 +138,14 @@ def step_up(session_id: str, acr: Assurance) -> str:
     The old token is void (OWASP ASVS V7.2.4): the browser must be given the new one. Raises NotAuthenticated for a
     session that is over.
     """
-    token = secrets.token_urlsafe(TOKEN_BYTES)
-    renewed = (
-        update(LoginSession)
-        .where(LoginSession.id == session_id, *_alive())
-        .values(token_sha256=credentials.hash_of(token), acr=acr.value, authenticated_at=clock.now())
-        .returning(LoginSession.person_id)
-    )
-    row = db.session.execute(renewed).first()
-    if row is None:
-        raise NotAuthenticated
-    deeds.record(row.person_id, Verb.PERSON_STEPPED_UP, facts={"session": session_id, "acr": acr.value})
+    token, person_id = _renewed(session_id, acr=acr.value, authenticated_at=clock.now())
+    deeds.record(person_id, Verb.PERSON_STEPPED_UP, facts={"session": session_id, "acr": acr.value})
     return token
+
+
+def renew(session_id: str) -> str:
+    """Return a new token of a session in place of the old one; raises NotAuthenticated for a session that is over."""
+    return _renewed(session_id)[0]
 
 
 def revoke(session_id: str, person_id: str) -> None:
@@ -167,7 +163,10 @@ def revoke_all(person_id: str, except_id: str | None = None) -> None:
     others = update(LoginSession).where(*alive, LoginSession.id != (except_id or ""))
     memberships = select(Member.id).where(Member.person_id == person_id)
     families = update(TokenFamily).where(TokenFamily.member_id.in_(memberships), TokenFamily.revoked_at.is_(None))
-    ended = {"sessions": _rowcount(others.values(revoked_at=now)), "families": _rowcount(families.values(revoked_at=now))}
+    ended = {
+        "sessions": _rowcount(others.values(revoked_at=now)),
+        "families": _rowcount(families.values(revoked_at=now)),
+    }
     deeds.record(person_id, Verb.SESSIONS_REVOKED, facts=ended)
 
 
@@ -227,6 +226,20 @@ def has_second_factor(person_id: str) -> bool:
 def _alive() -> tuple[Any, ...]:
     now = clock.now()
     return (_sessions.revoked_at.is_(None), _sessions.expires_at > now, _sessions.last_seen_at > now - IDLE)
+
+
+def _renewed(session_id: str, **columns: Any) -> tuple[str, str]:
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    renewed = (
+        update(LoginSession)
+        .where(LoginSession.id == session_id, *_alive())
+        .values(token_sha256=credentials.hash_of(token), **columns)
+        .returning(LoginSession.person_id)
+    )
+    row = db.session.execute(renewed).first()
+    if row is None:
+        raise NotAuthenticated
+    return token, row.person_id
 
 
 def _touch(session_id: str) -> None:
