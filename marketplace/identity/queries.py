@@ -131,6 +131,13 @@ def list_members(organization_id: str, *, cursor: str | None = None, size: int =
     return _page(statement, Member.id, cursor, size)
 
 
+def list_memberships(person_id: str) -> Sequence[tuple[Member, Organization]]:
+    """Return for whom a person may act, each with its organization, in the order in which they joined."""
+    joined = select(Member, Organization).join(Organization, Organization.id == Member.organization_id)
+    rows = db.session.execute(joined.where(Member.person_id == person_id).order_by(Member.id))
+    return [(member, organization) for member, organization in rows]
+
+
 def _page(statement: Select[Row], key: InstrumentedAttribute[str], cursor: str | None, size: int) -> Page[Row]:
     after = decode_cursor(cursor, 1)
     if after:

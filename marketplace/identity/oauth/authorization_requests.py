@@ -13,13 +13,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from authlib.oauth2 import OAuth2Error
-from authlib.oauth2.rfc6749 import InvalidRequestError, UnauthorizedClientError, UnsupportedResponseTypeError
+from authlib.oauth2.rfc6749 import InvalidRequestError, UnauthorizedClientError
 from sqlalchemy import delete, insert, update
 
 from marketplace.identity import credentials
 from marketplace.identity.oauth import clients, demands
 from marketplace.identity.oauth.clients import KnownClient
 from marketplace.identity.oauth.models import AuthorizationRequest
+from marketplace.identity.oauth.refusals import UnsupportedResponseType
 from marketplace.identity.states import Assurance, GrantType
 from marketplace.kit import clock, jobs
 from marketplace.kit.db import db
@@ -59,11 +60,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A request with the id under which it waits for a person."""
+    """A request with the id under which it waits for a person, since when."""
 
     id: str
     request: Request
     client: KnownClient
+    asked_at: datetime
 
 
 class Refused(Exception):
@@ -80,7 +82,10 @@ def receive(parameters: Iterable[tuple[str, str]]) -> Kept:
     Raises Unredirectable, or Refused with the client's address.
     """
     pairs = list(parameters)
-    given = _single(pairs)
+    try:
+        given = _single(pairs)
+    except InvalidRequestError as error:
+        raise Unredirectable("repeated") from error
     client = _client(given)
     if "request_uri" in given:
         return _pushed(client, given["request_uri"])
@@ -91,7 +96,7 @@ def receive(parameters: Iterable[tuple[str, str]]) -> Kept:
         request = _read(client, redirect_uri, given, _resources(pairs))
     except OAuth2Error as error:
         raise Refused(error, redirect_uri, _state(given)) from error
-    return Kept(_keep(request, KEPT), request, client)
+    return Kept(_keep(request, KEPT), request, client, clock.now())
 
 
 def push(client: KnownClient, parameters: Iterable[tuple[str, str]], proven_jkt: str | None) -> dict[str, Any]:
@@ -120,7 +125,8 @@ def find(request_id: str) -> Kept | None:
     if row is None or row.answered_at is not None or row.expires_at <= clock.now():
         return None
     client = clients.find(row.client_id)
-    return Kept(row.id, _request(row.parameters), client) if client is not None else None
+    asked_at = row.consumed_at or row.created_at
+    return Kept(row.id, _request(row.parameters), client, asked_at) if client is not None else None
 
 
 def answer(request_id: str) -> bool:
@@ -182,7 +188,7 @@ def _read(client: KnownClient, redirect_uri: str, given: Mapping[str, str], reso
     if given.get("response_type") is None:
         raise InvalidRequestError("The parameter response_type is missing.")
     if given["response_type"] != "code":
-        raise UnsupportedResponseTypeError
+        raise UnsupportedResponseType
     if GrantType.AUTHORIZATION_CODE.value not in client.grant_types:
         raise UnauthorizedClientError
     if given.get("response_mode", "query") != "query" or len(given.get("state", "")) > STATE_LENGTH_MAX:
@@ -256,7 +262,7 @@ def _pushed(client: KnownClient, request_uri: str) -> Kept:
     row = db.session.execute(opened).first()
     if row is None or not request_uri.startswith(REQUEST_URI_PREFIX):
         raise Unredirectable("request_uri")
-    return Kept(row.id, _request(row.parameters), client)
+    return Kept(row.id, _request(row.parameters), client, now)
 
 
 def _until(now: datetime) -> datetime:

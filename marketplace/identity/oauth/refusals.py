@@ -17,6 +17,13 @@ class InvalidAuthorizationDetails(OAuth2Error):  # type: ignore[misc]
     description = "Send a JSON list of objects with type musubi_grant, the identifier of a grant, and actions [fetch]."
 
 
+class UnsupportedResponseType(OAuth2Error):  # type: ignore[misc]
+    """Something else than a code is asked for (RFC 6749 section 4.1.2.1); Authlib's own repeats what was sent."""
+
+    error = "unsupported_response_type"
+    description = "The only response_type here is code."
+
+
 class LoginRequired(OAuth2Error):  # type: ignore[misc]
     """Nobody is signed in, and the client wants no page shown (OpenID Connect Core section 3.1.2.6)."""
 
