@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from flask import Response, current_app, redirect, request
+from flask import Response, current_app, make_response, redirect, request
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from marketplace.web.language import link
@@ -20,14 +20,14 @@ class Elsewhere(HTTPException):
         super().__init__()
         self.address = address
 
-    def get_response(self, *_args: object, **_kwargs: object) -> Response:  # type: ignore[override] # the same for all
+    def get_response(self, *_args: object, **_kwargs: object) -> Response:
         """Return the redirect, kept out of caches."""
         return see(self.address)
 
 
 def see(address: str) -> Response:
     """Send the browser on with a GET (303), so that no credential is sent twice; kept out of caches."""
-    response = redirect(address, 303, Response=Response)
+    response = make_response(redirect(address, 303))
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

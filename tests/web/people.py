@@ -1,6 +1,7 @@
 """People with browsers, and programs that send them here."""
 
 import base64
+import functools
 import hashlib
 import re
 from dataclasses import dataclass, field
@@ -10,9 +11,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from marketplace.identity.login import sessions
+from marketplace.identity.login import one_time_codes, passwords, sessions
 from marketplace.identity.models import ApiClient, Member, Organization, Person
 from marketplace.identity.states import Assurance, AuthenticationMethod, GrantType, MemberRole
+from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 from tests.api.trade import in_a_context_of_its_own
@@ -20,6 +22,7 @@ from tests.factories.identity import ApiClientFactory, MemberFactory, Organizati
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 REDIRECT_URI = "https://app.example/back"
+PASSWORD = "correct horse battery staple"
 VERIFIER = "v" * 43
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 ISSUER = "http://127.0.0.1:8000"
@@ -51,7 +54,7 @@ class Browser:
         """Post a form with the mark of the page that was seen last."""
         fields = {"Sec-Fetch-Site": "same-origin", "Origin": "null"} | headers
         answer = self._open("POST", path, fields, data={"form_token": self.mark()} | (form or {}))
-        if answer.status_code != 303:
+        if _TOKEN.search(answer.text):
             self.seen = answer
         return answer
 
@@ -71,7 +74,9 @@ class Browser:
         found = self.client.get_cookie(name)
         return found.value if found and found.value else None
 
-    def wear(self, token: str) -> None:
+    def wear_session_of(self, person_id: str, acr: Assurance = Assurance.AAL1) -> None:
+        with transaction():
+            token = sessions.open_session(person_id, acr, "a test")
         self.client.set_cookie("musubi", token)
 
     def _open(self, method: str, path: str, headers: dict[str, str], **more: Any) -> TestResponse:
@@ -83,6 +88,12 @@ class Browser:
         )
 
 
+@functools.cache
+def hashed(password: str) -> str:
+    """What is kept of a password; made once, since it is slow on purpose."""
+    return passwords.hash_of(password)
+
+
 @dataclass
 class Someone:
     """A person who belongs to an organization."""
@@ -92,9 +103,16 @@ class Someone:
     organization: Organization
 
 
-def someone(role: MemberRole = MemberRole.OWNER, organization: Organization | None = None, **fields: Any) -> Someone:
+def someone(
+    role: MemberRole = MemberRole.OWNER,
+    organization: Organization | None = None,
+    password: str | None = None,
+    **fields: Any,
+) -> Someone:
     """A person in a verified organization that provides and buys, kept."""
     body = organization or OrganizationFactory()
+    if password is not None:
+        fields |= {"password_hash": hashed(password), "password_changed_at": clock.now()}
     person = PersonFactory(**fields)
     member = MemberFactory(organization=body, role=role.value, person_id=person.id)
     made = Someone(person, member, body)
@@ -105,9 +123,7 @@ def someone(role: MemberRole = MemberRole.OWNER, organization: Organization | No
 def signed_in(app: Flask, who: Someone, acr: Assurance = Assurance.AAL1) -> Browser:
     """A browser in which somebody has signed in already."""
     browser = Browser(app)
-    with transaction():
-        token = sessions.open_session(who.person.id, acr, "a test")
-    browser.wear(token)
+    browser.wear_session_of(who.person.id, acr)
     return browser
 
 
@@ -162,3 +178,26 @@ def change(app: Flask, client: ApiClient, code: str, **more: str) -> TestRespons
         "client_id": client.id,
     } | more
     return in_a_context_of_its_own(lambda: app.test_client().post("/oauth/token", data=form))
+
+
+def enter(browser: Browser, who: Someone, password: str = PASSWORD) -> TestResponse:
+    """Type address and password into the page for that."""
+    return browser.fill("/sign-in", {"email": who.person.email, "password": password})
+
+
+def set_up_generator(app: Flask, who: Someone) -> tuple[bytes, list[str]]:
+    """Give somebody a code generator by its pages; returns its secret, and the recovery codes."""
+    browser = signed_in(app, who)
+    browser.get("/account")
+    shown = browser.post("/account/generator")
+    address = re.search(r"secret=([A-Z2-7]+)", shown.text)
+    assert address, shown.text
+    secret = base64.b32decode(address[1] + "=" * (-len(address[1]) % 8))
+    codes = browser.post("/account/generator/confirm", {"code": code_now(secret)})
+    assert codes.status_code == 200, codes.text
+    return secret, re.findall(r"<code>([A-Z2-9-]{19})</code>", codes.text)
+
+
+def code_now(secret: bytes) -> str:
+    """What a generator shows at this moment."""
+    return one_time_codes.code_at(secret, one_time_codes.step_now())
