@@ -17,6 +17,9 @@ class Verb(StrEnum):
     CLIENT_REGISTERED = "identity.client.registered"
     CLIENT_SUSPENDED = "identity.client.suspended"
     CLIENT_SECRET_ROTATED = "identity.client.secret_rotated"  # noqa: S105 - a verb, not a secret
+    CLIENT_KEYS_REPLACED = "identity.client.keys_replaced"
+    CLIENT_CHANGED = "identity.client.changed"
+    REGISTRATION_TOKEN_ISSUED = "identity.registration_token.issued"  # noqa: S105 - a verb, not a secret
     TOKEN_REVOKED = "identity.token.revoked"  # noqa: S105 - a verb, not a secret
     TOKENS_REVOKED = "identity.tokens.revoked"
     TOKENS_REPLAYED = "identity.tokens.replayed"

@@ -194,6 +194,17 @@ class ClientSuspended(Conflict):
     cure_ja = "新しいクライアントを登録してください。"
 
 
+class ClientKeepsNoSecret(Conflict):
+    """The API client proves itself by keys, or by nothing: there is no secret to renew."""
+
+    slug = "client-keeps-no-secret"
+    title, title_ja = "API client keeps no secret", "シークレットを持たないAPIクライアントです"
+    cause = "The client proves itself by a key of its own, or is a public one; it has no secret."
+    cure = "Replace its keys, or register a client with a secret."
+    cause_ja = "このクライアントは鍵で認証するか公開クライアントであり、シークレットがありません。"
+    cure_ja = "鍵を差し替えるか、シークレットを持つクライアントを登録してください。"
+
+
 class EmailTaken(Conflict):
     """A member with this e-mail address exists in the organization."""
 

@@ -10,13 +10,14 @@ from sqlalchemy.orm import InstrumentedAttribute
 from marketplace.identity import rules
 from marketplace.identity.actors import Actor
 from marketplace.identity.models import ApiClient, InvoiceRegistration, Member, Organization
-from marketplace.identity.states import Capacity, OrganizationState
+from marketplace.identity.states import AuthenticationMethod, Capacity, OrganizationState
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
 from marketplace.kit.texts import storable
 from marketplace.kit.transaction import keep
 
+COMMAND_LINE_NAME = "Musubi CLI"
 Row = TypeVar("Row", Organization, Member, ApiClient)
 
 
@@ -117,6 +118,16 @@ def get_own_client(actor: Actor, client_id: str) -> ApiClient:
     if client.organization_id != actor.organization_id:
         raise NotFound
     return client
+
+
+def find_command_line_client() -> ApiClient | None:
+    """Return the client that the command line is at every exchange, or None where no operator was founded yet."""
+    operator = find_operator()
+    if operator is None:
+        return None
+    public = (ApiClient.authentication_method == AuthenticationMethod.NONE.value, ApiClient.name == COMMAND_LINE_NAME)
+    own = select(ApiClient).where(ApiClient.organization_id == operator.id, *public)
+    return db.session.scalar(own.order_by(ApiClient.id).limit(1))
 
 
 def list_clients(organization_id: str, *, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[ApiClient]:

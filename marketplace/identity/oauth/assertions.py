@@ -25,7 +25,7 @@ class Assertion:
 
     client_id: str
     token: str = field(repr=False)
-    key_id: object = None
+    key_id: str | None = None
 
 
 def read(token: str) -> Assertion | None:
@@ -35,7 +35,9 @@ def read(token: str) -> Assertion | None:
         subject = jwts.claims_of(token).get("sub")
     except Malformed:
         return None
-    return Assertion(subject, token, key_id) if isinstance(subject, str) else None
+    if not isinstance(subject, str) or not (key_id is None or isinstance(key_id, str)):
+        return None
+    return Assertion(subject, token, key_id)
 
 
 def proves(assertion: Assertion, client: KnownClient | None) -> bool:

@@ -69,7 +69,7 @@ def authenticate(request: StrictRequest, methods: list[str]) -> KnownClient:
     return _proven(given, request.peer)
 
 
-def claimed_client(request: StrictRequest) -> tuple[KnownClient, object] | None:
+def claimed_client(request: StrictRequest) -> tuple[KnownClient, str | None] | None:
     """Return the client whose signature a request brings, and the key it names; nothing of it is proved yet."""
     given = read_assertion(request)
     client = clients.find(given.client_id) if given is not None else None
@@ -130,6 +130,7 @@ READERS: dict[str, Callable[[StrictRequest], Credentials | Assertion | Name | No
     "none": read_nothing,
 }
 METHODS = list(READERS)
+PROOFS = [method for method in METHODS if method != "none"]
 
 
 def _proven(given: Credentials | Assertion | Name, peer: str) -> KnownClient:
@@ -137,7 +138,9 @@ def _proven(given: Credentials | Assertion | Name, peer: str) -> KnownClient:
         raise ClientRefused
     key = throttle.key_of(given.client_id, peer)
     throttle.refuse_exhausted(key)
-    client = clients.find(given.client_id)
+    # A mistyped secret is known by its checksum: nobody is looked up for it.
+    mistyped = isinstance(given, Credentials) and not credentials.is_well_formed(given.secret)
+    client = None if mistyped else clients.find(given.client_id)
     if not _is_proved(given, client) or client is None:
         throttle.count_failure(key)
         raise ClientRefused

@@ -45,7 +45,7 @@ def of(client: KnownClient) -> KeySet | None:
     return found.keys if found is not None else None
 
 
-def refresh(client: KnownClient, key_id: object) -> None:
+def refresh(client: KnownClient, key_id: str | None) -> None:
     """Fetch the keys of a client anew where what is at hand is too old, or has no key of this id.
 
     Asks the network: call it outside any transaction. A failure leaves the keys at hand as they are.
@@ -63,7 +63,7 @@ def refresh(client: KnownClient, key_id: object) -> None:
             _fetched.popitem(last=False)
 
 
-def _is_due(found: Fetched | None, key_id: object) -> bool:
+def _is_due(found: Fetched | None, key_id: str | None) -> bool:
     if found is None:
         return True
     age = time.monotonic() - found.at

@@ -69,7 +69,8 @@ def _check(claims: dict[str, Any], call: Call) -> None:
     if not _is_text(claims.get("jti")) or claims.get("htm") != call.method or not _is_for(claims.get("htu"), call.path):
         raise InvalidDpopProof("The DPoP proof was made for another request.")
     issued_at, now = claims.get("iat"), clock.now().timestamp()
-    if type(issued_at) is not int or abs(now - issued_at) > IAT_LEEWAY_SECONDS:
+    # Compared, not subtracted: a number of a hundred digits is no float.
+    if type(issued_at) is not int or not now - IAT_LEEWAY_SECONDS <= issued_at <= now + IAT_LEEWAY_SECONDS:
         raise InvalidDpopProof("The DPoP proof is too old, or from the future.")
     if call.access_token is not None and not _same(claims.get("ath"), hash_of(call.access_token)):
         raise InvalidDpopProof("The DPoP proof was made for another access token.")
@@ -111,7 +112,7 @@ def _is_text(value: object) -> bool:
 
 
 def _same(given: object, expected: str) -> bool:
-    return isinstance(given, str) and hmac.compare_digest(given.encode(), expected.encode())
+    return isinstance(given, str) and hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())
 
 
 def _is_fresh(nonce: object) -> bool:

@@ -6,21 +6,40 @@ import json
 from typing import Any
 
 from joserfc import jws
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, UnsupportedAlgorithmError
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 
-ALGORITHMS = ["ES256", "PS256", "EdDSA"]
+ALGORITHMS = ["ES256", "PS256", "EdDSA", "Ed25519"]
 """What strangers may sign with: neither ``none`` nor a secret of ours (HS256) nor RSA with PKCS #1 v1.5."""
 
 LENGTH_MAX = 8192
-_REGISTRY = jws.JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
 _KEYS: dict[str, Any] = {"EC": ECKey, "OKP": OKPKey, "RSA": RSAKey}
-_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 RSA_BITS_MIN = 2048
+CURVES = {"P-256", "Ed25519"}
 
 
 class Malformed(Exception):
     """Not a JWT that we take."""
+
+
+class _Registry(jws.JWSRegistry):
+    """joserfc's registry with room for an RSA key in a header, and without a warning for each EdDSA of a client.
+
+    The name EdDSA is deprecated (RFC 9864), which is its clients' affair: their keys are Ed25519 here by either name.
+    """
+
+    max_header_length = LENGTH_MAX
+    max_payload_length = LENGTH_MAX
+
+    def get_alg(self, name: str) -> Any:
+        """Return an algorithm that strangers may sign with; raises UnsupportedAlgorithmError for all others."""
+        if name not in ALGORITHMS:
+            raise UnsupportedAlgorithmError(name)
+        return self.algorithms[name]
+
+
+_REGISTRY = _Registry(algorithms=ALGORITHMS, strict_check_header=False)
 
 
 def header_of(token: str) -> dict[str, Any]:
@@ -51,7 +70,7 @@ def verified(token: str, key: Any) -> dict[str, Any]:
 
 def public_key(jwk: Any) -> Any:
     """Return the key of a public JWK that is fit for use here; raises Malformed for any other."""
-    if not isinstance(jwk, dict) or _PRIVATE & set(jwk):
+    if not isinstance(jwk, dict) or PRIVATE & set(jwk) or not isinstance(jwk.get("kid", ""), str):
         raise Malformed
     try:
         key = _KEYS[str(jwk.get("kty"))].import_key(jwk)
@@ -59,7 +78,7 @@ def public_key(jwk: Any) -> Any:
         raise Malformed from error
     if isinstance(key, RSAKey) and key.raw_value.key_size < RSA_BITS_MIN:
         raise Malformed
-    if isinstance(key, ECKey) and key.curve_name != "P-256":
+    if isinstance(key, ECKey | OKPKey) and key.curve_name not in CURVES:
         raise Malformed
     return key
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from marketplace.identity import queries
 from marketplace.identity.oauth.access_tokens import GRANT_DETAILS
-from marketplace.identity.oauth.client_authentication import METHODS
+from marketplace.identity.oauth.client_authentication import METHODS, PROOFS
 from marketplace.identity.oauth.demands import HOUR_SCOPE
 from marketplace.identity.oauth.jwts import ALGORITHMS
 from marketplace.identity.permissions import EVERYONE, scopes_for
@@ -13,6 +14,11 @@ from marketplace.kit import settings
 
 def authorization_server() -> dict[str, Any]:
     """Return the authorization server metadata (RFC 8414 section 2); the issuer is never the Host header's."""
+    command_line = queries.find_command_line_client()
+    return _of_the_server() | ({"musubi_cli_client_id": command_line.id} if command_line is not None else {})
+
+
+def _of_the_server() -> dict[str, Any]:
     base = settings.current().base_url
     return {
         "issuer": base,
@@ -24,6 +30,7 @@ def authorization_server() -> dict[str, Any]:
         "authorization_endpoint": f"{base}/oauth/authorize",
         "pushed_authorization_request_endpoint": f"{base}/oauth/par",
         "device_authorization_endpoint": f"{base}/oauth/device_authorization",
+        "registration_endpoint": f"{base}/oauth/register",
         "require_pushed_authorization_requests": settings.current().security_profile == "fapi2",
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
@@ -34,8 +41,11 @@ def authorization_server() -> dict[str, Any]:
         "acr_values_supported": [level.value for level in Assurance],
         "grant_types_supported": [grant.value for grant in GrantType],
         "token_endpoint_auth_methods_supported": METHODS,
+        "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
         "revocation_endpoint_auth_methods_supported": METHODS,
-        "introspection_endpoint_auth_methods_supported": METHODS,
+        "revocation_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "introspection_endpoint_auth_methods_supported": PROOFS,
+        "introspection_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
         "service_documentation": f"{base}/docs",
         "ui_locales_supported": ["ja", "en"],
         "protected_resources": [base],

@@ -53,6 +53,20 @@ def find_family(token: str) -> TokenFamily | None:
     return db.session.scalar(statement, execution_options={"populate_existing": True})
 
 
+def find_renewable(token: str) -> TokenFamily | None:
+    """Return the family that a token could still renew, for introspection, or None."""
+    found = db.session.execute(
+        select(RefreshToken.used_at, TokenFamily)
+        .join(TokenFamily, TokenFamily.id == RefreshToken.family_id)
+        .where(RefreshToken.token_sha256 == credentials.hash_of(token)),
+        execution_options={"populate_existing": True},
+    ).first()
+    if found is None or found.used_at is not None or not is_alive(found.TokenFamily):
+        return None
+    family: TokenFamily = found.TokenFamily
+    return family
+
+
 def is_alive(family: TokenFamily) -> bool:
     """Tell whether a family may be renewed: not ended, not too old, and its member still in good standing."""
     if family.revoked_at is not None or family.expires_at <= clock.now():
