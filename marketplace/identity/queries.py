@@ -10,7 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from marketplace.identity import rules
 from marketplace.identity.actors import Actor
 from marketplace.identity.models import ApiClient, InvoiceRegistration, Member, Organization
-from marketplace.identity.states import AuthenticationMethod, Capacity, OrganizationState
+from marketplace.identity.states import AuthenticationMethod, Capacity, ClientState, OrganizationState
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
@@ -121,13 +121,16 @@ def get_own_client(actor: Actor, client_id: str) -> ApiClient:
 
 
 def find_command_line_client() -> ApiClient | None:
-    """Return the client that the command line is at every exchange, or None where no operator was founded yet."""
-    operator = find_operator()
-    if operator is None:
-        return None
-    public = (ApiClient.authentication_method == AuthenticationMethod.NONE.value, ApiClient.name == COMMAND_LINE_NAME)
-    own = select(ApiClient).where(ApiClient.organization_id == operator.id, *public)
-    return db.session.scalar(own.order_by(ApiClient.id).limit(1))
+    """Return the client that the command line is at this exchange, an operator's, or None where there is none."""
+    of_operators = (
+        Organization.capacities.contains([Capacity.OPERATOR.value]),
+        Organization.state == OrganizationState.VERIFIED.value,
+        ApiClient.state == ClientState.ACTIVE.value,
+        ApiClient.authentication_method == AuthenticationMethod.NONE.value,
+        ApiClient.name == COMMAND_LINE_NAME,
+    )
+    joined = select(ApiClient).join(Organization, Organization.id == ApiClient.organization_id)
+    return db.session.scalar(joined.where(*of_operators).order_by(ApiClient.id).limit(1))
 
 
 def list_clients(organization_id: str, *, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[ApiClient]:

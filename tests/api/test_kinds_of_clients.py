@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from joserfc.jwk import RSAKey
 
 from tests.api.trade import Market, ok, refused, row_counts
 from tests.identity.oauth.people import (
@@ -13,6 +12,7 @@ from tests.identity.oauth.people import (
     OTHER_KEY,
     RSA_KEY,
     assertion_of,
+    b64,
     public,
 )
 
@@ -117,6 +117,11 @@ def test_o121_people_are_sent_back_to_nothing_else(market: Market, uri: str) -> 
     assert row_counts() == before
 
 
+def rsa_of(size_bytes: int) -> dict[str, str]:
+    """Something like an RSA key of this length."""
+    return {"kty": "RSA", "n": b64(b"\xc1" * size_bytes), "e": "AQAB"}
+
+
 BAD_DRAFTS: dict[str, tuple[dict[str, Any], str]] = {
     "jwks and jwks_uri": ({"jwks": JWKS, "jwks_uri": "https://keys.example/"}, "/jwks"),
     "keys beside a secret": ({"jwks": JWKS, "authentication_method": "client_secret_basic"}, "/jwks"),
@@ -129,7 +134,10 @@ BAD_DRAFTS: dict[str, tuple[dict[str, Any], str]] = {
     "no set": ({"jwks": {"x": "y"}}, "/jwks"),
     "a private key": ({"jwks": {"keys": [dict(KEY.as_dict(private=True))]}}, "/jwks"),
     "a secret for a key": ({"jwks": {"keys": [{"kty": "oct", "k": "AAAA"}]}}, "/jwks"),
-    "a short RSA key": ({"jwks": {"keys": [dict(RSAKey.generate_key(1024).as_dict(private=False))]}}, "/jwks"),
+    "a short RSA key": ({"jwks": {"keys": [rsa_of(128)]}}, "/jwks"),
+    "an enormous RSA key": ({"jwks": {"keys": [rsa_of(2048)]}}, "/jwks"),
+    "an RSA key with an enormous exponent": ({"jwks": {"keys": [rsa_of(256) | {"e": b64(b"\xc1" * 200)}]}}, "/jwks"),
+    "an RSA key without a modulus": ({"jwks": {"keys": [{"kty": "RSA", "e": "AQAB"}]}}, "/jwks"),
     "a name of odd signs": ({"jwks": {"keys": [public(KEY) | {"kid": "\x00"}]}}, "/jwks"),
     "a name that is none": ({"jwks": {"keys": [public(KEY) | {"kid": 5}]}}, "/jwks"),
     "too many keys": ({"jwks": {"keys": [public(KEY)] * 21}}, "/jwks"),

@@ -30,7 +30,7 @@ from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
 
-LENGTH_MAX = 4096
+LENGTH_MAX = 6144
 VERIFIED_MAX = 10_000
 
 

@@ -17,7 +17,9 @@ HOUR_SCOPE = "token:hour"
 """Asks for a token of an hour, for clients that cannot ask for another one in the middle of a table (Delta Sharing)."""
 
 HOUR_SECONDS = 3600
-GRANTS_MAX = 50
+GRANTS_MAX = 20
+"""More would not fit into the header field that a token is sent in."""
+
 _LASTING = frozenset(rule.scope for name, rule in PERMISSIONS.items() if name in NARROWED)
 
 

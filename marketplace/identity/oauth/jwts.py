@@ -15,7 +15,10 @@ ALGORITHMS = ["ES256", "PS256", "EdDSA", "Ed25519"]
 LENGTH_MAX = 8192
 _KEYS: dict[str, Any] = {"EC": ECKey, "OKP": OKPKey, "RSA": RSAKey}
 PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
-RSA_BITS_MIN = 2048
+RSA_BYTES_MIN, RSA_BYTES_MAX = 256, 1024
+"""2048 bits are the least that is safe; beyond 8192 a signature takes longer to check than a stranger is worth."""
+
+EXPONENT_BYTES_MAX = 8
 CURVES = {"P-256", "Ed25519"}
 
 
@@ -72,15 +75,20 @@ def public_key(jwk: Any) -> Any:
     """Return the key of a public JWK that is fit for use here; raises Malformed for any other."""
     if not isinstance(jwk, dict) or PRIVATE & set(jwk) or not isinstance(jwk.get("kid", ""), str):
         raise Malformed
+    if jwk.get("kty") == "RSA" and not _is_of_good_size(jwk):
+        raise Malformed
     try:
         key = _KEYS[str(jwk.get("kty"))].import_key(jwk)
     except (KeyError, ValueError, TypeError, JoseError) as error:
         raise Malformed from error
-    if isinstance(key, RSAKey) and key.raw_value.key_size < RSA_BITS_MIN:
-        raise Malformed
     if isinstance(key, ECKey | OKPKey) and key.curve_name not in CURVES:
         raise Malformed
     return key
+
+
+def _is_of_good_size(jwk: dict[str, Any]) -> bool:
+    modulus, exponent = (_decoded(jwk[name]) if isinstance(jwk.get(name), str) else b"" for name in ("n", "e"))
+    return RSA_BYTES_MIN <= len(modulus.lstrip(b"\0")) <= RSA_BYTES_MAX and len(exponent) <= EXPONENT_BYTES_MAX
 
 
 def public_keys(jwks: Any) -> KeySet:

@@ -1,6 +1,5 @@
 """Refresh tokens: each once; the second use of one ends its whole family (RFC 9700 section 4.14.2)."""
 
-import secrets
 from datetime import datetime
 
 from sqlalchemy import Row, insert, select, update
@@ -14,7 +13,6 @@ from marketplace.kit import clock
 from marketplace.kit.db import db
 
 PREFIX = "mk_rt_"
-TOKEN_BYTES = 32
 
 _LOCK = (
     select(RefreshToken.token_sha256, RefreshToken.used_at, TokenFamily)
@@ -25,7 +23,7 @@ _LOCK = (
 
 def issue(family_id: str) -> str:
     """Return the next refresh token of a family; it is kept as a hash."""
-    token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+    token = credentials.new_secret(PREFIX)
     row = {"token_sha256": credentials.hash_of(token), "family_id": family_id, "issued_at": clock.now()}
     db.session.execute(insert(RefreshToken).values(**row))
     return token
