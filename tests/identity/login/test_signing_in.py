@@ -73,7 +73,7 @@ def test_the_right_password_opens_a_session_of_one_factor(session: Database) -> 
     who = found(answer.session_token)
     assert (who.person_id, who.acr, answer.next_path) == (person.id, Assurance.AAL1, "/consent")
     entry = record.search_entries(record.Search(subject=person.id, verb=Verb.PERSON_SIGNED_IN.value)).items[0]
-    assert person.email not in str(entry)
+    assert person.email not in str(entry.entry.facts)
 
 
 def test_signing_in_leads_to_no_other_site(session: Database) -> None:
