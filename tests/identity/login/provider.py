@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import json
 import secrets
 import threading
@@ -10,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from joserfc import jws
-from joserfc.jwk import ECKey, OctKey, RSAKey
+from joserfc.jwk import ECKey, RSAKey
 
 from marketplace.kit import clock
 
@@ -64,8 +65,9 @@ class Provider:
         if self.alg == "none":
             return f"{_b64({'alg': 'none'})}.{_b64(claims)}."
         if self.alg == "HS256":
-            secret = OctKey.import_key(self.key.as_pem(private=False))
-            return jws.serialize_compact({"alg": "HS256"}, json.dumps(claims), secret, algorithms=["HS256"])
+            signed = f"{_b64({'alg': 'HS256', 'kid': 'one'})}.{_b64(claims)}"
+            tag = hmac.digest(self.key.as_pem(private=False), signed.encode(), "sha256")
+            return f"{signed}.{base64.urlsafe_b64encode(tag).decode().rstrip('=')}"
         header = {"alg": self.alg, "kid": "one"}
         return jws.serialize_compact(header, json.dumps(claims), self.key, algorithms=[self.alg])
 
