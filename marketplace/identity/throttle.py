@@ -5,6 +5,7 @@ counts for itself is no limit. Their keys hold a network address wherever a stra
 somebody else out.
 """
 
+import ipaddress
 from datetime import timedelta
 
 from sqlalchemy import case, delete, select
@@ -24,6 +25,19 @@ _counts = FailedAuthentication.__table__.c
 def key_of(*parts: str) -> str:
     """Return the name under which failures are counted: a hash, so that no address is kept in clear."""
     return sha256_hex("\n".join(parts).encode("utf-8", "surrogatepass"))
+
+
+def network_of(peer: str) -> str:
+    """Return what failures from an address are counted for: of IPv6 the first 64 bits, which one household has."""
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return peer
+    if isinstance(address, ipaddress.IPv4Address):
+        return peer
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
 
 
 def seconds_left(key: str, failures_max: int) -> int | None:

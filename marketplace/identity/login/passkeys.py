@@ -25,6 +25,7 @@ from marketplace.kit import clock, settings
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import new_id
+from marketplace.kit.texts import storable
 from marketplace.kit.transaction import transaction
 
 NAME_LENGTH_MAX = 60
@@ -146,7 +147,7 @@ def list_of(person_id: str) -> Sequence[Listed]:
 def remove(session: Session, passkey_id: str) -> None:
     """Forget a passkey; raises NotFound, StepUpRequired, or LastFactor where nothing else is left to sign in with."""
     sessions.refuse_stale(session)
-    own = (Passkey.id == passkey_id, Passkey.person_id == session.person_id)
+    own = (Passkey.id == storable(passkey_id), Passkey.person_id == session.person_id)
     # The person's row is held, so that of two removed at once the second sees that it is the last.
     person = select(Person.password_hash).where(Person.id == session.person_id).with_for_update()
     password_hash = db.session.execute(person).scalar_one()

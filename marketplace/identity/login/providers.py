@@ -28,6 +28,7 @@ from marketplace.identity.states import Assurance
 from marketplace.kit import clock, settings
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
+from marketplace.kit.texts import storable
 from marketplace.kit.transaction import transaction
 
 CALLBACK = "/sign-in/provider/callback"
@@ -56,7 +57,7 @@ def begin(
         "state": state,
         "nonce": nonce,
         "verifier": verifier,
-        "invitation": invitation_token,
+        "invitation": storable(invitation_token) if invitation_token is not None else None,
         "session": session.id if session is not None else None,
         "locale": locale,
     }
@@ -104,7 +105,7 @@ def unlink(session: Session, issuer: str) -> None:
     sessions.refuse_stale(session)
     person = select(Person.password_hash).where(Person.id == session.person_id).with_for_update()
     password_hash = db.session.execute(person).scalar_one()
-    own = (ExternalIdentity.person_id == session.person_id, ExternalIdentity.issuer == issuer)
+    own = (ExternalIdentity.person_id == session.person_id, ExternalIdentity.issuer == storable(issuer))
     if not db.session.scalars(delete(ExternalIdentity).where(*own).returning(ExternalIdentity.subject)).all():
         raise NotFound
     passkey = select(Passkey.id).where(Passkey.person_id == session.person_id).limit(1)

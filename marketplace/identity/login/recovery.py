@@ -34,7 +34,7 @@ def ask(email: str, peer: str) -> None:
 
     Whether it is somebody's is looked up by a job, so that neither the answer nor its time tells.
     """
-    key = throttle.key_of("recovery", peer)
+    key = throttle.key_of("recovery", throttle.network_of(peer))
     seconds = throttle.seconds_left(key, ASKED_MAX)
     if seconds is not None:
         raise TooManySignIns(retry_after_seconds=seconds)

@@ -22,6 +22,7 @@ from marketplace.kit import clock, jobs, transaction
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import new_id
+from marketplace.kit.texts import storable
 
 IDLE = timedelta(minutes=30)
 LIFETIME = timedelta(hours=12)
@@ -74,7 +75,7 @@ def open_session(person_id: str, acr: Assurance, user_agent: str) -> str:
             member_id=_only_member(person_id),
             acr=acr.value,
             authenticated_at=now,
-            user_agent=_printable(user_agent),
+            user_agent=printable(user_agent),
             created_at=now,
             last_seen_at=now,
             expires_at=now + LIFETIME,
@@ -122,13 +123,13 @@ def wear(session_id: str, member_id: str) -> None:
         select(Member.id)
         .join(Organization, Organization.id == Member.organization_id)
         .where(
-            Member.id == member_id,
+            Member.id == storable(member_id),
             Member.person_id == LoginSession.person_id,
             Organization.state != OrganizationState.SUSPENDED.value,
         )
     )
     statement = update(LoginSession).where(LoginSession.id == session_id, *_alive(), own.exists())
-    if _rowcount(statement.values(member_id=member_id)) == 0:
+    if _rowcount(statement.values(member_id=storable(member_id))) == 0:
         raise NotFound
 
 
@@ -150,7 +151,8 @@ def renew(session_id: str) -> str:
 
 def revoke(session_id: str, person_id: str) -> None:
     """End one session of a person, for signing out and for lost devices; raises NotFound for another's."""
-    own = (LoginSession.id == session_id, LoginSession.person_id == person_id, LoginSession.revoked_at.is_(None))
+    mine = (LoginSession.id == storable(session_id), LoginSession.person_id == person_id)
+    own = (*mine, LoginSession.revoked_at.is_(None))
     if _rowcount(update(LoginSession).where(*own).values(revoked_at=clock.now())) == 0:
         raise NotFound
     deeds.record(person_id, Verb.SESSION_REVOKED, subject=session_id)
@@ -256,7 +258,8 @@ def _only_member(person_id: str) -> str | None:
     return own[0] if len(own) == 1 else None
 
 
-def _printable(user_agent: str) -> str:
+def printable(user_agent: str) -> str:
+    """Return how a browser names itself, cut, and without what no line of text holds."""
     return "".join(character for character in user_agent if character.isprintable())[:USER_AGENT_LENGTH_MAX]
 
 

@@ -126,7 +126,8 @@ def prove_password(session: Session, password: str, peer: str) -> None:
 
 
 def _keys_of(email: str, peer: str) -> tuple[str, str]:
-    return throttle.key_of("password", email.strip().lower(), peer), throttle.key_of("password", peer)
+    network = throttle.network_of(peer)
+    return throttle.key_of("password", email.strip().lower(), network), throttle.key_of("password", network)
 
 
 def _refuse_exhausted(keys: tuple[str, str]) -> None:
@@ -158,7 +159,7 @@ def _keep_up_to_date(known: _Known, password: str) -> None:
 
 def _after_password(person_id: str, user_agent: str, next_path: str) -> SignedIn | SecondFactorNeeded:
     if one_time_codes.is_set(person_id):
-        facts = {"user_agent": user_agent[: sessions.USER_AGENT_LENGTH_MAX]}
+        facts = {"user_agent": sessions.printable(user_agent)}
         return SecondFactorNeeded(attempts.begin(Stage.SECOND_FACTOR, person_id, facts, next_path, attempts.TRIES))
     return SignedIn(sessions.open_session(person_id, Assurance.AAL1, user_agent), person_id, rules.safe_path(next_path))
 

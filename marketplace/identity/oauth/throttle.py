@@ -28,7 +28,7 @@ class TooManyFailures(OAuth2Error):  # type: ignore[misc]  # Authlib carries no 
 
 def key_of(client_id: str, peer: str) -> str:
     """Return the name under which failures of a client from one address are counted."""
-    return throttle.key_of(client_id, peer)
+    return throttle.key_of(client_id, throttle.network_of(peer))
 
 
 def refuse_exhausted(key: str) -> None:

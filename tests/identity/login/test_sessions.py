@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session as Database
 from marketplace.audit import queries as record
 from marketplace.audit.verbs import Verb
 from marketplace.identity.errors import NotAuthenticated, StepUpRequired
-from marketplace.identity.login import account, sessions
+from marketplace.identity.login import account, passkeys, providers, sessions
 from marketplace.identity.login.errors import OrganizationNotChosen
 from marketplace.identity.login.models import LoginSession
 from marketplace.identity.models import Member, Organization, TokenFamily
@@ -109,6 +109,18 @@ def test_nobody_ends_the_session_of_another_or_one_twice(session: Database) -> N
     sessions.revoke(who.id, who.person_id)
     with pytest.raises(NotFound):
         sessions.revoke(who.id, who.person_id)
+
+
+def test_ids_that_no_database_holds_are_not_found(session: Database) -> None:
+    _token, who = signed_in(PersonFactory().id)
+    for deed in (
+        lambda: sessions.wear(who.id, "mem_\0"),
+        lambda: sessions.revoke("ses_\0", who.person_id),
+        lambda: passkeys.remove(who, "pky_\0"),
+        lambda: providers.unlink(who, "\0"),
+    ):
+        with pytest.raises(NotFound):
+            deed()
 
 
 def test_ending_all_sessions_leaves_one_and_ends_the_tokens_of_programs(session: Database) -> None:

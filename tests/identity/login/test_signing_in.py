@@ -134,6 +134,24 @@ def test_one_who_guesses_for_everybody_is_locked_out_and_the_same_for_unknown_ad
     assert isinstance(sign_in(person.email, peer=ELSEWHERE), SignedIn)
 
 
+def test_who_has_a_whole_ipv6_network_does_not_guess_from_each_address_of_it(session: Database) -> None:
+    person = person_with_password()
+    for n in range(10):
+        fail(person.email, 1, f"2001:db8:0:1::{n:x}")
+    with pytest.raises(TooManySignIns):
+        sign_in(person.email, peer="2001:db8:0:1:ffff::1")
+    for elsewhere in ("2001:db8:0:2::1", "::ffff:198.51.100.1"):
+        assert isinstance(sign_in(person.email, peer=elsewhere), SignedIn)
+    assert throttle.network_of("::ffff:198.51.100.1") == throttle.network_of("198.51.100.1") == "198.51.100.1"
+
+
+def test_a_browser_that_names_itself_oddly_signs_in(session: Database) -> None:
+    person = person_with_password()
+    with_generator(person.id)
+    answer = signing_in.with_password(person.email, PASSWORD, "no address", "A\0\ud800\r\n", "/")
+    assert isinstance(answer, SecondFactorNeeded)
+
+
 def test_when_the_window_has_ended_the_person_gets_in_again(session: Database) -> None:
     person = person_with_password()
     fail(person.email, 10)
