@@ -111,7 +111,7 @@ def _message(mail: Mail) -> EmailMessage:
     message["To"] = mail.recipient
     message["Subject"] = mail.subject
     message["Date"] = format_datetime(mail.created_at)
-    message["Message-ID"] = f"<{mail.id}@{urlsplit(settings.current().base_url).hostname}>"
+    message["Message-ID"] = f"<{mail.id}@{_own_name()}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(mail.body)
     return message
@@ -127,15 +127,20 @@ def _hand_over(message: EmailMessage) -> None:
 
 def _connection(url: SplitResult) -> smtplib.SMTP:
     host, port = url.hostname or "", url.port or PORTS[url.scheme]
-    context = ssl.create_default_context()
+    context, ours = ssl.create_default_context(), _own_name()
     if url.scheme == "smtps":
-        return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_SECONDS, context=context)
-    server = smtplib.SMTP(host, port, timeout=TIMEOUT_SECONDS)
+        return smtplib.SMTP_SSL(host, port, ours, timeout=TIMEOUT_SECONDS, context=context)
+    server = smtplib.SMTP(host, port, ours, timeout=TIMEOUT_SECONDS)
     server.ehlo()
     if host not in settings.LOOPBACK:
         # Without TLS a stranger on the way reads the links: better no mail (raises SMTPNotSupportedError).
         server.starttls(context=context)
     return server
+
+
+def _own_name() -> str:
+    """Return how this exchange names itself to mail servers; asking the machine could wait for its name server."""
+    return str(urlsplit(settings.current().base_url).hostname)
 
 
 @jobs.task("mail.forget", cron="37 * * * *")
