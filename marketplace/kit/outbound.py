@@ -28,7 +28,7 @@ def check(url: str) -> SplitResult:
     """Return the parts of an address that may be fetched from, without asking its name; raises OutboundRefused."""
     try:
         parts = urlsplit(url)
-        port = parts.port or PORT
+        port = PORT if parts.port is None else parts.port
     except ValueError as error:
         raise OutboundRefused("it is not an address") from error
     if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc or port != PORT or parts.fragment:
