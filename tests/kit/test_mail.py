@@ -76,10 +76,12 @@ def served() -> Iterator[Post]:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         settings.install(replace(before, smtp_url=server.url, mail_from="取引所 <office@example.jp>"))
-        yield server
-        settings.install(before)
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:
+            settings.install(before)
+            server.shutdown()
+            thread.join()
 
 
 def written(subject: str = "件名") -> str:
@@ -94,7 +96,7 @@ def test_a_message_arrives_as_it_was_written(post: Post) -> None:
     assert (message["To"], message["Subject"]) == ("hana@example.jp", "件名")
     assert message["From"] == "取引所 <office@example.jp>"
     assert message["Message-ID"] == f"<{mail_id}@127.0.0.1>"
-    assert message.get_content() == "本文\nhttps://x.example/secret\n"
+    assert message.get_content().splitlines() == ["本文", "https://x.example/secret"]
     assert len(post.login) == 1
     assert not mail.list_waiting()
 
