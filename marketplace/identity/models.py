@@ -16,8 +16,6 @@ from marketplace.identity.states import (
     OrganizationKind,
     OrganizationState,
     PersonState,
-    RiskTier,
-    TrustTier,
 )
 from marketplace.kit.db import Model
 
@@ -52,9 +50,6 @@ class Organization(Model):
         CheckConstraint("local_government_code ~ '^[0-9]{6}$'", "local_government_code"),
         CheckConstraint("state <> 'verified' OR verified_at IS NOT NULL", "verified_at"),
         CheckConstraint("(state = 'suspended') = (suspended_reason IS NOT NULL)", "suspended_reason"),
-        CheckConstraint(one_of("risk_tier", RiskTier), "risk_tier"),
-        CheckConstraint(one_of("trust_tier", TrustTier), "trust_tier"),
-        CheckConstraint("contact_checked_at IS NULL OR contact_email IS NOT NULL", "contact"),
         Index(
             "uq_organization_corporate_number",
             "corporate_number",
@@ -75,10 +70,6 @@ class Organization(Model):
     created_at: Mapped[datetime]
     verified_at: Mapped[datetime | None]
     suspended_reason: Mapped[str | None]
-    contact_email: Mapped[str | None]
-    contact_checked_at: Mapped[datetime | None]
-    risk_tier: Mapped[str | None]
-    trust_tier: Mapped[str]
 
 
 class InvoiceRegistration(Model):

@@ -33,7 +33,6 @@ from marketplace.identity.states import (
     Capacity,
     ClientState,
     OrganizationState,
-    TrustTier,
 )
 from marketplace.kit import clock, settings
 from marketplace.kit.canonical import sha256_hex
@@ -245,7 +244,6 @@ def _insertion(organization_id: str, draft: ApplicationDraft, state: Organizatio
         state=state.value,
         created_at=now,
         verified_at=now if state is OrganizationState.VERIFIED else None,
-        trust_tier=TrustTier.VERIFIED.value,
     )
 
 

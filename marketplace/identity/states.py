@@ -78,21 +78,6 @@ class Assurance(StrEnum):
     AAL3 = "aal3"
 
 
-class RiskTier(StrEnum):
-    """How closely the operator looks at an application."""
-
-    LOW = "low"
-    MIDDLE = "middle"
-    HIGH = "high"
-
-
-class TrustTier(StrEnum):
-    """How far a verified organization is trusted: what it may list, and what it may see."""
-
-    VERIFIED = "verified"
-    QUALIFIED = "qualified"
-
-
 class MemberRole(StrEnum):
     """What a member does for the organization."""
 

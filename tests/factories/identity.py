@@ -17,7 +17,6 @@ from marketplace.identity.states import (
     OrganizationKind,
     OrganizationState,
     PersonState,
-    TrustTier,
 )
 from marketplace.kit import clock
 from marketplace.kit.db import db
@@ -108,10 +107,6 @@ class OrganizationFactory(_Stored):
     created_at = factory.LazyFunction(clock.now)
     verified_at = factory.LazyFunction(clock.now)
     suspended_reason = None
-    contact_email = None
-    contact_checked_at = None
-    risk_tier = None
-    trust_tier = TrustTier.VERIFIED.value
 
 
 class PersonFactory(_Stored):
