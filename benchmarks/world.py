@@ -25,6 +25,7 @@ from marketplace.exchange import listing, purchase
 from marketplace.identity import service as identity
 from marketplace.identity.actors import Actor
 from marketplace.identity.oauth import access_tokens
+from marketplace.identity.oauth.access_tokens import Bearer
 from marketplace.identity.permissions import scopes_for
 from marketplace.identity.rules import ApplicationDraft
 from marketplace.identity.states import Capacity, OrganizationKind
@@ -69,7 +70,7 @@ class World:
         """Return the value of an Authorization field."""
         with self.app.app_context(), transaction():
             scope = " ".join(sorted(actor.scopes))
-            return f"Bearer {access_tokens.issue(str(actor.client_id), actor.organization_id, scope)}"
+            return f"Bearer {access_tokens.issue(Bearer(str(actor.client_id), actor.organization_id, scope))}"
 
     def shop(self, files: list[Path]) -> Shop:
         """Let the provider list the files as one dataset, and the buyer buy it."""

@@ -8,7 +8,7 @@ from sqlalchemy import Exists, Row, bindparam, exists, func, or_, select, text
 
 from marketplace.access.errors import GrantExpired, GrantRevoked, GrantSuspended
 from marketplace.access.models import Grant, GrantRelease
-from marketplace.access.rules import Entitlement, is_visible, standing
+from marketplace.access.rules import Entitlement, is_open_to, is_visible, standing
 from marketplace.access.states import Standing
 from marketplace.billing.models import RatedLine
 from marketplace.identity.actors import Actor
@@ -66,7 +66,7 @@ def authorize(actor: Actor, grant_id: str, file_name: str, release_id: str | Non
     Where several releases of the grant hold the name, the newest is meant unless ``release_id`` names one.
     Raises NotFound for anything that is not the actor's own, GrantRevoked, GrantSuspended or GrantExpired for what is.
     """
-    if not is_storable(grant_id, file_name, release_id):
+    if not is_storable(grant_id, file_name, release_id) or not is_open_to(actor, grant_id):
         raise NotFound
     row = (
         db.session.connection()
@@ -177,6 +177,8 @@ def list_grants(
     if not actor.oversees:
         me = actor.organization_id
         query = query.where(or_(Grant.organization_id == me, Grant.provider_organization_id == me))
+    if actor.grant_ids is not None:
+        query = query.where(Grant.id.in_(actor.grant_ids))
     for column in (Grant.organization_id, Grant.provider_organization_id, Grant.dataset_id, Grant.state):
         if (value := getattr(wanted, column.key)) is not None:
             query = query.where(column == value)

@@ -77,8 +77,14 @@ def standing(state: str, expires_at: datetime | None, at: datetime) -> Standing:
 
 
 def is_visible(actor: Actor, grant: Grant) -> bool:
-    """Whether the actor may know of the grant: its two parties and the overseers."""
-    return actor.oversees or actor.organization_id in {grant.organization_id, grant.provider_organization_id}
+    """Whether the actor may know of the grant: its two parties and the overseers, within what the token is for."""
+    party = actor.organization_id in {grant.organization_id, grant.provider_organization_id}
+    return is_open_to(actor, grant.id) and (party or actor.oversees)
+
+
+def is_open_to(actor: Actor, grant_id: str) -> bool:
+    """Whether the token is not narrowed to other grants (RFC 9396); for a narrowed one there are no others."""
+    return actor.grant_ids is None or grant_id in actor.grant_ids
 
 
 def may_revoke(actor: Actor, grant: Grant) -> bool:

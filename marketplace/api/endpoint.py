@@ -11,8 +11,7 @@ from flask import g, request
 from marketplace.api.openapi import DescribedBlueprint
 from marketplace.identity import guards
 from marketplace.identity.actors import Actor
-from marketplace.identity.errors import InvalidToken
-from marketplace.identity.oauth import access_tokens
+from marketplace.identity.oauth import bearer
 from marketplace.identity.permissions import PERMISSIONS, Permission, require
 from marketplace.kit import idempotency
 from marketplace.kit.errors import Refusal
@@ -113,13 +112,8 @@ def expected_version() -> int:
 
 
 def _caller() -> Actor | None:
-    headers = request.headers.getlist("Authorization")
-    if not headers:
-        return None
-    scheme, _, token = headers[0].partition(" ")
-    if len(headers) > 1 or scheme.lower() != "bearer" or not token.strip():
-        raise InvalidToken("Send one Authorization header: `Bearer` and an access token.")
-    return access_tokens.authenticate(token.strip())
+    headers = request.headers
+    return bearer.authenticate(headers.getlist("Authorization"), headers.getlist("DPoP"), request.method, request.path)
 
 
 def _documented(view: Any, permission: Permission) -> dict[str, Any]:

@@ -14,6 +14,10 @@ from marketplace.identity.states import Capacity, MemberRole, OrganizationKind, 
 from marketplace.kit.errors import NotFound
 from marketplace.kit.transaction import transaction
 
+CLIENT_COLUMNS = (
+    "id", "organization_id", "name", "scopes", "authentication_method", "jwks", "jwks_uri", "redirect_uris",
+    "grant_types", "dpop_bound", "par_required", "state", "created_at",
+)  # fmt: skip
 blp = blueprint("organizations", "/v1/organizations", "Who takes part.")
 
 
@@ -106,9 +110,9 @@ def remove_member(organization_id: str, member_id: str) -> Response:
 
 
 def with_secret(client: Any, secret: str) -> dict[str, Any]:
-    """Return a client as it is shown once, with its secret."""
-    fields = ("id", "organization_id", "name", "scopes", "state", "created_at")
-    return {name: getattr(client, name) for name in fields} | {"secret": secret}
+    """Return a client as it is shown once, with its secret if it keeps one."""
+    shown = {name: getattr(client, name) for name in CLIENT_COLUMNS}
+    return shown | ({"secret": secret} if secret else {})
 
 
 def _own(organization_id: str) -> str:

@@ -7,7 +7,17 @@ from typing import Any
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, SecurityError
 
-from marketplace.identity.errors import InsufficientScope, InvalidToken, NotAuthenticated
+from marketplace.identity.errors import (
+    DpopNonceNeeded,
+    DpopProofInvalid,
+    InsufficientScope,
+    InvalidToken,
+    NotAuthenticated,
+    StepUpRequired,
+)
+from marketplace.identity.oauth.jwts import ALGORITHMS
+from marketplace.identity.permissions import STEP_UP_SECONDS
+from marketplace.identity.states import Assurance
 from marketplace.kit import settings
 from marketplace.kit.errors import Invalid, NotFound, Refusal, TooLarge, Unavailable
 from marketplace.kit.health import LOST_DATABASE
@@ -98,6 +108,8 @@ def answer(refusal: Refusal) -> Response:
     response.headers["Cache-Control"] = "no-store"
     if challenge := _challenge(refusal):
         response.headers["WWW-Authenticate"] = challenge
+    if isinstance(refusal, DpopNonceNeeded):
+        response.headers["DPoP-Nonce"] = refusal.nonce
     if refusal.status in {429, 503}:
         response.headers["Retry-After"] = str(refusal.members.get("retry_after_seconds", RETRY_AFTER_SECONDS))
     return response
@@ -152,6 +164,12 @@ def _challenge(refusal: Refusal) -> str | None:
         return f'{realm}, error="invalid_token"'
     if isinstance(refusal, InsufficientScope):
         return f'{realm}, error="insufficient_scope", scope="{refusal.members.get("scope", "")}"'
+    if isinstance(refusal, DpopProofInvalid | DpopNonceNeeded):
+        error = "use_dpop_nonce" if isinstance(refusal, DpopNonceNeeded) else "invalid_dpop_proof"
+        return f'DPoP realm="musubi", error="{error}", algs="{" ".join(ALGORITHMS)}"'
+    if isinstance(refusal, StepUpRequired):
+        asked = f'acr_values="{Assurance.AAL2}", max_age="{STEP_UP_SECONDS}"'
+        return f'{realm}, error="insufficient_user_authentication", {asked}'
     return None
 
 

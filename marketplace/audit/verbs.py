@@ -17,7 +17,27 @@ class Verb(StrEnum):
     CLIENT_REGISTERED = "identity.client.registered"
     CLIENT_SUSPENDED = "identity.client.suspended"
     CLIENT_SECRET_ROTATED = "identity.client.secret_rotated"  # noqa: S105 - a verb, not a secret
+    CLIENT_KEYS_REPLACED = "identity.client.keys_replaced"
+    CLIENT_CHANGED = "identity.client.changed"
+    REGISTRATION_TOKEN_ISSUED = "identity.registration_token.issued"  # noqa: S105 - a verb, not a secret
     TOKEN_REVOKED = "identity.token.revoked"  # noqa: S105 - a verb, not a secret
+    TOKENS_REVOKED = "identity.tokens.revoked"
+    TOKENS_REPLAYED = "identity.tokens.replayed"
+    CONSENT_GIVEN = "identity.consent.given"
+    PERSON_SIGNED_IN = "identity.person.signed_in"
+    PERSON_STEPPED_UP = "identity.person.stepped_up"
+    PERSON_DISABLED = "identity.person.disabled"
+    PASSWORD_CHANGED = "identity.password.changed"  # noqa: S105 - a verb, not a secret
+    SECOND_FACTOR_SET = "identity.second_factor.set"
+    SECOND_FACTOR_REMOVED = "identity.second_factor.removed"
+    PASSKEY_ADDED = "identity.passkey.added"
+    PASSKEY_REMOVED = "identity.passkey.removed"
+    IDENTITY_LINKED = "identity.external.linked"
+    IDENTITY_UNLINKED = "identity.external.unlinked"
+    INVITATION_SENT = "identity.invitation.sent"
+    INVITATION_ACCEPTED = "identity.invitation.accepted"
+    SESSION_REVOKED = "identity.session.revoked"
+    SESSIONS_REVOKED = "identity.sessions.revoked"
     # catalog
     DATASET_REGISTERED = "catalog.dataset.registered"
     DATASET_REVISED = "catalog.dataset.revised"

@@ -5,7 +5,20 @@ from typing import Any
 import click
 
 from marketplace import __version__
-from marketplace.cli import audit, balance, bank, demo, ledger, market, payouts, serve, simulate
+from marketplace.cli import (
+    audit,
+    balance,
+    bank,
+    demo,
+    keys,
+    ledger,
+    mail,
+    market,
+    payouts,
+    permissions,
+    serve,
+    simulate,
+)
 from marketplace.cli.composition import Composition
 from marketplace.kit.errors import Refusal
 
@@ -44,7 +57,7 @@ def build(composition: Composition) -> click.Group:
     def marketplace() -> None:
         """Run a data exchange: list, license, sell, deliver, meter and audit data."""
 
-    for module in (serve, market, bank, payouts, ledger, audit, balance, demo, simulate):
+    for module in (serve, market, bank, payouts, ledger, audit, balance, mail, demo, simulate, permissions, keys):
         for command in module.COMMANDS:
             marketplace.add_command(command)
     return marketplace

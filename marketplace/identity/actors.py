@@ -1,15 +1,17 @@
 """The caller of a deed."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from marketplace.identity.states import Capacity
+from marketplace.identity.states import Assurance, Capacity, MemberRole
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
     """An organization acting through a client or a member, with what it may ask for.
 
-    ``capacities`` is empty until the organization is verified.
+    ``capacities`` is empty until the organization is verified. ``role``, ``assurance`` and ``authenticated_at``
+    are there when a person acts. ``grant_ids`` is there when the token was narrowed to these grants (RFC 9396).
     """
 
     organization_id: str
@@ -17,6 +19,10 @@ class Actor:
     member_id: str | None = None
     scopes: frozenset[str] = field(default_factory=frozenset)
     capacities: frozenset[Capacity] = field(default_factory=frozenset)
+    role: MemberRole | None = None
+    assurance: Assurance | None = None
+    authenticated_at: datetime | None = None
+    grant_ids: frozenset[str] | None = None
 
     @property
     def oversees(self) -> bool:

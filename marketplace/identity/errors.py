@@ -25,6 +25,32 @@ class InvalidToken(Refusal):
     cure_ja = "/oauth/token で新しいトークンを取得してください。"
 
 
+class DpopProofInvalid(Refusal):
+    """A token bound to a key came without a good proof of that key (RFC 9449 section 7.1)."""
+
+    slug, status = "dpop-proof-invalid", 401
+    title, title_ja = "Invalid DPoP proof", "DPoP 証明が無効です"
+    cause = "The DPoP proof is missing, malformed, made for another request, or was used before."
+    cure = "Make a new proof for this very request and send it in the DPoP header."
+    cause_ja = "DPoP証明がないか、形式が正しくないか、別の要求のものか、すでに使われています。"
+    cure_ja = "この要求のための新しい証明を作り、DPoPヘッダーに付けて送ってください。"
+
+
+class DpopNonceNeeded(Refusal):
+    """A DPoP proof without a fresh nonce of ours (RFC 9449 section 9)."""
+
+    slug, status = "dpop-nonce-needed", 401
+    title, title_ja = "A DPoP nonce is needed", "DPoP の nonce が必要です"
+    cause = "The DPoP proof does not carry a fresh nonce of this exchange."
+    cure = "Make a new proof with the nonce of the DPoP-Nonce header and repeat the request."
+    cause_ja = "DPoP証明に、この取引所の新しいnonceが含まれていません。"
+    cure_ja = "DPoP-Nonceヘッダーのnonceを入れた新しい証明を作り、要求をやり直してください。"
+
+    def __init__(self, nonce: str) -> None:
+        super().__init__()
+        self.nonce = nonce
+
+
 class InsufficientScope(Forbidden):
     """The token does not carry the scope that the permission table asks for (RFC 6750 section 3.1)."""
 
@@ -45,6 +71,39 @@ class CapacityMissing(Forbidden):
     cure = "Ask the operator of the exchange to verify your organization in that capacity."
     cause_ja = "貴組織は、この操作ができる資格で確認されていません。"
     cure_ja = "その資格での組織の確認を、取引所の運営者に依頼してください。"
+
+
+class RoleMissing(Forbidden):
+    """A member whose role does not include this."""
+
+    slug = "role-missing"
+    title, title_ja = "Role missing", "役割がありません"
+    cause = "Your role in the organization does not include this."
+    cure = "Ask an owner of your organization for a role that does, or to do it."
+    cause_ja = "組織におけるあなたの役割では、この操作はできません。"
+    cure_ja = "この操作ができる役割を付けるか、代わりに行うよう、組織の管理者に依頼してください。"
+
+
+class StepUpRequired(Refusal):
+    """A deed of weight, and no second factor proved lately (RFC 9470 section 3)."""
+
+    slug, status = "step-up-required", 401
+    title, title_ja = "A fresh second factor is needed", "二要素での再認証が必要です"
+    cause = "This deed asks for a second factor, proved within the last ten minutes."
+    cure = "Sign in again with a passkey or a code, and repeat the deed."
+    cause_ja = "この操作には、過去10分以内の二要素での認証が必要です。"
+    cure_ja = "パスキーまたは認証コードでもう一度サインインし、操作をやり直してください。"
+
+
+class TokenNarrowed(Forbidden):
+    """A token for certain grants alone, used for something else."""
+
+    slug = "token-narrowed"
+    title, title_ja = "The token is for certain grants alone", "特定の利用権に限られたトークンです"
+    cause = "The token was narrowed to certain grants and opens nothing else."
+    cure = "Ask for a token without authorization_details."
+    cause_ja = "トークンは特定の利用権に限られており、ほかの操作には使えません。"
+    cure_ja = "authorization_details を付けずにトークンを取得してください。"
 
 
 class RegistrationClosed(Forbidden):
@@ -135,6 +194,17 @@ class ClientSuspended(Conflict):
     cure_ja = "新しいクライアントを登録してください。"
 
 
+class ClientKeepsNoSecret(Conflict):
+    """The API client proves itself by keys, or by nothing: there is no secret to renew."""
+
+    slug = "client-keeps-no-secret"
+    title, title_ja = "API client keeps no secret", "シークレットを持たないAPIクライアントです"
+    cause = "The client proves itself by a key of its own, or is a public one; it has no secret."
+    cure = "Replace its keys, or register a client with a secret."
+    cause_ja = "このクライアントは鍵で認証するか公開クライアントであり、シークレットがありません。"
+    cure_ja = "鍵を差し替えるか、シークレットを持つクライアントを登録してください。"
+
+
 class EmailTaken(Conflict):
     """A member with this e-mail address exists in the organization."""
 
@@ -144,3 +214,14 @@ class EmailTaken(Conflict):
     cure = "Remove that member first, or give another address."
     cause_ja = "貴組織の別のメンバーがこのメールアドレスを使っています。"
     cure_ja = "先にそのメンバーを外すか、別のアドレスを指定してください。"
+
+
+class MyNumberRefused(Invalid):
+    """Twelve digits with the check digit of an individual number stand in a field; the number is not repeated."""
+
+    slug = "my-number-refused"
+    title, title_ja = "Never enter an individual number", "個人番号（マイナンバー）は入力できません"
+    cause = "A field holds what looks like an individual number (My Number), which this exchange may not take in."
+    cure = "Take it out. An organization is known by its corporate number, of 13 digits."
+    cause_ja = "個人番号（マイナンバー）と見られる数字が入力されています。この取引所は個人番号を取り扱いません。"
+    cure_ja = "その数字を削除してください。組織は13桁の法人番号で登録します。"

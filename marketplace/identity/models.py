@@ -1,15 +1,28 @@
-"""Tables of identity. Personal data lies in ``member`` and nowhere else."""
+"""Tables of identity. Personal data lies in ``person`` and ``member``, and in the tables of ``login``."""
 
 from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from marketplace.identity.states import Capacity, ClientState, MemberRole, OrganizationKind, OrganizationState
+from marketplace.identity.states import (
+    AuthenticationMethod,
+    Capacity,
+    ClientState,
+    MemberRole,
+    OrganizationKind,
+    OrganizationState,
+    PersonState,
+)
 from marketplace.kit.db import Model
 
+HASH = "~ '^[0-9a-f]{64}$'"
 
-def one_of(column: str, values: type[OrganizationState | OrganizationKind | ClientState | MemberRole]) -> str:
+
+def one_of(column: str, values: type[StrEnum]) -> str:
     """Return the SQL condition that a column holds a value of the enumeration."""
     return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
 
@@ -75,8 +88,30 @@ class InvoiceRegistration(Model):
     recorded_at: Mapped[datetime]
 
 
+class Person(Model):
+    """Somebody who can sign in, for as many organizations as have them as a member."""
+
+    __tablename__ = "person"
+    __table_args__ = (
+        CheckConstraint(one_of("state", PersonState), "state"),
+        CheckConstraint("(password_hash IS NULL) = (password_changed_at IS NULL)", "password"),
+        CheckConstraint("locale IN ('ja', 'en')", "locale"),
+        Index("uq_person_email", text("lower(email)"), unique=True),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    email: Mapped[str]
+    email_checked_at: Mapped[datetime | None]
+    password_hash: Mapped[str | None]
+    password_changed_at: Mapped[datetime | None]
+    state: Mapped[str]
+    locale: Mapped[str]
+    created_at: Mapped[datetime]
+
+
 class Member(Model):
-    """A person who acts for an organization; removing the row erases the person."""
+    """A person who acts for an organization; ``person_id`` is there once they can sign in."""
 
     __tablename__ = "member"
     __table_args__ = (
@@ -89,6 +124,7 @@ class Member(Model):
             postgresql_where=text("email IS NOT NULL"),
         ),
         Index("ix_member_organization_id_id", "organization_id", "id"),
+        UniqueConstraint("person_id", "organization_id"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -96,17 +132,31 @@ class Member(Model):
     name: Mapped[str]
     email: Mapped[str | None]
     role: Mapped[str]
+    person_id: Mapped[str | None] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"))
     created_at: Mapped[datetime]
 
 
 class ApiClient(Model):
-    """A program that acts for an organization; its secret is kept as a hash."""
+    """A program that acts for an organization or for its members; a secret is kept as a hash.
+
+    ``redirect_uris`` are compared to the letter. ``dpop_bound`` and ``par_required`` are asked of this
+    client alone; the setting ``security_profile`` asks both of all.
+    """
 
     __tablename__ = "api_client"
     __table_args__ = (
         CheckConstraint(one_of("state", ClientState), "state"),
-        CheckConstraint("secret_sha256 ~ '^[0-9a-f]{64}$'", "secret_sha256"),
+        CheckConstraint(one_of("authentication_method", AuthenticationMethod), "authentication_method"),
+        CheckConstraint(f"secret_sha256 {HASH}", "secret_sha256"),
+        CheckConstraint("(authentication_method = 'client_secret_basic') = (secret_sha256 IS NOT NULL)", "secret"),
+        CheckConstraint(
+            "num_nonnulls(jwks, jwks_uri) = CASE WHEN authentication_method = 'private_key_jwt' THEN 1 ELSE 0 END",
+            "keys",
+        ),
         CheckConstraint("jsonb_typeof(scopes) = 'array' AND scopes <> '[]'::jsonb", "scopes"),
+        CheckConstraint("jsonb_typeof(redirect_uris) = 'array'", "redirect_uris"),
+        CheckConstraint("jsonb_typeof(grant_types) = 'array' AND grant_types <> '[]'::jsonb", "grant_types"),
+        CheckConstraint(f"registration_token_sha256 {HASH}", "registration_token_sha256"),
         Index("ix_api_client_organization_id_id", "organization_id", "id"),
     )
 
@@ -114,10 +164,43 @@ class ApiClient(Model):
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
     name: Mapped[str]
     scopes: Mapped[list[str]]
-    secret_sha256: Mapped[str]
+    authentication_method: Mapped[str]
+    secret_sha256: Mapped[str | None]
+    jwks: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    jwks_uri: Mapped[str | None]
+    redirect_uris: Mapped[list[str]]
+    grant_types: Mapped[list[str]]
+    dpop_bound: Mapped[bool]
+    par_required: Mapped[bool]
+    registration_token_sha256: Mapped[str | None]
     state: Mapped[str]
     created_at: Mapped[datetime]
     secret_changed_at: Mapped[datetime]
+
+
+class TokenFamily(Model):
+    """All tokens that came of one consent: they end together (RFC 9700 section 4.14)."""
+
+    __tablename__ = "token_family"
+    __table_args__ = (
+        CheckConstraint("expires_at > created_at", "lifetime"),
+        Index("ix_token_family_client_id", "client_id"),
+        Index("ix_token_family_member_id", "member_id"),
+        Index("ix_token_family_expires_at", "expires_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    client_id: Mapped[str] = mapped_column(ForeignKey("api_client.id", ondelete="CASCADE"))
+    member_id: Mapped[str] = mapped_column(ForeignKey("member.id", ondelete="CASCADE"))
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    scope: Mapped[str]
+    grant_ids: Mapped[list[str] | None] = mapped_column(JSONB(none_as_null=True))
+    dpop_jkt: Mapped[str | None]
+    acr: Mapped[str]
+    authenticated_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
 
 
 class AccessToken(Model):
@@ -127,11 +210,13 @@ class AccessToken(Model):
     __table_args__ = (
         CheckConstraint("expires_at > issued_at", "lifetime"),
         Index("ix_access_token_client_id", "client_id"),
+        Index("ix_access_token_family_id", "family_id"),
         Index("ix_access_token_expires_at", "expires_at"),
     )
 
     jti: Mapped[str] = mapped_column(primary_key=True)
     client_id: Mapped[str] = mapped_column(ForeignKey("api_client.id"))
+    family_id: Mapped[str | None] = mapped_column(ForeignKey("token_family.id", ondelete="CASCADE"))
     issued_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]

@@ -10,13 +10,14 @@ from sqlalchemy.orm import InstrumentedAttribute
 from marketplace.identity import rules
 from marketplace.identity.actors import Actor
 from marketplace.identity.models import ApiClient, InvoiceRegistration, Member, Organization
-from marketplace.identity.states import Capacity, OrganizationState
+from marketplace.identity.states import AuthenticationMethod, Capacity, ClientState, OrganizationState
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
 from marketplace.kit.texts import storable
 from marketplace.kit.transaction import keep
 
+COMMAND_LINE_NAME = "Musubi CLI"
 Row = TypeVar("Row", Organization, Member, ApiClient)
 
 
@@ -119,6 +120,19 @@ def get_own_client(actor: Actor, client_id: str) -> ApiClient:
     return client
 
 
+def find_command_line_client() -> ApiClient | None:
+    """Return the client that the command line is at this exchange, an operator's, or None where there is none."""
+    of_operators = (
+        Organization.capacities.contains([Capacity.OPERATOR.value]),
+        Organization.state == OrganizationState.VERIFIED.value,
+        ApiClient.state == ClientState.ACTIVE.value,
+        ApiClient.authentication_method == AuthenticationMethod.NONE.value,
+        ApiClient.name == COMMAND_LINE_NAME,
+    )
+    joined = select(ApiClient).join(Organization, Organization.id == ApiClient.organization_id)
+    return db.session.scalar(joined.where(*of_operators).order_by(ApiClient.id).limit(1))
+
+
 def list_clients(organization_id: str, *, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[ApiClient]:
     """Return the API clients of an organization, newest first."""
     statement = select(ApiClient).where(ApiClient.organization_id == organization_id)
@@ -129,6 +143,13 @@ def list_members(organization_id: str, *, cursor: str | None = None, size: int =
     """Return the members of an organization, newest first."""
     statement = select(Member).where(Member.organization_id == organization_id)
     return _page(statement, Member.id, cursor, size)
+
+
+def list_memberships(person_id: str) -> Sequence[tuple[Member, Organization]]:
+    """Return for whom a person may act, each with its organization, in the order in which they joined."""
+    joined = select(Member, Organization).join(Organization, Organization.id == Member.organization_id)
+    rows = db.session.execute(joined.where(Member.person_id == person_id).order_by(Member.id))
+    return [(member, organization) for member, organization in rows]
 
 
 def _page(statement: Select[Row], key: InstrumentedAttribute[str], cursor: str | None, size: int) -> Page[Row]:

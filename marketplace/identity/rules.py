@@ -2,9 +2,11 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
+from marketplace.identity.errors import MyNumberRefused
 from marketplace.identity.states import Capacity, MemberRole, OrganizationKind
 from marketplace.kit.errors import Invalid
 
@@ -20,6 +22,8 @@ QUALIFIED_SINCE = date(2023, 10, 1)
 _CORPORATE_NUMBER = re.compile(r"[1-9][0-9]{12}", re.ASCII)
 _INVOICE_NUMBER = re.compile(r"T([0-9]{13})", re.ASCII)
 _GOVERNMENT_CODE = re.compile(r"[0-9]{6}", re.ASCII)
+_INDIVIDUAL_NUMBER = re.compile(r"[0-9]{12}", re.ASCII)
+_DIGITS_IN_GROUPS = re.compile(r"[0-9](?:[ .\-‐-―−ー]?[0-9])*", re.ASCII)
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", re.ASCII)
 
 
@@ -93,6 +97,28 @@ def invoice_number_fault(number: str, kind: OrganizationKind, corporate_number: 
     return None
 
 
+def individual_check_digit(base: str) -> int:
+    """Return the last digit of an individual number from its 11 others (個人番号).
+
+    Weights 2 to 7 and 2 to 6 from the right; 11 minus the sum modulo 11, or 0 where that sum leaves 0 or 1
+    (ordinance of the Ministry of Internal Affairs No. 85 of 2014, article 5).
+    """
+    total = sum(int(digit) * (place % 6 + 2) for place, digit in enumerate(reversed(base)))
+    return 0 if total % 11 <= 1 else 11 - total % 11
+
+
+def is_my_number(text: str) -> bool:
+    """Tell whether a text is an individual number (My Number): 12 digits and the right check digit, however grouped."""
+    digits = re.sub(r"[\s.\-‐-―−ー]", "", unicodedata.normalize("NFKC", text))
+    return bool(_INDIVIDUAL_NUMBER.fullmatch(digits)) and int(digits[11]) == individual_check_digit(digits[:11])
+
+
+def holds_my_number(text: str) -> bool:
+    """Tell whether an individual number stands anywhere in a text, with no other digit before or after it."""
+    found = _DIGITS_IN_GROUPS.findall(unicodedata.normalize("NFKC", text))
+    return any(is_my_number(run) for run in found)
+
+
 def is_within(day: date, first: date, last: date | None) -> bool:
     """Tell whether a day lies between two others, both included; ``last`` None means without end."""
     return first <= day and (last is None or day <= last)
@@ -124,6 +150,15 @@ def english_name_fault(text: str) -> str | None:
 
 def checked_application(draft: ApplicationDraft) -> ApplicationDraft:
     """Return the draft with its texts tidied, or raise Invalid that names every field at fault."""
+    refuse_my_numbers(
+        {
+            "name_ja": draft.name_ja,
+            "name_en": draft.name_en,
+            "corporate_number": draft.corporate_number,
+            "invoice_registration_number": draft.invoice_registration_number,
+            "local_government_code": draft.local_government_code,
+        }
+    )
     tidied = replace(
         draft,
         name_ja=tidy(draft.name_ja),
@@ -147,6 +182,7 @@ def checked_application(draft: ApplicationDraft) -> ApplicationDraft:
 
 def checked_member(draft: MemberDraft) -> MemberDraft:
     """Return the draft with its texts tidied, or raise Invalid that names every field at fault."""
+    refuse_my_numbers({"name": draft.name, "email": draft.email})
     tidied = replace(draft, name=tidy(draft.name), email=_tidy_or_none(draft.email))
     refuse_faults({"name": text_fault(tidied.name), "email": _email_fault(tidied.email)})
     return tidied
@@ -154,9 +190,18 @@ def checked_member(draft: MemberDraft) -> MemberDraft:
 
 def checked_text(field: str, text: str, length_max: int = NAME_LENGTH_MAX) -> str:
     """Return a single text tidied, or raise Invalid that names its field."""
+    refuse_my_numbers({field: text})
     tidied = tidy(text)
     refuse_faults({field: text_fault(tidied, length_max)})
     return tidied
+
+
+def refuse_my_numbers(fields: Mapping[str, str | None]) -> None:
+    """Raise MyNumberRefused where a field holds an individual number, which the law lets few take in (番号法)."""
+    told = "holds what looks like an individual number (My Number, 個人番号)"
+    errors = [{"pointer": f"/{field}", "detail": told} for field, text in fields.items() if holds_my_number(text or "")]
+    if errors:
+        raise MyNumberRefused(errors=errors)
 
 
 def refuse_faults(faults: dict[str, str | None]) -> None:

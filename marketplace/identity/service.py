@@ -11,9 +11,11 @@ from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.identity import credentials, queries, rules
 from marketplace.identity.actors import SYSTEM, Actor
+from marketplace.identity.client_traits import COMMAND_LINE, PROGRAM, ClientTraits
 from marketplace.identity.errors import (
     ApplicationsFull,
     CapacityNotOpen,
+    ClientKeepsNoSecret,
     ClientSuspended,
     CorporateNumberTaken,
     EmailTaken,
@@ -23,10 +25,15 @@ from marketplace.identity.errors import (
     RegistrationClosed,
     ScopeNotAvailable,
 )
-from marketplace.identity.models import AccessToken, ApiClient, Member, Organization
+from marketplace.identity.models import AccessToken, ApiClient, Member, Organization, TokenFamily
 from marketplace.identity.permissions import scopes_for
 from marketplace.identity.rules import ApplicationDraft, MemberDraft
-from marketplace.identity.states import LEGAL_MOVES, Capacity, ClientState, OrganizationState
+from marketplace.identity.states import (
+    LEGAL_MOVES,
+    Capacity,
+    ClientState,
+    OrganizationState,
+)
 from marketplace.kit import clock, settings
 from marketplace.kit.canonical import sha256_hex
 from marketplace.kit.db import db
@@ -36,6 +43,7 @@ from marketplace.kit.texts import storable
 
 Row = TypeVar("Row", Organization, Member, ApiClient)
 FIRST_CLIENT_NAME = "first client"
+COMMAND_LINE_NAME = queries.COMMAND_LINE_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +73,14 @@ def apply(draft: ApplicationDraft) -> Admission:
 def found_organization(draft: ApplicationDraft) -> Admission:
     """Admit an organization in any capacity, verified at once: for those who hold the machine, not for the API.
 
+    With the first operator comes the client of the command line, which anybody's members may let act for them.
     Raises CorporateNumberTaken or Invalid.
     """
-    return _admit(draft, OrganizationState.VERIFIED, Verb.ORGANIZATION_FOUNDED)
+    admission = _admit(draft, OrganizationState.VERIFIED, Verb.ORGANIZATION_FOUNDED)
+    if Capacity.OPERATOR in draft.capacities and queries.find_command_line_client() is None:
+        scopes = scopes_for(frozenset({Capacity.BUYER, Capacity.PROVIDER}))
+        _register(SYSTEM, admission.organization.id, COMMAND_LINE_NAME, scopes, COMMAND_LINE)
+    return admission
 
 
 def verify_organization(actor: Actor, organization_id: str) -> Organization:
@@ -126,18 +139,36 @@ def remove_member(actor: Actor, member_id: str) -> None:
     audit.record(actor, Verb.MEMBER_REMOVED, subject=member_id)
 
 
-def register_client(actor: Actor, organization_id: str, name: str, scopes: Iterable[str]) -> tuple[ApiClient, str]:
+def register_client(
+    actor: Actor, organization_id: str, name: str, scopes: Iterable[str], traits: ClientTraits = PROGRAM
+) -> tuple[ApiClient, str]:
     """Give the caller's organization a new API client; returns it with its secret, which is shown this once.
 
-    Raises NotFound for another's organization, ScopeNotAvailable or Invalid.
+    ``traits`` have passed the rules of registration; the secret of a client that keeps none is empty. Raises
+    NotFound for another's organization, ScopeNotAvailable or Invalid.
     """
     _refuse_strangers(actor, organization_id)
-    available = _useful_scopes(queries.get_organization(organization_id))
-    if actor != SYSTEM:
-        # Nobody hands on more than it holds: a narrow token must not buy a wide client.
-        available &= actor.scopes
-    tidied = rules.checked_text("name", name)
-    return _register(actor, organization_id, tidied, _chosen(scopes, available))
+    chosen = _chosen(scopes, _available(actor, organization_id))
+    return _register(actor, organization_id, rules.checked_text("name", name), chosen, traits)
+
+
+def within_own_scopes(actor: Actor, scopes: Iterable[str]) -> frozenset[str]:
+    """Return the scopes if the caller may hand them on for its organization; raises ScopeNotAvailable."""
+    return _chosen(scopes, _available(actor, actor.organization_id))
+
+
+def reregister_client(actor: Actor, client_id: str, name: str, scopes: Iterable[str], traits: ClientTraits) -> str:
+    """Replace all that a client was registered with; returns its new secret, empty for one that keeps none.
+
+    What it proved itself with before, and its tokens, are void. Raises ClientSuspended, ScopeNotAvailable or Invalid.
+    """
+    chosen = within_own_scopes(actor, scopes)
+    secret = credentials.new_secret() if traits.has_secret else ""
+    proof = {"secret_sha256": credentials.hash_of(secret) if secret else None}
+    _rearm(client_id, name=rules.checked_text("name", name), scopes=sorted(chosen), **traits.columns(), **proof)
+    audit.record(actor, Verb.CLIENT_CHANGED, subject=client_id, facts={"scopes": sorted(chosen)})
+    _reread(ApiClient, client_id)
+    return secret
 
 
 def suspend_client(actor: Actor, client_id: str) -> ApiClient:
@@ -158,24 +189,28 @@ def suspend_client(actor: Actor, client_id: str) -> ApiClient:
 def rotate_client_secret(actor: Actor, client_id: str) -> tuple[ApiClient, str]:
     """Replace the secret of one's own client; the old one and the tokens it bought are void at once.
 
-    Returns the client and the new secret, which is shown this once. Raises NotFound, ClientSuspended, or
-    InsufficientScope when the client may do more than the caller.
+    Returns the client and the new secret, which is shown this once. Raises NotFound, ClientSuspended,
+    ClientKeepsNoSecret, or InsufficientScope when the client may do more than the caller.
     """
-    client = queries.get_own_client(actor, client_id)
-    missing = (frozenset(client.scopes) & scopes_for(actor.capacities)) - actor.scopes
-    if missing:
-        raise InsufficientScope("The client may do more than your token.", scope=" ".join(sorted(missing)))
+    client = _rearmable(actor, client_id)
+    if client.secret_sha256 is None:
+        raise ClientKeepsNoSecret
     secret = credentials.new_secret()
-    statement = (
-        update(ApiClient)
-        .where(ApiClient.id == client_id, ApiClient.state == ClientState.ACTIVE.value)
-        .values(secret_sha256=credentials.hash_of(secret), secret_changed_at=clock.now())
-    )
-    if _rowcount(statement) == 0:
-        raise ClientSuspended
-    _revoke_tokens(AccessToken.client_id == client_id)
+    _rearm(client_id, secret_sha256=credentials.hash_of(secret))
     audit.record(actor, Verb.CLIENT_SECRET_ROTATED, subject=client_id)
     return _reread(ApiClient, client_id), secret
+
+
+def replace_client_keys(actor: Actor, client_id: str, traits: ClientTraits) -> ApiClient:
+    """Have one's own client prove itself by other keys; what did before, and the tokens it bought, are void at once.
+
+    ``traits`` are those of the client with its new keys. Raises NotFound, ClientSuspended, or InsufficientScope when
+    the client may do more than the caller.
+    """
+    _rearmable(actor, client_id)
+    _rearm(client_id, **traits.columns(), secret_sha256=None)
+    audit.record(actor, Verb.CLIENT_KEYS_REPLACED, subject=client_id)
+    return _reread(ApiClient, client_id)
 
 
 def _admit(draft: ApplicationDraft, state: OrganizationState, verb: Verb) -> Admission:
@@ -191,7 +226,7 @@ def _admit(draft: ApplicationDraft, state: OrganizationState, verb: Verb) -> Adm
         facts={"kind": checked.kind.value, "capacities": sorted(checked.capacities)},
     )
     scopes = scopes_for(checked.capacities)
-    client, secret = _register(actor, organization_id, FIRST_CLIENT_NAME, scopes)
+    client, secret = _register(actor, organization_id, FIRST_CLIENT_NAME, scopes, PROGRAM)
     return Admission(_reread(Organization, organization_id), client, secret)
 
 
@@ -212,14 +247,17 @@ def _insertion(organization_id: str, draft: ApplicationDraft, state: Organizatio
     )
 
 
-def _register(actor: Actor, organization_id: str, name: str, scopes: Iterable[str]) -> tuple[ApiClient, str]:
-    secret, now = credentials.new_secret(), clock.now()
+def _register(
+    actor: Actor, organization_id: str, name: str, scopes: Iterable[str], traits: ClientTraits
+) -> tuple[ApiClient, str]:
+    secret, now = credentials.new_secret() if traits.has_secret else "", clock.now()
     client = ApiClient(
         id=new_id("cli"),
         organization_id=organization_id,
         name=name,
         scopes=sorted(scopes),
-        secret_sha256=credentials.hash_of(secret),
+        secret_sha256=credentials.hash_of(secret) if secret else None,
+        **traits.columns(),
         state=ClientState.ACTIVE.value,
         created_at=now,
         secret_changed_at=now,
@@ -234,6 +272,31 @@ def _register(actor: Actor, organization_id: str, name: str, scopes: Iterable[st
         facts={"scopes": client.scopes},
     )
     return client, secret
+
+
+def _rearmable(actor: Actor, client_id: str) -> ApiClient:
+    """Return one's own client of which nothing but what it proves itself with is to change."""
+    client = queries.get_own_client(actor, client_id)
+    missing = (frozenset(client.scopes) & scopes_for(actor.capacities)) - actor.scopes
+    if missing:
+        raise InsufficientScope("The client may do more than your token.", scope=" ".join(sorted(missing)))
+    return client
+
+
+def _rearm(client_id: str, **columns: Any) -> None:
+    """Change what a client proves itself with; whoever holds what it was given before holds nothing any more."""
+    active = (ApiClient.id == client_id, ApiClient.state == ClientState.ACTIVE.value)
+    if _rowcount(update(ApiClient).where(*active).values(**columns, secret_changed_at=clock.now())) == 0:
+        raise ClientSuspended
+    _revoke_tokens(AccessToken.client_id == client_id)
+    live = (TokenFamily.client_id == client_id, TokenFamily.revoked_at.is_(None))
+    _rowcount(update(TokenFamily).where(*live).values(revoked_at=clock.now()))
+
+
+def _available(actor: Actor, organization_id: str) -> frozenset[str]:
+    useful = _useful_scopes(queries.get_organization(organization_id))
+    # Nobody hands on more than it holds: a narrow token must not buy a wide client.
+    return useful if actor == SYSTEM else useful & actor.scopes
 
 
 def _useful_scopes(organization: Organization) -> frozenset[str]:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 SECRETS = re.compile(
-    r"(?P<name>\b(?:Bearer|Basic)\s+|\b(?:client_secret|access_token|token|ticket)[\"']?\s*[=:]\s*[\"']?"
-    r"|mk_sk_|sk_(?:test|live)_|rk_(?:test|live)_|whsec_)"
+    r"(?P<name>\b(?:Bearer|Basic|DPoP)\s+|\b(?:client_secret|client_assertion|code_verifier|device_code|\w*token|ticket)[\"']?\s*[=:]\s*[\"']?"
+    r"|mk_(?:sk|rt|it|rg)_|sk_(?:test|live)_|rk_(?:test|live)_|whsec_)"
     r"[A-Za-z0-9._~+/=%-]+",
     re.IGNORECASE,
 )

@@ -37,6 +37,14 @@ class Settings:
     run_worker: bool = True
     token_ttl_seconds: int = 300
     signing_key_file: Path | None = None
+    installation_key_file: Path | None = None
+    security_profile: str = "baseline"
+    smtp_url: str | None = None
+    mail_from: str = "Musubi <no-reply@localhost>"
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = None
+    oidc_acr_map: tuple[str, ...] = ()
     upload_size_bytes_max: int = 20 * 2**30
     preview_rows_max: int = 20
     profile_memory_bytes_max: int = 2**30
@@ -91,6 +99,11 @@ class Settings:
         return self.signing_key_file or self.data_dir / "keys" / "oauth-es256.pem"
 
     @property
+    def installation_key_path(self) -> Path:
+        """Where the installation's own secret lies."""
+        return self.installation_key_file or self.data_dir / "keys" / "installation.key"
+
+    @property
     def store_dir(self) -> Path:
         """Where delivered bytes lie."""
         return self.data_dir / "store"
@@ -135,7 +148,10 @@ def check(settings: Settings) -> None:
     """Refuse settings that contradict each other or are unsafe; raises BadSetting."""
     _check_numbers(settings)
     _check_base_url(settings)
+    _check_tokens(settings)
     _check_database(settings)
+    _check_mail(settings)
+    _check_provider(settings)
     _check_payments(settings)
     _check_invoice_due(settings)
     _check_transitional_credit(settings)
@@ -220,8 +236,32 @@ def _check_numbers(settings: Settings) -> None:
         raise BadSetting("MARKETPLACE_SELLER must be agent (providers sell) or principal (the exchange sells)")
     if settings.stripe_connect not in {"off", "transfers"}:
         raise BadSetting("STRIPE_CONNECT must be off (payouts by bank) or transfers (to connected accounts)")
+
+
+def _check_tokens(settings: Settings) -> None:
     if settings.token_ttl_seconds > 3600:
         raise BadSetting("MARKETPLACE_TOKEN_TTL_SECONDS must be at most 3600: longer tokens outlive revocations")
+    if settings.security_profile not in {"baseline", "fapi2"}:
+        raise BadSetting("MARKETPLACE_SECURITY_PROFILE must be baseline, or fapi2 (PAR, DPoP and keys for all clients)")
+
+
+def _check_mail(settings: Settings) -> None:
+    if settings.smtp_url is not None and not re.fullmatch(r"smtps?://[^\s/]+/?", settings.smtp_url):
+        raise BadSetting("MARKETPLACE_SMTP_URL must look like smtps://user:password@mail.example.jp:465")
+    if not re.fullmatch(r"[^\r\n]*[^\s@<>]+@[^\s@<>]+>?", settings.mail_from):
+        raise BadSetting("MARKETPLACE_MAIL_FROM must be an address, such as Exchange <no-reply@example.jp>")
+
+
+def _check_provider(settings: Settings) -> None:
+    issuer = settings.oidc_issuer
+    if issuer is None:
+        return
+    if not settings.oidc_client_id or not settings.oidc_client_secret:
+        raise BadSetting("MARKETPLACE_OIDC_ISSUER needs MARKETPLACE_OIDC_CLIENT_ID and _CLIENT_SECRET as well")
+    if urlsplit(issuer).scheme != "https" and not _is_loopback(issuer):
+        raise BadSetting("MARKETPLACE_OIDC_ISSUER must be https unless it is a loopback address")
+    if not all(re.fullmatch(r"[^\s=]+=aal[123]", entry) for entry in settings.oidc_acr_map):
+        raise BadSetting("MARKETPLACE_OIDC_ACR_MAP must be pairs such as urn:example:mfa=aal2, comma-separated")
 
 
 def _check_transitional_credit(settings: Settings) -> None:

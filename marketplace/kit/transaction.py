@@ -37,6 +37,11 @@ def transaction() -> Iterator[None]:
         _run(deed)
 
 
+def is_open() -> bool:
+    """Tell whether a story is open already, for the few deeds that belong to no story of their own."""
+    return bool(db.session().info.get(_OPEN))
+
+
 def after_commit(deed: Callable[[], object]) -> None:
     """Run the deed once the open transaction is kept; never when it is rolled back."""
     session = db.session()

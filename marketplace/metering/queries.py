@@ -122,6 +122,8 @@ def _restricted(query: Q, actor: Actor, wanted: UsageFilter | None) -> Q:
     if not actor.oversees:
         me = actor.organization_id
         query = query.where(or_(event.organization_id == me, event.provider_organization_id == me))
+    if actor.grant_ids is not None:
+        query = query.where(event.grant_id.in_(actor.grant_ids))
     for column in (event.grant_id, event.dataset_id, event.organization_id, event.provider_organization_id):
         if (value := getattr(wanted, column.key)) is not None:
             query = query.where(column == value)

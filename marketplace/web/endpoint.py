@@ -7,7 +7,12 @@ from typing import ParamSpec, TypeVar
 from flask import Blueprint
 
 from marketplace.identity import guards
-from marketplace.identity.permissions import Permission, require
+from marketplace.identity.errors import StepUpRequired
+from marketplace.identity.login import sessions as login
+from marketplace.identity.login.sessions import Session
+from marketplace.identity.permissions import PERMISSIONS, Permission, Rule, require
+from marketplace.web import forms, sessions
+from marketplace.web.addresses import prove_again, sign_in_again
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -19,14 +24,48 @@ def blueprint(name: str) -> Blueprint:
 
 
 def guarded(permission: Permission) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Show a page if the permission table allows it to anybody: readers of these pages do not sign in."""
+    """Show a page if the permission table allows it: to anybody, or to whoever is signed in with the browser.
+
+    What changes something is a form: it is taken from our own pages alone, so that no route can forget to ask.
+    """
+    rule = PERMISSIONS[permission]
 
     def guard(view: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(view)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-            require(None, permission)
-            return view(*args, **kwargs)
+            if rule.changes:
+                forms.refuse_foreign()
+            if rule.in_person or rule.scope:
+                _require_in_person(rule, permission)
+            else:
+                require(None, permission)
+            if rule.changes:
+                forms.check()
+            try:
+                return view(*args, **kwargs)
+            except StepUpRequired as refusal:
+                raise prove_again() from refusal
 
         return guards.mark(checked, permission)
 
     return guard
+
+
+def session() -> Session:
+    """Return the session of a guarded page that is not public."""
+    found = sessions.current()
+    if found is None:
+        raise RuntimeError("a public page has no session")
+    return found
+
+
+def _require_in_person(rule: Rule, permission: Permission) -> None:
+    found = sessions.current()
+    if found is None:
+        raise sign_in_again()
+    if not rule.scope:
+        return
+    try:
+        require(login.actor_of(found), permission)
+    except StepUpRequired as refusal:
+        raise prove_again() from refusal

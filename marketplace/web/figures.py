@@ -1,5 +1,6 @@
 """Figures and codes as people read them, in the reader's language. Pure but for the language."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from marketplace.catalog.states import FREQUENCY_LABELS, LICENCE_LABELS, THEME_LABELS, Frequency, Licence, Theme
@@ -45,6 +46,11 @@ def share(part_of_one: str | None) -> str:
 def day(instant: str | None) -> str:
     """Return the calendar day in Japan of an RFC 3339 instant."""
     return "–" if instant is None else clock.parse(instant).astimezone(clock.JST).date().isoformat()
+
+
+def minute(at: datetime) -> str:
+    """Return an instant as day and minute in Japan."""
+    return at.astimezone(clock.JST).strftime("%Y-%m-%d %H:%M JST")
 
 
 def theme(code: str | None) -> str:

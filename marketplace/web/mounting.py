@@ -5,10 +5,29 @@ from typing import Any
 
 from flask import Blueprint, Flask
 
-from marketplace.web import catalog, checkout, documentation, home, problems, terms
+from marketplace.web import (
+    account,
+    authorize,
+    catalog,
+    checkout,
+    consent,
+    device,
+    documentation,
+    home,
+    passkeys,
+    problems,
+    providers,
+    recovery,
+    sessions,
+    sign_in,
+    terms,
+)
 from marketplace.web.description import EXTENSION, Description
 
-PAGES = (home, catalog, terms, problems, documentation, checkout)
+PAGES = (
+    home, catalog, terms, problems, documentation, checkout,
+    sign_in, passkeys, providers, recovery, account, authorize, consent, device,
+)  # fmt: skip
 
 
 def attach(app: Flask, describe: Callable[[], dict[str, Any]]) -> None:
@@ -17,3 +36,4 @@ def attach(app: Flask, describe: Callable[[], dict[str, Any]]) -> None:
     shared = Blueprint("web", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
     for blueprint in (shared, *(page.blp for page in PAGES)):
         app.register_blueprint(blueprint)
+    app.after_request(sessions.send)

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from flask import Response, make_response, render_template
 
 from marketplace.kit import settings
-from marketplace.web import figures, language, prices
+from marketplace.web import figures, forms, language, prices
 
 
 def render(template: str, *, status: int = 200, **context: Any) -> Response:
@@ -23,6 +23,7 @@ def render(template: str, *, status: int = 200, **context: Any) -> Response:
         figures=figures,
         prices=prices,
         path_part=path_part,
+        form_token=forms.token,
         base_url=settings.current().base_url,
         **context,
     )
@@ -30,6 +31,13 @@ def render(template: str, *, status: int = 200, **context: Any) -> Response:
     response.headers["Content-Language"] = chosen
     response.headers["Cache-Control"] = "no-cache"
     response.vary.update(["Accept", "Accept-Language"])
+    return response
+
+
+def render_private(template: str, *, status: int = 200, **context: Any) -> Response:
+    """Return a page made for one person: nobody keeps it."""
+    response = render(template, status=status, **context)
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 

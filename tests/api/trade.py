@@ -19,6 +19,7 @@ from marketplace.catalog import service as catalog
 from marketplace.catalog.states import ProfileState
 from marketplace.exchange import balance, payment
 from marketplace.identity.oauth import access_tokens
+from marketplace.identity.oauth.access_tokens import Bearer
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 from tests.factories.identity import ApiClientFactory, OrganizationFactory
@@ -112,7 +113,7 @@ def party(app: Flask, role: str, *capacities: str, **traits: Any) -> Party:
 
 def _token(owner: Party, scopes: Any) -> str:
     with transaction():
-        return access_tokens.issue(owner.client_id, owner.organization_id, " ".join(sorted(scopes)))
+        return access_tokens.issue(Bearer(owner.client_id, owner.organization_id, " ".join(sorted(scopes))))
 
 
 @dataclass

@@ -13,6 +13,7 @@ from marketplace.api import streams
 from marketplace.delivery.streaming import CHUNK_BYTES
 from marketplace.exchange import download
 from marketplace.identity.oauth import access_tokens
+from marketplace.identity.oauth.access_tokens import Bearer
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
@@ -45,7 +46,7 @@ def running(app: Flask, environ: dict[str, Any]) -> Iterator[bytes]:
     buyer = market.buyer()
     bought = market.bought(app, buyer, market.offered(market.listed(content=CONTENT), PriceKind.FREE))
     with transaction():
-        token = access_tokens.issue(str(buyer.client_id), buyer.organization_id, "data:read")
+        token = access_tokens.issue(Bearer(str(buyer.client_id), buyer.organization_id, "data:read"))
     address = f"/v1/grants/{bought.grant_id}/files/{market.NAME}"
     client = app.test_client()
     answer = client.get(address, headers={"Authorization": f"Bearer {token}"}, environ_overrides=environ)

@@ -5,10 +5,19 @@ from factory.alchemy import SQLAlchemyModelFactory
 
 from marketplace.identity import credentials
 from marketplace.identity.actors import Actor
-from marketplace.identity.models import ApiClient, Member, Organization
+from marketplace.identity.models import ApiClient, Member, Organization, Person
 from marketplace.identity.permissions import scopes_for
 from marketplace.identity.rules import ApplicationDraft, MemberDraft, corporate_check_digit, government_check_digit
-from marketplace.identity.states import Capacity, ClientState, MemberRole, OrganizationKind, OrganizationState
+from marketplace.identity.states import (
+    AuthenticationMethod,
+    Capacity,
+    ClientState,
+    GrantType,
+    MemberRole,
+    OrganizationKind,
+    OrganizationState,
+    PersonState,
+)
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
@@ -100,6 +109,23 @@ class OrganizationFactory(_Stored):
     suspended_reason = None
 
 
+class PersonFactory(_Stored):
+    """Somebody who may sign in; no password yet."""
+
+    class Meta:
+        model = Person
+
+    id = factory.LazyFunction(lambda: new_id("per"))
+    name = factory.Sequence(lambda n: f"高橋 美咲{n}")
+    email = factory.Sequence(lambda n: f"misaki{n}@example.jp")
+    email_checked_at = factory.LazyFunction(clock.now)
+    password_hash = None
+    password_changed_at = None
+    state = PersonState.ACTIVE.value
+    locale = "ja"
+    created_at = factory.LazyFunction(clock.now)
+
+
 class MemberFactory(_Stored):
     """A person who acts for an organization."""
 
@@ -114,6 +140,7 @@ class MemberFactory(_Stored):
     name = factory.Sequence(lambda n: f"鈴木 一郎{n}")
     email = None
     role = MemberRole.OWNER.value
+    person_id = None
     created_at = factory.LazyFunction(clock.now)
 
 
@@ -133,7 +160,15 @@ class ApiClientFactory(_Stored):
     scopes = factory.LazyAttribute(
         lambda new: sorted(scopes_for(frozenset(map(Capacity, new.organization.capacities))))
     )
+    authentication_method = AuthenticationMethod.CLIENT_SECRET_BASIC.value
     secret_sha256 = factory.LazyAttribute(lambda new: credentials.hash_of(new.secret))
+    jwks = None
+    jwks_uri = None
+    redirect_uris = factory.LazyFunction(list)
+    grant_types = factory.LazyFunction(lambda: [GrantType.CLIENT_CREDENTIALS.value])
+    dpop_bound = False
+    par_required = False
+    registration_token_sha256 = None
     state = ClientState.ACTIVE.value
     created_at = factory.LazyFunction(clock.now)
     secret_changed_at = factory.LazyFunction(clock.now)

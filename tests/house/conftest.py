@@ -20,6 +20,7 @@ from marketplace.exchange import banking, dispute
 from marketplace.exchange.purchase import Purchase
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.oauth import access_tokens
+from marketplace.identity.oauth.access_tokens import Bearer
 from marketplace.identity.permissions import scopes_for
 from marketplace.identity.states import Capacity
 from marketplace.kit import clock, jobs
@@ -114,6 +115,6 @@ def caller(exchange: Flask) -> Callable[..., dict[str, str]]:
             organization = OrganizationFactory(capacities=[capacity.value for capacity in capacities])
             client = ApiClientFactory(organization=organization)
             scopes = " ".join(sorted(scopes_for(frozenset(capacities))))
-            return {"Authorization": f"Bearer {access_tokens.issue(client.id, organization.id, scopes)}"}
+            return {"Authorization": f"Bearer {access_tokens.issue(Bearer(client.id, organization.id, scopes))}"}
 
     return make

@@ -23,7 +23,9 @@ from sqlalchemy.orm import Session
 
 from marketplace.identity.errors import InvalidToken
 from marketplace.identity.models import AccessToken, ApiClient, FailedAuthentication
-from marketplace.identity.oauth import access_tokens, keys, throttle
+from marketplace.identity import throttle
+from marketplace.identity.oauth import access_tokens, keys
+from marketplace.identity.oauth.access_tokens import Bearer
 from marketplace.identity.states import Capacity
 from marketplace.kit import clock, settings
 from marketplace.kit.db import db
@@ -40,7 +42,7 @@ def client(app: Flask) -> ApiClient:
 
 @pytest.fixture
 def token(client: ApiClient) -> str:
-    return access_tokens.issue(client.id, client.organization_id, "data:read orders:read")
+    return access_tokens.issue(Bearer(client.id, client.organization_id, "data:read orders:read"))
 
 
 def part(token: str, place: int) -> dict[str, Any]:
@@ -123,7 +125,7 @@ def test_a_token_ends_at_the_second_of_its_exp(token: str) -> None:
 
 
 def test_a_revoked_token_dies_at_once_and_its_sibling_lives(client: ApiClient, token: str) -> None:
-    sibling = access_tokens.issue(client.id, client.organization_id, "data:read")
+    sibling = access_tokens.issue(Bearer(client.id, client.organization_id, "data:read"))
     assert not refused(token)
     assert access_tokens.revoke(part(token, 1)["jti"])
     assert not access_tokens.revoke(part(token, 1)["jti"])

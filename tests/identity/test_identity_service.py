@@ -26,6 +26,7 @@ from marketplace.identity.errors import (
 )
 from marketplace.identity.models import ApiClient, Member, Organization
 from marketplace.identity.oauth import access_tokens
+from marketplace.identity.oauth.access_tokens import Bearer
 from marketplace.identity.permissions import scopes_for
 from marketplace.identity.states import Capacity, MemberRole
 from marketplace.kit import settings
@@ -71,7 +72,7 @@ def test_the_public_may_apply_and_is_not_trusted_yet(session: Session) -> None:
 
 def test_an_applicants_token_carries_no_capacity_until_the_operator_trusts_it(operator: Actor) -> None:
     admission = service.apply(ApplicationDraftFactory())
-    token = access_tokens.issue(admission.client.id, admission.organization.id, "organization:read")
+    token = access_tokens.issue(Bearer(admission.client.id, admission.organization.id, "organization:read"))
     assert access_tokens.authenticate(token).capacities == frozenset()
     service.verify_organization(operator, admission.organization.id)
     assert access_tokens.authenticate(token).capacities == {Capacity.BUYER}
@@ -166,7 +167,7 @@ def test_an_unknown_organization_is_neither_verified_nor_suspended(operator: Act
 
 def test_a_suspended_organization_is_shut_out_at_once_and_its_old_tokens_stay_dead(operator: Actor) -> None:
     client, other = ApiClientFactory(), ApiClientFactory()
-    token, others = (access_tokens.issue(one.id, one.organization_id, "orders:read") for one in (client, other))
+    token, others = (access_tokens.issue(Bearer(one.id, one.organization_id, "orders:read")) for one in (client, other))
     suspended = service.suspend_organization(operator, client.organization_id, "  規約違反の疑い ")
     assert (suspended.state, suspended.suspended_reason) == ("suspended", "規約違反の疑い")
     with pytest.raises(InvalidToken):
@@ -292,7 +293,7 @@ def test_nobody_registers_clients_for_others_but_the_command_line(operator: Acto
 def test_a_suspended_client_is_shut_out_at_once(operator: Actor) -> None:
     organization = OrganizationFactory()
     client, sibling = (ApiClientFactory(organization=organization) for _ in range(2))
-    token, siblings = (access_tokens.issue(one.id, organization.id, "orders:read") for one in (client, sibling))
+    token, siblings = (access_tokens.issue(Bearer(one.id, organization.id, "orders:read")) for one in (client, sibling))
     for _ in range(2):
         assert service.suspend_client(actor_of(organization), client.id).state == "suspended"
     with pytest.raises(InvalidToken):
@@ -313,7 +314,7 @@ def test_a_stranger_suspends_no_client() -> None:
 def test_a_new_secret_voids_the_old_one_and_its_tokens() -> None:
     organization = OrganizationFactory()
     client = ApiClientFactory(organization=organization, secret="mk_sk_old")
-    token = access_tokens.issue(client.id, organization.id, "orders:read")
+    token = access_tokens.issue(Bearer(client.id, organization.id, "orders:read"))
     changed, secret = service.rotate_client_secret(actor_of(organization), client.id)
     assert credentials.matches(secret, changed.secret_sha256)
     assert not credentials.matches("mk_sk_old", changed.secret_sha256)

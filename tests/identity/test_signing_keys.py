@@ -3,6 +3,7 @@
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from marketplace.identity.errors import InvalidToken
 from marketplace.identity.oauth import access_tokens, keys
-from marketplace.kit import settings
+from marketplace.kit import clock, secret_files, settings
 from marketplace.kit.settings import Settings
 
 
@@ -99,3 +100,45 @@ def test_another_installation_has_another_key(path: Path, tmp_path: Path) -> Non
     settings.install(replace(settings.current(), signing_key_file=tmp_path / "other.pem"))
     with pytest.raises(InvalidToken):
         access_tokens.verify(token)
+
+
+def test_o111_a_replaced_key_verifies_until_it_is_dropped(path: Path) -> None:
+    old = keys.current().signing
+    token = access_tokens.sign(some_claims())
+    fresh = keys.rotate()
+    assert fresh.kid != old.kid
+    assert keys.current().signing.kid == fresh.kid
+    assert [key["kid"] for key in keys.current().jwks()["keys"]] == [fresh.kid, old.kid]
+    assert access_tokens.verify(token).jti == "tok_1"
+    with pytest.raises(keys.KeysInUse):
+        keys.prune()
+    with clock.stopped(clock.now() + keys.GRACE + timedelta(seconds=1)):
+        assert keys.prune() == [old.kid]
+        assert [key["kid"] for key in keys.current().jwks()["keys"]] == [fresh.kid]
+        with pytest.raises(InvalidToken):
+            access_tokens.verify(token)
+        assert keys.prune() == []
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_of_several_that_rotate_at_once_no_key_is_lost(path: Path) -> None:
+    first = keys.current().signing.kid
+    with ThreadPoolExecutor(4) as pool:
+        made = [key.kid for key in pool.map(lambda _: keys.rotate(), range(4))]
+    kept = [key["kid"] for key in keys.current().jwks()["keys"]]
+    assert len(kept) == 5
+    assert set(made) | {first} <= set(kept)
+
+
+def test_what_cannot_be_written_leaves_nothing_behind(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys.current()
+    before = path.read_bytes()
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(secret_files.os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        keys.rotate()
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir() if file.suffix not in {".pem", ".lock"}] == []

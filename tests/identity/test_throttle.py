@@ -11,10 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from marketplace.identity.models import FailedAuthentication
+from marketplace.identity import throttle as counts
 from marketplace.identity.oauth import throttle
 from marketplace.identity.service import Admission
 from marketplace.identity.states import Capacity
 from marketplace.kit import clock
+from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 from tests.identity.conftest import basic, found
 
@@ -36,7 +38,7 @@ def guess(wire: FlaskClient, client_id: str, times: int, **how: Any) -> list[int
 
 def test_a_hundred_wrong_secrets_within_ten_minutes_are_enough() -> None:
     assert throttle.FAILURES_MAX == 100
-    assert timedelta(minutes=10) == throttle.WINDOW
+    assert timedelta(minutes=10) == counts.WINDOW
 
 
 def test_after_too_many_wrong_secrets_even_the_right_one_waits(
@@ -68,7 +70,7 @@ def test_when_the_window_has_ended_guessing_starts_anew(
     buyer: Admission, wire: FlaskClient, ask: Any, few: int
 ) -> None:
     guess(wire, buyer.client.id, few)
-    with clock.stopped(clock.now() + throttle.WINDOW + timedelta(seconds=1)):
+    with clock.stopped(clock.now() + counts.WINDOW + timedelta(seconds=1)):
         assert ask(buyer).status_code == 200
         assert guess(wire, buyer.client.id, few + 1) == [401] * few + [429]
 
@@ -92,11 +94,11 @@ def test_failures_at_the_same_moment_are_all_counted(own_database: Flask) -> Non
         list(pool.map(fail, range(40)))
     assert found(Capacity.BUYER)
     with transaction():
-        counted = throttle.db.session.scalar(select(FailedAuthentication.failures))
+        counted = db.session.scalar(select(FailedAuthentication.failures))
     assert counted == 40
 
 
 def test_a_refused_guess_is_counted_for_good(own_database: Flask) -> None:
     buyer = found(Capacity.BUYER)
     assert guess(own_database.test_client(), buyer.client.id, 3) == [401] * 3
-    assert throttle.db.session.scalar(select(FailedAuthentication.failures)) == 3
+    assert db.session.scalar(select(FailedAuthentication.failures)) == 3

@@ -17,7 +17,7 @@ from marketplace.identity.models import AccessToken
 from marketplace.identity.oauth import access_tokens
 from marketplace.identity.permissions import scopes_for
 from marketplace.identity.service import Admission
-from marketplace.identity.states import Capacity
+from marketplace.identity.states import Capacity, GrantType
 from marketplace.kit import settings
 from marketplace.kit.transaction import transaction
 from tests.factories.identity import ApplicationDraftFactory, actor_of
@@ -234,10 +234,8 @@ def test_only_posts_are_answered(wire: FlaskClient, method: str, path: str) -> N
     [
         "password",
         "implicit",
-        "authorization_code",
-        "refresh_token",
         "urn:ietf:params:oauth:grant-type:jwt-bearer",
-        "urn:ietf:params:oauth:grant-type:device_code",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
         "CLIENT_CREDENTIALS",
         "あ",
         "\x00",
@@ -245,6 +243,14 @@ def test_only_posts_are_answered(wire: FlaskClient, method: str, path: str) -> N
 )
 def test_other_grants_are_off(buyer: Admission, ask: Any, session: Session, grant: str) -> None:
     assert is_refusal(ask(buyer, grant_type=grant), 400, "unsupported_grant_type")
+    assert issued(session) == 0
+
+
+@pytest.mark.parametrize("grant", [grant.value for grant in GrantType if grant is not GrantType.CLIENT_CREDENTIALS])
+def test_a_grant_that_the_client_is_not_registered_for_is_refused(
+    buyer: Admission, ask: Any, session: Session, grant: str
+) -> None:
+    assert is_refusal(ask(buyer, grant_type=grant), 400, "unauthorized_client")
     assert issued(session) == 0
 
 

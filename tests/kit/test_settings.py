@@ -28,12 +28,17 @@ GIVEN = {
 }
 # Words of which only some are known.
 CHOSEN = {
+    "smtp_url": "smtps://user:p%40ss@mail.example.jp:465",
+    "mail_from": "取引所 <office@example.jp>",
+    "oidc_issuer": "https://login.example.jp",
+    "security_profile": "fapi2",
     "seller": "principal",
     "stripe_connect": "transfers",
     "invoice_due": "day-20+2",
     "transitional_credit": "2027-09-30:70,2028-09-30:50",
 }
 OPEN = {"base_url", "stripe_api_key", "stripe_api_base"}
+PROVIDER = {"MARKETPLACE_OIDC_CLIENT_ID": "musubi", "MARKETPLACE_OIDC_CLIENT_SECRET": "secret"}
 
 
 @pytest.mark.parametrize("field", fields(Settings), ids=lambda field: field.name)
@@ -41,6 +46,7 @@ def test_every_field_is_set_by_its_variable(field) -> None:
     chosen = CHOSEN.get(field.name)
     text, value = (chosen, chosen) if chosen else GIVEN[str(field.type)]
     more = {"STRIPE_WEBHOOK_SECRETS": "whsec_own"} if field.name in OPEN else {}
+    more |= PROVIDER if field.name == "oidc_issuer" else {}
     read = from_environment(more | {settings.variable_of(field.name): text})
     assert getattr(read, field.name) == value
 
@@ -77,6 +83,15 @@ def test_live_payments_in_production_are_possible() -> None:
         ({"MARKETPLACE_COMMISSION_BASIS_POINTS": "-1"}, "must be 0 to 9999"),
         ({"MARKETPLACE_TOKEN_TTL_SECONDS": "3601"}, "at most 3600"),
         ({"DATABASE_URL": "mysql://db/x"}, "must begin with postgresql://"),
+        ({"MARKETPLACE_SMTP_URL": "mail.example.jp"}, "MARKETPLACE_SMTP_URL must look like smtps://"),
+        ({"MARKETPLACE_MAIL_FROM": "nobody"}, "MARKETPLACE_MAIL_FROM must be an address"),
+        ({"MARKETPLACE_MAIL_FROM": "a@b.jp\r\nBcc: x@b.jp"}, "MARKETPLACE_MAIL_FROM must be an address"),
+        ({"MARKETPLACE_OIDC_ISSUER": "https://login.example.jp"}, "needs MARKETPLACE_OIDC_CLIENT_ID"),
+        (PROVIDER | {"MARKETPLACE_OIDC_ISSUER": "http://login.example.jp"}, "ISSUER must be https"),
+        (
+            PROVIDER | {"MARKETPLACE_OIDC_ISSUER": "https://login.example.jp", "MARKETPLACE_OIDC_ACR_MAP": "mfa=high"},
+            "ACR_MAP must be pairs",
+        ),
         ({"STRIPE_API_KEY": "sk_live_1"}, "needs PAYMENTS_LIVE=1"),
         ({"PAYMENTS_LIVE": "1"}, "needs a live key in STRIPE_API_KEY"),
         ({"STRIPE_API_KEY": "sk_test_own", "STRIPE_WEBHOOK_SECRETS": SANDBOX_WEBHOOK_SECRET}, "or unset it"),

@@ -1,9 +1,17 @@
 """Organizations, members and clients on the wire."""
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
-from marketplace.api.schemas.base import Instant, PageQuery, Strict, line, one_of, page_of
-from marketplace.identity.states import Capacity, ClientState, MemberRole, OrganizationKind, OrganizationState
+from marketplace.api.schemas.base import Instant, PageQuery, Strict, Whole, line, one_of, page_of
+from marketplace.identity.states import (
+    AuthenticationMethod,
+    Capacity,
+    ClientState,
+    GrantType,
+    MemberRole,
+    OrganizationKind,
+    OrganizationState,
+)
 
 APPLICABLE = (Capacity.PROVIDER, Capacity.BUYER)
 
@@ -42,14 +50,21 @@ class ClientView(Schema):
     organization_id = fields.String(required=True)
     name = fields.String(required=True)
     scopes = fields.List(fields.String(), required=True)
+    authentication_method = one_of(AuthenticationMethod, required=True)
+    jwks = fields.Dict(keys=fields.String(), allow_none=True)
+    jwks_uri = fields.String(allow_none=True)
+    redirect_uris = fields.List(fields.String(), required=True)
+    grant_types = fields.List(one_of(GrantType), required=True)
+    dpop_bound = fields.Boolean(required=True)
+    par_required = fields.Boolean(required=True)
     state = one_of(ClientState, required=True)
     created_at = Instant(required=True)
 
 
 class NewClientView(ClientView):
-    """A client with its secret, which is shown this once and never again."""
+    """A client with its secret, which is shown this once and never again; a client that keeps none has none."""
 
-    secret = fields.String(required=True)
+    secret = fields.String()
 
 
 class ApplicationView(Schema):
@@ -64,6 +79,44 @@ class ClientDraft(Strict):
 
     name = line(required=True)
     scopes = fields.List(line(50), metadata={"description": "all of your own token, when absent; never more"})
+    authentication_method = one_of(
+        AuthenticationMethod,
+        metadata={
+            "description": "private_key_jwt when there are keys, else client_secret_basic; none is for programs"
+            " on other people's machines"
+        },
+    )
+    jwks = fields.Dict(keys=fields.String(), metadata={"description": "public keys (RFC 7517), at most twenty"})
+    jwks_uri = line(2000, metadata={"description": "where the public keys lie; https, fetched by the exchange"})
+    redirect_uris = fields.List(line(2000), metadata={"description": "where people are sent back to; to the letter"})
+    grant_types = fields.List(one_of(GrantType))
+    dpop_bound = fields.Boolean(metadata={"description": "only tokens bound to a key (RFC 9449)"})
+    par_required = fields.Boolean(metadata={"description": "only pushed authorization requests (RFC 9126)"})
+
+
+class ClientKeys(Strict):
+    """The keys by which a client proves itself from now on: ``jwks`` or ``jwks_uri``."""
+
+    jwks = fields.Dict(keys=fields.String())
+    jwks_uri = line(2000)
+
+
+class RegistrationTokenDraft(Strict):
+    """What lets programs register clients for one's organization by themselves (RFC 7591)."""
+
+    scopes = fields.List(line(50), metadata={"description": "all of your own token, when absent; never more"})
+    uses = Whole(load_default=1, validate=validate.Range(1, 100), metadata={"description": "how many clients"})
+    ttl_seconds = Whole(load_default=86_400, validate=validate.Range(60, 2_592_000))
+
+
+class RegistrationTokenView(Schema):
+    """An initial access token, which is shown this once and never again."""
+
+    id = fields.String(required=True)
+    scopes = fields.List(fields.String(), required=True)
+    uses_left = fields.Integer(required=True)
+    expires_at = Instant(required=True)
+    token = fields.String(required=True)
 
 
 class Reason(Strict):

@@ -1,4 +1,4 @@
-"""Who asks: client authentication by HTTP Basic or in the body (RFC 6749 section 2.3.1).
+"""Who asks: client authentication by a signature (RFC 7523), by a secret (RFC 6749 section 2.3.1), or by name alone.
 
 An unknown client, a wrong secret, a suspended client and a client of a suspended organization look alike.
 """
@@ -11,22 +11,17 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
 from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
-from sqlalchemy import select
 
 from marketplace.identity import credentials
-from marketplace.identity.models import ApiClient, Organization
-from marketplace.identity.oauth import throttle
+from marketplace.identity.oauth import assertions, clients, throttle
+from marketplace.identity.oauth.assertions import Assertion
+from marketplace.identity.oauth.clients import KnownClient
 from marketplace.identity.oauth.posts import StrictRequest
-from marketplace.identity.permissions import scopes_for
-from marketplace.identity.states import Capacity, ClientState, OrganizationState
-from marketplace.kit.db import db
-from marketplace.kit.ids import ID_PATTERN
+from marketplace.kit import settings
 
 CLIENT_ID_LENGTH_MAX = 200
 SECRET_LENGTH_MAX = 1000
 _BASIC = re.compile(r"basic +([A-Za-z0-9+/]+={0,2})", re.IGNORECASE | re.ASCII)
-
-_clients, _organizations = ApiClient.__table__.c, Organization.__table__.c
 
 
 class ClientRefused(InvalidClientError):  # type: ignore[misc]  # Authlib carries no types
@@ -50,22 +45,10 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownClient:
-    """An authenticated client, and the scopes that it may have at this moment."""
+class Name:
+    """The mere name of a client that keeps no secret."""
 
-    id: str
-    organization_id: str
-    scopes: frozenset[str]
-
-    def check_grant_type(self, grant_type: str) -> bool:
-        """Allow the one grant that needs no person."""
-        return grant_type == "client_credentials"
-
-    def get_allowed_scope(self, scope: str | None) -> str | None:
-        """Return the scope asked for, or all there is when none is asked; None when it is not to be had."""
-        asked = frozenset((scope or "").split(" ")) - {""}
-        granted = asked or self.scopes
-        return " ".join(sorted(granted)) if granted and granted <= self.scopes else None
+    client_id: str
 
 
 def authenticate(request: StrictRequest, methods: list[str]) -> KnownClient:
@@ -86,6 +69,13 @@ def authenticate(request: StrictRequest, methods: list[str]) -> KnownClient:
     return _proven(given, request.peer)
 
 
+def claimed_client(request: StrictRequest) -> tuple[KnownClient, str | None] | None:
+    """Return the client whose signature a request brings, and the key it names; nothing of it is proved yet."""
+    given = read_assertion(request)
+    client = clients.find(given.client_id) if given is not None else None
+    return (client, given.key_id) if given is not None and client is not None else None
+
+
 def read_basic(request: StrictRequest) -> Credentials | None:
     """Read ``client_secret_basic``; None without an Authorization header, ClientRefused for a broken one."""
     if request.authorization is None:
@@ -99,7 +89,7 @@ def read_basic(request: StrictRequest) -> Credentials | None:
         given = Credentials(unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict"))
     except (binascii.Error, UnicodeDecodeError) as error:
         raise ClientRefused from error
-    if not colon:
+    if not colon or len(given.secret) > SECRET_LENGTH_MAX:
         raise ClientRefused
     return given
 
@@ -107,51 +97,62 @@ def read_basic(request: StrictRequest) -> Credentials | None:
 def read_post(request: StrictRequest) -> Credentials | None:
     """Read ``client_secret_post``; None unless the body carries a secret."""
     secret = request.form.get("client_secret")
-    return None if secret is None else Credentials(request.form.get("client_id", ""), secret)
+    if secret is None:
+        return None
+    if len(secret) > SECRET_LENGTH_MAX:
+        raise ClientRefused
+    return Credentials(request.form.get("client_id", ""), secret)
 
 
-READERS: dict[str, Callable[[StrictRequest], Credentials | None]] = {
+def read_assertion(request: StrictRequest) -> Assertion | None:
+    """Read ``private_key_jwt``; None without an assertion, ClientRefused for a broken one."""
+    token = request.form.get("client_assertion")
+    if token is None and "client_assertion_type" not in request.form:
+        return None
+    given = assertions.read(token or "")
+    if given is None or request.form.get("client_assertion_type") != assertions.TYPE:
+        raise ClientRefused
+    return given
+
+
+def read_nothing(request: StrictRequest) -> Name | None:
+    """Read ``none``: a client that cannot keep a secret says who it is, and its code or its key must prove the rest."""
+    told = request.form
+    if request.authorization is not None or {"client_secret", "client_assertion", "client_assertion_type"} & set(told):
+        return None
+    return Name(told["client_id"]) if "client_id" in told else None
+
+
+READERS: dict[str, Callable[[StrictRequest], Credentials | Assertion | Name | None]] = {
+    "private_key_jwt": read_assertion,
     "client_secret_basic": read_basic,
     "client_secret_post": read_post,
+    "none": read_nothing,
 }
 METHODS = list(READERS)
+PROOFS = [method for method in METHODS if method != "none"]
 
 
-def _proven(given: Credentials, peer: str) -> KnownClient:
-    if len(given.client_id) > CLIENT_ID_LENGTH_MAX or len(given.secret) > SECRET_LENGTH_MAX:
+def _proven(given: Credentials | Assertion | Name, peer: str) -> KnownClient:
+    if len(given.client_id) > CLIENT_ID_LENGTH_MAX:
         raise ClientRefused
     key = throttle.key_of(given.client_id, peer)
     throttle.refuse_exhausted(key)
-    known, secret_sha256 = _find(given.client_id)
-    if not credentials.matches(given.secret, secret_sha256) or known is None:
+    # A mistyped secret is known by its checksum: nobody is looked up for it.
+    mistyped = isinstance(given, Credentials) and not credentials.is_well_formed(given.secret)
+    client = None if mistyped else clients.find(given.client_id)
+    if not _is_proved(given, client) or client is None:
         throttle.count_failure(key)
         raise ClientRefused
-    return known
+    return client
 
 
-def _find(client_id: str) -> tuple[KnownClient | None, str | None]:
-    # What is not shaped like an id is no client; among such texts are those that PostgreSQL refuses (NUL).
-    if not ID_PATTERN.fullmatch(client_id):
-        return None, None
-    statement = (
-        select(
-            _clients.organization_id,
-            _clients.scopes,
-            _clients.secret_sha256,
-            _organizations.state,
-            _organizations.capacities,
-        )
-        .join(Organization.__table__, _organizations.id == _clients.organization_id)
-        .where(
-            _clients.id == client_id,
-            _clients.state == ClientState.ACTIVE.value,
-            _organizations.state != OrganizationState.SUSPENDED.value,
-        )
-    )
-    row = db.session.execute(statement).first()
-    if row is None:
-        return None, None
-    trusted = row.state == OrganizationState.VERIFIED.value
-    capacities = frozenset(map(Capacity, row.capacities)) if trusted else frozenset()
-    scopes = frozenset(row.scopes) & scopes_for(capacities)
-    return KnownClient(client_id, row.organization_id, scopes), row.secret_sha256
+def _is_proved(given: Credentials | Assertion | Name, client: KnownClient | None) -> bool:
+    if isinstance(given, Assertion):
+        return assertions.proves(given, client)
+    if isinstance(given, Name):
+        return client is not None and client.is_public
+    # Under the strict profile a secret proves nothing (FAPI 2.0 section 5.3.2.1).
+    strict = settings.current().security_profile == "fapi2"
+    same = credentials.matches(given.secret, client.secret_sha256 if client is not None else None)
+    return same and not strict

@@ -1,13 +1,12 @@
 """The keys that sign access tokens: one PEM file, made when absent (ES256, RFC 7518 section 3.4).
 
 The file may hold several keys: the first signs, the others still verify until the tokens that they
-signed have run out. That is how a key is replaced: put the new one first, drop the old one later.
+signed have run out. That is how a key is replaced: a new one is put first, the old ones are dropped later.
 """
 
-import os
 import re
-import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,12 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
-from marketplace.kit import settings
+from marketplace.kit import clock, secret_files, settings
 
 ALGORITHM = "ES256"
+GRACE = timedelta(hours=1, minutes=1)
+"""No token lives longer than an hour; the minute is for clocks that differ."""
+
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - the media type of RFC 9068 section 2.1, not a secret
 _BLOCK = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.+?-----END [A-Z ]*PRIVATE KEY-----\s*", re.DOTALL)
 
@@ -37,11 +39,18 @@ class SigningKey:
     header_segment: str
 
 
+class KeysInUse(Exception):
+    """Tokens that older keys signed may still be good."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(f"tokens that the older keys signed may be good until {clock.text(until)}: prune after that")
+
+
 class KeyRing:
     """The signing key and those that still verify."""
 
     def __init__(self, keys: list[SigningKey]) -> None:
-        self.signing = keys[0]
+        self.signing, *self.retired = keys
         self._by_header = {key.header_segment: key for key in keys}
 
     def find(self, token: str) -> SigningKey | None:
@@ -75,24 +84,35 @@ def current() -> KeyRing:
 
 def create(path: Path) -> None:
     """Write a new key that only the owner may read; of several that try at once, one wins."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(ECKey.generate_key("P-256").as_pem(private=True))
-            file.flush()
-            os.fsync(file.fileno())
-        _link(draft, path)
-    finally:
-        draft.unlink()
+    secret_files.create(path, ECKey.generate_key("P-256").as_pem(private=True))
 
 
-def _link(draft: Path, path: Path) -> None:
-    try:
-        path.hardlink_to(draft)
-    except FileExistsError:
-        return  # another process was first: its key is as good
+def rotate() -> SigningKey:
+    """Sign with a new key from now on; those before it still verify. Returns the new one; raises SigningKeyUnusable."""
+    current()  # made when absent, and refused when unusable
+    path = settings.current().signing_key_path
+    with secret_files.locked(path):
+        fresh: bytes = ECKey.generate_key("P-256").as_pem(private=True)
+        secret_files.replace(path, fresh.rstrip() + b"\n" + path.read_bytes())
+    return current().signing
+
+
+def prune() -> list[str]:
+    """Drop the keys that sign no more, once every token that they signed has run out; returns their names.
+
+    What they signed last is as old as the file: whoever replaces a key writes it. Raises KeysInUse before that time.
+    """
+    path = settings.current().signing_key_path
+    with secret_files.locked(path):
+        ring = current()
+        retired = ring.retired
+        if not retired:
+            return []
+        rotated_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        if clock.now() < rotated_at + GRACE:
+            raise KeysInUse(rotated_at + GRACE)
+        secret_files.replace(path, ring.signing.key.as_pem(private=True))
+    return [key.kid for key in retired]
 
 
 @lru_cache(maxsize=16)

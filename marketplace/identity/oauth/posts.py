@@ -18,7 +18,10 @@ REPEATABLE = {"resource"}
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A POST as it arrived, free of any web framework; ``peer`` is the network address it came from."""
+    """A POST as it arrived, free of any web framework.
+
+    ``peer`` is the network address it came from, ``dpop`` are the values of its DPoP headers.
+    """
 
     path: str
     query: str
@@ -26,13 +29,15 @@ class Post:
     authorization: str | None
     form: Sequence[tuple[str, str]]
     peer: str
+    dpop: Sequence[str] = ()
 
 
 class StrictRequest(OAuth2Request):  # type: ignore[misc]  # Authlib carries no types
     """Authlib's request, made from a post that passed the checks.
 
     Raises InvalidRequestError (RFC 6749 section 5.2) for parameters in the query string, for another
-    media type, and for repeated parameters. Parameters without a value count as absent.
+    media type, and for repeated parameters. Parameters without a value count as absent. ``dpop_jkt`` is the
+    thumbprint of the key that the request proves to hold, once the proof was checked.
     """
 
     def __init__(self, post: Post) -> None:
@@ -41,6 +46,10 @@ class StrictRequest(OAuth2Request):  # type: ignore[misc]  # Authlib carries no 
         super().__init__("POST", settings.current().base_url + post.path)
         self.authorization = post.authorization
         self.peer = post.peer
+        self.path = post.path
+        self.pairs = post.form
+        self.dpop_proofs = post.dpop
+        self.dpop_jkt: str | None = None
         self.resources = [value for name, value in post.form if name == "resource" and value]
         self._form = {name: value for name, value in post.form if value and name not in REPEATABLE}
         self.payload = BasicOAuth2Payload(self._form)

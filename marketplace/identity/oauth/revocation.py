@@ -9,9 +9,11 @@ from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.identity.actors import Actor
 from marketplace.identity.errors import InvalidToken
-from marketplace.identity.oauth import access_tokens
+from marketplace.identity.models import TokenFamily
+from marketplace.identity.oauth import access_tokens, families, refresh_tokens
 from marketplace.identity.oauth.access_tokens import Claims
-from marketplace.identity.oauth.client_authentication import METHODS, KnownClient
+from marketplace.identity.oauth.client_authentication import METHODS
+from marketplace.identity.oauth.clients import KnownClient
 from marketplace.identity.oauth.posts import StrictRequest
 
 
@@ -20,22 +22,29 @@ class RevocationEndpoint(AuthlibRevocationEndpoint):  # type: ignore[misc]  # Au
 
     CLIENT_AUTH_METHODS = METHODS
 
-    def authenticate_token(self, request: StrictRequest, client: KnownClient) -> Claims | None:
-        """Return the token if it is the client's own; raises InvalidGrantError for another's.
+    def authenticate_token(self, request: StrictRequest, client: KnownClient) -> Claims | TokenFamily | None:
+        """Return what the token is if it is the client's own; raises InvalidGrantError for another's.
 
-        ``token_type_hint`` is ignored, as section 2.1 allows: there is one type of token.
+        ``token_type_hint`` is ignored, as section 2.1 allows: what a token is can be told from the token.
         """
         if "token" not in request.form:
             raise InvalidRequestError("The parameter token is missing.")
-        try:
-            claims = access_tokens.verify(request.form["token"])
-        except InvalidToken:
-            return None
-        if claims.client_id != client.id:
+        found = _found(request.form["token"])
+        if found is not None and found.client_id != client.id:
             raise InvalidGrantError("The token was issued to another client.")
-        return claims
+        return found
 
-    def revoke_token(self, token: Claims, request: Any) -> None:  # noqa: ARG002 - Authlib's signature
-        """End the token and record it, once."""
-        if access_tokens.revoke(token.jti):
-            audit.record(Actor(token.organization_id, token.client_id), Verb.TOKEN_REVOKED, subject=token.jti)
+    def revoke_token(self, token: Claims | TokenFamily, request: Any) -> None:  # noqa: ARG002 - Authlib's signature
+        """End an access token alone, or with a refresh token all that came of the same consent; record it once."""
+        if isinstance(token, TokenFamily):
+            families.revoke(token.id)
+        elif access_tokens.revoke(token.jti):
+            actor = Actor(token.organization_id, token.client_id, token.member_id)
+            audit.record(actor, Verb.TOKEN_REVOKED, subject=token.jti)
+
+
+def _found(token: str) -> Claims | TokenFamily | None:
+    try:
+        return access_tokens.verify(token)
+    except InvalidToken:
+        return refresh_tokens.find_family(token)

@@ -1,0 +1,51 @@
+"""People: how a row of theirs comes to be, and how their password is set."""
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from marketplace.identity import rules
+from marketplace.identity.login.errors import SignInFirst
+from marketplace.identity.models import Person
+from marketplace.identity.states import PersonState
+from marketplace.kit import clock
+from marketplace.kit.db import db
+from marketplace.kit.ids import new_id
+from marketplace.kit.texts import storable
+
+LOCALES = ("ja", "en")
+
+
+def create(name: str, email: str, password_hash: str | None, locale: str) -> str:
+    """Keep a person whose address was seen to be theirs and return the id; raises SignInFirst where there is one."""
+    person_id, now = new_id("per"), clock.now()
+    statement = insert(Person).values(
+        id=person_id,
+        name=rules.checked_text("name", name),
+        email=email,
+        email_checked_at=now,
+        password_hash=password_hash,
+        password_changed_at=now if password_hash is not None else None,
+        state=PersonState.ACTIVE.value,
+        locale=locale if locale in LOCALES else LOCALES[0],
+        created_at=now,
+    )
+    if db.session.execute(statement.on_conflict_do_nothing().returning(Person.id)).first() is None:
+        raise SignInFirst
+    return person_id
+
+
+def find_by_email(email: str) -> Person | None:
+    """Return the person with an address, however its letters are written, or None."""
+    return db.session.scalar(select(Person).where(func.lower(Person.email) == func.lower(storable(email.strip()))))
+
+
+def find_active(person_id: str) -> Person | None:
+    """Return a person who may sign in, or None."""
+    statement = select(Person).where(Person.id == person_id, Person.state == PersonState.ACTIVE.value)
+    return db.session.scalar(statement)
+
+
+def set_password(person_id: str, password_hash: str) -> None:
+    """Give a person another password."""
+    changed = {"password_hash": password_hash, "password_changed_at": clock.now()}
+    db.session.execute(update(Person).where(Person.id == person_id).values(**changed))

@@ -1,0 +1,124 @@
+"""Forgotten passwords: a link by mail, the same answer for every address."""
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, update
+
+from marketplace.identity import credentials, throttle
+from marketplace.identity.login import account, letters, passwords, people
+from marketplace.identity.login.errors import LinkOver, TooManySignIns
+from marketplace.identity.login.models import EmailChallenge
+from marketplace.identity.login.states import ChallengePurpose
+from marketplace.identity.models import Person
+from marketplace.identity.states import PersonState
+from marketplace.kit import clock, jobs, mail, settings
+from marketplace.kit.db import db
+from marketplace.kit.ids import new_id
+from marketplace.kit.texts import storable
+from marketplace.kit.transaction import transaction
+
+LIFETIME = timedelta(hours=1)
+LINKS_MAX = 3
+"""So many links to one person within an hour; nobody's letter box is filled by strangers."""
+
+ASKED_MAX = 20
+"""So often one network address may ask within ten minutes, for whomever."""
+
+EMAIL_LENGTH_MAX = 254
+
+
+def ask(email: str, peer: str) -> None:
+    """Have a link sent to an address if it is somebody's; raises TooManySignIns for a peer that asks on and on.
+
+    Whether it is somebody's is looked up by a job, so that neither the answer nor its time tells.
+    """
+    key = throttle.key_of("recovery", throttle.network_of(peer))
+    seconds = throttle.seconds_left(key, ASKED_MAX)
+    if seconds is not None:
+        raise TooManySignIns(retry_after_seconds=seconds)
+    throttle.count_failure(key)
+    jobs.enqueue("identity.recover", email=storable(email.strip())[:EMAIL_LENGTH_MAX])
+
+
+@jobs.task("identity.recover")
+def send_link(email: str) -> None:
+    """Mail the link to whom an address belongs, if to anybody."""
+    with transaction():
+        person = people.find_by_email(email)
+        if person is None or person.state != PersonState.ACTIVE.value or _asked_lately(person.id) >= LINKS_MAX:
+            return
+        link = f"{settings.current().base_url}/recovery/{_challenge(person)}"
+        letter = letters.recovery(person.locale, link)
+        mail.send(person.email, letter.subject, letter.body)
+
+
+def is_open(token: str) -> bool:
+    """Tell whether a link still works."""
+    return db.session.scalar(select(EmailChallenge.id).where(*_open(token))) is not None
+
+
+def reset(token: str, password: str) -> None:
+    """Set a new password by a mailed link, once; ends all sessions of the person, who then signs in with it.
+
+    Opens transactions of its own. A second factor stays and is asked for. Raises LinkOver and PasswordRefused.
+    """
+    with transaction():
+        challenge = select(Person).join(EmailChallenge, EmailChallenge.person_id == Person.id).where(*_open(token))
+        person = db.session.scalar(challenge)
+        words = (person.name, person.email) if person is not None else None
+    if words is None:
+        raise LinkOver
+    password_hash = passwords.hash_of(passwords.checked(password, words))
+    with transaction():
+        account.put_password(_spend(token), password_hash)
+
+
+def _challenge(person: Person) -> str:
+    token, now = secrets.token_urlsafe(32), clock.now()
+    db.session.execute(
+        insert(EmailChallenge).values(
+            id=new_id("emc"),
+            purpose=ChallengePurpose.RESET.value,
+            email=person.email,
+            person_id=person.id,
+            token_sha256=credentials.hash_of(token),
+            created_at=now,
+            expires_at=now + LIFETIME,
+        )
+    )
+    return token
+
+
+def _spend(token: str) -> str:
+    """Use up a link, and with it all others of the person; returns whose it is."""
+    used = update(EmailChallenge).where(*_open(token)).values(used_at=clock.now())
+    row = db.session.execute(used.returning(EmailChallenge.person_id)).first()
+    if row is None:
+        raise LinkOver
+    others = (EmailChallenge.person_id == row.person_id, EmailChallenge.used_at.is_(None))
+    db.session.execute(update(EmailChallenge).where(*others).values(used_at=clock.now()))
+    return str(row.person_id)
+
+
+def _open(token: str) -> tuple[Any, ...]:
+    return (
+        EmailChallenge.token_sha256 == credentials.hash_of(token),
+        EmailChallenge.purpose == ChallengePurpose.RESET.value,
+        EmailChallenge.used_at.is_(None),
+        EmailChallenge.expires_at > clock.now(),
+    )
+
+
+def _asked_lately(person_id: str) -> int:
+    lately = (EmailChallenge.person_id == person_id, EmailChallenge.created_at > clock.now() - LIFETIME)
+    return db.session.scalar(select(func.count()).select_from(EmailChallenge).where(*lately)) or 0
+
+
+@jobs.task("identity.forget_challenges", cron="13 * * * *")
+def forget_expired() -> None:
+    """Delete what was mailed to see whether an address is somebody's, a day after it has run out."""
+    with transaction():
+        over = EmailChallenge.expires_at <= clock.now() - timedelta(days=1)
+        db.session.execute(delete(EmailChallenge).where(over))

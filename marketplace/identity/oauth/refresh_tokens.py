@@ -1,0 +1,90 @@
+"""Refresh tokens: each once; the second use of one ends its whole family (RFC 9700 section 4.14.2)."""
+
+from datetime import datetime
+
+from sqlalchemy import Row, insert, select, update
+
+from marketplace.identity import credentials
+from marketplace.identity.models import Member, Organization, Person, TokenFamily
+from marketplace.identity.oauth.consents import Consent
+from marketplace.identity.oauth.models import RefreshToken
+from marketplace.identity.states import OrganizationState, PersonState
+from marketplace.kit import clock
+from marketplace.kit.db import db
+
+PREFIX = "mk_rt_"
+
+_LOCK = (
+    select(RefreshToken.token_sha256, RefreshToken.used_at, TokenFamily)
+    .join(TokenFamily, TokenFamily.id == RefreshToken.family_id)
+    .with_for_update(of=RefreshToken)
+)
+
+
+def issue(family_id: str) -> str:
+    """Return the next refresh token of a family; it is kept as a hash."""
+    token = credentials.new_secret(PREFIX)
+    row = {"token_sha256": credentials.hash_of(token), "family_id": family_id, "issued_at": clock.now()}
+    db.session.execute(insert(RefreshToken).values(**row))
+    return token
+
+
+def lock(token: str) -> Row[str, datetime | None, TokenFamily] | None:
+    """Return a token with its family, held until the transaction ends: of several uses at once one goes first."""
+    statement = _LOCK.where(RefreshToken.token_sha256 == credentials.hash_of(token))
+    return db.session.execute(statement, execution_options={"populate_existing": True}).first()
+
+
+def spend(token_sha256: str) -> None:
+    """Mark a locked token as used."""
+    mark = update(RefreshToken).where(RefreshToken.token_sha256 == token_sha256)
+    db.session.execute(mark.values(used_at=clock.now()))
+
+
+def find_family(token: str) -> TokenFamily | None:
+    """Return the family that a token is of, for revocation; None for what is no refresh token of ours."""
+    statement = (
+        select(TokenFamily)
+        .join(RefreshToken, RefreshToken.family_id == TokenFamily.id)
+        .where(RefreshToken.token_sha256 == credentials.hash_of(token))
+    )
+    return db.session.scalar(statement, execution_options={"populate_existing": True})
+
+
+def find_renewable(token: str) -> TokenFamily | None:
+    """Return the family that a token could still renew, for introspection, or None."""
+    found = db.session.execute(
+        select(RefreshToken.used_at, TokenFamily)
+        .join(TokenFamily, TokenFamily.id == RefreshToken.family_id)
+        .where(RefreshToken.token_sha256 == credentials.hash_of(token)),
+        execution_options={"populate_existing": True},
+    ).first()
+    if found is None or found.used_at is not None or not is_alive(found.TokenFamily):
+        return None
+    family: TokenFamily = found.TokenFamily
+    return family
+
+
+def is_alive(family: TokenFamily) -> bool:
+    """Tell whether a family may be renewed: not ended, not too old, and its member still in good standing."""
+    if family.revoked_at is not None or family.expires_at <= clock.now():
+        return False
+    standing = (
+        select(Member.id)
+        .join(Person, Person.id == Member.person_id)
+        .join(Organization, Organization.id == Member.organization_id)
+        .where(
+            Member.id == family.member_id,
+            Person.state == PersonState.ACTIVE.value,
+            Organization.state != OrganizationState.SUSPENDED.value,
+        )
+    )
+    return db.session.scalar(standing) is not None
+
+
+def consent_of(family: TokenFamily) -> Consent:
+    """Return what the person behind a family allowed."""
+    grant_ids = tuple(family.grant_ids) if family.grant_ids is not None else None
+    return Consent(
+        family.member_id, family.organization_id, family.scope, grant_ids, family.acr, family.authenticated_at
+    )

@@ -1,0 +1,22 @@
+"""Sets of roles that the permission table speaks of; owners are in all of them."""
+
+from marketplace.identity.states import MemberRole
+
+_OWNER, _EDITOR, _BUYER, _FINANCE = MemberRole.OWNER, MemberRole.CATALOGUE_EDITOR, MemberRole.BUYER, MemberRole.FINANCE
+_DEVELOPER, _REVIEWER, _AUDITOR = MemberRole.DEVELOPER, MemberRole.REVIEWER, MemberRole.AUDITOR
+ANYONE = frozenset(MemberRole)
+OWNERS = frozenset({_OWNER})
+LISTING = frozenset({_OWNER, _EDITOR})
+LISTING_READ = LISTING | {_DEVELOPER, _REVIEWER, _AUDITOR}
+BUYING = frozenset({_OWNER, _BUYER})
+FINANCING = frozenset({_OWNER, _FINANCE})
+BUYING_OR_LISTING = BUYING | LISTING
+BUYING_OR_FINANCING = BUYING | FINANCING
+TRADE_READ = BUYING | FINANCING | {_EDITOR, _AUDITOR}
+BOOKS_READ = FINANCING | {_AUDITOR}
+BUILDING = frozenset({_OWNER, _DEVELOPER})
+BUILDING_READ = BUILDING | {_AUDITOR}
+FETCHING = BUYING | {_DEVELOPER}
+GRANTS_SEEN = TRADE_READ | FETCHING
+JUDGING = frozenset({_OWNER, _REVIEWER})
+OVERSIGHT = JUDGING | {_FINANCE, _AUDITOR}

@@ -1,0 +1,113 @@
+"""Whatever is sent to the OAuth endpoints, the answer is never a 5xx."""
+
+import json
+import random
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.identity.oauth.people import KEY, Party, assertion_of, b64, keyed, party, proof
+
+POSTS = ["token", "par", "revoke", "introspect", "device_authorization"]
+NAMES = [
+    "grant_type", "client_id", "client_secret", "client_assertion", "client_assertion_type", "code", "code_verifier",
+    "redirect_uri", "refresh_token", "device_code", "scope", "resource", "token", "token_type_hint", "response_type",
+    "code_challenge", "code_challenge_method", "state", "authorization_details", "request_uri", "request", "dpop_jkt",
+    "max_age", "acr_values", "prompt",
+]  # fmt: skip
+ODD = [
+    b"\x00", b"\xff\xfe", b"%00", b"\xed\xa0\x80", "あ".encode(), b"'; DROP TABLE x;--", b"../../etc/passwd",
+    b"\r\nX: y", b"[" * 2000, b"{}", b'[{"type":"musubi_grant","identifier":"\\u0000"}]', b"9" * 5000, b"-1",
+    b"1e400", b"null", b"a.b.c", b"..", b"eyJhbGciOiJub25lIn0.e30.", "\u202e".encode(), b" ", b"=" * 100,
+]  # fmt: skip
+
+
+@pytest.fixture
+def parties(app: Flask) -> list[Party]:
+    return [party(), party(**keyed())]
+
+
+def sensible(whose: Party) -> dict[str, bytes]:
+    known = whose.exchange_form(whose.code()) | {
+        "response_type": "code", "code_challenge": "x" * 43, "code_challenge_method": "S256", "token": "x",
+    }  # fmt: skip
+    return {name: str(value).encode() for name, value in known.items()}
+
+
+@pytest.mark.parametrize("path", POSTS)
+def test_odd_parameters_are_answered(parties: list[Party], wire: FlaskClient, path: str) -> None:
+    forms = [sensible(whose) for whose in parties]
+    for n, name in enumerate(NAMES):
+        for form in forms:
+            for odd in ODD[n % 7 :: 7]:
+                answer = wire.post(f"/oauth/{path}", data=form | {name: odd})
+                assert answer.status_code < 500, (name, odd)
+
+
+@pytest.mark.parametrize("path", POSTS)
+def test_odd_bodies_are_answered(parties: list[Party], wire: FlaskClient, path: str) -> None:
+    dice = random.Random(f"{path} of today")
+    for _ in range(10):
+        body = dice.randbytes(dice.randint(0, 300))
+        for content_type in ("application/x-www-form-urlencoded", "application/json", "multipart/form-data", "\x7f"):
+            answer = wire.post(f"/oauth/{path}", data=body, content_type=content_type)
+            assert answer.status_code < 500, body
+
+
+@pytest.mark.parametrize("field", ["Authorization", "DPoP"])
+def test_odd_headers_are_answered(parties: list[Party], wire: FlaskClient, field: str) -> None:
+    values = [
+        "",
+        " ",
+        "Basic",
+        "Basic é",
+        "DPoP",
+        "DPoP \x7f",
+        "Bearer " + "x" * 9000,
+        "\xff",
+        "a.b.c",
+        "=,=",
+        "Basic Og==",
+    ]
+    for path in POSTS:
+        for value in values:
+            answer = wire.post(f"/oauth/{path}", data={"grant_type": "client_credentials"}, headers={field: value})
+            assert answer.status_code < 500, value
+            assert wire.get("/v1/organizations/me", headers={field: value}).status_code < 500, value
+
+
+VALUES: list[Any] = [None, True, 0, -1, 1.5, 10**400, "", "\x00", "\ud800", [], {}, [[]], {"a": {}}, "x" * 3000]
+
+
+def test_odd_values_in_signed_claims_and_headers_are_answered(parties: list[Party], wire: FlaskClient) -> None:
+    """Signed well, so that what is said is looked at."""
+    whose = parties[1]
+    for name in ("iss", "sub", "aud", "exp", "iat", "nbf", "jti"):
+        for value in VALUES:
+            form = whose.named() | {"grant_type": "client_credentials"}
+            form["client_assertion"] = assertion_of(whose.client.id, **{name: value})
+            assert wire.post("/oauth/token", data=form).status_code < 500, (name, value)
+    for name in ("jti", "htm", "htu", "iat", "ath", "nonce"):
+        for value in VALUES:
+            headers = {"Authorization": "DPoP x", "DPoP": proof("GET", "/v1/organizations/me", **{name: value})}
+            assert wire.get("/v1/organizations/me", headers=headers).status_code < 500, (name, value)
+    for name in ("typ", "alg", "kid", "jwk", "crit", "b64", "jku", "x5u", "x5c", "zip"):
+        for value in VALUES:
+            given = proof("GET", "/v1/organizations/me", header={name: value})
+            headers = {"Authorization": "DPoP x", "DPoP": given}
+            assert wire.get("/v1/organizations/me", headers=headers).status_code < 500, (name, value)
+            form = whose.named() | {"grant_type": "client_credentials"}
+            form["client_assertion"] = assertion_of(whose.client.id, header={name: value})
+            assert wire.post("/oauth/token", data=form).status_code < 500, (name, value)
+
+
+def test_odd_keys_in_a_proof_are_answered(parties: list[Party], wire: FlaskClient) -> None:
+    good = dict(KEY.as_dict(private=False))
+    for name in ("kty", "crv", "x", "y", "n", "e", "kid", "use", "key_ops", "alg", "x5c", "x5t"):
+        for value in VALUES:
+            head = {"typ": "dpop+jwt", "alg": "ES256", "jwk": good | {name: value}}
+            given = ".".join([b64(json.dumps(head).encode()), b64(b"{}"), "AA"])
+            answer = wire.post("/oauth/token", data={"grant_type": "client_credentials"}, headers={"DPoP": given})
+            assert answer.status_code < 500, (name, value)

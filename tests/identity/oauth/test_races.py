@@ -1,0 +1,76 @@
+"""Races at the token endpoint, decided by the database."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import func, select
+
+from marketplace.identity.models import AccessToken, TokenFamily
+from marketplace.kit.db import db
+from tests.identity.oauth.people import OWN, Party, assertion_of, keyed, opens, party, proof
+
+WAYS = 8
+
+
+def at_once(app: Flask, send: Callable[[Any], Any]) -> list[Any]:
+    """The answers to the same request, sent eight times at once."""
+
+    def one(_n: int) -> Any:
+        return send(app.test_client())
+
+    with ThreadPoolExecutor(WAYS) as pool:
+        answers = list(pool.map(one, range(WAYS)))
+    assert [answer.status_code for answer in answers if answer.status_code >= 500] == []
+    return answers
+
+
+def bought(answers: list[Any]) -> list[dict[str, Any]]:
+    """What those who had success got; there is at most one of them."""
+    won = [answer.json for answer in answers if answer.status_code == 200]
+    assert len(won) <= 1
+    assert {answer.status_code for answer in answers} <= {200, 400, 401}
+    return won
+
+
+def is_dead(app: Flask, whose: Party, tokens: dict[str, Any]) -> bool:
+    renewal = app.test_client().post("/oauth/token", data=whose.refresh_form(tokens["refresh_token"]))
+    return (opens(app, tokens["access_token"]), renewal.status_code) == (401, 400)
+
+
+def test_o42_of_eight_exchanges_of_a_code_one_succeeds_and_its_tokens_die(own_database: Flask) -> None:
+    whose = party()
+    form = whose.exchange_form(whose.code())
+    won = bought(at_once(own_database, lambda wire: wire.post("/oauth/token", data=form)))
+    assert len(won) == 1
+    assert is_dead(own_database, whose, won[0])
+    assert db.session.scalar(select(func.count()).select_from(TokenFamily)) == 1
+
+
+def test_o64_of_eight_renewals_one_succeeds_and_the_family_dies(own_database: Flask) -> None:
+    whose = party()
+    first = own_database.test_client().post("/oauth/token", data=whose.exchange_form(whose.code())).json
+    form = whose.refresh_form(first["refresh_token"])
+    won = bought(at_once(own_database, lambda wire: wire.post("/oauth/token", data=form)))
+    assert len(won) == 1
+    assert is_dead(own_database, whose, won[0])
+    assert opens(own_database, first["access_token"]) == 401
+
+
+def test_o70_of_eight_bearers_of_an_assertion_one_is_let_in(own_database: Flask) -> None:
+    whose = party(**keyed())
+    form = whose.named() | {"grant_type": "client_credentials", "client_assertion": assertion_of(whose.client.id)}
+    assert len(bought(at_once(own_database, lambda wire: wire.post("/oauth/token", data=form)))) == 1
+    assert db.session.scalar(select(func.count()).select_from(AccessToken)) == 1
+
+
+def test_d34_of_eight_bearers_of_a_proof_one_is_let_in(own_database: Flask) -> None:
+    whose = party()
+    form = whose.named() | {"grant_type": "client_credentials"}
+    headers = {"DPoP": proof()}
+    won = bought(at_once(own_database, lambda wire: wire.post("/oauth/token", data=form, headers=headers)))
+    assert len(won) == 1
+    token = won[0]["access_token"]
+    use = {"Authorization": f"DPoP {token}", "DPoP": proof("GET", OWN, token=token)}
+    assert len(bought(at_once(own_database, lambda wire: wire.get(OWN, headers=use)))) == 1
