@@ -21,9 +21,9 @@ from joserfc.jwk import ECKey
 from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
+from marketplace.identity import throttle
 from marketplace.identity.errors import InvalidToken
 from marketplace.identity.models import AccessToken, ApiClient, FailedAuthentication
-from marketplace.identity import throttle
 from marketplace.identity.oauth import access_tokens, keys
 from marketplace.identity.oauth.access_tokens import Bearer
 from marketplace.identity.states import Capacity

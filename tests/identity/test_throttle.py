@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from marketplace.identity.models import FailedAuthentication
 from marketplace.identity import throttle as counts
+from marketplace.identity.models import FailedAuthentication
 from marketplace.identity.oauth import throttle
 from marketplace.identity.service import Admission
 from marketplace.identity.states import Capacity
