@@ -28,8 +28,10 @@ def test_founding_prints_a_client_that_exists_and_its_secret_once(run, own_datab
         text("SELECT name_ja, state FROM organization WHERE id = :id"), {"id": told["organization"]}
     )
     assert found.one() == ("札幌市(試験)", "verified")
-    kept = json.dumps(db.session.execute(text("SELECT * FROM api_client")).mappings().one(), default=str)
-    assert told["client_secret"] not in kept
+    kept = db.session.execute(text("SELECT * FROM api_client ORDER BY id")).mappings().all()
+    assert [one["name"] for one in kept] == ["first client", "Musubi CLI"]
+    assert kept[0]["id"] == told["client_id"]
+    assert told["client_secret"] not in json.dumps(list(map(dict, kept)), default=str)
 
 
 @pytest.mark.parametrize(

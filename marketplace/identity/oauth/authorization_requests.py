@@ -25,6 +25,7 @@ from marketplace.identity.states import Assurance, GrantType
 from marketplace.kit import clock, jobs
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
+from marketplace.kit.texts import is_storable
 from marketplace.kit.transaction import transaction
 
 PUSHED_SECONDS = 60
@@ -156,6 +157,8 @@ def _single(pairs: list[tuple[str, str]]) -> dict[str, str]:
     counts = Counter(name for name, _value in pairs if name not in _REPEATABLE)
     if any(count > 1 for count in counts.values()):
         raise InvalidRequestError("A parameter is repeated.")
+    if not all(is_storable(value) for _name, value in pairs):
+        raise InvalidRequestError("A parameter holds characters that no text has.")
     return {name: value for name, value in pairs if value and name not in _REPEATABLE}
 
 
@@ -204,7 +207,7 @@ def _read(client: KnownClient, redirect_uri: str, given: Mapping[str, str], reso
         acr=_acr(given.get("acr_values")),
         max_age_seconds=_max_age(given.get("max_age")),
         prompt=given.get("prompt"),
-        dpop_jkt=given.get("dpop_jkt"),
+        dpop_jkt=_thumbprint(given.get("dpop_jkt")),
     )
 
 
@@ -212,6 +215,12 @@ def _challenge(given: Mapping[str, str]) -> str:
     if given.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(given.get("code_challenge", "")):
         raise InvalidRequestError("Send code_challenge with code_challenge_method S256 (RFC 7636).")
     return given["code_challenge"]
+
+
+def _thumbprint(given: str | None) -> str | None:
+    if given is not None and not _CHALLENGE.fullmatch(given):  # it looks as a challenge does: a SHA-256 in base64url
+        raise InvalidRequestError("dpop_jkt is the thumbprint of a key (RFC 9449 section 10).")
+    return given
 
 
 def _acr(asked: str | None) -> str | None:
