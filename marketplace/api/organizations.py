@@ -8,6 +8,7 @@ from marketplace.api.endpoint import actor, blueprint, created, guarded
 from marketplace.api.schemas import identity as schemas
 from marketplace.api.schemas.base import PageQuery
 from marketplace.identity import queries, service
+from marketplace.identity.login import invitations
 from marketplace.identity.permissions import Permission
 from marketplace.identity.rules import ApplicationDraft, MemberDraft
 from marketplace.identity.states import Capacity, MemberRole, OrganizationKind, OrganizationState
@@ -96,6 +97,17 @@ def add_member(draft: dict[str, Any], organization_id: str) -> Any:
     with transaction():
         member = MemberDraft(name=draft["name"], role=MemberRole(draft["role"]), email=draft.get("email"))
         return service.add_member(actor(), _own(organization_id), member)
+
+
+@blp.route("/<organization_id>/members/<member_id>/invite", methods=["POST"])
+@guarded(Permission.MEMBERS_MANAGE)
+@blp.response(204)
+def invite_member(organization_id: str, member_id: str) -> Response:
+    """Mail a member the link with which they set up their sign-in; earlier links stop working."""
+    _own(organization_id)
+    with transaction():
+        invitations.invite(actor(), member_id)
+    return Response(status=204)
 
 
 @blp.route("/<organization_id>/members/<member_id>", methods=["DELETE"])

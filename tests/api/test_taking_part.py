@@ -1,8 +1,11 @@
 """Organizations, members and clients on the wire."""
 
+import re
+
 import pytest
 
 from marketplace.demo.cast import corporate_number
+from marketplace.kit import mail
 from tests.api.trade import Market, Party, call, ok, refused, row_counts
 
 APPLICATION = {"name_ja": "株式会社石狩商会", "name_en": "Ishikari Shokai", "kind": "company", "capacities": ["buyer"]}
@@ -86,6 +89,23 @@ def test_members_are_the_organizations_own_affair(market: Market) -> None:
     assert market.buyer.call("DELETE", f"{path}/{member['id']}").status_code == 204
     refused(market.buyer.call("DELETE", f"{path}/{member['id']}"), 404, "not-found")
     assert ok(market.buyer.get(path))["items"] == []
+
+
+def test_a_member_is_invited_by_mail_to_sign_in(market: Market) -> None:
+    path = "/v1/organizations/me/members"
+    silent = ok(market.buyer.post(path, {"name": "佐藤 花子", "role": "buyer"}), 201)
+    member = ok(market.buyer.post(path, {"name": "佐藤 花子", "role": "buyer", "email": "hana@example.jp"}), 201)
+    auditor = market.auditor.with_scopes("organization:manage")
+    before = row_counts()
+    refused(market.buyer.post(f"{path}/{silent['id']}/invite"), 422, "invalid-input")
+    refused(market.stranger.post(f"{path}/{member['id']}/invite"), 404, "not-found")
+    refused(auditor.post(f"{path}/{member['id']}/invite"), 403, "capacity-missing")
+    assert row_counts() == before
+    assert market.buyer.post(f"{path}/{member['id']}/invite").status_code == 204
+    [letter] = mail.list_waiting()
+    assert letter.recipient == "hana@example.jp"
+    [link] = re.findall(r"http://\S+(/invitation/\S+)", letter.body)
+    assert "佐藤 花子" in market.app.test_client().get(link, headers={"Accept": "text/html"}).text
 
 
 def test_a_secret_is_shown_once_and_rotating_ends_the_old(market: Market) -> None:
