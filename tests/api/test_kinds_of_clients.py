@@ -113,7 +113,7 @@ BAD_ADDRESSES = {
 def test_o121_people_are_sent_back_to_nothing_else(market: Market, uri: str) -> None:
     before = row_counts()
     answer = market.buyer.post("/v1/clients", {"name": "集計", "redirect_uris": [*CALLBACK, uri]})
-    refused(answer, 422, "invalid", "/redirect_uris/1")
+    refused(answer, 422, "invalid-input", "/redirect_uris/1")
     assert row_counts() == before
 
 
@@ -158,7 +158,7 @@ BAD_DRAFTS: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize(("draft", "pointer"), BAD_DRAFTS.values(), ids=BAD_DRAFTS.keys())
 def test_what_does_not_fit_together_is_refused(market: Market, draft: dict[str, Any], pointer: str) -> None:
     before = row_counts()
-    refused(market.buyer.post("/v1/clients", {"name": "集計"} | draft), 422, "invalid", pointer)
+    refused(market.buyer.post("/v1/clients", {"name": "集計"} | draft), 422, "invalid-input", pointer)
     assert row_counts() == before
 
 
@@ -189,7 +189,7 @@ def test_the_keys_of_another_and_of_a_wider_client_stay_as_they_are(market: Mark
     refused(market.stranger.post(path, keys), 404, "not-found")
     narrow = market.buyer.with_scopes("organization:manage", "organization:read")
     refused(narrow.post(path, keys), 403, "insufficient-scope")
-    refused(market.buyer.post(path, {}), 422, "invalid", "/jwks")
+    refused(market.buyer.post(path, {}), 422, "invalid-input", "/jwks")
     assert asked(market, made["id"]) == 200
 
 
