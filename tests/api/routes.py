@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Flask
+from joserfc.jwk import ECKey
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
@@ -156,6 +157,7 @@ def everything_of(market: Market) -> Everything:
         "POST /v1/receivables/<organization_id>/limit": {"credit_limit_yen": 500_000},
         "POST /v1/grants/<grant_id>/revoke": {"reason": "規約違反"},
         "PUT /v1/payout-account": PAYOUT_ACCOUNT,
+        "PUT /v1/clients/<client_id>/keys": {"jwks": {"keys": [ECKey.generate_key("P-256").as_dict(private=False)]}},
         "POST /v1/payouts/claims": {"organization_id": market.provider.organization_id},
         "POST /v1/payouts/<payout_id>/paid": {"paid_on": clock.today().isoformat()},
         "POST /v1/payouts/<payout_id>/failed": {"reason": "口座相違"},

@@ -85,8 +85,7 @@ def test_a_token_is_verified_offline_with_the_published_keys(operator, metadata)
 
 
 def test_the_two_metadata_documents_are_valid_and_agree(exchange, metadata):
-    # Authlib takes an empty list, all that a server without an authorization endpoint has to say, for a missing one.
-    described = AuthorizationServerMetadata(metadata | {"response_types_supported": ["none"]})
+    described = AuthorizationServerMetadata(metadata)
     # On the loopback there is no TLS, which RFC 8414 asks of every address; everything else must hold.
     for name in AuthorizationServerMetadata.REGISTRY_KEYS:
         if name in metadata and "http://" not in str(metadata[name]):
@@ -96,7 +95,7 @@ def test_the_two_metadata_documents_are_valid_and_agree(exchange, metadata):
     assert resource["authorization_servers"] == [metadata["issuer"]]
     assert set(resource["scopes_supported"]) <= set(metadata["scopes_supported"])
     for name, address in metadata.items():
-        if name.endswith("_endpoint"):
+        if name.endswith("_endpoint") and name != "authorization_endpoint":  # that one is for browsers
             assert requests.post(address, timeout=30).status_code in {400, 401}, name
 
 
