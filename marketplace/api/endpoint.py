@@ -11,6 +11,7 @@ from flask import g, request
 from marketplace.api.openapi import DescribedBlueprint
 from marketplace.identity import guards
 from marketplace.identity.actors import Actor
+from marketplace.identity.errors import SeveralCredentials
 from marketplace.identity.oauth import bearer
 from marketplace.identity.permissions import PERMISSIONS, Permission, require
 from marketplace.kit import idempotency
@@ -113,6 +114,8 @@ def expected_version() -> int:
 
 def _caller() -> Actor | None:
     headers = request.headers
+    if "Authorization" in headers and b"access_token=" in request.query_string:
+        raise SeveralCredentials
     return bearer.authenticate(headers.getlist("Authorization"), headers.getlist("DPoP"), request.method, request.path)
 
 

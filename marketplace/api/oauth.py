@@ -102,7 +102,7 @@ def _answer(deed: Callable[[Post], Answer]) -> Response:
         path=request.path,
         query=request.query_string.decode("latin-1"),
         content_type=request.mimetype,
-        authorization=request.headers.get("Authorization"),
+        authorization=", ".join(request.headers.getlist("Authorization")) or None,
         form=list(request.form.items(multi=True)),
         peer=request.remote_addr or "",
         dpop=request.headers.getlist("DPoP"),

@@ -13,6 +13,7 @@ from marketplace.identity.errors import (
     InsufficientScope,
     InvalidToken,
     NotAuthenticated,
+    SeveralCredentials,
     StepUpRequired,
 )
 from marketplace.identity.oauth.jwts import ALGORITHMS
@@ -66,9 +67,9 @@ class UnsupportedMediaType(Refusal):
 
 
 class Misdirected(Refusal):
-    """A request for another host."""
+    """A request for another host; 400 as for any Host that does not fit (RFC 9112 section 3.2)."""
 
-    slug, status = "misdirected", 421
+    slug, status = "misdirected", 400
     title, title_ja = "Not this exchange", "宛先が異なります"
     cause = "The Host header names another site than this exchange."
     cure = (
@@ -162,6 +163,8 @@ def _challenge(refusal: Refusal) -> str | None:
         return realm
     if isinstance(refusal, InvalidToken):
         return f'{realm}, error="invalid_token"'
+    if isinstance(refusal, SeveralCredentials):
+        return f'{realm}, error="invalid_request"'
     if isinstance(refusal, InsufficientScope):
         return f'{realm}, error="insufficient_scope", scope="{refusal.members.get("scope", "")}"'
     if isinstance(refusal, DpopProofInvalid | DpopNonceNeeded):

@@ -25,6 +25,17 @@ class InvalidToken(Refusal):
     cure_ja = "/oauth/token で新しいトークンを取得してください。"
 
 
+class SeveralCredentials(Refusal):
+    """More than one credential in one request (RFC 6750 section 3.1, ``invalid_request``)."""
+
+    slug, status = "several-credentials", 400
+    title, title_ja = "Several credentials", "認証情報が複数あります"
+    cause = "The request carries more than one access token, or more than one Authorization header."
+    cure = "Send one Authorization header with one access token, and none in the address."
+    cause_ja = "要求に、複数のアクセストークンまたは複数のAuthorizationヘッダーがあります。"
+    cure_ja = "アクセストークンは一つだけを、一つのAuthorizationヘッダーで送り、アドレスには付けないでください。"
+
+
 class DpopProofInvalid(Refusal):
     """A token bound to a key came without a good proof of that key (RFC 9449 section 7.1)."""
 

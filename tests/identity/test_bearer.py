@@ -11,7 +11,7 @@ from marketplace.identity.actors import SYSTEM
 from marketplace.identity.service import Admission
 from marketplace.identity.states import Capacity
 from marketplace.kit.transaction import transaction
-from tests.identity.conftest import found
+from tests.identity.conftest import basic, found
 
 OWN = "/v1/organizations/me"
 
@@ -52,10 +52,36 @@ def test_anything_else_in_the_header_is_an_invalid_token(app: Any, wire: FlaskCl
     assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
 
 
-def test_two_headers_are_refused(buyer: Admission, wire: FlaskClient, token_of: Any) -> None:
+def test_o108_two_headers_are_an_invalid_request(buyer: Admission, wire: FlaskClient, token_of: Any) -> None:
     token = token_of(buyer)
-    headers = Headers([("Authorization", f"Bearer {token}"), ("Authorization", "Bearer other")])
-    assert wire.get(OWN, headers=headers).status_code in {400, 401}
+    for second in (f"Bearer {token}", "Bearer other", "Basic abc"):
+        answer = wire.get(OWN, headers=Headers([("Authorization", f"Bearer {token}"), ("Authorization", second)]))
+        assert (answer.status_code, answer.json["type"].rpartition("/")[2]) == (400, "several-credentials")
+        assert 'error="invalid_request"' in answer.headers["WWW-Authenticate"]
+
+
+def test_o108_two_headers_made_one_by_the_server_are_an_invalid_request(
+    buyer: Admission, wire: FlaskClient, token_of: Any
+) -> None:
+    token = token_of(buyer)
+    assert wire.get(OWN, headers={"Authorization": f"Bearer {token},Bearer {token}"}).status_code == 400
+
+
+def test_o108_a_second_token_in_the_address_is_an_invalid_request(
+    buyer: Admission, wire: FlaskClient, token_of: Any
+) -> None:
+    token = token_of(buyer)
+    answer = wire.get(OWN, headers=bearer(token), query_string={"access_token": token})
+    assert answer.status_code == 400
+    assert 'error="invalid_request"' in answer.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize("path", ["/oauth/token", "/oauth/introspect", "/oauth/revoke"])
+def test_o108_two_headers_authenticate_no_client(buyer: Admission, wire: FlaskClient, path: str) -> None:
+    own = basic(buyer.client.id, buyer.secret)["Authorization"]
+    headers = Headers([("Authorization", own), ("Authorization", own)])
+    answer = wire.post(path, data={"grant_type": "client_credentials", "token": "x"}, headers=headers)
+    assert (answer.status_code, answer.json["error"]) == (400, "invalid_request")
 
 
 def test_a_missing_scope_is_named(buyer: Admission, wire: FlaskClient, token_of: Any) -> None:

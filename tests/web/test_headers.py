@@ -106,16 +106,16 @@ def test_an_exchange_answers_to_its_own_name_alone(clone, make_settings):
     assert client.get("/v1/health", base_url="https://exchange.example.jp").status_code == 200
     for host in ("evil.example", "exchange.example.jp.evil.example", "localhost", "exchange.example.jp@evil.example"):
         answer = client.get("/v1/health", headers={"Host": host})
-        assert answer.status_code == 421
+        assert answer.status_code == 400
         assert answer.json["type"] == "https://exchange.example.jp/problems/misdirected"
         assert "evil" not in answer.get_data(as_text=True)
-        assert client.get("/", headers={"Host": host, "Accept": "text/html"}).status_code == 421
+        assert client.get("/", headers={"Host": host, "Accept": "text/html"}).status_code == 400
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost", "localhost:9999"])
 def test_a_loopback_exchange_answers_to_every_name_of_the_loopback(app: Flask, host):
     assert call(app, "GET", "/v1/health", headers={"Host": host}).status_code == 200
-    assert call(app, "GET", "/v1/health", headers={"Host": "rebound.example"}).status_code == 421
+    assert call(app, "GET", "/v1/health", headers={"Host": "rebound.example"}).status_code == 400
 
 
 def test_addresses_that_cannot_be_compared_are_left_open():

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from marketplace.identity.actors import Actor
-from marketplace.identity.errors import DpopNonceNeeded, DpopProofInvalid, InvalidToken
+from marketplace.identity.errors import DpopNonceNeeded, DpopProofInvalid, InvalidToken, SeveralCredentials
 from marketplace.identity.oauth import access_tokens, dpop
 from marketplace.identity.oauth.dpop import Call
 from marketplace.identity.oauth.refusals import InvalidDpopProof, UseDpopNonce
@@ -15,17 +15,24 @@ SCHEMES = {"bearer", "dpop"}
 def authenticate(authorizations: Sequence[str], proofs: Sequence[str], method: str, path: str) -> Actor | None:
     """Return the caller of a request, None where it carries no token; ``path`` is decoded.
 
-    A bound token comes with the scheme DPoP and one proof, any other with Bearer and none. Raises InvalidToken,
-    DpopProofInvalid or DpopNonceNeeded.
+    A bound token comes with the scheme DPoP and one proof, any other with Bearer and none. Raises SeveralCredentials,
+    InvalidToken, DpopProofInvalid or DpopNonceNeeded.
     """
     if not authorizations:
         return None
+    refuse_several(authorizations)
     scheme, _, token = authorizations[0].partition(" ")
-    if len(authorizations) > 1 or scheme.lower() not in SCHEMES or not token.strip():
+    if scheme.lower() not in SCHEMES or not token.strip():
         raise InvalidToken("Send one Authorization header: `Bearer` or `DPoP`, and an access token.")
     if scheme.lower() == "bearer":
         return access_tokens.authenticate(token.strip())
     return access_tokens.authenticate(token.strip(), _proven_key(proofs, Call(method, path, token.strip())))
+
+
+def refuse_several(authorizations: Sequence[str]) -> None:
+    """Raise SeveralCredentials for more than one: servers hand several header fields on as one, with a comma."""
+    if len(authorizations) > 1 or any("," in value for value in authorizations):
+        raise SeveralCredentials
 
 
 def _proven_key(proofs: Sequence[str], call: Call) -> str:

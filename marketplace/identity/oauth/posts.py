@@ -20,7 +20,8 @@ REPEATABLE = {"resource"}
 class Post:
     """A POST as it arrived, free of any web framework.
 
-    ``peer`` is the network address it came from, ``dpop`` are the values of its DPoP headers.
+    ``authorization`` holds several headers with a comma between them, ``peer`` is the network address it came from,
+    ``dpop`` are the values of its DPoP headers.
     """
 
     path: str
@@ -36,7 +37,7 @@ class StrictRequest(OAuth2Request):  # type: ignore[misc]  # Authlib carries no 
     """Authlib's request, made from a post that passed the checks.
 
     Raises InvalidRequestError (RFC 6749 section 5.2) for parameters in the query string, for another
-    media type, and for repeated parameters. Parameters without a value count as absent. ``dpop_jkt`` is the
+    media type, for several Authorization headers, and for repeated parameters. Parameters without a value count as absent. ``dpop_jkt`` is the
     thumbprint of the key that the request proves to hold, once the proof was checked.
     """
 
@@ -63,6 +64,8 @@ class StrictRequest(OAuth2Request):  # type: ignore[misc]  # Authlib carries no 
 def _refuse_malformed(post: Post) -> None:
     if post.query:
         raise InvalidRequestError("Parameters belong in the body, not in the query string.")
+    if "," in (post.authorization or ""):
+        raise InvalidRequestError("There is more than one Authorization header.")
     if post.content_type != FORM:
         raise InvalidRequestError(f"The body must be {FORM}.")
     counts = Counter(name for name, _ in post.form if name not in REPEATABLE)
