@@ -22,7 +22,7 @@ from marketplace.demo.party import Party, apply
 from marketplace.demo.stage import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
-WAIT_SECONDS = 120
+WAIT_SECONDS = 180
 
 
 def wait_until(what: str, found: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:

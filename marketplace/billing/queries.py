@@ -27,6 +27,12 @@ def get_order(actor: Actor, order_id: str) -> Order:
     return order
 
 
+def reread(*rows: Order | Payment) -> None:
+    """Read rows as they are committed now."""
+    for row in rows:
+        db.session.refresh(row)
+
+
 def require_order(order_id: str) -> Order:
     """Return an order for a story of the exchange itself; raises OrderNotFound."""
     order = db.session.get(Order, order_id)

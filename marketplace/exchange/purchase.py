@@ -12,7 +12,7 @@ from marketplace.billing.invoices import InvoiceDraft
 from marketplace.billing.models import Order, Payment
 from marketplace.billing.orders import OrderedTerm, Slip
 from marketplace.billing.receivables import service as receivables
-from marketplace.billing.states import InvoiceKind, Via
+from marketplace.billing.states import InvoiceKind, OrderState, Via
 from marketplace.billing.subscriptions import queries as subscribed
 from marketplace.billing.subscriptions import service as subscriptions
 from marketplace.billing.subscriptions.models import Subscription
@@ -101,6 +101,9 @@ def of_order(order: Order) -> Purchase:
     renews = order.subscription_id is not None and order.term_number != 1
     grant = grants.find_grant_of_order(subscribed.first_order_id(order.subscription_id or "") if renews else order.id)
     invoice = queries.find_invoice_of_order(order.id)
+    if grant is not None and order.state == OrderState.PLACED:
+        # Fulfilled, it may be, between two of these questions: never a placed order beside what came of it.
+        queries.reread(order, *tried)
     return Purchase(order, tried[0] if tried else None, grant.id if grant else None, invoice.id if invoice else None)
 
 

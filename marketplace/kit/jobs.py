@@ -24,6 +24,8 @@ RETRIES_MAX = 10
 FAILED_KEPT_DAYS = 30
 HEARTBEAT_SECONDS = 3.0
 STALLED_SECONDS = 15.0
+GRACE_SECONDS = 5.0  # for the jobs at hand when a worker is told to end
+AGAIN_SECONDS = GRACE_SECONDS + 2  # then it is told again
 DEFAULT, SLOW = "default", "slow"
 # How many jobs of each queue one worker does at once: slow work waits for slow work only.
 SLOTS = {DEFAULT: 2, SLOW: 2}
@@ -130,7 +132,7 @@ async def _work_on(app: Any, queue: str, slots: int) -> None:
         install_signal_handlers=False,
         delete_jobs="successful",
         fetch_job_polling_interval=1.0,
-        shutdown_graceful_timeout=5.0,
+        shutdown_graceful_timeout=GRACE_SECONDS,
         update_heartbeat_interval=HEARTBEAT_SECONDS,
         stalled_worker_timeout=STALLED_SECONDS,
     )
@@ -157,6 +159,28 @@ async def _revive_stalled(app: Any) -> None:
             with contextlib.suppress(ConnectorException):
                 await _revive(app, job)
         await asyncio.sleep(HEARTBEAT_SECONDS)
+
+
+async def _work_and_revive(app: Any) -> None:
+    tasks = [asyncio.create_task(_work_on(app, queue, slots)) for queue, slots in SLOTS.items()]
+    tasks.append(asyncio.create_task(_revive_stalled(app)))
+    try:
+        # One that ends has lost its database: the others begin anew with it.
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await _end(tasks)
+    for one in tasks:
+        if not one.cancelled():
+            one.result()
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    # A cancellation that meets the first step of a task is lost: it is said again, after the grace of a running job.
+    pending = set(tasks)
+    while pending:
+        for one in pending:
+            one.cancel()
+        _done, pending = await asyncio.wait(pending, timeout=AGAIN_SECONDS)
 
 
 class Worker:
@@ -204,14 +228,14 @@ class Worker:
 
     async def _work(self) -> None:
         app = self._app()
-        async with app.open_async(), asyncio.TaskGroup() as tasks:
+        try:
+            await app.open_async()
             await _move(app)
-            working = [tasks.create_task(_work_on(app, queue, slots)) for queue, slots in SLOTS.items()]
-            reviving = tasks.create_task(_revive_stalled(app))
-            await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
-            # One that ends has lost its database: the others begin anew with it.
-            for one in (reviving, *working):
-                one.cancel()
+            if not self._stopping.is_set():
+                await _work_and_revive(app)
+        finally:
+            # Also when stopped while it opens: a pool left half open keeps its loop, and so the thread, for ever.
+            await app.close_async()
 
     def _app(self) -> Any:
         import procrastinate

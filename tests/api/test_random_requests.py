@@ -71,7 +71,6 @@ def _generated(strategy: Any, count: int) -> list[Any]:
     @seed(1)
     @settings(
         max_examples=count,
-        deadline=None,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),

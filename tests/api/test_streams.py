@@ -139,12 +139,17 @@ def test_the_background_of_a_server_starts_and_ends_with_it(
     own_database: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(background.atexit, "register", lambda *_args: None)
+    before = set(threading.enumerate())
+
+    def running() -> set[str]:
+        return {thread.name for thread in set(threading.enumerate()) - before}
+
     background.start(own_database, with_jobs=True)
     started = own_database.extensions[background.EXTENSION]
     names = {"delivery-reports", "audit-sequencer", "jobs"}
-    wait_until("the threads", lambda: names <= {thread.name for thread in threading.enumerate()})
+    wait_until("the threads", lambda: names <= running())
     assert any(isinstance(one, Worker) for one in started)
     background.stop(own_database)
     # On a busy machine a job at hand may outlast the patience of a server that ends.
-    wait_until("the threads to end", lambda: not names & {thread.name for thread in threading.enumerate()})
+    wait_until("the threads to end", lambda: not names & running())
     background.stop(own_database)

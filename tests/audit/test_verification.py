@@ -158,12 +158,12 @@ def test_entries_committed_out_of_order_are_placed_once_each(own_database: Flask
         with own_database.app_context(), transaction():
             entry = service.record(SYSTEM, Verb.TERMS_WRITTEN, subject="trm_late")
             written.set()
-            placed.wait(60)
+            placed.wait(180)
             return entry
 
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(late)
-        assert written.wait(60)
+        assert written.wait(180)
         early = write(2)
         assert sequencer.sequence_all() == 2
         placed.set()

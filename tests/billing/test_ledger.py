@@ -301,7 +301,7 @@ def test_bookings_are_stamped_with_our_clock(session: Session) -> None:
     assert ledger_queries.list_transactions().items[0].posted_at == at
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=25)
 @given(
     sales=st.lists(
         st.tuples(st.integers(0, 10**6), st.integers(0, 5000), st.sampled_from(["org_p", "org_q"])), max_size=4

@@ -269,7 +269,7 @@ def test_the_database_refuses_to_falsify_earnings(trade: Trade, session: Session
 
 
 @hypothesis_settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None, derandomize=True
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=20, derandomize=True
 )
 @given(data=st.data())
 def test_any_refunds_of_any_sale_end_at_exactly_nothing(trade: Trade, session: Session, data) -> None:

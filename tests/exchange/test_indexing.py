@@ -223,7 +223,7 @@ def test_of_two_workers_one_follows_and_also_does_what_the_other_was_asked_for(
 
     def stay() -> None:
         at_it.set()
-        assert go_on.wait(60)
+        assert go_on.wait(180)
 
     meanwhile(monkeypatch, stay)
 
@@ -234,7 +234,7 @@ def test_of_two_workers_one_follows_and_also_does_what_the_other_was_asked_for(
     with ThreadPoolExecutor(1) as pool:
         one = pool.submit(work)
         try:
-            assert at_it.wait(60)
+            assert at_it.wait(180)
             second = imported(alone, 2)
             listing.index()
             assert second not in found("避難所")

@@ -74,7 +74,7 @@ class Trade:
 
 
 @pytest.mark.parametrize("round_", range(3))
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(deeds=DEEDS)
 def test_whatever_happens_no_more_goes_back_than_was_paid(app: Flask, round_: int, deeds: list[Any]) -> None:
     trade = Trade(app)

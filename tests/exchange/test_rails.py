@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 
 from marketplace.access import queries as grants
+from marketplace.access.models import Grant
 from marketplace.billing import ledger_queries, queries
 from marketplace.billing.discounts import service as discounts
 from marketplace.billing.discounts.errors import CouponNotUsable
@@ -280,6 +281,31 @@ def test_eight_notes_of_one_slip_at_once_fulfil_one_order_once(own_database: Fla
         assert sorted(pool.map(note, range(8))) == ["False"] * 3 + ["True"] + ["refused"] * 4
     with transaction():
         assert len(grants.list_grants(buyer).items) == 1
+
+
+def test_an_order_that_is_fulfilled_while_it_is_read_is_never_shown_placed_beside_its_grant(
+    own_database: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    city, buyer = market.seller(), market.buyer()
+    order_id = place(buyer, on_rails(Rail.OUTSIDE, provider=city)).order.id
+    find = grants.find_grant_of_order
+
+    def note() -> None:
+        with own_database.app_context(), transaction():
+            outside.note_payment(city, order_id, SLIP)
+
+    def fulfilled_meanwhile(order_id: str) -> Grant | None:
+        monkeypatch.undo()
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(note).result()
+        return find(order_id)
+
+    with transaction():
+        assert purchase.read(buyer, order_id).order.state == "placed"
+    monkeypatch.setattr(purchase.grants, "find_grant_of_order", fulfilled_meanwhile)
+    with transaction():
+        read = purchase.read(buyer, order_id)
+        assert (read.order.state, bool(read.grant_id)) == ("fulfilled", True)
 
 
 def test_two_orders_on_credit_at_once_stay_below_the_limit(own_database: Flask) -> None:

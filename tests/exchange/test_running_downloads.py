@@ -22,7 +22,7 @@ from marketplace.server.body import FileBody
 from tests.factories import market
 
 CONTENT = bytes(3 * CHUNK_BYTES)
-NOTED_WITHIN_SECONDS = 30
+NOTED_WITHIN_SECONDS = 180
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from marketplace.kit.db import db
 from marketplace.sandbox.delivery import signature
 from marketplace.sandbox.models import SandboxEvent, SandboxObject
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 180
 
 
 @dataclass

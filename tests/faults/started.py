@@ -62,7 +62,7 @@ class Live:
         """POST /v1/orders as the buyer."""
         body = {"offer_id": offer.id, "accept_terms_sha256": offer.terms_sha256}
         headers = {"Authorization": f"Bearer {self.buyer().token()}", "Idempotency-Key": key or str(uuid.uuid4())}
-        return requests.post(f"{self.base_url}/v1/orders", json=body, headers=headers, timeout=60)
+        return requests.post(f"{self.base_url}/v1/orders", json=body, headers=headers, timeout=180)
 
     def grant(self, **limits: int) -> str:
         """A grant of a free offer with these limits."""

@@ -72,13 +72,13 @@ def test_an_exchange_whose_database_goes_away_says_so_and_recovers_by_itself(emb
     db.session.rollback()
     stop_database(live)
 
-    assert requests.get(f"{live.base_url}/v1/health", timeout=60).status_code == 200
+    assert requests.get(f"{live.base_url}/v1/health", timeout=180).status_code == 200
     for path in ("/v1/ready", "/v1/catalog", "/v1/orders", f"/v1/grants/{grant_id}"):
-        assert_unavailable(requests.get(live.base_url + path, headers=headers, timeout=60))
-    assert_unavailable(requests.post(f"{live.base_url}/v1/orders", json=body, headers=headers, timeout=60))
+        assert_unavailable(requests.get(live.base_url + path, headers=headers, timeout=180))
+    assert_unavailable(requests.post(f"{live.base_url}/v1/orders", json=body, headers=headers, timeout=180))
     credentials = (live.buyer().client_id, live.buyer().client_secret)
     grant = {"grant_type": "client_credentials"}
-    token_answer = requests.post(f"{live.base_url}/oauth/token", data=grant, auth=credentials, timeout=60)
+    token_answer = requests.post(f"{live.base_url}/oauth/token", data=grant, auth=credentials, timeout=180)
     assert token_answer.status_code == 503
     # A download that had begun goes on without the database; its report waits.
     assert reader.take(len(BIG_BYTES)) == BIG_BYTES
@@ -130,7 +130,7 @@ def terminate_backends(live: Live) -> None:
 def post_order(world: World, offer: Any) -> Any:
     headers = {"Authorization": f"Bearer {world.party(world.buyer).token()}", "Idempotency-Key": str(uuid.uuid4())}
     body = {"offer_id": offer.id, "accept_terms_sha256": offer.terms_sha256}
-    return requests.post(f"{world.base_url}/v1/orders", json=body, headers=headers, timeout=60)
+    return requests.post(f"{world.base_url}/v1/orders", json=body, headers=headers, timeout=180)
 
 
 def test_a_lock_that_is_not_given_in_time_is_a_503_and_changes_nothing(open_world: World) -> None:
@@ -164,7 +164,7 @@ def test_a_deadlock_is_a_503_for_one_and_a_success_for_the_other(
     def crosswise(*given: Any) -> str:
         first, second = next(numbers)
         db.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": first})
-        both.wait(30)
+        both.wait(180)
         db.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": second})
         return place_order(*given)
 

@@ -192,7 +192,7 @@ def test_twenty_slow_readers_leave_the_api_answering(live: Live) -> None:
     readers = [live.reader(grant_id) for _ in range(SLOW_READERS)]
     assert {reader.head() for reader in readers} == {200}
     assert count(Delivery, Delivery.grant_id == grant_id, Delivery.state == "open") == SLOW_READERS
-    health = at_once([lambda: requests.get(f"{live.base_url}/v1/ready", timeout=30).status_code] * 16)
+    health = at_once([lambda: requests.get(f"{live.base_url}/v1/ready", timeout=180).status_code] * 16)
     assert health == [200] * 16
     assert live.place(live.world.offer(0)).status_code == 201
     assert fetch(live, live.grant(), token).status_code == 200

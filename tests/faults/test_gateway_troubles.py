@@ -40,7 +40,7 @@ def buy_all(world: World) -> list[str]:
     orders = [world.order(offer) for _ in range(ORDERS)]
     pages = [f"{world.base_url}/sandbox/pay/{world.payment(order_id).session_id}/pay" for order_id in orders]
     db.session.rollback()
-    paid = at_once([lambda page=page: requests.post(page, allow_redirects=False, timeout=60) for page in pages])
+    paid = at_once([lambda page=page: requests.post(page, allow_redirects=False, timeout=180) for page in pages])
     assert [answer.status_code for answer in paid] == [303] * ORDERS
     return orders
 

@@ -15,7 +15,7 @@ from marketplace.kit.transaction import transaction
 from tests.faults.world import World, assert_sold_once
 from tests.live import wait_until
 
-SECONDS = 60
+SECONDS = 180
 
 
 class Reader:

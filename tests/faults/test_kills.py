@@ -120,7 +120,7 @@ def test_kills_at_any_moment_of_many_purchases_lose_no_acknowledged_order(live: 
         deeds = [partial(buy, live, offer, key, acknowledged, enough) for key in keys]
         buyers = [in_background(deed) for deed in deeds]
         for _ in range(kills_after):
-            assert enough.acquire(timeout=60)
+            assert enough.acquire(timeout=180)
         live.exchange.kill()
         for buyer in buyers:
             buyer.join()
@@ -197,7 +197,7 @@ def buy(live: Live, offer: Any, key: str, acknowledged: dict[str, str], enough: 
 
 
 def pay_or_find_paid(checkout_url: str) -> None:
-    answer = requests.post(f"{checkout_url}/pay", allow_redirects=False, timeout=60)
+    answer = requests.post(f"{checkout_url}/pay", allow_redirects=False, timeout=180)
     assert answer.status_code in {303, 409}
 
 

@@ -50,7 +50,7 @@ def place(world: World, offer: Any, key: str, by: Actor | None = None, **changes
     """POST /v1/orders as the buyer, or as another."""
     body = {"offer_id": offer.id, "accept_terms_sha256": offer.terms_sha256} | changes
     headers = {"Authorization": f"Bearer {world.party(by or world.buyer).token()}", "Idempotency-Key": key}
-    return requests.post(f"{world.base_url}/v1/orders", json=body, headers=headers, timeout=60)
+    return requests.post(f"{world.base_url}/v1/orders", json=body, headers=headers, timeout=180)
 
 
 def test_one_key_from_eight_threads_gives_one_order_and_one_answer(open_world: World) -> None:
@@ -177,7 +177,7 @@ def test_eight_clicks_on_the_pay_button_take_the_money_once(open_world: World) -
     order_id = open_world.order()
     page = f"{open_world.base_url}/sandbox/pay/{open_world.payment(order_id).session_id}/pay"
     db.session.rollback()
-    answers = at_once([lambda: requests.post(page, allow_redirects=False, timeout=60).status_code] * 8)
+    answers = at_once([lambda: requests.post(page, allow_redirects=False, timeout=180).status_code] * 8)
     assert sorted(answers) == [303] + [409] * 7
     payment.backfill()
     jobs.run_pending("billing.events")

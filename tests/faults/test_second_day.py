@@ -80,7 +80,7 @@ def hold_writer(directory: str, held: Any, free: Any) -> None:
 
     writer = tantivy.Index(ranking.schema(), directory).writer(15_000_000, 1)
     held.set()
-    free.wait(60)
+    free.wait(180)
     writer.rollback()
     writer.wait_merging_threads()
 
@@ -93,13 +93,13 @@ def test_a_busy_search_index_puts_the_update_off_and_loses_nothing(live: Live) -
     writer = context.Process(target=hold_writer, args=(directory, held, free))
     writer.start()
     try:
-        assert held.wait(60)
+        assert held.wait(180)
         live.provider().post(f"/v1/datasets/{live.world.dataset_id}/withdraw")
         wait_until("the job to fail", lambda: put_off() > 0)
         assert put_off() > 0
     finally:
         free.set()
-        writer.join(60)
+        writer.join(180)
     wait_until("the update", lambda: put_off() == 0)
     wait_until("the dataset to be gone", lambda: not found(live))
 

@@ -89,7 +89,7 @@ def test_slow_uploads_leave_threads_to_answer_and_are_not_lost(small: Live) -> N
     refused = put(small, f"{path}/more.bin", b"1")
     assert problem(refused) == (503, "uploads-busy")
     assert int(refused.headers["Retry-After"]) > 0
-    assert requests.get(f"{small.base_url}/v1/ready", timeout=30).status_code == 200
+    assert requests.get(f"{small.base_url}/v1/ready", timeout=180).status_code == 200
     assert small.place(small.world.offer(0)).status_code == 201
     for sender in slow:
         sender.socket.sendall(b"bc")

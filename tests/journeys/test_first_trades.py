@@ -19,9 +19,9 @@ from tests.journeys.conftest import TITLES
 
 def press(checkout_url, button):
     """Press the button of the hosted payment page whose form ends in this word."""
-    page = requests.get(checkout_url, timeout=30)
+    page = requests.get(checkout_url, timeout=180)
     action = next(found for found in re.findall(r'<form[^>]*action="([^"]+)"', page.text) if found.endswith(button))
-    return requests.post(urljoin(checkout_url, unescape(action)), allow_redirects=False, timeout=30)
+    return requests.post(urljoin(checkout_url, unescape(action)), allow_redirects=False, timeout=180)
 
 
 def test_a_free_offer_is_granted_at_once_and_costs_nothing(market):
@@ -109,7 +109,7 @@ def test_what_is_withdrawn_after_the_sale_stays_with_the_buyer(market):
     provider.post(f"/v1/offers/{sold.offer['id']}/withdraw")
     provider.post(f"/v1/releases/{sold.release['id']}/withdraw")
     provider.post(f"/v1/datasets/{sold.release['dataset_id']}/withdraw")
-    gone = requests.get(f"{market.base_url}/v1/catalog/{sold.release['dataset_id']}", timeout=30)
+    gone = requests.get(f"{market.base_url}/v1/catalog/{sold.release['dataset_id']}", timeout=180)
     assert gone.status_code == 404
     assert sold.fetch().content == sold.content
     with pytest.raises(Refused, match="409"):
@@ -158,7 +158,7 @@ def test_curl_resumes_a_download(market, tmp_path):
         [curl, "-sS", "--fail", "-C", "-", "-o", tmp_path / "out.bin", "-H",
          f"Authorization: Bearer {market.parties['buyer'].token()}",
          market.base_url + f"/v1/grants/{sold.grant_id}/files/%E4%BA%BA%E6%B5%81.bin"],
-        check=False, capture_output=True, timeout=60,
+        check=False, capture_output=True, timeout=180,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out.bin").read_bytes() == sold.content
@@ -174,7 +174,7 @@ def test_ranges_fetched_by_eight_connections_cost_one_file(market):
 
     def fetch(start):
         wanted = {"Authorization": f"Bearer {token}", "Range": f"bytes={start}-{start + step + 500}"}
-        return start, requests.get(market.base_url + sold.path, headers=wanted, timeout=60).content
+        return start, requests.get(market.base_url + sold.path, headers=wanted, timeout=180).content
 
     with ThreadPoolExecutor(8) as pool:
         pieces = dict(pool.map(fetch, starts))

@@ -80,7 +80,7 @@ def foreign(request, market):
 
 def fetch(market: Market, base_url, sold, **kwargs):
     bearer = {"Authorization": f"Bearer {market.parties['buyer'].token()}"} | kwargs.pop("headers", {})
-    return requests.get(base_url + sold.path, headers=bearer, timeout=60, **kwargs)
+    return requests.get(base_url + sold.path, headers=bearer, timeout=180, **kwargs)
 
 
 def test_a_download_is_whole_and_metered_once(market, foreign):
@@ -150,7 +150,7 @@ def test_a_file_of_untold_length_is_taken_whole_or_refused_and_never_kept_as_an_
     provider = replace(market.parties["provider"], base_url=foreign)
     _, release, path = draft(provider)
     headers = {"Authorization": f"Bearer {provider.token()}"}
-    answer = requests.put(foreign + path, data=iter([b"abc"] * 3), headers=headers, timeout=60)
+    answer = requests.put(foreign + path, data=iter([b"abc"] * 3), headers=headers, timeout=180)
     if answer.status_code == 411:
         assert answer.json()["type"].endswith("/length-required")
         assert provider.get(release)["files"] == []
@@ -162,8 +162,8 @@ def test_a_server_before_the_first_migration_says_what_to_do_and_serves_afterwar
     exchange = live.Exchange(tmp_path, clone())
     assert exchange.command("migrate", "--down-to", "base").returncode == 0
     with serving("gunicorn", tmp_path, **exchange.given) as base_url:
-        refused = requests.get(f"{base_url}/v1/catalog", timeout=30)
+        refused = requests.get(f"{base_url}/v1/catalog", timeout=180)
         assert (refused.status_code, refused.headers["Content-Type"]) == (503, "application/problem+json")
         assert "run `marketplace migrate`" in refused.json()["detail"]
         assert exchange.command("migrate").returncode == 0
-        assert requests.get(f"{base_url}/v1/catalog", timeout=30).json()["items"] == []
+        assert requests.get(f"{base_url}/v1/catalog", timeout=180).json()["items"] == []

@@ -48,7 +48,7 @@ def trade(market):
 
 
 def found(market, words):
-    page = requests.get(f"{market.base_url}/v1/catalog", params={"q": words, "size": 100}, timeout=30).json()
+    page = requests.get(f"{market.base_url}/v1/catalog", params={"q": words, "size": 100}, timeout=180).json()
     return {item["id"] for item in page["items"]}
 
 
@@ -115,7 +115,7 @@ def test_three_hundred_records_of_tokyo_become_entries_of_the_catalogue(market, 
     assert [one["title_ja"] for one in made] == [" ".join(package["title"].split()) for package in packages]
     again = city.post("/v1/datasets/import", {"package": packages[0]})
     assert again["id"] == made[0]["id"]
-    entry = requests.get(f"{market.base_url}/v1/catalog/{made[0]['id']}", timeout=30)
+    entry = requests.get(f"{market.base_url}/v1/catalog/{made[0]['id']}", timeout=180)
     assert entry.status_code == 200
     assert entry.json()["title_ja"] == made[0]["title_ja"]
     assert_found(market, made[0]["id"], made[0]["title_ja"])

@@ -44,7 +44,7 @@ def token_of(world, role):
         f"{world['issuer']}/oauth/token",
         data={"grant_type": "client_credentials"},
         auth=(client["client_id"], client["client_secret"]),
-        timeout=30,
+        timeout=180,
     )
     assert answer.status_code == 200, answer.text
     return answer.json()["access_token"]
@@ -52,7 +52,7 @@ def token_of(world, role):
 
 def get(world, role, path):
     bearer = {"Authorization": f"Bearer {token_of(world, role)}"}
-    return requests.get(world["base_url"] + path, headers=bearer, timeout=30)
+    return requests.get(world["base_url"] + path, headers=bearer, timeout=180)
 
 
 def file_path(world):
@@ -92,7 +92,7 @@ def test_the_auditor_reads_the_trade_and_fetches_nothing(served):
 
 def test_the_second_offer_is_open_and_for_the_same_dataset(served):
     world = served[3]
-    offer = requests.get(world["unbought_offer_url"], timeout=30).json()
+    offer = requests.get(world["unbought_offer_url"], timeout=180).json()
     assert offer["id"] == world["unbought_offer_id"] != world["offer_id"]
     assert (offer["dataset_id"], offer["state"]) == (world["dataset_id"], "open")
     grants = get(world, "buyer", "/v1/grants").json()["items"]
@@ -119,7 +119,7 @@ def test_the_world_ends_cleanly_on_sigterm(open_folder, tmp_path):
     port = live.free_port()
     process = program(open_folder, "--serve", "--port", str(port), "--world", tmp_path / "world.json")
     live.wait_until("the world", lambda: (tmp_path / "world.json").exists() or process.poll() is not None)
-    assert requests.get(f"http://127.0.0.1:{port}/v1/ready", timeout=30).status_code == 200
+    assert requests.get(f"http://127.0.0.1:{port}/v1/ready", timeout=180).status_code == 200
     below = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=live.WAIT_SECONDS)

@@ -1,11 +1,14 @@
 """Jobs: kept with their story, done by a real worker, tried again, in line behind their lock."""
 
+import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
 from flask import Flask
+from procrastinate import PsycopgConnector
 from sqlalchemy import text
 
 from marketplace.kit import clock, jobs
@@ -15,7 +18,7 @@ from marketplace.kit.transaction import transaction
 from tests.live import wait_until
 
 Start = Callable[[], jobs.Worker]
-SECONDS = 60
+SECONDS = 120
 
 
 class Notes:
@@ -230,3 +233,45 @@ def test_a_worker_that_never_started_or_ended_already_is_stopped_without_a_word(
     worker.start()
     worker.stop(30)
     worker.stop()
+
+
+def test_a_worker_ends_even_if_its_work_misses_the_first_word_to_end(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = threading.Event()
+
+    async def work_and_miss_a_word(*_given: object) -> None:
+        begun.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(jobs, "_work_on", work_and_miss_a_word)
+    monkeypatch.setattr(jobs, "AGAIN_SECONDS", 0.05)
+    worker = start()
+    assert begun.wait(120)
+    worker.stop(120)
+    assert not worker._thread.is_alive()
+
+
+def test_a_worker_told_to_end_while_it_opens_its_connections_closes_them_and_ends(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, opening, closed = PsycopgConnector.open_async, threading.Event(), threading.Event()
+
+    async def open_and_dally(self: PsycopgConnector) -> None:
+        await opened(self)
+        opening.set()
+        await asyncio.Event().wait()
+
+    async def close(self: PsycopgConnector) -> None:
+        await self.pool.close()
+        closed.set()
+
+    monkeypatch.setattr(PsycopgConnector, "open_async", lambda self, pool=None: open_and_dally(self))
+    monkeypatch.setattr(PsycopgConnector, "close_async", close)
+    worker = start()
+    assert opening.wait(120)
+    worker.stop(120)
+    assert closed.is_set()
+    assert not worker._thread.is_alive()

@@ -11,7 +11,7 @@ from marketplace.kit import jobs
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 
-DONE_WITHIN_SECONDS = 30
+DONE_WITHIN_SECONDS = 180
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ documents = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(documents)
 def test_reading_what_was_written_gives_back_the_same_terms_under_the_same_name(document):
     terms = rules.read_terms(document)
@@ -91,7 +91,7 @@ def test_reading_what_was_written_gives_back_the_same_terms_under_the_same_name(
     assert rules.terms_sha256(rules.read_terms(written)) == rules.terms_sha256(terms)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(documents)
 def test_the_name_is_the_hash_of_the_sorted_compact_document(document):
     # All member names are ASCII and all numbers integers, so RFC 8785 comes to sorted compact JSON.
@@ -100,7 +100,7 @@ def test_the_name_is_the_hash_of_the_sorted_compact_document(document):
     assert rules.terms_sha256(terms) == hashlib.sha256(plain.encode()).hexdigest()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(documents)
 def test_any_terms_can_be_said_in_all_three_renderings(document):
     terms = rules.read_terms(document)
@@ -119,7 +119,7 @@ known_fields = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(known_fields | st.text(max_size=10), json_values, max_size=6) | json_values)
 def test_whatever_json_comes_in_is_read_or_refused_with_pointers(document):
     faults = None

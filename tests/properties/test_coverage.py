@@ -12,7 +12,7 @@ from marketplace.metering.models import Coverage
 from tests.factories.metering import entitlement_of
 
 SIZE = 60
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 spans = st.tuples(st.integers(0, SIZE), st.integers(0, SIZE)).map(sorted)
 
 

@@ -179,7 +179,6 @@ def test_whatever_happens_the_books_say_what_the_model_says(make_exchange: Calla
     chosen = settings(
         max_examples=RUNS,
         stateful_step_count=STEPS,
-        deadline=None,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
         print_blob=False,

@@ -98,7 +98,7 @@ def papers(among: list[str], *kinds: str) -> int:
     return total(Document.amount_yen, Document.kind.in_(kinds), Document.recipient_organization_id.in_(among))
 
 
-@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.one_of(SALE, SALE, REFUND, PAY, CLAIM), min_size=1, max_size=12))
 def test_papers_earnings_payouts_and_ledger_say_the_same(app: Flask, deeds) -> None:
     shop, before = Shop(), money.balances()

@@ -163,7 +163,6 @@ def check(world: World) -> None:
 # Not shrunk: an example costs seconds.
 @settings(
     max_examples=10,
-    deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(__file__).with_name("tiny_exchange.py")
-WAIT_SECONDS = 60
+WAIT_SECONDS = 180
 PATTERN = random.Random(20261122).randbytes(2**20 + 7)  # no power of two: a shifted copy never looks right
 
 

@@ -14,7 +14,7 @@ from marketplace.server.sender import Sender
 from marketplace.server.transfer import Push, Transfer
 
 MIB = 2**20
-WAIT_SECONDS = 60
+WAIT_SECONDS = 180
 
 
 class Trip:

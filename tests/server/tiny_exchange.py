@@ -14,7 +14,7 @@ from marketplace.server.body import FileBody
 from marketplace.server.config import ServerConfig, run
 
 SEND_FILE = "marketplace.send_file"
-REPORT_WAIT_SECONDS = 30
+REPORT_WAIT_SECONDS = 180
 _changed = threading.Condition()
 
 
