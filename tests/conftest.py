@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from flask import Flask
@@ -24,6 +25,9 @@ __all__ = ["stripe_contract"]  # holds, for every test, what the gateway sends a
 
 TEMPLATE = "template_marketplace"
 MakeSettings = Callable[..., Settings]
+# How long an example takes says how busy the machine is, not whether it is right.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
