@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from marketplace import background, cli
 from marketplace.api import (
+    applications,
     audit,
     bank,
     boundary,
@@ -28,6 +29,7 @@ from marketplace.api import (
     headers,
     invoices,
     ledger,
+    limits,
     oauth,
     offers,
     openapi,
@@ -36,6 +38,7 @@ from marketplace.api import (
     paperwork,
     payouts,
     problems,
+    proxies,
     receivables,
     refunds,
     releases,
@@ -45,6 +48,7 @@ from marketplace.api import (
     system,
     terms,
     usage,
+    watch,
     webhooks,
 )
 from marketplace.billing.gateways.stripe import StripeGateway, within_process
@@ -60,9 +64,10 @@ from marketplace.sandbox.config import SandboxConfig
 from marketplace.sandbox.transport import exchange_with
 from marketplace.web import mounting as web
 from marketplace.web import problems as problem_pages
+from marketplace.web import sessions
 
 RESOURCES = (
-    organizations, clients, datasets, releases, terms, offers, coupons, eligibilities, catalog, orders, invoices,
+    organizations, applications, clients, datasets, releases, terms, offers, coupons, eligibilities, catalog, orders, invoices,
     documents, paperwork,
     bank, receivables, refunds, disputes, service_levels, payouts, revenue,
     grants, usage, subscriptions, ledger, audit, system,
@@ -173,8 +178,11 @@ def _attach_facilities(app: Flask, chosen: Settings) -> None:
 
 
 def _mount(app: Flask, chosen: Settings) -> None:
+    proxies.attach(app, chosen)
+    limits.attach(app, chosen)
     boundary.guard(app, chosen.base_url)
     headers.register(app, chosen.base_url)
+    watch.register(app, sessions.person_id)
     problems.register(app, problem_pages.answer)
     api = openapi.describe(app, chosen.base_url)
     for resource in RESOURCES:

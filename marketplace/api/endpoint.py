@@ -46,7 +46,8 @@ def guarded(permission: Permission) -> Callable[[Callable[P, R]], Callable[P, R]
     def guard(view: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(view)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-            g.actor = require(_caller(), permission)
+            g.caller = _caller()
+            g.actor = require(g.caller, permission)
             return view(*args, **kwargs)
 
         guards.mark(checked, permission)

@@ -13,12 +13,17 @@ ALWAYS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-SECURE_TRANSPORT = {"Strict-Transport-Security": "max-age=31536000"}
+SECURE_TRANSPORT = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
+
+
+def of_every_answer(base_url: str) -> dict[str, str]:
+    """Return what even the answers have that the server gives before the application is asked."""
+    return ALWAYS | (SECURE_TRANSPORT if base_url.startswith("https://") else {})
 
 
 def register(app: Flask, base_url: str) -> None:
     """Complete every response of the application; what a route has set itself stays as it is."""
-    always = ALWAYS | (SECURE_TRANSPORT if base_url.startswith("https://") else {})
+    always = of_every_answer(base_url)
 
     @app.after_request
     def complete(response: Response) -> Response:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, g, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from marketplace.identity.oauth import authorization_server, client_metadata, keys, metadata
@@ -123,6 +123,7 @@ def _of_registration(deed: Callable[[str, bytes], client_metadata.Answer]) -> Re
 
 
 def _response(answer: Answer | client_metadata.Answer) -> Response:
+    g.refused = (answer.body or {}).get("error", "-")
     response = jsonify(answer.body) if answer.body is not None else Response()
     response.status_code = answer.status
     for name, value in answer.headers:

@@ -4,10 +4,11 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from marketplace.identity.errors import (
+    AssuranceTooLow,
     DpopNonceNeeded,
     DpopProofInvalid,
     InsufficientScope,
@@ -105,6 +106,7 @@ def register(app: Flask, page: Page) -> None:
 
 def answer(refusal: Refusal) -> Response:
     """Render a refusal; 401 and 403 carry the challenge of RFC 6750 section 3."""
+    g.refused = refusal.slug
     response = _page(refusal) if _is_for_a_person() else _document(refusal)
     response.headers["Cache-Control"] = "no-store"
     if challenge := _challenge(refusal):
@@ -173,6 +175,9 @@ def _challenge(refusal: Refusal) -> str | None:
     if isinstance(refusal, StepUpRequired):
         asked = f'acr_values="{Assurance.AAL2}", max_age="{STEP_UP_SECONDS}"'
         return f'{realm}, error="insufficient_user_authentication", {asked}'
+    if isinstance(refusal, AssuranceTooLow):
+        asked = f'acr_values="{refusal.members["assurance_required"]}"'
+        return f'{realm}, error="insufficient_user_authentication", {asked}'
     return None
 
 
@@ -192,11 +197,13 @@ def _translate(error: HTTPException) -> Refusal:
         return Invalid(errors=[_fault(path, sentence) for path, sentence in _sentences(messages)])
     if isinstance(error, SecurityError):
         return Misdirected()
+    if error.code == TooLarge.status:
+        fields_max = settings.current().form_fields_max
+        return TooLarge(f"The body may have at most {request.max_content_length} bytes, a form {fields_max} fields.")
     kinds: dict[int, type[Refusal]] = {
         400: BadRequest,
         404: NotFound,
         405: MethodNotAllowed,
-        413: TooLarge,
         415: UnsupportedMediaType,
         422: Invalid,
     }

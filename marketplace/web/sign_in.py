@@ -100,7 +100,10 @@ def leave() -> Response:
     """End the session on the server as well as in the browser."""
     end_present()
     sessions.undress()
-    return see(link("/"))
+    answer = see(link("/"))
+    # Nothing of ours lies there but what a browser keeps against our wish; cookies of sister sites must stay.
+    answer.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return answer
 
 
 def arrive(token: str, following: str) -> Response:

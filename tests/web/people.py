@@ -195,7 +195,7 @@ def set_up_generator(app: Flask, who: Someone) -> tuple[bytes, list[str]]:
     secret = base64.b32decode(address[1] + "=" * (-len(address[1]) % 8))
     codes = browser.post("/account/generator/confirm", {"code": code_now(secret)})
     assert codes.status_code == 200, codes.text
-    return secret, re.findall(r"<code>([A-Z2-9-]{19})</code>", codes.text)
+    return secret, re.findall(r"<code>([A-Z2-9-]{29})</code>", codes.text)
 
 
 def code_now(secret: bytes) -> str:

@@ -94,7 +94,7 @@ def test_https_is_pinned_only_where_it_is_spoken():
         headers.register(app, base_url)
         return dict(app.test_client().get("/").headers)
 
-    assert fields("https://exchange.example.jp")["Strict-Transport-Security"] == "max-age=31536000"
+    assert fields("https://exchange.example.jp")["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
     assert "Strict-Transport-Security" not in fields("http://127.0.0.1:8000")
 
 

@@ -10,9 +10,12 @@ from marketplace.kit import clock
 from marketplace.kit.db import db
 
 COUNT = 10
-LENGTH = 16
+LENGTH = 24
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-"""Thirty-two signs that nobody takes for one another: 80 random bits, so that a plain hash can be kept."""
+"""Thirty-two signs that nobody takes for one another: 120 random bits in all.
+
+A plain hash can be kept of 112 bits or more (OWASP ASVS V6.5.2).
+"""
 
 
 def renew(person_id: str) -> list[str]:

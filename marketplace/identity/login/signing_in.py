@@ -4,6 +4,7 @@ All functions open transactions of their own, so that a failure is counted thoug
 connection is held while a password is hashed: call them within none.
 """
 
+import logging
 from dataclasses import dataclass
 
 from sqlalchemy import func, select, update
@@ -20,6 +21,7 @@ from marketplace.kit.db import db
 from marketplace.kit.texts import storable
 from marketplace.kit.transaction import transaction
 
+log = logging.getLogger(__name__)
 FAILURES_OF_ADDRESS_MAX = 10
 """Wrong passwords for one e-mail address from one network address, within ten minutes."""
 
@@ -67,9 +69,7 @@ def with_password(
         _refuse_exhausted(keys)
         known = _known(email)
     if not passwords.matches(password, known.password_hash) or known.person_id is None:
-        with transaction():
-            for key in keys:
-                throttle.count_failure(key)
+        _count(keys, known)
         raise SignInRefused
     _keep_up_to_date(known, password)
     with transaction():
@@ -88,6 +88,7 @@ def with_code(attempt_token: str, code: str) -> SignedIn:
         proved = _is_code_of(person_id, code)
         if proved:
             return _finish(attempt, person_id)
+    log.info("wrong code for %s after the right password", person_id)
     raise CodeRefused
 
 
@@ -119,10 +120,15 @@ def prove_password(session: Session, password: str, peer: str) -> None:
         _refuse_exhausted(keys)
         known = _known(session.email)
     if not passwords.matches(password, known.password_hash) or known.person_id != session.person_id:
-        with transaction():
-            for key in keys:
-                throttle.count_failure(key)
+        _count(keys, known)
         raise SignInRefused
+
+
+def _count(keys: tuple[str, str], known: _Known) -> None:
+    log.info("wrong password for %s", known.person_id or "nobody who could sign in")
+    with transaction():
+        for key in keys:
+            throttle.count_failure(key)
 
 
 def _keys_of(email: str, peer: str) -> tuple[str, str]:

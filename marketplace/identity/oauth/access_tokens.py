@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -19,17 +20,20 @@ from marketplace.identity.models import AccessToken, ApiClient, Member, Organiza
 from marketplace.identity.oauth import keys
 from marketplace.identity.states import (
     Assurance,
+    AuthenticationMethod,
     Capacity,
     ClientState,
     MemberRole,
     OrganizationState,
     PersonState,
+    Trust,
 )
 from marketplace.kit import clock, jobs, settings
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
 
+log = logging.getLogger(__name__)
 LENGTH_MAX = 6144
 VERIFIED_MAX = 10_000
 
@@ -108,6 +112,8 @@ _STANDING = (
         _organizations.id.label("organization_id"),
         _organizations.state,
         _organizations.capacities,
+        _organizations.trust,
+        _clients.authentication_method,
         _members.id.label("member_id"),
         _members.role,
     )
@@ -159,6 +165,7 @@ def issue(bearer: Bearer) -> str:
         "iat": int(issued_at.timestamp()),
         "exp": int(expires_at.timestamp()),
     }
+    log.info("token %s is issued to %s for %s", jti, bearer.client_id, bearer.member_id or bearer.organization_id)
     return sign(claims | _said_of(bearer))
 
 
@@ -214,6 +221,8 @@ def holder_of(claims: Claims) -> Actor:
         assurance=Assurance(claims.acr) if claims.acr is not None else None,
         authenticated_at=datetime.fromtimestamp(claims.authenticated_at, UTC) if claims.authenticated_at else None,
         grant_ids=frozenset(claims.grant_ids) if claims.grant_ids is not None else None,
+        trust=Trust(standing.trust),
+        keyed=standing.authentication_method == AuthenticationMethod.PRIVATE_KEY_JWT.value,
     )
 
 

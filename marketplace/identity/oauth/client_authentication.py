@@ -5,6 +5,7 @@ An unknown client, a wrong secret, a suspended client and a client of a suspende
 
 import base64
 import binascii
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from marketplace.identity.oauth.clients import KnownClient
 from marketplace.identity.oauth.posts import StrictRequest
 from marketplace.kit import settings
 
+log = logging.getLogger(__name__)
 CLIENT_ID_LENGTH_MAX = 200
 SECRET_LENGTH_MAX = 1000
 _BASIC = re.compile(r"basic +([A-Za-z0-9+/]+={0,2})", re.IGNORECASE | re.ASCII)
@@ -143,6 +145,7 @@ def _proven(given: Credentials | Assertion | Name, peer: str) -> KnownClient:
     client = None if mistyped else clients.find(given.client_id)
     if not _is_proved(given, client) or client is None:
         throttle.count_failure(key)
+        log.info("client %s of %s did not prove itself by %s", given.client_id, peer, type(given).__name__.lower())
         raise ClientRefused
     return client
 

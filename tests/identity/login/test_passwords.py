@@ -27,6 +27,9 @@ WHO = ("高橋 美咲", "misaki.takahashi@example.jp")
         ("ababababab", "repeat"),
         ("misaki.takahashi@example.jp", "your name"),
         ("Misaki-Takahashi", "your name"),
+        ("Musubi-2026!", "word of this exchange"),
+        ("データ取引所2026", "word of this exchange"),
+        ("１２ｏｐｅｒａｔｏｒ", "word of this exchange"),
     ],
 )
 def test_a_password_that_others_would_guess_is_refused(password: str, why: str) -> None:
@@ -37,7 +40,15 @@ def test_a_password_that_others_would_guess_is_refused(password: str, why: str) 
 
 @pytest.mark.parametrize(
     "password",
-    ["zqxvwkjp", "all small letters", "正しい馬の電池のホチキス", "x1y2" * 32, " spaces around ", "🐎🔋🐎🔋🖇️🖇️🖇️🖇️"],
+    [
+        "zqxvwkjp",
+        "musubi to horses",
+        "all small letters",
+        "正しい馬の電池のホチキス",
+        "x1y2" * 32,
+        " spaces around ",
+        "🐎🔋🐎🔋🖇️🖇️🖇️🖇️",
+    ],
 )
 def test_no_rules_of_composition(password: str) -> None:
     assert passwords.checked(password, WHO)
