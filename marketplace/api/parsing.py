@@ -6,6 +6,7 @@ from flask import Request
 from flask_smorest.arguments import FlaskParser
 from marshmallow import missing
 
+from marketplace.api import limits
 from marketplace.api.problems import BadRequest, UnsupportedMediaType
 from marketplace.kit import settings
 
@@ -23,13 +24,16 @@ class JsonParser(FlaskParser):  # type: ignore[misc] # flask-smorest is untyped
         """
         import orjson
 
-        req.max_content_length = settings.current().request_body_bytes_max
         body = req.get_data(cache=True)
         if not body:
             return missing
         if not req.is_json:
             raise UnsupportedMediaType
         try:
-            return orjson.loads(body)
+            value = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise BadRequest(f"The body is not JSON: {error}.") from error
+        levels_max = settings.current().json_depth_max
+        if limits.is_deeper(value, levels_max):
+            raise BadRequest(f"The JSON is nested deeper than {levels_max} levels.")
+        return value

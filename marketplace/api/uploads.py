@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from flask import current_app, request
 
+from marketplace.api import limits
 from marketplace.kit import settings
 from marketplace.kit.errors import Invalid, Refusal, Unavailable
 
@@ -71,6 +72,7 @@ def chunks() -> Iterator[bytes]:
     """Yield the body as it arrives; raises UploadBroken when the sender vanishes, and LengthRequired."""
     if request.headers.get("Transfer-Encoding") and not request.environ.get("wsgi.input_terminated"):
         raise LengthRequired  # Werkzeug would read such a body as an empty one, and an empty file would be kept
+    limits.any_size()
     while True:
         try:
             piece = request.stream.read(CHUNK_BYTES)

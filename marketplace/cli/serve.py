@@ -4,8 +4,10 @@ import sys
 
 import click
 
+from marketplace.api import headers
 from marketplace.cli.composition import Composition, application, pass_composition
 from marketplace.kit import health, migrations, postgres
+from marketplace.kit.settings import Settings
 from marketplace.server import config as server
 
 
@@ -18,10 +20,24 @@ def serve(composition: Composition) -> None:
     try:
         server.run(
             lambda: composition.create_serving_app(settings),
-            server.ServerConfig(host=settings.host, port=settings.port, threads=settings.threads),
+            _server_config(settings),
         )
     finally:
         postgres.stop(settings.data_dir)
+
+
+def _server_config(settings: Settings) -> server.ServerConfig:
+    fields = headers.of_every_answer(settings.base_url) | {"Content-Security-Policy": headers.NOTHING}
+    return server.ServerConfig(
+        host=settings.host,
+        port=settings.port,
+        threads=settings.threads,
+        request_line_bytes_max=settings.request_line_bytes_max,
+        header_fields_max=settings.header_fields_max,
+        header_bytes_max=settings.header_bytes_max,
+        problems_url=f"{settings.base_url}/problems",
+        answer_fields=tuple(fields.items()),
+    )
 
 
 @click.command()

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ POSTGRESQL_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 INVOICE_DUE = re.compile(
     r"(?:month-end|day-(?P<day>[1-9]|1[0-9]|2[0-8]))\+(?P<months>[0-9]|1[0-2])|days\+(?P<days>[0-9]{1,3})"
 )
+UNIX_SOCKET = "unix"
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -29,6 +31,8 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     threads: int = 16
+    trusted_proxies: tuple[str, ...] = ()
+    proxy_header: str = "X-Forwarded-For"
     data_dir: Path = Path("var")
     database_url: str | None = None
     production: bool = False
@@ -45,6 +49,9 @@ class Settings:
     oidc_client_id: str | None = None
     oidc_client_secret: str | None = None
     oidc_acr_map: tuple[str, ...] = ()
+    corporate_numbers_key: str | None = None
+    invoice_registrations_key: str | None = None
+    trust_to_sell: str = "verified"
     upload_size_bytes_max: int = 20 * 2**30
     preview_rows_max: int = 20
     profile_memory_bytes_max: int = 2**30
@@ -61,6 +68,11 @@ class Settings:
     renewal_lead_days: int = 14
     renewal_grace_days: int = 14
     request_body_bytes_max: int = 2**20
+    request_line_bytes_max: int = 8190
+    header_fields_max: int = 64
+    header_bytes_max: int = 8190
+    form_fields_max: int = 100
+    json_depth_max: int = 32
     stripe_api_key: str = SANDBOX_KEY
     stripe_api_base: str | None = None
     stripe_webhook_secrets: tuple[str, ...] = ()
@@ -81,6 +93,11 @@ class Settings:
     def webhook_secrets(self) -> tuple[str, ...]:
         """Which secrets sign webhooks; the sandbox has one by itself, Stripe none: its events are asked for then."""
         return self.stripe_webhook_secrets or ((SANDBOX_WEBHOOK_SECRET,) if self.sandbox else ())
+
+    @property
+    def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of the proxies before the exchange; whoever speaks through a Unix socket is named apart."""
+        return tuple(ip_network(one) for one in self.trusted_proxies if one != UNIX_SOCKET)
 
     @property
     def gateway_base(self) -> str | None:
@@ -148,6 +165,7 @@ def check(settings: Settings) -> None:
     """Refuse settings that contradict each other or are unsafe; raises BadSetting."""
     _check_numbers(settings)
     _check_base_url(settings)
+    _check_proxies(settings)
     _check_tokens(settings)
     _check_database(settings)
     _check_mail(settings)
@@ -215,6 +233,9 @@ def _check_numbers(settings: Settings) -> None:
         "profile_memory_bytes_max",
         "profile_cpu_seconds_max",
         "request_body_bytes_max",
+        "header_fields_max",
+        "form_fields_max",
+        "json_depth_max",
         "stripe_timeout_seconds",
     ]
     counts = (
@@ -238,9 +259,28 @@ def _check_numbers(settings: Settings) -> None:
         raise BadSetting("STRIPE_CONNECT must be off (payouts by bank) or transfers (to connected accounts)")
 
 
+def _check_proxies(settings: Settings) -> None:
+    for name in ("request_line_bytes_max", "header_bytes_max"):
+        if not 1 <= getattr(settings, name) <= 8190:
+            raise BadSetting(f"{variable_of(name)} must be 1 to 8190, the most that the server reads")
+    if settings.proxy_header not in {"X-Forwarded-For", "Forwarded"}:
+        raise BadSetting("MARKETPLACE_PROXY_HEADER must be X-Forwarded-For or Forwarded, as your proxy sends")
+    try:
+        widest = min((network.prefixlen for network in settings.proxy_networks), default=1)
+    except ValueError as error:
+        raise BadSetting(
+            f"MARKETPLACE_TRUSTED_PROXIES must be addresses or networks of your proxies, such as 10.0.0.5 or"
+            f" 10.0.0.0/24, or unix for a Unix socket ({error})"
+        ) from error
+    if widest == 0:
+        raise BadSetting("MARKETPLACE_TRUSTED_PROXIES must not hold everybody: anybody could then choose an address")
+
+
 def _check_tokens(settings: Settings) -> None:
     if settings.token_ttl_seconds > 3600:
         raise BadSetting("MARKETPLACE_TOKEN_TTL_SECONDS must be at most 3600: longer tokens outlive revocations")
+    if settings.trust_to_sell not in {"verified", "qualified"}:
+        raise BadSetting("MARKETPLACE_TRUST_TO_SELL must be verified, or qualified (chosen sellers alone)")
     if settings.security_profile not in {"baseline", "fapi2"}:
         raise BadSetting("MARKETPLACE_SECURITY_PROFILE must be baseline, or fapi2 (PAR, DPoP and keys for all clients)")
 

@@ -24,10 +24,11 @@ class ServerConfig:
     """How the server listens and what it allows; limits are those of one worker process.
 
     ``host`` may be ``unix:/path/of/socket`` for a proxy on the same machine; ``port`` 0 takes a free one, told
-    to ``on_ready``. ``stall_seconds``: how long a peer may acknowledge, send or
-    take nothing before its connection is closed. Behind a proxy, ``trusted_proxies`` names whose
-    ``X-Forwarded-Proto`` counts. With a certificate the server speaks TLS itself; it then cannot send files
-    outside its threads, so a proxy in front serves many slow readers better.
+    to ``on_ready``. ``stall_seconds``: how long a peer may acknowledge, send or take nothing before its connection
+    is closed; ``head_seconds``: how long it may take over its header fields. Behind a proxy, ``trusted_proxies``
+    names whose ``X-Forwarded-Proto`` counts. With a certificate the server speaks TLS itself; it then cannot send
+    files outside its threads, so a proxy in front serves many slow readers better. ``answer_fields`` are header
+    fields of the answers that the server gives itself, ``problems_url`` is where the pages about them lie.
     """
 
     host: str = "127.0.0.1"
@@ -40,9 +41,12 @@ class ServerConfig:
     worker_timeout_seconds: int = 60
     keepalive_seconds: int = 15
     stall_seconds: float = 60.0
+    head_seconds: float = 20.0
     request_line_bytes_max: int = 8190
     header_fields_max: int = 64
     header_bytes_max: int = 8190
+    problems_url: str = "/problems"
+    answer_fields: tuple[tuple[str, str], ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     access_log: bool = False
     certificate: Path | None = None
@@ -71,6 +75,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._config = config
         self._on_ready = on_ready
         self.stall_seconds = config.stall_seconds
+        self.head_seconds = config.head_seconds
+        self.problems_url = config.problems_url
+        self.answer_fields = config.answer_fields
         super().__init__()
 
     def load_config(self) -> None:

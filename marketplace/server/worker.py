@@ -1,6 +1,8 @@
 """gunicorn's threaded worker, with downloads taken out of its threads."""
 
+import contextlib
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -9,10 +11,13 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, BinaryIO
 
+from gunicorn import util
 from gunicorn.http import wsgi
 from gunicorn.workers import gthread
 
+from marketplace.server import refusals
 from marketplace.server.body import FileBody, OnClose, Outcome
+from marketplace.server.gathering import HEAD_SECONDS, Gathering, PlainInput
 from marketplace.server.linger import Lingering
 from marketplace.server.sender import Sender
 from marketplace.server.transfer import Transfer
@@ -58,6 +63,11 @@ class SendfileWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ha
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._stall_seconds: float = getattr(self.app, "stall_seconds", STALL_SECONDS)
+        self._problems_url: str = getattr(self.app, "problems_url", "/problems")
+        self._answer_fields: refusals.Fields = getattr(self.app, "answer_fields", ())
+        fields = self.cfg.limit_request_fields * (self.cfg.limit_request_field_size + 2)
+        head_seconds = getattr(self.app, "head_seconds", HEAD_SECONDS)
+        self._gathering = Gathering(self.cfg.limit_request_line + fields, head_seconds)
         self._request = _Request()
         self._ended = threading.Lock()
         self._over = False
@@ -91,6 +101,8 @@ class SendfileWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ha
             if not conn.wait_for_data(FIRST_DATA_SECONDS):
                 return gthread._DEFER  # noqa: SLF001 - gunicorn's own sign for "not yet"
             self._bound_waiting(conn.sock)
+        if not self._can_be_read(conn):
+            return gthread._DEFER  # noqa: SLF001 - as above
         try:
             keepalive = super().handle(conn)
         finally:
@@ -100,10 +112,29 @@ class SendfileWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ha
 
     def finish_request(self, conn: Any, fs: "Future[Any]") -> None:
         """Keep a connection for its next request, or let it go without blocking the loop."""
-        if fs.cancelled() or fs.exception() is not None or not fs.result():
+        result = None if fs.cancelled() or fs.exception() is not None else fs.result()
+        waits = result is gthread._DEFER  # noqa: SLF001 - gunicorn's own sign
+        if not result or (waits and not self.alive):
             self._lingering.add(conn)
+            return
+        super().finish_request(conn, fs)
+        until = getattr(conn, "gather_until", None)
+        if waits and until is not None:
+            # gunicorn's time begins anew with each byte; this one does not.
+            conn.timeout = min(conn.timeout, until)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer what cannot be read with a problem; the log gets no word of what was sent, which may be a secret."""
+        if isinstance(exc, ssl.SSLError):
+            super().handle_error(req, client, addr, exc)
+            return
+        refusal = refusals.of(exc)
+        if refusal is None:
+            self.log.error("the server failed", exc_info=exc)
         else:
-            super().finish_request(conn, fs)
+            self.log.warning("refused a request: %s", type(exc).__name__)
+        with contextlib.suppress(OSError):
+            util.write_nonblock(client, refusals.rendered(refusal, self._problems_url, self._answer_fields))
 
     def murder_keepalived(self, force: bool = False) -> None:
         """Close connections that were idle for too long; with ``force``, the loop is about to end."""
@@ -123,6 +154,13 @@ class SendfileWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ha
             self._break_off_in_time()
         super().wait_for_and_dispatch_events(timeout)
 
+    def _can_be_read(self, conn: Any) -> bool:
+        """Whether a thread need not wait for the sender; under TLS the socket does not tell."""
+        if self.cfg.is_ssl:
+            return True
+        conn.init()
+        return self._gathering.is_complete(conn)
+
     def _break_off_in_time(self) -> None:
         """Leave the last part of the graceful time to the reports: at its end the arbiter kills."""
         now = time.monotonic()
@@ -135,6 +173,7 @@ class SendfileWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ha
     def _call_application(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         self._end_leftovers()
         environ[SEND_FILE] = self._make_body
+        environ["wsgi.input"] = PlainInput(environ["wsgi.input"])
         body = self._application(environ, start_response)
         if not isinstance(body, FileBody):
             return body

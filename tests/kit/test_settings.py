@@ -32,11 +32,13 @@ CHOSEN = {
     "mail_from": "取引所 <office@example.jp>",
     "oidc_issuer": "https://login.example.jp",
     "security_profile": "fapi2",
+    "proxy_header": "Forwarded",
     "seller": "principal",
     "stripe_connect": "transfers",
     "invoice_due": "day-20+2",
     "transitional_credit": "2027-09-30:70,2028-09-30:50",
 }
+LISTS = {"trusted_proxies": ("10.0.0.5, fd00::/64, unix", ("10.0.0.5", "fd00::/64", "unix"))}
 OPEN = {"base_url", "stripe_api_key", "stripe_api_base"}
 PROVIDER = {"MARKETPLACE_OIDC_CLIENT_ID": "musubi", "MARKETPLACE_OIDC_CLIENT_SECRET": "secret"}
 
@@ -44,7 +46,7 @@ PROVIDER = {"MARKETPLACE_OIDC_CLIENT_ID": "musubi", "MARKETPLACE_OIDC_CLIENT_SEC
 @pytest.mark.parametrize("field", fields(Settings), ids=lambda field: field.name)
 def test_every_field_is_set_by_its_variable(field) -> None:
     chosen = CHOSEN.get(field.name)
-    text, value = (chosen, chosen) if chosen else GIVEN[str(field.type)]
+    text, value = (chosen, chosen) if chosen else LISTS.get(field.name, GIVEN[str(field.type)])
     more = {"STRIPE_WEBHOOK_SECRETS": "whsec_own"} if field.name in OPEN else {}
     more |= PROVIDER if field.name == "oidc_issuer" else {}
     read = from_environment(more | {settings.variable_of(field.name): text})
@@ -76,6 +78,13 @@ def test_live_payments_in_production_are_possible() -> None:
         ({"MARKETPLACE_PORT": "65536"}, "MARKETPLACE_PORT must be 1 to 65535"),
         ({"MARKETPLACE_THREADS": "-1"}, "MARKETPLACE_THREADS must be above zero"),
         ({"MARKETPLACE_RUN_WORKER": "maybe"}, "set true or false"),
+        ({"MARKETPLACE_TRUSTED_PROXIES": "proxy.example"}, "must be addresses or networks .* 10.0.0.0/24"),
+        ({"MARKETPLACE_TRUSTED_PROXIES": "10.0.0.1/8"}, "must be addresses or networks"),
+        ({"MARKETPLACE_TRUSTED_PROXIES": "10.0.0.5,0.0.0.0/0"}, "must not hold everybody"),
+        ({"MARKETPLACE_PROXY_HEADER": "X-Real-IP"}, "must be X-Forwarded-For or Forwarded"),
+        ({"MARKETPLACE_HEADER_BYTES_MAX": "8191"}, "must be 1 to 8190"),
+        ({"MARKETPLACE_REQUEST_LINE_BYTES_MAX": "0"}, "must be 1 to 8190"),
+        ({"MARKETPLACE_JSON_DEPTH_MAX": "0"}, "must be above zero"),
         ({"MARKETPLACE_PREVIEW_ROWS_MAX": "-1"}, "MARKETPLACE_PREVIEW_ROWS_MAX must be zero or more"),
         ({"STRIPE_MAX_RETRIES": "-1"}, "STRIPE_MAX_RETRIES must be zero or more"),
         ({"STRIPE_TIMEOUT": "0"}, "STRIPE_TIMEOUT must be above zero"),

@@ -29,6 +29,20 @@ AMBIGUOUS = {
     "folded line": b"X-Folded: a\r\n b\r\n\r\n",
     "bare line feed in a name": b"X-A\nContent-Length: 4\r\n\r\nabcd",
     "chunk size with sign": b"Transfer-Encoding: chunked\r\n\r\n+4\r\nabcd\r\n0\r\n\r\n",
+    "chunk size with 0x": b"Transfer-Encoding: chunked\r\n\r\n0x4\r\nabcd\r\n0\r\n\r\n",
+    "chunk size with underscore": b"Transfer-Encoding: chunked\r\n\r\n1_0\r\n0123456789abcdef\r\n0\r\n\r\n",
+    "chunk without its end": b"Transfer-Encoding: chunked\r\n\r\n4\r\nabcdef\r\n0\r\n\r\n",
+    "chunk line with a bare line feed": b"Transfer-Encoding: chunked\r\n\r\n4\nabcd\r\n0\r\n\r\n",
+    "chunk extension with a line feed": b"Transfer-Encoding: chunked\r\n\r\n4;a\nb\r\nabcd\r\n0\r\n\r\n",
+    "coding twice": b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "coding with a vertical tab": b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
+    "coding nobody knows": b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "length list": b"Content-Length: 4, 4\r\n\r\nabcd",
+    "same length twice": b"Content-Length: 4\r\nContent-Length: 4\r\n\r\nabcd",
+    "length with a blank": b"Content-Length: 4 4\r\n\r\nabcd",
+    "length in hexadecimal": b"Content-Length: 0x4\r\n\r\nabcd",
+    "carriage return in a value": b"X-A: a\rContent-Length: 4\r\n\r\nabcd",
+    "NUL in a value": b"X-A: a\x00b\r\n\r\n",
 }
 
 
@@ -37,7 +51,8 @@ def test_requests_that_two_parsers_could_read_differently_are_refused_and_cut_of
     with tiny.client() as client:
         client.socket.sendall(b"POST /echo HTTP/1.1\r\nHost: tiny\r\n" + ambiguous + b"GET /ping HTTP/1.1\r\n\r\n")
         answer = client.take(10_000)
-    assert answer.split()[1] in {b"400", b"501"}
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
     assert b"pong" not in answer
 
 

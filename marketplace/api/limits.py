@@ -1,0 +1,47 @@
+"""How much of a request is read at most: its body, the fields of a form, the nesting of JSON."""
+
+import sys
+from typing import Any
+
+from flask import Flask, Request, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from marketplace.kit import settings
+from marketplace.kit.settings import Settings
+
+
+class BoundedRequest(Request):
+    """A request whose form has no more fields than the setting says; RequestEntityTooLarge (413) beyond it."""
+
+    def _load_form_data(self) -> None:
+        super()._load_form_data()
+        if sum(len(values) for values in self.form.listvalues()) > settings.current().form_fields_max:
+            raise RequestEntityTooLarge
+
+
+def attach(app: Flask, chosen: Settings) -> None:
+    """Bound every body; a route may ask for less, or for ``any_size``."""
+    app.request_class = BoundedRequest
+    app.config["MAX_CONTENT_LENGTH"] = chosen.request_body_bytes_max
+    app.config["MAX_FORM_PARTS"] = chosen.form_fields_max
+
+
+def any_size() -> None:
+    """Let the body of this request be as large as whoever reads it allows."""
+    request.max_content_length = sys.maxsize
+
+
+def is_deeper(value: Any, levels_max: int) -> bool:
+    """Tell whether decoded JSON has lists and objects within each other beyond so many levels."""
+    level = [value]
+    for _ in range(levels_max):
+        level = [inner for outer in level for inner in _members(outer)]
+        if not level:
+            return False
+    return any(isinstance(one, dict | list) for one in level)
+
+
+def _members(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
