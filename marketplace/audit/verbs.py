@@ -24,6 +24,7 @@ class Verb(StrEnum):
     TOKENS_REVOKED = "identity.tokens.revoked"
     TOKENS_REPLAYED = "identity.tokens.replayed"
     CONSENT_GIVEN = "identity.consent.given"
+    CONSENT_ENDED = "identity.consent.ended"
     PERSON_SIGNED_IN = "identity.person.signed_in"
     PERSON_STEPPED_UP = "identity.person.stepped_up"
     PERSON_DISABLED = "identity.person.disabled"

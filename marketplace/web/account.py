@@ -1,4 +1,4 @@
-"""One's own account: for whom one acts, where one is signed in, and what one signs in with."""
+"""One's own account: for whom one acts, who acts for one, where one is signed in, and what one signs in with."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -8,12 +8,13 @@ from marketplace.identity import queries as identity
 from marketplace.identity.login import account, one_time_codes, passkeys, providers, recovery_codes
 from marketplace.identity.login import sessions as login
 from marketplace.identity.login.errors import CodeRefused, PasswordRefused, SignInRefused
+from marketplace.identity.oauth import given_consents
 from marketplace.identity.permissions import Permission
 from marketplace.identity.states import OrganizationState
 from marketplace.kit import clock
 from marketplace.kit.errors import Refusal
 from marketplace.kit.transaction import transaction
-from marketplace.web import forms, roles, sessions
+from marketplace.web import forms, roles, scopes, sessions
 from marketplace.web.addresses import AFTER_SIGN_IN, see
 from marketplace.web.endpoint import blueprint, guarded, session
 from marketplace.web.language import link
@@ -35,6 +36,8 @@ def show() -> Response:
         memberships=[one for one in memberships if one[1].state != OrganizationState.SUSPENDED.value],
         role_words=roles.words,
         sessions=login.list_of(who.person_id),
+        consents=given_consents.list_of(who.person_id),
+        scope_words=scopes.words,
         generator=one_time_codes.is_set(who.person_id),
         codes_left=recovery_codes.count_left(who.person_id),
         passkeys=passkeys.list_of(who.person_id),
@@ -71,6 +74,16 @@ def end_others() -> Response:
     forms.read()
     with transaction():
         login.revoke_all(session().person_id, session().id)
+    return _back()
+
+
+@blp.post("/account/consents/end")
+@guarded(Permission.ACCOUNT_MANAGE)
+def end_consent() -> Response:
+    """Take from one program what one has allowed it for one organization."""
+    form = forms.read("client_id", "member_id")
+    with transaction():
+        given_consents.end(session().person_id, form["client_id"], form["member_id"])
     return _back()
 
 

@@ -203,3 +203,15 @@ def test_a_mistyped_secret_is_known_by_its_checksum(market: Market) -> None:
         wire.post("/oauth/token", data=form | {"client_secret": secret}) for secret in (bad, "mk_sk_wrong")
     )
     assert (refusal.status_code, refusal.data) == (401, wrong.data)
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_another_address_of_keys_voids_what_was_before(market: Market, method: str) -> None:
+    made = registered(market, jwks=JWKS)
+    proof = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion_of(made["id"])}
+    token = market.app.test_client().post("/oauth/token", data={"grant_type": "client_credentials"} | proof).json
+    bearer = {"Authorization": f"Bearer {token['access_token']}"}
+    body = {"jwks_uri": "https://keys.example/own.json"}
+    changed = ok(market.buyer.call(method, f"/v1/clients/{made['id']}/keys", json=body))
+    assert (changed["jwks"], changed["jwks_uri"]) == (None, body["jwks_uri"])
+    assert market.nobody.get("/v1/organizations/me", headers=bearer).status_code == 401

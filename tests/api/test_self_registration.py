@@ -169,6 +169,16 @@ def test_a_client_reads_changes_and_removes_itself(market: Market) -> None:
     assert managed(market, changed.json, "GET").status_code == 401
 
 
+def test_a_client_that_names_another_address_of_its_keys_voids_its_tokens(market: Market) -> None:
+    made = register(market, token_for(market)).json
+    bearer = {"Authorization": f"Bearer {own_token(market, made).json['access_token']}"}
+    assert market.nobody.get("/v1/grants", headers=bearer).status_code == 200
+    body = METADATA | {"client_id": made["client_id"], "jwks_uri": "https://keys.example/own.json"}
+    changed = managed(market, made, "PUT", json=body).json
+    assert (changed["token_endpoint_auth_method"], changed["jwks_uri"]) == ("private_key_jwt", body["jwks_uri"])
+    assert market.nobody.get("/v1/grants", headers=bearer).status_code == 401
+
+
 def test_a_client_is_looked_after_by_itself_alone(market: Market) -> None:
     token = token_for(market, uses=2)
     one, other = (register(market, token).json for _ in range(2))

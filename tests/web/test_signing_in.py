@@ -255,6 +255,32 @@ def test_ending_all_others_ends_what_programs_hold_too(app: Flask) -> None:
     assert here.get("/account").status_code == 200
 
 
+def test_one_program_is_shown_in_the_account_and_shut_out_there(app: Flask) -> None:
+    who, ends, stays = someone(), program(name="古いアプリ"), program(name="新しいアプリ")
+    browser = signed_in(app, who)
+    tokens = {}
+    for client in (ends, stays):
+        said = told(browser.fill(consent_page(browser, client), {"decision": "allow", "member_id": who.member.id}))
+        tokens[client.id] = change(app, client, said["code"]).json["access_token"]
+    page = browser.get("/account").text
+    assert "古いアプリ" in page
+    assert "read your organization and its members" in page
+    answer = browser.post("/account/consents/end", {"client_id": ends.id, "member_id": who.member.id})
+    assert answer.headers["Location"] == "/account"
+    assert "古いアプリ" not in browser.get("/account").text
+    assert (as_member(app, tokens[ends.id]), as_member(app, tokens[stays.id])) == (401, 200)
+
+
+def test_nobody_shuts_out_the_programs_of_others(app: Flask) -> None:
+    who, client = someone(), program()
+    browser, stranger = signed_in(app, who), signed_in(app, someone())
+    said = told(browser.fill(consent_page(browser, client), {"decision": "allow", "member_id": who.member.id}))
+    token = change(app, client, said["code"]).json["access_token"]
+    form = {"client_id": client.id, "member_id": who.member.id}
+    assert stranger.fill("/account", form, to="/account/consents/end").status_code == 404
+    assert as_member(app, token) == 200
+
+
 def test_a_person_chooses_for_whom_they_act(app: Flask) -> None:
     who = someone()
     second = MemberFactory(organization=OrganizationFactory(), person_id=who.person.id)
@@ -364,8 +390,9 @@ def test_every_scope_and_every_role_has_words_in_both_languages() -> None:
 def test_the_pages_of_somebody_signed_in_are_whole_in_both_languages(app: Flask, language: str) -> None:
     from tests.web.test_pages import check
 
-    browser = signed_in(app, someone())
-    client = program()
+    who, client = someone(), program()
+    browser = signed_in(app, who)
+    told(browser.fill(consent_page(browser, client), {"decision": "allow", "member_id": who.member.id}))
     address = browser.get(asking(client)).headers["Location"]
     for path in (address, "/sign-in/second-factor?level=aal2", "/device", "/account/password", "/account"):
         answer = browser.get(f"{path}{'&' if '?' in path else '?'}lang={language}")

@@ -15,7 +15,8 @@ from marketplace.identity.errors import NotAuthenticated, StepUpRequired
 from marketplace.identity.login import deeds
 from marketplace.identity.login.errors import OrganizationNotChosen
 from marketplace.identity.login.models import LoginSession, OneTimeSecret, Passkey
-from marketplace.identity.models import Member, Organization, Person, TokenFamily
+from marketplace.identity.models import Member, Organization, Person
+from marketplace.identity.oauth import given_consents
 from marketplace.identity.permissions import STEP_UP_SECONDS, scopes_for, scopes_of
 from marketplace.identity.states import Assurance, Capacity, MemberRole, OrganizationState, PersonState
 from marketplace.kit import clock, jobs, transaction
@@ -159,15 +160,12 @@ def revoke(session_id: str, person_id: str) -> None:
 
 
 def revoke_all(person_id: str, except_id: str | None = None) -> None:
-    """End all sessions of a person but one, and all tokens that programs hold by their consent."""
-    now = clock.now()
+    """End all sessions of a person but one, and all that programs hold, or may still fetch, by their consent."""
     alive = (LoginSession.person_id == person_id, LoginSession.revoked_at.is_(None))
     others = update(LoginSession).where(*alive, LoginSession.id != (except_id or ""))
-    memberships = select(Member.id).where(Member.person_id == person_id)
-    families = update(TokenFamily).where(TokenFamily.member_id.in_(memberships), TokenFamily.revoked_at.is_(None))
     ended = {
-        "sessions": _rowcount(others.values(revoked_at=now)),
-        "families": _rowcount(families.values(revoked_at=now)),
+        "sessions": _rowcount(others.values(revoked_at=clock.now())),
+        **given_consents.end_all(given_consents.memberships(person_id)),
     }
     deeds.record(person_id, Verb.SESSIONS_REVOKED, facts=ended)
 
