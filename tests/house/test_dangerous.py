@@ -1,0 +1,122 @@
+"""What lets strangers' texts become programs, or guesses become good, stands nowhere in the code."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.house.project import PACKAGE, ROOT, modules, tree
+
+RUNS_TEXTS = {"eval", "exec", "compile", "render_template_string", "from_string", "system", "popen", "Markup"}
+READS_PROGRAMS = {"pickle", "marshal", "shelve", "dill", "yaml"}
+GUESSABLE = {"random"}
+PLAYED = ("simulation", "demo")  # a plot that is the same every time wants randomness that is
+READS_XML = {"xml.sax", "xml.dom", "xml.dom.minidom", "xml.parsers.expat", "lxml", "lxml.etree"}
+BROKEN = re.compile(
+    r"hashlib\.(md5|sha1|new)\b|[\"'](md5|sha1)[\"']|\bmodes\.(ECB|CBC)\b|\b(PKCS1v15|TripleDES|ARC4|RSA1_5)\b"
+)
+
+
+def named(call: ast.Call) -> tuple[str, str]:
+    """What is called, and on what: ``re.compile`` is ("re", "compile")."""
+    function = call.func
+    if isinstance(function, ast.Attribute):
+        return (function.value.id if isinstance(function.value, ast.Name) else "", function.attr)
+    return "", function.id if isinstance(function, ast.Name) else ""
+
+
+def calls(paths: list[Path]) -> Iterator[tuple[str, ast.Call]]:
+    for path in paths:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call):
+                yield f"{path.relative_to(ROOT)}:{node.lineno}", node
+
+
+def imports(paths: list[Path]) -> Iterator[tuple[Path, str]]:
+    for path in paths:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Import):
+                yield from ((path, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                yield from (
+                    (path, name) for name in (node.module, *(f"{node.module}.{one.name}" for one in node.names))
+                )
+
+
+def test_no_text_is_run_as_a_program_or_a_template():
+    found = [where for where, call in calls(modules()) if named(call)[1] in RUNS_TEXTS and named(call)[0] != "re"]
+    assert found == []
+
+
+def test_programs_are_started_by_lists_of_words_and_never_by_a_shell():
+    found = [where for where, call in calls(modules()) if any(word.arg == "shell" for word in call.keywords)]
+    assert found == []
+    for where, call in calls(modules()):
+        if named(call)[0] == "subprocess" and call.args:
+            assert isinstance(call.args[0], ast.List | ast.Name | ast.BinOp), where
+
+
+def test_nothing_is_read_back_that_could_hold_a_program():
+    assert [(path.name, name) for path, name in imports(modules()) if name.split(".")[0] in READS_PROGRAMS] == []
+
+
+def test_xml_is_written_by_us_and_read_by_nobody_but_the_confined_reader():
+    found = {path for path, name in imports(modules()) if name in READS_XML}
+    assert {path for path in found if "profiling" not in path.parts} == set()
+    for where, call in calls(modules()):
+        assert not (named(call)[1] in {"fromstring", "iterparse", "XMLParser"} and "profiling" not in where), where
+
+
+def test_what_must_not_be_guessed_is_drawn_from_the_operating_system():
+    found = {path for path, name in imports(modules()) if name.split(".")[0] in GUESSABLE}
+    assert {path for path in found if path.relative_to(PACKAGE).parts[0] not in PLAYED} == set()
+
+
+def test_no_broken_algorithm_is_used():
+    found = [
+        (path.name, line.strip())
+        for path in modules()
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if BROKEN.search(line)
+    ]
+    # Code generators know nothing but HMAC-SHA-1 (RFC 6238), whose weakness in hashing does not touch it.
+    assert [path for path, _line in found] == ["one_time_codes.py"]
+
+
+def inside_functions(module: ast.Module) -> Iterator[ast.Call]:
+    for function in ast.walk(module):
+        if isinstance(function, ast.FunctionDef):
+            yield from (node for node in ast.walk(function) if isinstance(node, ast.Call))
+
+
+def test_no_pattern_is_made_of_what_somebody_sent():
+    """A pattern inside a function is a literal or a constant: nobody's text becomes one (ReDoS, wrong matches)."""
+    loose = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in modules()
+        for call in inside_functions(tree(path))
+        if named(call)[0] == "re" and call.args and not isinstance(call.args[0], ast.Constant | ast.Name)
+    ]
+    # Made of our own tables of spellings.
+    assert [where for where in loose if "profiling/kinds.py" not in where] == []
+
+
+@pytest.mark.parametrize("text", ["eval(x)", "flask.render_template_string(x)", "os.system(x)", "Markup(x)"])
+def test_the_search_finds_what_runs_texts(text: str):
+    call = ast.parse(text).body[0].value
+    assert named(call)[1] in RUNS_TEXTS
+
+
+@pytest.mark.parametrize("text", ["hashlib.md5(x)", 'hmac.digest(x, y, "sha1")', "modes.CBC(iv)", "padding.PKCS1v15()"])
+def test_the_search_finds_broken_algorithms(text: str):
+    assert BROKEN.search(text)
+
+
+def test_no_template_lets_a_text_pass_as_markup():
+    templates = list(PACKAGE.rglob("*.html"))
+    assert len(templates) > 20
+    assert [
+        path.name for path in templates if re.search(r"\|\s*safe\b|autoescape\s+false", path.read_text("utf-8"))
+    ] == []
