@@ -9,6 +9,8 @@ from sqlalchemy import select
 
 from marketplace.app import install
 from marketplace.billing import postings
+from marketplace.billing.balance import queries as balance_queries
+from marketplace.billing.balance import rules as balance_rules
 from marketplace.billing.bank import queries as bank
 from marketplace.billing.gateways.stripe import StripeGateway
 from marketplace.billing.orders import Slip
@@ -402,6 +404,30 @@ def test_a_transfer_taken_back_is_learnt_from_its_event_and_drawn_again(app: Fla
         payout.learn(report.transfer_id, "evt_2")
     assert (payouts.now(made.id).state, payouts.now(made.id).failure) == ("failed", "reversed")
     assert available(provider) == 19_800
+
+
+def test_a_transfer_taken_back_in_parts_is_matched_with_all_of_them_together(app: Flask, operator, connect) -> None:
+    provider = funded(app)
+    made = payouts.drawn(operator, provider)
+    payout.transfer(made.id)
+    market.learn()
+    [report] = transfers()
+    for part in (800, 4_000):
+        taken_back(report.transfer_id, part)
+    payout.learn(report.transfer_id, "evt_1")
+    with clock.stopped(clock.now() + balance_rules.GRACE * 2):
+        market.learn()
+        assert money.balances()["Assets:Suspense"] == -4_800
+        taken_back(report.transfer_id, 15_000)
+        payout.learn(report.transfer_id, "evt_2")
+        market.learn()
+    with clock.stopped(clock.now() + balance_rules.GRACE * 4):
+        for _ in range(2):
+            market.learn()
+        assert "Assets:Suspense" not in money.balances()
+        money.assert_sound()
+    assert {one.state for one in balance_queries.list_movements().items} == {"matched"}
+    assert (payouts.now(made.id).state, available(provider)) == ("failed", 19_800)
 
 
 def test_events_of_other_things_change_nothing(app: Flask, operator, connect) -> None:

@@ -61,6 +61,14 @@ def find_posting(refs: Sequence[str], account: str, amounts: Sequence[int]) -> t
     return (row.id, row.amount_minor) if row else None
 
 
+def list_suspended(ref: str, currency: str) -> Sequence[Movement]:
+    """Return what lies in suspense under one name in one currency, oldest first."""
+    query = select(Movement).where(
+        Movement.state == MovementState.SUSPENSE.value, Movement.currency == currency, Movement.refs.contains([ref])
+    )
+    return db.session.scalars(query.order_by(Movement.created_at, Movement.id)).all()
+
+
 def is_fee_booked(charge_id: str | None) -> bool:
     """Tell whether the fee of a charge was booked in the way of earlier versions, from the charge itself."""
     if charge_id is None:

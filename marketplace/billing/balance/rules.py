@@ -33,6 +33,8 @@ INCOMING = frozenset({"charge", "payment"})
 """Movements that a payment by a buyer causes."""
 OUTGOING = frozenset({"refund", "payment_refund"})
 """Movements that a refund to a buyer causes."""
+IN_PARTS = frozenset({"transfer_refund"})
+"""Movements of which several may make one posting of ours."""
 # What these hold, invoices, refunds, disputes, payouts and earnings say, each by its own deed (I2, I3 and I5).
 _KEPT_BY_DEEDS = re.compile(
     r"(Assets:(Clearing|Suspense|Receivable|DisputesHeld)"

@@ -1,6 +1,7 @@
 """Tying each movement of the gateway's balance to exactly one transaction of the ledger."""
 
 import logging
+from collections.abc import Sequence
 from datetime import date
 
 from sqlalchemy import text
@@ -71,6 +72,7 @@ def settle(movement_id: str) -> MovementState:
     if movement.state != MovementState.MATCHED:
         if not _match(movement) and not _book(movement):
             _suspend(movement)
+            _join(movement)
         db.session.flush()
     return MovementState(movement.state)
 
@@ -233,6 +235,28 @@ def _clear(movement: Movement) -> None:
         reverses=movement.ledger_txn_id,
     )
     _record(Verb.BALANCE_EXPLAINED, movement)
+
+
+def _join(movement: Movement) -> None:
+    """Take out of suspense what is one posting only together: a transfer that was taken back in several parts."""
+    for ref in movement.refs if movement.type in rules.IN_PARTS else []:
+        parts = queries.list_suspended(ref, movement.currency)
+        total = sum(part.net_minor for part in parts)
+        account = postings.in_currency(postings.CLEARING, movement.currency)
+        found = queries.find_posting([ref], account, [total]) if len(parts) > 1 else None
+        if found is not None:
+            _make_good_together(parts, ref, total, found[0])
+
+
+def _make_good_together(parts: Sequence[Movement], ref: str, total: int, txn_id: int) -> None:
+    # The parts moved the gateway's account already, each by its own posting: what moved it once more is undone.
+    currency = parts[0].currency
+    entries = rules.in_currency(postings.unexplained(postings.CLEARING, -total), currency)
+    idem = f"suspense_joined:{txn_id}"
+    ledger.post("gateway_parts_joined", ref, idem, clock.today(), entries, currency=currency, reverses=txn_id)
+    for part in parts:
+        part.state = MovementState.MATCHED.value
+        _record(Verb.BALANCE_EXPLAINED, part)
 
 
 def _tie(movement: Movement, txn_id: int, state: MovementState) -> None:
