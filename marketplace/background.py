@@ -9,8 +9,10 @@ from flask import Flask
 from marketplace.api import streams
 from marketplace.audit.sequencer import Sequencer
 from marketplace.exchange import listing
+from marketplace.identity import service as identity
 from marketplace.kit.health import LOST_DATABASE
 from marketplace.kit.jobs import Worker
+from marketplace.kit.transaction import transaction
 from marketplace.server import sender
 
 log = logging.getLogger(__name__)
@@ -28,19 +30,22 @@ def start(app: Flask, *, with_jobs: bool) -> None:
     if with_jobs:
         threads.append(Worker(app.config["SQLALCHEMY_DATABASE_URI"], app.app_context))
     app.extensions[EXTENSION] = threads
-    _ensure_index(app)
+    look_after(app)
     for thread in threads:
         thread.start()
     atexit.register(stop, app)
 
 
-def _ensure_index(app: Flask) -> None:
+def look_after(app: Flask) -> None:
+    """Make what installations of before may lack: the search index, and the client of the command line."""
     try:
         with app.app_context():
             listing.ensure_index()
+            with transaction():
+                identity.ensure_command_line()
     except LOST_DATABASE:
         # A server that starts while the database is away serves as soon as it is back.
-        log.exception("the search index could not be looked after")
+        log.exception("the search index and the command line's client could not be looked after")
 
 
 def stop(app: Flask) -> None:

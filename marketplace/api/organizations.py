@@ -7,7 +7,7 @@ from flask import Response
 from marketplace.api.endpoint import actor, blueprint, created, guarded
 from marketplace.api.schemas import identity as schemas
 from marketplace.api.schemas.base import PageQuery
-from marketplace.identity import queries, service
+from marketplace.identity import members, queries, service
 from marketplace.identity.login import invitations
 from marketplace.identity.permissions import Permission
 from marketplace.identity.rules import ApplicationDraft, MemberDraft
@@ -110,14 +110,25 @@ def invite_member(organization_id: str, member_id: str) -> Response:
     return Response(status=204)
 
 
+@blp.route("/<organization_id>/members/<member_id>", methods=["PATCH"])
+@guarded(Permission.MEMBERS_MANAGE)
+@blp.arguments(schemas.MemberChange)
+@blp.response(200, schemas.MemberView)
+def change_member(change: dict[str, str], organization_id: str, member_id: str) -> Any:
+    """Give a member another role; it counts from their next request on. The last owner stays one."""
+    _own(organization_id)
+    with transaction():
+        return members.change_role(actor(), member_id, MemberRole(change["role"]))
+
+
 @blp.route("/<organization_id>/members/<member_id>", methods=["DELETE"])
 @guarded(Permission.MEMBERS_MANAGE)
 @blp.response(204)
 def remove_member(organization_id: str, member_id: str) -> Response:
-    """Remove a member and erase the personal data kept of it."""
+    """Remove a member, erase the personal data kept of it, and end all that it let programs do. The last owner stays."""
     _own(organization_id)
     with transaction():
-        service.remove_member(actor(), member_id)
+        members.remove_member(actor(), member_id)
     return Response(status=204)
 
 

@@ -13,6 +13,7 @@ class Verb(StrEnum):
     ORGANIZATION_SUSPENDED = "identity.organization.suspended"
     REGISTRATION_RECORDED = "identity.registration.recorded"
     MEMBER_ADDED = "identity.member.added"
+    MEMBER_ROLE_CHANGED = "identity.member.role_changed"
     MEMBER_REMOVED = "identity.member.removed"
     CLIENT_REGISTERED = "identity.client.registered"
     CLIENT_SUSPENDED = "identity.client.suspended"

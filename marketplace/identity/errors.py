@@ -227,6 +227,17 @@ class EmailTaken(Conflict):
     cure_ja = "先にそのメンバーを外すか、別のアドレスを指定してください。"
 
 
+class LastOwner(Conflict):
+    """An organization keeps one owner at least, and one who can sign in where there is any."""
+
+    slug = "last-owner"
+    title, title_ja = "The last owner stays", "最後の管理者は外せません"
+    cause = "Without this member nobody would be left who can manage the members of the organization."
+    cure = "Make another member an owner first, and have them sign in."
+    cause_ja = "このメンバーを外すか役割を変えると、組織のメンバーを管理できる人がいなくなります。"
+    cure_ja = "先に別のメンバーを管理者にし、サインインできるようにしてください。"
+
+
 class MyNumberRefused(Invalid):
     """Twelve digits with the check digit of an individual number stand in a field; the number is not repeated."""
 

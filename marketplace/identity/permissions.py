@@ -71,7 +71,7 @@ PERMISSIONS: dict[Permission, Rule] = {
     Permission.MEMBERS_MANAGE: Rule(
         "organization:manage",
         frozenset({PROVIDER, BUYER, OPERATOR}),
-        "add, invite and remove members",
+        "add, invite and remove members, change their roles",
         changes=True,
         roles=roles.OWNERS,
         step_up=True,

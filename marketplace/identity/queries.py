@@ -122,15 +122,24 @@ def get_own_client(actor: Actor, client_id: str) -> ApiClient:
 
 def find_command_line_client() -> ApiClient | None:
     """Return the client that the command line is at this exchange, an operator's, or None where there is none."""
+    active = _command_line_clients().where(ApiClient.state == ClientState.ACTIVE.value)
+    return db.session.scalar(active.order_by(ApiClient.id).limit(1))
+
+
+def had_command_line_client() -> bool:
+    """Tell whether the operators have, or had, a client of the command line."""
+    return db.session.scalar(_command_line_clients().limit(1)) is not None
+
+
+def _command_line_clients() -> Select[ApiClient]:
     of_operators = (
         Organization.capacities.contains([Capacity.OPERATOR.value]),
         Organization.state == OrganizationState.VERIFIED.value,
-        ApiClient.state == ClientState.ACTIVE.value,
         ApiClient.authentication_method == AuthenticationMethod.NONE.value,
         ApiClient.name == COMMAND_LINE_NAME,
     )
     joined = select(ApiClient).join(Organization, Organization.id == ApiClient.organization_id)
-    return db.session.scalar(joined.where(*of_operators).order_by(ApiClient.id).limit(1))
+    return joined.where(*of_operators)
 
 
 def list_clients(organization_id: str, *, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[ApiClient]:

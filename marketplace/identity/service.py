@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import CursorResult, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.audit import service as audit
@@ -39,7 +39,6 @@ from marketplace.kit.canonical import sha256_hex
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import new_id
-from marketplace.kit.texts import storable
 
 Row = TypeVar("Row", Organization, Member, ApiClient)
 FIRST_CLIENT_NAME = "first client"
@@ -77,10 +76,22 @@ def found_organization(draft: ApplicationDraft) -> Admission:
     Raises CorporateNumberTaken or Invalid.
     """
     admission = _admit(draft, OrganizationState.VERIFIED, Verb.ORGANIZATION_FOUNDED)
-    if Capacity.OPERATOR in draft.capacities and queries.find_command_line_client() is None:
-        scopes = scopes_for(frozenset({Capacity.BUYER, Capacity.PROVIDER}))
-        _register(SYSTEM, admission.organization.id, COMMAND_LINE_NAME, scopes, COMMAND_LINE)
+    ensure_command_line()
     return admission
+
+
+def ensure_command_line() -> None:
+    """Give the operators the client of the command line where they have none; one that they ended is not replaced."""
+    operator = queries.find_operator()
+    if operator is None:
+        return
+    # Of several servers that start at once the second waits here, and finds it there.
+    db.session.execute(
+        select(Organization.id).where(Organization.id == operator.id).with_for_update(key_share=True)
+    )
+    if not queries.had_command_line_client():
+        scopes = scopes_for(frozenset({Capacity.BUYER, Capacity.PROVIDER}))
+        _register(SYSTEM, operator.id, COMMAND_LINE_NAME, scopes, COMMAND_LINE)
 
 
 def verify_organization(actor: Actor, organization_id: str) -> Organization:
@@ -129,14 +140,6 @@ def add_member(actor: Actor, organization_id: str, draft: MemberDraft) -> Member
         raise EmailTaken
     audit.record(actor, Verb.MEMBER_ADDED, subject=member_id, facts={"role": checked.role.value})
     return _reread(Member, member_id)
-
-
-def remove_member(actor: Actor, member_id: str) -> None:
-    """Erase a person of the caller's organization; the record keeps the id alone. Raises NotFound."""
-    own = (Member.id == storable(member_id), Member.organization_id == actor.organization_id)
-    if _rowcount(delete(Member).where(*own)) == 0:
-        raise NotFound
-    audit.record(actor, Verb.MEMBER_REMOVED, subject=member_id)
 
 
 def register_client(

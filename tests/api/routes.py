@@ -137,6 +137,7 @@ def everything_of(market: Market) -> Everything:
         "POST /v1/organizations": {"name_ja": "株式会社新規", "name_en": "Shinki", "kind": "company", "capacities": ["buyer"]},
         "POST /v1/organizations/<organization_id>/suspend": {"reason": "規約違反"},
         "POST /v1/organizations/<organization_id>/members": {"name": "鈴木 一郎", "role": "developer"},
+        "PATCH /v1/organizations/<organization_id>/members/<member_id>": {"role": "developer"},
         "POST /v1/clients": {"name": "夜間バッチ"},
         "POST /v1/datasets": DATASET,
         "POST /v1/datasets/import": {"package": {"id": "p1", "name": "p1", "title": "人口", "resources": []}},

@@ -91,6 +91,21 @@ def test_members_are_the_organizations_own_affair(market: Market) -> None:
     assert ok(market.buyer.get(path))["items"] == []
 
 
+def test_a_members_role_is_changed_and_the_last_owner_stays_one(market: Market) -> None:
+    path = "/v1/organizations/me/members"
+    owner, other = (ok(market.buyer.post(path, {"name": name, "role": "owner"}), 201) for name in ("佐藤", "鈴木"))
+    refused(market.stranger.call("PATCH", f"{path}/{other['id']}", json={"role": "buyer"}), 404, "not-found")
+    for wrong in ({"role": "emperor"}, {}, {"role": "buyer", "name": "別名"}):
+        refused(market.buyer.call("PATCH", f"{path}/{other['id']}", json=wrong), 422, "invalid-input")
+    changed = ok(market.buyer.call("PATCH", f"{path}/{other['id']}", json={"role": "buyer"}))
+    assert changed == other | {"role": "buyer"}
+    refused(market.buyer.call("PATCH", f"{path}/{owner['id']}", json={"role": "finance"}), 409, "last-owner")
+    refused(market.buyer.call("DELETE", f"{path}/{owner['id']}"), 409, "last-owner")
+    assert {one["id"]: one["role"] for one in ok(market.buyer.get(path))["items"]} == {
+        owner["id"]: "owner", other["id"]: "buyer"
+    }  # fmt: skip
+
+
 def test_a_member_is_invited_by_mail_to_sign_in(market: Market) -> None:
     path = "/v1/organizations/me/members"
     silent = ok(market.buyer.post(path, {"name": "佐藤 花子", "role": "buyer"}), 201)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.audit import queries as record
 from marketplace.audit.verbs import Verb
-from marketplace.identity import credentials, queries, service
+from marketplace.identity import credentials, members, queries, service
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.errors import (
     ApplicationsFull,
@@ -215,7 +215,7 @@ def test_a_member_is_added_and_erased(session: Session) -> None:
     member = service.add_member(actor, organization.id, MemberDraftFactory(name="高橋　次郎", role=MemberRole.BUYER))
     assert (member.name, member.role) == ("高橋 次郎", "buyer")
     assert [one.id for one in queries.list_members(organization.id).items] == [member.id]
-    service.remove_member(actor, member.id)
+    members.remove_member(actor, member.id)
     assert queries.list_members(organization.id).items == []
     assert count(session, Member) == 1
     assert verbs(member.id) == [Verb.MEMBER_ADDED, Verb.MEMBER_REMOVED]
@@ -250,7 +250,7 @@ def test_members_of_others_do_not_exist_for_the_caller(session: Session, operato
             service.add_member(stranger, member.organization_id, MemberDraftFactory())
         for identifier in (member.id, "mem_" + "0" * 32, "\x00"):
             with pytest.raises(NotFound):
-                service.remove_member(stranger, identifier)
+                members.remove_member(stranger, identifier)
     assert count(session, Member) == 1
 
 

@@ -139,6 +139,12 @@ class MemberDraft(Strict):
     role = one_of(MemberRole, required=True)
 
 
+class MemberChange(Strict):
+    """What is to change of a member."""
+
+    role = one_of(MemberRole, required=True)
+
+
 class MemberView(Schema):
     """A member; personal data, shown to the own organization alone."""
 

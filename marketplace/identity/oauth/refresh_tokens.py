@@ -14,6 +14,11 @@ from marketplace.kit.db import db
 
 PREFIX = "mk_rt_"
 
+_HOLD = (
+    select(TokenFamily.id)
+    .join(RefreshToken, RefreshToken.family_id == TokenFamily.id)
+    .with_for_update(read=True, key_share=True, of=TokenFamily)
+)
 _LOCK = (
     select(RefreshToken.token_sha256, RefreshToken.used_at, TokenFamily)
     .join(TokenFamily, TokenFamily.id == RefreshToken.family_id)
@@ -31,7 +36,10 @@ def issue(family_id: str) -> str:
 
 def lock(token: str) -> Row[str, datetime | None, TokenFamily] | None:
     """Return a token with its family, held until the transaction ends: of several uses at once one goes first."""
-    statement = _LOCK.where(RefreshToken.token_sha256 == credentials.hash_of(token))
+    named = RefreshToken.token_sha256 == credentials.hash_of(token)
+    # First the family, as when its member is removed: whoever came the other way round would wait for each other.
+    db.session.execute(_HOLD.where(named))
+    statement = _LOCK.where(named)
     return db.session.execute(statement, execution_options={"populate_existing": True}).first()
 
 

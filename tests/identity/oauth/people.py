@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +14,16 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from flask import Flask
 from joserfc.jwk import ECKey, OKPKey, RSAKey
+from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from marketplace.identity.models import ApiClient, Member, Organization, Person
-from marketplace.identity.oauth import codes, dpop
+from marketplace.identity.oauth import codes, dpop, families
 from marketplace.identity.oauth.codes import Bound
 from marketplace.identity.oauth.consents import Consent
 from marketplace.identity.states import AuthenticationMethod, GrantType
 from marketplace.kit import clock, settings
+from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
 from tests.factories.identity import ApiClientFactory, MemberFactory, OrganizationFactory, PersonFactory
@@ -205,3 +208,20 @@ def opens(app: Flask, token: str, **headers: str) -> int:
     """The status that an access token brings at the caller's own organization."""
     given = {"Authorization": f"Bearer {token}"} | headers
     return app.test_client().get(OWN, headers=given).status_code
+
+
+def waits_for_me() -> bool:
+    """Whether another connection waits for a lock that this one holds."""
+    mine = "NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    return bool(db.session.execute(text(f"SELECT EXISTS (SELECT FROM pg_locks WHERE {mine})")).scalar())
+
+
+def change_code(whose: Party, code: str) -> Callable[[], None]:
+    """Hold a code as the token endpoint does; what is returned changes it for a family."""
+    row = codes.lock(code)
+    assert row is not None
+
+    def go_on() -> None:
+        codes.spend(row, families.open_family(whose.client.id, codes.consent_of(row), None))
+
+    return go_on

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from marketplace.audit import queries as record
 from marketplace.audit.verbs import Verb
 from marketplace.identity.login import sessions
 from marketplace.identity.models import TokenFamily
-from marketplace.identity.oauth import codes, devices, families, given_consents
+from marketplace.identity.oauth import devices, families, given_consents
 from marketplace.identity.oauth.models import DeviceAuthorization
 from marketplace.identity.states import Assurance, ClientState, DeviceState
 from marketplace.kit import clock
@@ -21,7 +21,7 @@ from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.transaction import transaction
 from tests.factories.identity import MemberFactory, OrganizationFactory, PersonFactory
-from tests.identity.oauth.people import PUBLIC, Party, opens, party
+from tests.identity.oauth.people import PUBLIC, Party, change_code, opens, party, waits_for_me
 from tests.live import wait_until
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -157,23 +157,6 @@ def test_ending_everything_ends_codes_and_approved_devices_too(app: Flask) -> No
     assert polled(app, whose, device).json["error"] == "access_denied"
     [placed] = record.search_entries(record.Search(verb=Verb.SESSIONS_REVOKED.value)).items
     assert placed.entry.facts == {"sessions": 1, "codes": 1, "devices": 1, "families": 0}
-
-
-def waits_for_me() -> bool:
-    """Whether another connection waits for a lock that this one holds."""
-    mine = "NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
-    return bool(db.session.execute(text(f"SELECT EXISTS (SELECT FROM pg_locks WHERE {mine})")).scalar())
-
-
-def change_code(whose: Party, code: str) -> Callable[[], None]:
-    """Hold a code as the token endpoint does; what is returned changes it for a family."""
-    row = codes.lock(code)
-    assert row is not None
-
-    def go_on() -> None:
-        codes.spend(row, families.open_family(whose.client.id, codes.consent_of(row), None))
-
-    return go_on
 
 
 def change_device(whose: Party, device_code: str) -> Callable[[], None]:

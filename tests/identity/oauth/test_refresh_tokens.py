@@ -8,12 +8,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from marketplace.identity import queries, service
+from marketplace.identity import members, queries, service
 from marketplace.identity.actors import SYSTEM
 from marketplace.identity.oauth import families
 from marketplace.kit import clock
 from marketplace.kit.transaction import transaction
-from tests.factories.identity import actor_of
+from tests.factories.identity import MemberFactory, PersonFactory, actor_of
 from tests.identity.oauth.people import (
     KEY,
     OTHER_KEY,
@@ -83,9 +83,15 @@ def test_o65_no_family_outlives_its_thirty_days(whose: Party, tokens: Tokens, wi
         assert is_refused(renewed(wire, whose, tokens), 400, "invalid_grant")
 
 
+def leave_to_another(whose: Party) -> None:
+    """Remove the person from an organization that has another owner."""
+    MemberFactory(organization=whose.organization, person_id=PersonFactory().id)
+    members.remove_member(actor_of(whose.organization), whose.member.id)
+
+
 ENDED = {
     "O66 person disabled": lambda whose: setattr(whose.person, "state", "disabled"),
-    "member gone": lambda whose: service.remove_member(actor_of(whose.organization), whose.member.id),
+    "member gone": lambda whose: leave_to_another(whose),
     "organization of the person suspended": lambda whose: service.suspend_organization(
         SYSTEM, whose.organization.id, "規約違反"
     ),
