@@ -1,10 +1,11 @@
 """What is refused of every request before anything looks at it."""
 
+import re
 from urllib.parse import urlsplit
 
 from flask import Flask, request
 
-from marketplace.api.problems import BadRequest
+from marketplace.api.problems import BadRequest, Misdirected
 from marketplace.kit import health
 from marketplace.kit.errors import Unavailable
 from marketplace.kit.settings import LOOPBACK
@@ -15,6 +16,7 @@ _SPEAKING = frozenset({"system", "api-docs", "web", "web_problems", "web_documen
 
 def guard(app: Flask, base_url: str) -> None:
     """Take requests for this exchange only, and none with a NUL; call it before there are any routes."""
+    app.before_request(_refuse_homeless)
     app.config["TRUSTED_HOSTS"] = trusted_hosts(base_url)
     # Otherwise `//catalog` is redirected to an absolute address made of the Host header.
     app.url_map.merge_slashes = False
@@ -49,6 +51,15 @@ def trusted_hosts(base_url: str) -> list[str] | None:
     if ":" in host:
         return None  # Werkzeug compares no IPv6 addresses
     return sorted(LOOPBACK) if host in LOOPBACK else [host]
+
+
+def _refuse_homeless() -> None:
+    """Refuse a request that names no host, or two (RFC 9112 sections 3.2 and 3.2.2)."""
+    host, address = request.environ.get("HTTP_HOST"), request.environ.get("RAW_URI", "/")
+    if host is None and request.environ.get("SERVER_PROTOCOL") == "HTTP/1.1":
+        raise BadRequest("The request has no Host.")
+    if address[:1] not in {"/", "*"} and not re.match(rf"https?://{re.escape(host or '')}(?:[/?]|$)", address):
+        raise Misdirected
 
 
 def _refuse_nul() -> None:

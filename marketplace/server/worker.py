@@ -23,6 +23,7 @@ from marketplace.server.sender import Sender
 from marketplace.server.transfer import Transfer
 
 SEND_FILE = "marketplace.send_file"
+SERVER_NAME = "Musubi"
 STALL_SECONDS = 60.0
 FIRST_DATA_SECONDS = 0.02
 STOP_POLL_SECONDS = 0.2
@@ -174,10 +175,11 @@ class SendfileWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ha
         self._end_leftovers()
         environ[SEND_FILE] = self._make_body
         environ["wsgi.input"] = PlainInput(environ["wsgi.input"])
+        start_response.__self__.version = SERVER_NAME  # gunicorn passes a bound method of its response
         body = self._application(environ, start_response)
         if not isinstance(body, FileBody):
             return body
-        response = start_response.__self__  # gunicorn passes a bound method of its response
+        response = start_response.__self__
         if response._omits_body:  # noqa: SLF001 - gunicorn's own verdict on HEAD, 1xx, 204 and 304
             body.end(0, 0, Outcome.COMPLETE)
             return ()

@@ -74,5 +74,5 @@ def test_no_address_reads_a_body_without_a_bound(app: Flask) -> None:
             continue
         headers = {"Content-Type": "application/json", "Content-Length": too_large, "Idempotency-Key": "k"}
         status = call(app, "POST", rule.rule, headers=headers).status_code
-        assert 400 <= status < 500, (rule.rule, status)
+        assert status == 303 or 400 <= status < 500, (rule.rule, status)
     assert row_counts() == before
