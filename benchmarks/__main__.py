@@ -15,6 +15,8 @@ BENCHMARKS = {
     "search": "catalogue search at 10 k and 100 k datasets against a raw tantivy query",
     "upload": "1 GiB and 64 MiB against plain copy and SHA-256 of the same file; memory over 10 GiB",
     "documents": "an invoice of 1,000 lines as PDF against the bare library drawing the same texts",
+    "tokens": "signatures against the bare library; tokens, Bearer and DPoP against a bare route of the same server",
+    "logins": "what others wait while a hundred people sign in at once",
     "records": "audit entries placed and verified, deliveries metered",
 }
 
