@@ -1,6 +1,7 @@
 """Started exchanges with a person who can sign in, and programs of every kind that are registered there."""
 
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, fields
 from typing import Any
 
 import pytest
@@ -9,11 +10,15 @@ from joserfc.jwk import ECKey
 
 from marketplace.demo import cast
 from marketplace.demo.party import Party
+from marketplace.demo.stage import free_port
 from tests import live
+from tests.conformance.scripts import SOURCES, Scripts, hear, installed, tell
 from tests.conformance.visitor import Visitor, join
 
 REDIRECT_URI = "http://127.0.0.1:3000/back"
 SCOPE = "organization:read grants:read"
+DIRECTORY = {"client_id": "musubi at the city", "client_secret": "a secret: with/signs that are known to the test"}
+SURE = "urn:example:two-factors"
 
 
 @dataclass
@@ -36,8 +41,8 @@ class House:
 
     def program(self, **draft: Any) -> dict[str, Any]:
         """Register a program that may ask people for what it needs."""
-        fields = {"name": "集計", "scopes": SCOPE.split(), "redirect_uris": [REDIRECT_URI]}
-        return self.party.post("/v1/clients", fields | draft)
+        plain = {"name": "集計", "scopes": SCOPE.split(), "redirect_uris": [REDIRECT_URI]}
+        return self.party.post("/v1/clients", plain | draft)
 
     def keyed_program(self, **draft: Any) -> tuple[dict[str, Any], ECKey]:
         """Register a program that proves itself by a key; returns both."""
@@ -61,3 +66,55 @@ def furnished(exchange: live.Exchange) -> House:
     party = exchange.admit(operator, "buyer", cast.BUYER)
     told = requests.get(f"{exchange.base_url}/.well-known/oauth-authorization-server", timeout=60).json()
     return House(exchange, party, join(exchange, party, "hanako@ishikari.example"), told)
+
+
+@pytest.fixture(scope="session")
+def scripts(tmp_path_factory):
+    packages = installed()
+    folder = tmp_path_factory.mktemp("scripts")
+    for source in [*SOURCES.glob("*.mjs"), SOURCES / "package.json"]:
+        shutil.copy(source, folder)
+    (folder / "node_modules").symlink_to(packages)
+    return Scripts(folder)
+
+
+@pytest.fixture(scope="session")
+def strict(tmp_path_factory, clone):
+    """An exchange that was set to the strict profile once its first programs had keys."""
+    with live.exchange(tmp_path_factory.mktemp("strict"), clone()) as exchange:
+        house = furnished(exchange)
+        program = house.keyed_program()
+        exchange.stop()
+        exchange.settings["marketplace_security_profile"] = "fapi2"
+        exchange.start()
+        yield house, *program
+
+
+@dataclass
+class Staffed(House):
+    """An exchange at a name of the loopback, as passkeys ask, with somebody else's staff directory beside it."""
+
+    issuer: str = ""
+
+
+@pytest.fixture(scope="session")
+def staffed(tmp_path_factory, clone, scripts):
+    port = free_port()
+    exchange = live.Exchange(tmp_path_factory.mktemp("staffed"), clone())
+    base_url, issuer = f"http://localhost:{exchange.port}", f"http://localhost:{port}"
+    exchange.settings |= {
+        "marketplace_base_url": base_url,
+        "marketplace_oidc_issuer": issuer,
+        "marketplace_oidc_client_id": DIRECTORY["client_id"],
+        "marketplace_oidc_client_secret": DIRECTORY["client_secret"],
+        "marketplace_oidc_acr_map": f"{SURE}=aal2",
+    }
+    with scripts.started("oidc-provider.mjs", patience_seconds=None) as process:
+        back = f"{base_url}/sign-in/provider/callback"
+        tell(process, DIRECTORY | {"issuer": issuer, "port": port, "redirect_uri": back, "acr_values": [SURE]})
+        assert hear(process) == {"ready": issuer}
+        try:
+            house = furnished(exchange.start())
+            yield Staffed(**{field.name: getattr(house, field.name) for field in fields(house)}, issuer=issuer)
+        finally:
+            exchange.close()

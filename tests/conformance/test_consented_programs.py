@@ -16,6 +16,7 @@ from oauthlib.oauth2 import InvalidGrantError
 from requests_oauthlib import OAuth2Session as RequestsOAuth2Session
 
 from tests.conformance.conftest import REDIRECT_URI, SCOPE
+from tests.conformance.visitor import Visitor
 
 VERIFIER = "correct-horse-battery-staple-0123456789-abcdef"
 
@@ -25,10 +26,10 @@ def _loopback_without_tls(monkeypatch):
     monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
 
 
-def consented(house, session: OAuth2Session) -> dict:
-    """Send the person through the pages, and change the code for tokens."""
+def consented(house, session: OAuth2Session, person: Visitor | None = None) -> dict:
+    """Send somebody through the pages, and change the code for tokens."""
     address, state = session.create_authorization_url(house.metadata["authorization_endpoint"], code_verifier=VERIFIER)
-    back = house.person.allow(address, REDIRECT_URI)
+    back = (person or house.person).allow(address, REDIRECT_URI)
     return session.fetch_token(
         house.metadata["token_endpoint"], authorization_response=back, code_verifier=VERIFIER, state=state
     )

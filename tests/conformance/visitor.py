@@ -18,7 +18,6 @@ STEPS_MAX = 20
 class Visitor:
     """One person at one exchange; ``seen`` is the page that they look at."""
 
-    base_url: str
     email: str
     http: requests.Session = field(default_factory=requests.Session)
     seen: requests.Response | None = None
@@ -41,6 +40,16 @@ class Visitor:
             values[pressed.get("name")] = pressed.get("value")
         assert self.seen is not None
         return self._follow(form.method, urljoin(self.seen.url, form.action), values, until)
+
+    def follow(self, words: str) -> str:
+        """Follow the link that says this."""
+        [link] = [one for one in self._page().iter("a") if one.text_content().strip() == words]
+        assert self.seen is not None
+        return self.open(urljoin(self.seen.url, link.get("href")))
+
+    def cookies(self) -> dict[str, str]:
+        """Return what the browser would show of itself."""
+        return {cookie.name: cookie.value or "" for cookie in self.http.cookies}
 
     def says(self) -> str:
         """Return the words of the page."""
@@ -94,7 +103,7 @@ def join(exchange: live.Exchange, party: Party, email: str, name: str = "佐藤 
     path = f"/v1/organizations/{party.organization_id}/members"
     member = party.post(path, {"name": name, "email": email, "role": "owner"})
     party.call("POST", f"{path}/{member['id']}/invite")
-    visitor = Visitor(exchange.base_url, email)
+    visitor = Visitor(email)
     visitor.open(link_to(exchange, email))
     visitor.submit("Join", password=PASSWORD)
     visitor.submit("Sign out")
