@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from marketplace.api import streams
 from marketplace.app import create_app
 from marketplace.demo.stage import free_port
 from marketplace.kit.db import db
@@ -22,6 +23,7 @@ def exchange(clone: Callable[[], str], make_settings: Callable) -> Iterator[Flas
     app = create_app(make_settings(clone(), port=port, base_url=f"http://127.0.0.1:{port}"))
     with app.app_context():
         yield app
+        app.extensions[streams.EXTENSION].stop()
         db.session.remove()
         db.engine.dispose()
 
