@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from marketplace.client import pauses
 from marketplace.client.exchange import Exchange
@@ -128,12 +129,13 @@ def _receive(exchange: Exchange, wanted: Wanted, part: Part, report: Report) -> 
     with closing(_asked(exchange, wanted, part)) as response:
         before = part.at
         try:
-            for piece in response.iter_content(CHUNK_BYTES):
+            # Whatever has come, not full chunks: what a broken connection brought last is not lost.
+            while piece := response.raw.read1(CHUNK_BYTES, decode_content=False):
                 part.write(piece[: wanted.size_bytes - part.at + 1])
                 report(min(part.at, wanted.size_bytes))
                 if part.at > wanted.size_bytes:
                     break
-        except requests.RequestException as error:
+        except HTTPError as error:
             raise _Broke from error
     if part.at < wanted.size_bytes:
         raise _Broke

@@ -17,10 +17,13 @@ def is_meant(arguments: Sequence[str]) -> bool:
     return bool(arguments) and arguments[0] in NAMES
 
 
+def group() -> click.Group:
+    """Return the command with those of a client alone."""
+    settings = {"help_option_names": ["-h", "--help"]}
+    return click.Group("marketplace", commands=list(COMMANDS), context_settings=settings)
+
+
 def main(**given: Any) -> None:
     """Run a client's command."""
     be_printable()
-    group = click.Group(
-        "marketplace", commands=list(COMMANDS), context_settings={"help_option_names": ["-h", "--help"]}
-    )
-    group(**given)
+    group()(**given)
