@@ -1,0 +1,158 @@
+"""Chromium on our pages: passkeys, consent, the other provider; and axe-core over what people see."""
+
+import base64
+import hashlib
+import os
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+import requests
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from marketplace.identity.login import one_time_codes
+from tests.conformance.conftest import SCOPE
+from tests.conformance.visitor import PASSWORD, Visitor, join, link_to
+
+VERIFIER = "correct-horse-battery-staple-0123456789-abcdef"
+CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+PICTURES = os.environ.get("MUSUBI_TESTS_PICTURES")
+"""A folder for pictures of the pages, for whoever wants to look at them."""
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("there is no Chromium on this machine")
+    return found
+
+
+@pytest.fixture
+def drive(scripts, staffed, chromium):
+    """Have the browser do something at the exchange."""
+
+    def run(journey, **facts):
+        return scripts.run("browser.mjs", journey=journey, chromium=chromium, issuer=staffed.base_url, **facts)
+
+    return run
+
+
+def asking(house, client: dict) -> str:
+    """Where a program sends a browser; the address to come back to is still to be added."""
+    asked = {
+        "response_type": "code",
+        "client_id": client["id"],
+        "scope": SCOPE,
+        "code_challenge": CHALLENGE,
+        "code_challenge_method": "S256",
+    }
+    return f"{house.metadata['authorization_endpoint']}?{urlencode(asked)}"
+
+
+def token_for(house, client: dict, back: dict) -> dict:
+    """Change the code that a browser brought, and return what the token says."""
+    form = {
+        "grant_type": "authorization_code",
+        "code": back["code"],
+        "redirect_uri": back["redirect_uri"],
+        "code_verifier": VERIFIER,
+    }
+    who = (client["id"], client["secret"])
+    answer = requests.post(house.metadata["token_endpoint"], data=form, auth=who, timeout=60)
+    assert answer.status_code == 200, answer.text
+    keys = KeySet.import_key_set(requests.get(house.metadata["jwks_uri"], timeout=60).json())
+    return jwt.decode(answer.json()["access_token"], keys, algorithms=["ES256"]).claims
+
+
+def test_somebody_adds_a_passkey_signs_in_by_it_and_allows_a_program(staffed, drive):
+    person, client = join(staffed.exchange, staffed.party, "shiro@ishikari.example"), staffed.program()
+    told = drive("passkey", email=person.email, password=PASSWORD, authorize=asking(staffed, client))
+    assert (told["entered"], told["added"], told["again"]) == ("/account",) * 3
+    assert "A virtual one" in told["listed"]
+    assert told["left"] != "/account"
+    assert told["allowed"]["iss"] == staffed.base_url
+    assert token_for(staffed, client, told["allowed"])["acr"] == "aal2"
+
+
+def test_somebody_links_the_other_provider_and_signs_in_by_it(staffed, drive):
+    person, client = join(staffed.exchange, staffed.party, "goro@ishikari.example"), staffed.program()
+    told = drive(
+        "provider", email=person.email, password=PASSWORD, login="staff-0055", authorize=asking(staffed, client)
+    )
+    assert told["linked"]["at"] == "/account"
+    assert staffed.issuer in told["linked"]["says"]
+    assert told["again"] == "/account"
+    assert token_for(staffed, client, told["allowed"])["acr"] == "aal2"
+
+
+def test_axe_finds_nothing_serious_on_the_pages_of_people_in_either_language(staffed, drive):
+    found = drive("look", pages=pages(staffed), folder=PICTURES and str(Path(PICTURES).resolve()))
+    spoken = [(one["name"], one["spoken"]) for one in found]
+    assert spoken == [(one["name"], one["language"]) for one in found]
+    serious = [
+        (one["name"], one["language"], finding)
+        for one in found
+        for finding in one["findings"]
+        if finding["impact"] in {"serious", "critical"}
+    ]
+    assert serious == []
+    assert {one["status"] for one in found if one["name"] not in {"device refused", "refused"}} == {200}
+
+
+def pages(house) -> list[dict]:
+    """Every page on the way in, as those see it who may."""
+    nobody, base = Visitor("nobody@ishikari.example"), house.base_url
+    nobody.open(f"{base}/sign-in")
+    path = f"/v1/organizations/{house.party.organization_id}/members"
+    draft = {"name": "田中 六郎", "email": "rokuro@ishikari.example", "role": "buyer"}
+    house.party.call("POST", f"{path}/{house.party.post(path, draft)['id']}/invite")
+    invitation = link_to(house.exchange, draft["email"])
+    person = join(house.exchange, house.party, "nanako@ishikari.example", name="伊藤 七子")
+    nobody.open(f"{base}/forgotten")
+    nobody.submit("Send the link", email=person.email)
+    recovery = link_to(house.exchange, person.email)
+    person.open(f"{base}/sign-in")
+    person.sign_in()
+    consent = person.open(asking(house, house.program()) + "&redirect_uri=http%3A%2F%2F127.0.0.1%3A3000%2Fback")
+    halfway = half_signed_in(house)
+    return [
+        page(nobody, "sign-in", f"{base}/sign-in"),
+        page(nobody, "passkey", f"{base}/sign-in/passkey"),
+        page(nobody, "forgotten", f"{base}/forgotten"),
+        page(nobody, "recovery", recovery),
+        page(nobody, "invitation", invitation),
+        page(halfway, "code", f"{base}/sign-in/code"),
+        page(person, "account", f"{base}/account"),
+        page(person, "new passkey", f"{base}/account/passkeys/new"),
+        page(person, "new password", f"{base}/account/password"),
+        page(person, "consent", consent),
+        page(person, "device", f"{base}/device?user_code=BCDF-GHJK"),
+        page(person, "refused", f"{base}/oauth/authorize?client_id=nobody"),
+    ]
+
+
+def page(whose: Visitor, name: str, address: str) -> dict:
+    """A page as a browser with somebody's cookies opens it."""
+    host = urlsplit(address).hostname
+    cookies = [{"name": name, "value": value, "domain": host, "path": "/"} for name, value in whose.cookies().items()]
+    return {"name": name, "address": address, "cookies": cookies}
+
+
+def half_signed_in(house) -> Visitor:
+    """Somebody with a code generator who has typed the password alone."""
+    person = join(house.exchange, house.party, "hachiro@ishikari.example", name="渡辺 八郎")
+    person.open(f"{house.base_url}/sign-in")
+    person.sign_in()
+    person.submit("Set it up")
+    shown = re.search(r"secret=([A-Z2-7]+)", person.seen.text)
+    secret = base64.b32decode(shown[1] + "=" * (-len(shown[1]) % 8))
+    person.submit("Confirm", code=one_time_codes.code_at(secret, one_time_codes.step_now()))
+    person.open(f"{house.base_url}/account")
+    person.submit("Sign out")
+    person.open(f"{house.base_url}/sign-in")
+    person.sign_in()
+    return person
