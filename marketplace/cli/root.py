@@ -20,6 +20,7 @@ from marketplace.cli import (
     simulate,
 )
 from marketplace.cli.composition import Composition
+from marketplace.client import entry as client
 from marketplace.kit.errors import Refusal
 
 
@@ -60,4 +61,6 @@ def build(composition: Composition) -> click.Group:
     for module in (serve, market, bank, payouts, ledger, audit, balance, mail, demo, simulate, permissions, keys):
         for command in module.COMMANDS:
             marketplace.add_command(command)
+    for command in client.COMMANDS:
+        marketplace.add_command(command)
     return marketplace
