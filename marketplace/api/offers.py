@@ -4,7 +4,7 @@ from typing import Any
 
 from marketplace.api.endpoint import actor, blueprint, created, guarded, pointing, visitor
 from marketplace.api.schemas import trade as schemas
-from marketplace.exchange import discovery, listing
+from marketplace.exchange import discovery, listing, ordering
 from marketplace.identity.permissions import Permission
 from marketplace.kit.pages import Page
 from marketplace.kit.transaction import transaction
@@ -42,8 +42,11 @@ def list_offers(query: dict[str, Any]) -> Any:
 @guarded(Permission.CATALOG_READ)
 @blp.response(200, schemas.OfferView)
 def read(offer_id: str) -> Any:
-    """Read an offer, whatever its state."""
-    return _shown(discovery.read_offer(visitor(), offer_id))
+    """Read an offer, whatever its state, with what ordering it would cost now."""
+    offer = discovery.read_offer(visitor(), offer_id)
+    due = ordering.list_quote(offer)
+    amounts = {"amount_net_yen": due.net_yen, "amount_tax_yen": due.tax_yen, "amount_gross_yen": due.gross_yen}
+    return _shown(offer) | {"due_now": amounts}
 
 
 @blp.route("/<offer_id>/supersede", methods=["POST"])
@@ -96,7 +99,8 @@ def _draft(body: dict[str, Any], dataset_id: str) -> OfferDraft:
 
 def _shown(offer: Any) -> dict[str, Any]:
     # Who gets how much of the revenue is nobody's business but theirs.
-    hidden = {"promises"} if queries.may_see_shares(visitor(), offer) else {"promises", "shares"}
+    apart = {"promises", "due_now"}
+    hidden = apart if queries.may_see_shares(visitor(), offer) else apart | {"shares"}
     said = [{"ja": ja, "en": en} for ja, en in queries.promises_of(offer)]
     return {name: getattr(offer, name) for name in schemas.OfferView().fields if name not in hidden} | {
         "promises": said

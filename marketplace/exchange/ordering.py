@@ -132,6 +132,11 @@ def registration_of(organization_id: str, day: date) -> str | None:
     return identity.registration_on(commerce.seller_of(organization_id), day)
 
 
+def list_quote(offer: Offer) -> tax.Quote:
+    """Return what ordering an offer costs today with tax: before anybody's discount, its trial not yet had."""
+    return _quote(offer, pricing.upfront_net_yen(licensing.price_of(offer), clock.today()))
+
+
 def _price_for(buyer: Actor, offer: Offer) -> Price:
     """Return the price as this buyer gets it: a trial is had once, whatever version of the offer it was of."""
     price = licensing.price_of(offer)

@@ -82,6 +82,14 @@ class OfferDraft(OfferVersionDraft):
     dataset_id = identifier("ds", required=True)
 
 
+class DueView(Schema):
+    """What is to be paid at once, in whole yen."""
+
+    amount_net_yen = fields.Integer(required=True)
+    amount_tax_yen = fields.Integer(required=True)
+    amount_gross_yen = fields.Integer(required=True)
+
+
 class OfferView(Schema):
     """An offer: a dataset under terms for a price."""
 
@@ -93,6 +101,13 @@ class OfferView(Schema):
     price_kind = one_of(PriceKind, required=True)
     amount_yen = fields.Integer(required=True)
     price = fields.Nested(PriceView, required=True)
+    due_now = fields.Nested(
+        DueView,
+        metadata={
+            "description": "of a single offer: what an order costs today with consumption tax, before discounts; "
+            "a trial is taken to be the first"
+        },
+    )
     rails = fields.List(one_of(Rail), required=True)
     discounts = fields.List(fields.Dict(), required=True)
     fee_ordinance = fields.String(allow_none=True)
