@@ -107,3 +107,12 @@ def test_a_person_who_is_turned_away_is_named(app: Flask, caplog) -> None:
     assert browser.get("/consent/arq_x").status_code == 400
     [line] = refusals(caplog)
     assert who.person.id in line
+
+
+def test_a_fault_of_ours_is_told_with_its_trace_under_the_number_that_the_caller_has(app, caplog, monkeypatch) -> None:
+    monkeypatch.setitem(app.view_functions, "system.read_health", lambda: 1 / 0)
+    answer = call(app, "GET", "/v1/health")
+    assert answer.status_code == 500
+    [fault] = [record for record in caplog.records if record.getMessage() == f"incident {answer.json['incident']}"]
+    assert fault.exc_info[0] is ZeroDivisionError
+    assert "division" not in answer.text
