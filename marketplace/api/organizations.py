@@ -125,7 +125,7 @@ def change_member(change: dict[str, str], organization_id: str, member_id: str) 
 @guarded(Permission.MEMBERS_MANAGE)
 @blp.response(204)
 def remove_member(organization_id: str, member_id: str) -> Response:
-    """Remove a member, erase the personal data kept of it, and end all that it let programs do. The last owner stays."""
+    """Remove a member with its personal data, and end all that it let programs do. The last owner stays."""
     _own(organization_id)
     with transaction():
         members.remove_member(actor(), member_id)

@@ -163,10 +163,8 @@ def _challenge(refusal: Refusal) -> str | None:
     )
     if isinstance(refusal, NotAuthenticated):
         return realm
-    if isinstance(refusal, InvalidToken):
-        return f'{realm}, error="invalid_token"'
-    if isinstance(refusal, SeveralCredentials):
-        return f'{realm}, error="invalid_request"'
+    if isinstance(refusal, InvalidToken | SeveralCredentials):
+        return f'{realm}, error="{"invalid_token" if isinstance(refusal, InvalidToken) else "invalid_request"}"'
     if isinstance(refusal, InsufficientScope):
         return f'{realm}, error="insufficient_scope", scope="{refusal.members.get("scope", "")}"'
     if isinstance(refusal, DpopProofInvalid | DpopNonceNeeded):

@@ -30,6 +30,8 @@ class Verb(StrEnum):
     PERSON_STEPPED_UP = "identity.person.stepped_up"
     PERSON_DISABLED = "identity.person.disabled"
     PASSWORD_CHANGED = "identity.password.changed"  # noqa: S105 - a verb, not a secret
+    EMAIL_CHANGE_ASKED = "identity.email.change_asked"
+    EMAIL_CHANGED = "identity.email.changed"
     SECOND_FACTOR_SET = "identity.second_factor.set"
     SECOND_FACTOR_REMOVED = "identity.second_factor.removed"
     PASSKEY_ADDED = "identity.passkey.added"

@@ -184,7 +184,7 @@ def checked_member(draft: MemberDraft) -> MemberDraft:
     """Return the draft with its texts tidied, or raise Invalid that names every field at fault."""
     refuse_my_numbers({"name": draft.name, "email": draft.email})
     tidied = replace(draft, name=tidy(draft.name), email=_tidy_or_none(draft.email))
-    refuse_faults({"name": text_fault(tidied.name), "email": _email_fault(tidied.email)})
+    refuse_faults({"name": text_fault(tidied.name), "email": email_fault(tidied.email)})
     return tidied
 
 
@@ -194,6 +194,21 @@ def checked_text(field: str, text: str, length_max: int = NAME_LENGTH_MAX) -> st
     tidied = tidy(text)
     refuse_faults({field: text_fault(tidied, length_max)})
     return tidied
+
+
+def checked_email(email: str) -> str:
+    """Return an e-mail address tidied, or raise Invalid."""
+    refuse_my_numbers({"email": email})
+    tidied = tidy(email)
+    refuse_faults({"email": email_fault(tidied)})
+    return tidied
+
+
+def email_fault(email: str | None) -> str | None:
+    """Return what is wrong with an e-mail address, or None; it may be absent."""
+    if email is None or (len(email) <= EMAIL_LENGTH_MAX and _EMAIL.fullmatch(email)):
+        return None
+    return "must be an e-mail address, or absent"
 
 
 def refuse_my_numbers(fields: Mapping[str, str | None]) -> None:
@@ -242,9 +257,3 @@ def _government_fault(draft: ApplicationDraft) -> str | None:
     if draft.kind not in GOVERNMENT_KINDS:
         return "belongs to municipalities and public bodies alone"
     return None if is_government_code(code) else "must be 6 digits of which the last is the check digit"
-
-
-def _email_fault(email: str | None) -> str | None:
-    if email is None or (len(email) <= EMAIL_LENGTH_MAX and _EMAIL.fullmatch(email)):
-        return None
-    return "must be an e-mail address, or absent"

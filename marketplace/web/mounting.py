@@ -13,6 +13,7 @@ from marketplace.web import (
     consent,
     device,
     documentation,
+    email,
     home,
     passkeys,
     problems,
@@ -26,7 +27,7 @@ from marketplace.web.description import EXTENSION, Description
 
 PAGES = (
     home, catalog, terms, problems, documentation, checkout,
-    sign_in, passkeys, providers, recovery, account, authorize, consent, device,
+    sign_in, passkeys, providers, recovery, account, email, authorize, consent, device,
 )  # fmt: skip
 
 

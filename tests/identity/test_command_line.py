@@ -25,7 +25,9 @@ def test_an_exchange_of_before_gets_the_client_of_the_command_line_when_it_start
     background.look_after(app)
     assert command_lines() == []  # nobody runs the exchange yet
     operator = OrganizationFactory(operator=True)
-    ApiClientFactory(organization=OrganizationFactory(), name="Musubi CLI", authentication_method="none", secret_sha256=None)
+    ApiClientFactory(
+        organization=OrganizationFactory(), name="Musubi CLI", authentication_method="none", secret_sha256=None
+    )
     db.session.commit()
     for _ in range(2):
         background.look_after(app)

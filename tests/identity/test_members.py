@@ -142,7 +142,9 @@ def test_who_is_removed_acts_for_the_organization_nowhere_any_more(app: Flask) -
     assert placed.entry.facts == {"codes": 1, "devices": 0, "families": 1}
 
 
-@pytest.mark.parametrize("deeds", [(demote, demote), (remove, remove), (demote, remove)], ids=["demote", "remove", "both"])
+@pytest.mark.parametrize(
+    "deeds", [(demote, demote), (remove, remove), (demote, remove)], ids=["demote", "remove", "both"]
+)
 def test_of_two_owners_that_go_at_once_one_stays(
     own_database: Flask, deeds: tuple[Callable[[Member], None], Callable[[Member], None]]
 ) -> None:

@@ -37,6 +37,50 @@ def recovery(locale: str, link: str) -> Letter:
     )
 
 
+def email_check(locale: str, link: str) -> Letter:
+    """Send somebody the link by which they show that a new address is theirs."""
+    if locale == "ja":
+        return Letter(
+            "新しいメールアドレスの確認",
+            f"1時間以内に次のリンクを開き、このアドレスを確認してください。\n\n{link}\n\n"
+            "心当たりがない場合は、何もしないでください。\n",
+        )
+    return Letter(
+        "Confirm your new address",
+        f"Open this link within an hour to confirm this address:\n\n{link}\n\nIf you do not know why, do nothing.\n",
+    )
+
+
+def email_change_asked(locale: str) -> Letter:
+    """Tell somebody at their present address that another was asked for."""
+    if locale == "ja":
+        return Letter(
+            "メールアドレスの変更が申し込まれました",
+            "アカウントのメールアドレスの変更が申し込まれました。新しいアドレスで確認されるまで、変更されません。\n"
+            "心当たりがない場合は、すぐにパスワードを変更し、取引所の運営者に連絡してください。\n",
+        )
+    return Letter(
+        "Another address was asked for",
+        "Somebody asked for another e-mail address for your account. It changes once the new address is confirmed.\n"
+        "If it was not you, change your password now and tell the operator of the exchange.\n",
+    )
+
+
+def email_changed(locale: str) -> Letter:
+    """Tell somebody at their old address that it is theirs no more."""
+    if locale == "ja":
+        return Letter(
+            "メールアドレスが変更されました",
+            "アカウントのメールアドレスが変更され、サインインはすべて終了しました。\n"
+            "心当たりがない場合は、すぐに取引所の運営者に連絡してください。\n",
+        )
+    return Letter(
+        "Your address has changed",
+        "The e-mail address of your account has changed, and you were signed out everywhere.\n"
+        "If it was not you, tell the operator of the exchange at once.\n",
+    )
+
+
 def password_changed(locale: str) -> Letter:
     """Tell somebody that their password has changed."""
     if locale == "ja":

@@ -5,6 +5,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.identity import rules
 from marketplace.identity.login.errors import SignInFirst
+from marketplace.identity.login.models import EmailChallenge
+from marketplace.identity.login.states import ChallengePurpose
 from marketplace.identity.models import Person
 from marketplace.identity.states import PersonState
 from marketplace.kit import clock
@@ -43,6 +45,28 @@ def find_active(person_id: str) -> Person | None:
     """Return a person who may sign in, or None."""
     statement = select(Person).where(Person.id == person_id, Person.state == PersonState.ACTIVE.value)
     return db.session.scalar(statement)
+
+
+def hold(person_id: str) -> Person:
+    """Return a person, held until the transaction ends: what is mailed to them is made and used one after another."""
+    statement = select(Person).where(Person.id == person_id).with_for_update(key_share=True)
+    return db.session.scalars(statement, execution_options={"populate_existing": True}).one()
+
+
+def void_links(person_id: str, purpose: ChallengePurpose | None = None) -> None:
+    """Use up all links that were mailed to a person, or those for one purpose."""
+    unused = [EmailChallenge.person_id == person_id, EmailChallenge.used_at.is_(None)]
+    if purpose is not None:
+        unused.append(EmailChallenge.purpose == purpose.value)
+    db.session.execute(
+        update(EmailChallenge).where(*unused).values(used_at=clock.now()),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def has_password(person_id: str) -> bool:
+    """Tell whether somebody can sign in with a password."""
+    return db.session.scalar(select(Person.password_hash).where(Person.id == person_id)) is not None
 
 
 def set_password(person_id: str, password_hash: str) -> None:

@@ -93,13 +93,16 @@ def _challenge(person: Person) -> str:
 
 def _spend(token: str) -> str:
     """Use up a link, and with it all others of the person; returns whose it is."""
+    whose = db.session.scalar(select(EmailChallenge.person_id).where(*_open(token)))
+    if whose is None:
+        raise LinkOver
+    people.hold(whose)
     used = update(EmailChallenge).where(*_open(token)).values(used_at=clock.now())
     row = db.session.execute(used.returning(EmailChallenge.person_id)).first()
     if row is None:
         raise LinkOver
-    others = (EmailChallenge.person_id == row.person_id, EmailChallenge.used_at.is_(None))
-    db.session.execute(update(EmailChallenge).where(*others).values(used_at=clock.now()))
-    return str(row.person_id)
+    people.void_links(whose)
+    return whose
 
 
 def _open(token: str) -> tuple[Any, ...]:

@@ -36,9 +36,9 @@ class Post:
 class StrictRequest(OAuth2Request):  # type: ignore[misc]  # Authlib carries no types
     """Authlib's request, made from a post that passed the checks.
 
-    Raises InvalidRequestError (RFC 6749 section 5.2) for parameters in the query string, for another
-    media type, for several Authorization headers, and for repeated parameters. Parameters without a value count as absent. ``dpop_jkt`` is the
-    thumbprint of the key that the request proves to hold, once the proof was checked.
+    Raises InvalidRequestError (RFC 6749 section 5.2) for parameters in the query string, for another media type, for
+    several Authorization headers, and for repeated parameters. Parameters without a value count as absent.
+    ``dpop_jkt`` is the thumbprint of the key that the request proves to hold, once the proof was checked.
     """
 
     def __init__(self, post: Post) -> None:

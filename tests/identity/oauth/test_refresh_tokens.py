@@ -47,6 +47,8 @@ def test_a_refresh_token_buys_the_next_tokens(whose: Party, tokens: Tokens, app:
     assert answer.status_code == 200
     assert answer.json["refresh_token"] != tokens["refresh_token"]
     assert answer.json["scope"] == tokens["scope"]
+    assert 0 < answer.json["expires_in"] <= 600  # O58
+    assert answer.headers["Cache-Control"] == "no-store"  # O60
     assert opens(app, answer.json["access_token"]) == 200
     assert renewed(wire, whose, answer.json).status_code == 200
 
@@ -91,7 +93,7 @@ def leave_to_another(whose: Party) -> None:
 
 ENDED = {
     "O66 person disabled": lambda whose: setattr(whose.person, "state", "disabled"),
-    "member gone": lambda whose: leave_to_another(whose),
+    "member gone": leave_to_another,
     "organization of the person suspended": lambda whose: service.suspend_organization(
         SYSTEM, whose.organization.id, "規約違反"
     ),
