@@ -11,7 +11,15 @@ import click
 from marketplace.client import downloads, keeping, shopping, signing
 from marketplace.client.downloads import Fetched, Wanted
 from marketplace.client.exchange import Exchange, part
-from marketplace.client.options import exchange_of, is_interactive, json_option, print_json, print_table, server_option
+from marketplace.client.options import (
+    exchange_of,
+    is_interactive,
+    is_watched,
+    json_option,
+    print_json,
+    print_table,
+    server_option,
+)
 from marketplace.client.servers import Named, named
 from marketplace.client.troubles import Denied, Unusable
 from marketplace.client.wording import plain, say, size
@@ -142,7 +150,7 @@ def _fetched(exchange: Exchange, wanted: Wanted, *, overwrite: bool, quiet: bool
 @contextmanager
 def _progress(wanted: Wanted, *, quiet: bool) -> Iterator[Callable[[int], None]]:
     """Show how far a download is, to a terminal alone."""
-    hidden = quiet or not sys.stderr.isatty()
+    hidden = quiet or not is_watched()
     label = plain(wanted.target.name)
     with click.progressbar(length=wanted.size_bytes, label=label, file=sys.stderr, hidden=hidden) as bar:
         yield lambda at: bar.update(at - bar.pos)

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,10 @@ def forget(origin: str) -> None:
 @contextmanager
 def locked(origin: str) -> Iterator[None]:
     """Let no other process renew this login meanwhile: a refresh token that is used twice ends them all."""
-    with secret_files.locked(_login_file(origin)):
+    file = _login_file(origin)
+    with ExitStack() as held:
+        with troubled(file):
+            held.enter_context(secret_files.locked(file))
         yield
 
 

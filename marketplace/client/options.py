@@ -42,6 +42,11 @@ def is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
+def is_watched() -> bool:
+    """Tell whether somebody sees what goes to the errors."""
+    return sys.stderr.isatty()
+
+
 def be_printable() -> None:
     """Let a terminal that knows no Japanese show question marks; it is no reason to end."""
     for stream in (sys.stdout, sys.stderr):

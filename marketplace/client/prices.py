@@ -26,7 +26,10 @@ def due_now(offer: dict[str, Any]) -> str:
     if due is None:
         return say("消費税が加わります。", "Consumption tax is added.")
     gross, tax = yen(due["amount_gross_yen"]), yen(due["amount_tax_yen"])
-    return say(f"いま支払う額: {gross}（うち消費税 {tax}）", f"To pay now: {gross} (of which consumption tax {tax})")
+    said = say(f"いま支払う額: {gross}（うち消費税 {tax}）", f"To pay now: {gross} (of which consumption tax {tax})")
+    if not offer["price"].get("trial_days"):
+        return said
+    return said + say("。試用は初めての購入者に限ります。", ". The trial is for those who have not had it.")
 
 
 def _subscription(price: dict[str, Any]) -> str:

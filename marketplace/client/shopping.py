@@ -19,7 +19,7 @@ from marketplace.client.options import (
 )
 from marketplace.client.orders import Wish
 from marketplace.client.servers import is_safe, named
-from marketplace.client.troubles import Trouble, Unusable
+from marketplace.client.troubles import Trouble, Unusable, WrongBytes
 from marketplace.client.wording import language, plain, say, size, told
 
 WAIT_SECONDS = 3600
@@ -129,6 +129,8 @@ def _confirm(exchange: Exchange, offer: dict[str, Any], *, yes: bool, accepted: 
 
 def _print_offer(exchange: Exchange, offer: dict[str, Any]) -> None:
     terms = exchange.read_public(f"/v1/terms/{part(str(offer['terms_sha256']))}")
+    if terms["sha256"] != offer["terms_sha256"]:
+        raise WrongBytes(say("別の利用規約が届きました。", "Other terms came than those of the offer."))
     note(f"{told(terms, 'title')}\n")
     note(plain(str(terms[f"text_{language()}"])))
     note(f"\n{say('規約', 'Terms')}: SHA-256 {plain(str(terms['sha256']))}")

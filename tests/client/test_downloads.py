@@ -327,3 +327,34 @@ def test_usage_is_printed_with_its_sums(server: Scripted, exchange: Exchange, ru
     assert out.count("1,234,567") == 3
     assert server.at("/v1/usage")[1].query["cursor"] == "c"
     assert all((one.query["grant_id"], one.query["from_on"]) == (GRANT, "2026-11-01") for one in server.at("/v1/usage"))
+
+
+def test_the_first_download_signs_in_first_where_somebody_sits(
+    server: Scripted, run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signed_in: SignIn
+) -> None:
+    signed: list[str] = []
+
+    def sign_in(origin: str) -> None:
+        signed.append(origin)
+        signed_in()
+
+    monkeypatch.setattr("marketplace.client.fetching.signing.sign_in", sign_in)
+    server.on(f"/v1/grants/{GRANT}/files", Said(body=[listed()]))
+    server.on(URL, ranged)
+    address = f"{server.origin}/v1/grants/{GRANT}"
+    run("get", address, "--to", tmp_path, code=3)
+    assert signed == []
+    monkeypatch.setattr("marketplace.client.fetching.is_interactive", lambda: True)
+    run("get", address, "--to", tmp_path)
+    run("get", address, "--to", tmp_path)
+    assert signed == [server.origin]
+    assert (tmp_path / NAME).read_bytes() == CONTENT
+
+
+def test_a_bar_is_drawn_for_a_terminal(
+    server: Scripted, exchange: Exchange, run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.on(URL, ranged)
+    monkeypatch.setattr("marketplace.client.fetching.is_watched", lambda: True)
+    _out, said = run("get", GRANT, "--to", tmp_path)
+    assert NAME in said

@@ -230,6 +230,21 @@ def test_a_script_names_the_terms_it_accepts(offered: Scripted, run: Callable) -
     assert len(offered.at(ORDERS)) == 1
 
 
+def test_other_terms_than_the_offers_are_not_accepted(offered: Scripted, run: Callable) -> None:
+    terms = {"sha256": "7" * 64, "title_en": "Others", "text_en": "Everything."}
+    offered.on(f"/v1/terms/{SHA256}", Said(body=terms))
+    run("buy", OFFER, "--yes", "--accept-terms", SHA256, code=6)
+    assert offered.at(ORDERS) == []
+
+
+def test_a_trial_is_said_to_be_for_those_who_have_not_had_it(offered: Scripted, run: Callable) -> None:
+    trial = {"kind": "subscription", "amount_yen": 3000, "term_months": 1, "trial_days": 14}
+    offered.on(f"/v1/offers/{OFFER}", Said(body=OFFERED | {"price": trial}))
+    _out, said = run("buy", OFFER, code=2)
+    assert "¥3,000 every month in advance, before tax, the first 14 days free" in said
+    assert "have not had it" in said
+
+
 @pytest.fixture
 def seated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("marketplace.client.shopping.is_interactive", lambda: True)
