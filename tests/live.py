@@ -16,9 +16,9 @@ from typing import Any
 import psutil
 import requests
 
-from marketplace.demo import buying, cast, listing
+from marketplace.demo import buying, cast, joining, listing
 from marketplace.demo.narration import Narrator
-from marketplace.demo.party import Party, apply
+from marketplace.demo.party import Party
 from marketplace.demo.stage import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -202,8 +202,9 @@ class Exchange:
         return parties
 
     def admit(self, operator: Party, role: str, draft: dict[str, Any]) -> Party:
-        """Let an organization apply over HTTP and the operator verify it."""
-        party = apply(self.base_url, role, draft)
+        """Let an organization apply over HTTP and confirm it by mail, and the operator verify it."""
+        party = joining.apply(self.base_url, role, draft)
+        joining.confirm(self.base_url, role, self.command("mail", "list").stdout)
         operator.post(f"/v1/organizations/{party.organization_id}/verify")
         return party
 

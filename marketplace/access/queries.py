@@ -11,6 +11,7 @@ from marketplace.access.models import Grant, GrantRelease
 from marketplace.access.rules import Entitlement, is_open_to, is_visible, standing
 from marketplace.access.states import Standing
 from marketplace.billing.models import RatedLine
+from marketplace.identity import admission
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock, pages
 from marketplace.kit.db import UtcDateTime, db
@@ -23,8 +24,10 @@ from marketplace.licensing.models import Offer
 # The state of release and dataset in the catalogue is not asked: what was sold stays sold.
 _AUTHORIZE = text("""
 SELECT g.state, g.expires_at, g.organization_id, g.provider_organization_id, g.dataset_id,
+       d.trust_required, d.assurance_required,
        f.release_id, f.id AS file_id, f.name AS file_name, f.media_type, f.sha256, f.size_bytes, f.published_at
   FROM access_grant g
+  JOIN dataset d ON d.id = g.dataset_id
   LEFT JOIN LATERAL (
        SELECT file.*, release.published_at
          FROM access_grant_release r
@@ -64,7 +67,8 @@ def authorize(actor: Actor, grant_id: str, file_name: str, release_id: str | Non
     """Return what the actor may fetch under that name, in one query.
 
     Where several releases of the grant hold the name, the newest is meant unless ``release_id`` names one.
-    Raises NotFound for anything that is not the actor's own, GrantRevoked, GrantSuspended or GrantExpired for what is.
+    Raises NotFound for anything that is not the actor's own, GrantRevoked, GrantSuspended or GrantExpired for what is,
+    and what ``admission.require`` raises, where the dataset asks more of its buyers now.
     """
     if not is_storable(grant_id, file_name, release_id) or not is_open_to(actor, grant_id):
         raise NotFound
@@ -84,6 +88,7 @@ def authorize(actor: Actor, grant_id: str, file_name: str, release_id: str | Non
     if row is None:
         raise NotFound
     _check_standing(row)
+    admission.require(actor, row.trust_required, row.assurance_required)
     if row.file_id is None:
         raise NotFound(f"This grant opens no file of the name {file_name!r}.")
     return _entitlement(grant_id, row)

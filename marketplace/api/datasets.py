@@ -11,6 +11,7 @@ from marketplace.catalog.rules import DatasetDraft
 from marketplace.catalog.states import Frequency, Licence, Theme
 from marketplace.exchange import listing
 from marketplace.identity.permissions import Permission
+from marketplace.identity.states import Assurance, Trust
 from marketplace.kit.transaction import transaction
 
 blp = blueprint("datasets", "/v1/datasets", "Datasets of a provider.")
@@ -108,5 +109,7 @@ def _typed(fields: dict[str, Any]) -> dict[str, Any]:
         "update_frequency": Frequency,
         "licence_hint": lambda word: None if word is None else Licence(word),
         "keywords": tuple,
+        "trust_required": lambda word: None if word is None else Trust(word),
+        "assurance_required": lambda word: None if word is None else Assurance(word),
     }
     return {name: kinds.get(name, lambda value: value)(value) for name, value in fields.items()}

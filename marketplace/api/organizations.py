@@ -2,16 +2,19 @@
 
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 
 from marketplace.api.endpoint import actor, blueprint, created, guarded
 from marketplace.api.schemas import identity as schemas
 from marketplace.api.schemas.base import PageQuery
 from marketplace.identity import members, queries, service
+from marketplace.identity.joining import approving
+from marketplace.identity.joining import service as joining
+from marketplace.identity.joining.rules import Contact
 from marketplace.identity.login import invitations
 from marketplace.identity.permissions import Permission
 from marketplace.identity.rules import ApplicationDraft, MemberDraft
-from marketplace.identity.states import Capacity, MemberRole, OrganizationKind, OrganizationState
+from marketplace.identity.states import Capacity, MemberRole, OrganizationKind, OrganizationState, Trust
 from marketplace.kit.errors import NotFound
 from marketplace.kit.transaction import transaction
 
@@ -27,17 +30,18 @@ blp = blueprint("organizations", "/v1/organizations", "Who takes part.")
 @blp.arguments(schemas.OrganizationDraft)
 @blp.response(201, schemas.ApplicationView)
 def apply(draft: dict[str, Any]) -> Any:
-    """Apply to take part. The answer holds the only showing of the first client's secret."""
+    """Apply to take part. The answer holds the only showing of the first client's secret.
+
+    The contact is mailed a link, with which the application is confirmed within 48 hours; before that nobody looks at
+    it.
+    """
+    contact = Contact(draft.pop("contact_name"), draft.pop("contact_email"))
+    typed = {
+        "kind": OrganizationKind(draft["kind"]),
+        "capacities": frozenset(Capacity(capacity) for capacity in draft["capacities"]),
+    }
     with transaction():
-        admission = service.apply(
-            ApplicationDraft(
-                **draft
-                | {
-                    "kind": OrganizationKind(draft["kind"]),
-                    "capacities": frozenset(Capacity(capacity) for capacity in draft["capacities"]),
-                }
-            )
-        )
+        admission = joining.apply(ApplicationDraft(**draft | typed), contact, request.remote_addr or "")
         answer = {"organization": admission.organization, "client": with_secret(admission.client, admission.secret)}
         return created(answer, f"/v1/organizations/{admission.organization.id}")
 
@@ -62,11 +66,25 @@ def read_organization(organization_id: str) -> Any:
 
 @blp.route("/<organization_id>/verify", methods=["POST"])
 @guarded(Permission.ORGANIZATION_JUDGE)
+@blp.arguments(schemas.Approval)
 @blp.response(200, schemas.OrganizationView)
-def verify(organization_id: str) -> Any:
-    """Verify an applicant, or lift a suspension."""
+def verify(approval: dict[str, str], organization_id: str) -> Any:
+    """Verify an applicant, or lift a suspension.
+
+    An application of high risk needs a `reason`, and two different people; it stays `applied` after the first.
+    """
     with transaction():
-        return service.verify_organization(actor(), organization_id)
+        return approving.approve(actor(), organization_id, approval.get("reason"))
+
+
+@blp.route("/<organization_id>/trust", methods=["POST"])
+@guarded(Permission.ORGANIZATION_JUDGE)
+@blp.arguments(schemas.TrustGiven)
+@blp.response(200, schemas.OrganizationView)
+def trust(given: dict[str, str], organization_id: str) -> Any:
+    """Qualify a verified organization for what asks for more trust, or take that back."""
+    with transaction():
+        return approving.trust(actor(), organization_id, Trust(given["trust"]))
 
 
 @blp.route("/<organization_id>/suspend", methods=["POST"])

@@ -170,13 +170,16 @@ def _challenge(refusal: Refusal) -> str | None:
     if isinstance(refusal, DpopProofInvalid | DpopNonceNeeded):
         error = "use_dpop_nonce" if isinstance(refusal, DpopNonceNeeded) else "invalid_dpop_proof"
         return f'DPoP realm="musubi", error="{error}", algs="{" ".join(ALGORITHMS)}"'
-    if isinstance(refusal, StepUpRequired):
-        asked = f'acr_values="{Assurance.AAL2}", max_age="{STEP_UP_SECONDS}"'
-        return f'{realm}, error="insufficient_user_authentication", {asked}'
-    if isinstance(refusal, AssuranceTooLow):
-        asked = f'acr_values="{refusal.members["assurance_required"]}"'
-        return f'{realm}, error="insufficient_user_authentication", {asked}'
+    if isinstance(refusal, StepUpRequired | AssuranceTooLow):
+        return f'{realm}, error="insufficient_user_authentication", {_asked_of_person(refusal)}'
     return None
+
+
+def _asked_of_person(refusal: StepUpRequired | AssuranceTooLow) -> str:
+    """Return what to sign in with (RFC 9470 section 3)."""
+    if isinstance(refusal, AssuranceTooLow):
+        return f'acr_values="{refusal.members["assurance_required"]}"'
+    return f'acr_values="{Assurance.AAL2}", max_age="{STEP_UP_SECONDS}"'
 
 
 def _answer_http(error: HTTPException) -> Response:

@@ -20,6 +20,8 @@ class Dataset(Model):
         CheckConstraint("title_ja <> '' OR title_en <> ''", name="title"),
         CheckConstraint("jsonb_typeof(themes) = 'array' AND themes <> '[]'", name="themes"),
         CheckConstraint("region = 'JP' OR region ~ '^[0-9]{6}$'", name="region"),
+        CheckConstraint("trust_required IN ('verified', 'qualified')", name="trust_required"),
+        CheckConstraint("assurance_required IN ('aal1', 'aal2', 'aal3')", name="assurance_required"),
         UniqueConstraint("organization_id", "origin_id"),
         Index("ix_dataset_organization_id_id", "organization_id", "id"),
     )
@@ -41,6 +43,8 @@ class Dataset(Model):
     update_frequency: Mapped[str]
     keywords: Mapped[list[str]]
     licence_hint: Mapped[str | None]
+    trust_required: Mapped[str | None]
+    assurance_required: Mapped[str | None]
     origin_id: Mapped[str | None]
     source: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     created_at: Mapped[datetime]

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from marketplace.catalog.errors import FileNameUnsafe
 from marketplace.catalog.states import Frequency, Licence, Theme
 from marketplace.identity.rules import is_government_code
+from marketplace.identity.states import Assurance, Trust
 from marketplace.kit.errors import Invalid
 
 TITLE_LENGTH_MAX = 300
@@ -22,6 +23,7 @@ NAME_BYTES_MAX = 255
 FILES_PER_RELEASE_MAX = 2_000
 COLUMN_NAMES_MAX = 10_000
 COUNTRY = "JP"
+TRUSTS = (Trust.VERIFIED, Trust.QUALIFIED)
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?", re.ASCII)
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", re.ASCII)
@@ -40,6 +42,7 @@ class DatasetDraft:
     """What a provider says of a dataset. One title is needed; texts that do not exist are empty.
 
     ``region`` is a local-government code of 6 digits or ``JP``; the contact is an office, not a person.
+    ``trust_required`` and ``assurance_required`` are asked of whoever orders and fetches it; None asks nothing.
     """
 
     title_ja: str = ""
@@ -55,6 +58,8 @@ class DatasetDraft:
     update_frequency: Frequency = Frequency.UNKNOWN
     keywords: tuple[str, ...] = ()
     licence_hint: Licence | None = None
+    trust_required: Trust | None = None
+    assurance_required: Assurance | None = None
 
     def columns(self) -> dict[str, Any]:
         """Return the fields as they are stored."""
@@ -80,6 +85,8 @@ def check_draft(draft: DatasetDraft) -> None:
         "update_frequency": None if draft.update_frequency in set(Frequency) else "must be an EU frequency code",
         "keywords": keywords_fault(draft.keywords),
         "licence_hint": None if draft.licence_hint in {None, *Licence} else "must be one of the listed licences",
+        "trust_required": None if draft.trust_required in {None, *TRUSTS} else "must be verified or qualified",
+        "assurance_required": None if draft.assurance_required in {None, *Assurance} else "must be aal1, aal2 or aal3",
     }
     if not (draft.title_ja.strip() or draft.title_en.strip()):
         faults["title_ja"] = "a title is needed in Japanese or in English"

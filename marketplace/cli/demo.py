@@ -69,7 +69,7 @@ def _perform(
         try:
             paths = own or [_sample(home)]
             narrator.say("exchange", "is open", address=base_url, payments="sandbox, no real money")
-            parties = play.assemble(base_url, operator, auditor, narrator)
+            parties = play.assemble(base_url, operator, auditor, narrator, lambda: stage.letters(base_url, port, home))
             made = play.set_up(parties, narrator, paths, play.titles_for(data))
             if serving:
                 _serve(made, narrator, serving.world, stop)

@@ -6,6 +6,7 @@ import click
 
 from marketplace import __version__
 from marketplace.cli import (
+    applications,
     audit,
     balance,
     bank,
@@ -58,7 +59,8 @@ def build(composition: Composition) -> click.Group:
     def marketplace() -> None:
         """Run a data exchange: list, license, sell, deliver, meter and audit data."""
 
-    for module in (serve, market, bank, payouts, ledger, audit, balance, mail, demo, simulate, permissions, keys):
+    groups = (bank, payouts, ledger, audit, balance, mail, applications, permissions, keys)
+    for module in (serve, market, *groups, demo, simulate):
         for command in module.COMMANDS:
             marketplace.add_command(command)
     for command in client.COMMANDS:

@@ -75,15 +75,6 @@ class Party:
         return self._token
 
 
-def apply(base_url: str, role: str, application: dict[str, Any]) -> Party:
-    """Apply to take part, as anybody may, and return the applicant."""
-    response = requests.post(f"{base_url}/v1/organizations", json=application, timeout=TIMEOUT_SECONDS)
-    if response.status_code != 201:
-        raise Refused(f"{role} could not apply", response)
-    client = response.json()["client"]
-    return Party(role, base_url, client["organization_id"], client["id"], client["secret"])
-
-
 def wait_for(what: str, ready: Any, timeout_seconds: float = 120) -> Any:
     """Ask again until ``ready()`` answers with something; raises DemoFailed when it never does."""
     deadline = time.monotonic() + timeout_seconds

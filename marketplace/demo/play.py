@@ -1,12 +1,13 @@
 """The first trade, told step by step."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from marketplace.demo import auditing, buying, cast, files, listing
+from marketplace.demo import auditing, buying, cast, files, joining, listing
 from marketplace.demo.narration import Narrator
-from marketplace.demo.party import DemoFailed, Party, apply, wait_for
+from marketplace.demo.party import DemoFailed, Party, wait_for
 
 SAMPLE_TITLES = {
     "title_ja": "札幌市中心部の人流と気温（合成データ）",
@@ -41,16 +42,21 @@ def titles_for(data: Path | None) -> dict[str, str]:
     }
 
 
-def assemble(base_url: str, operator: Party, auditor: Party, narrator: Narrator) -> dict[str, Party]:
-    """Let provider, buyer and stranger apply, and the operator verify them."""
-    parties = {"operator": operator, "auditor": auditor}
-    for role, application in (("provider", cast.PROVIDER), ("buyer", cast.BUYER), ("stranger", cast.STRANGER)):
-        party = apply(base_url, role, application)
+def assemble(
+    base_url: str, operator: Party, auditor: Party, narrator: Narrator, read_letters: Callable[[], str]
+) -> dict[str, Party]:
+    """Let provider, buyer and stranger apply and confirm it by mail, and the operator verify them."""
+    applications = {"provider": cast.PROVIDER, "buyer": cast.BUYER, "stranger": cast.STRANGER}
+    applicants = {role: joining.apply(base_url, role, said) for role, said in applications.items()}
+    for role, party in applicants.items():
         narrator.say(role, "applies to take part", organization=party.organization_id)
+    letters = read_letters()
+    for role, party in applicants.items():
+        joining.confirm(base_url, role, letters)
+        narrator.say(role, "confirms its application by the link in a letter")
         operator.post(f"/v1/organizations/{party.organization_id}/verify")
-        narrator.say("operator", f"verifies the {role}", corporate_number=application["corporate_number"])
-        parties[role] = party
-    return parties
+        narrator.say("operator", f"verifies the {role}", corporate_number=applications[role]["corporate_number"])
+    return {"operator": operator, "auditor": auditor} | applicants
 
 
 def set_up(parties: dict[str, Party], narrator: Narrator, paths: list[Path], titles: dict[str, str]) -> World:

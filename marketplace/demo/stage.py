@@ -60,6 +60,21 @@ def server(base_url: str, port: int, data_dir: Path) -> Iterator[subprocess.Pope
             _end(process)
 
 
+def letters(base_url: str, port: int, data_dir: Path) -> str:
+    """Return the letters in the outbox, as ``marketplace mail list`` prints them on the machine."""
+    told = subprocess.run(
+        [sys.executable, "-m", "marketplace", "mail", "list"],
+        env=environment_of(os.environ, base_url, port, data_dir) | {"PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    if told.returncode != 0:
+        raise DemoFailed(f"the outbox cannot be read: {told.stderr[-500:]}")
+    return told.stdout
+
+
 def port_is_free(port: int) -> bool:
     """Whether a server could listen on this port of the loopback interface now."""
     with socket.socket() as listener:

@@ -11,13 +11,17 @@ from marketplace.catalog.models import Dataset, File, Release
 from marketplace.catalog.states import DatasetState, ProfileState
 from marketplace.delivery.stores import Stored
 from marketplace.exchange import facilities, showcase
+from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
-from marketplace.kit import clock, jobs
+from marketplace.identity.errors import TrustTooLow
+from marketplace.identity.states import Trust
+from marketplace.kit import clock, jobs, settings
 from marketplace.kit.transaction import transaction
 from marketplace.licensing import queries as offers
 from marketplace.licensing import service as licensing
 from marketplace.licensing.models import Offer
 from marketplace.licensing.offers import OfferDraft
+from marketplace.licensing.states import PriceKind
 
 PROFILE_GIVEN_UP_AFTER = timedelta(hours=1)
 EXPIRED_LATELY = timedelta(days=2)
@@ -99,8 +103,12 @@ def withdraw_dataset(actor: Actor, dataset_id: str) -> Dataset:
 
 
 def make_offer(actor: Actor, draft: OfferDraft) -> Offer:
-    """Offer a dataset, and show the offer where the dataset is listed."""
+    """Offer a dataset, and show the offer where the dataset is listed.
+
+    Raises TrustTooLow, and what licensing raises.
+    """
     _stand_in_line(actor, draft.dataset_id)
+    _require_trust_to_sell(actor, draft)
     offer = licensing.make_offer(actor, draft)
     refresh(offer.dataset_id)
     return offer
@@ -109,6 +117,7 @@ def make_offer(actor: Actor, draft: OfferDraft) -> Offer:
 def supersede_offer(actor: Actor, offer_id: str, draft: OfferDraft) -> Offer:
     """Put a new version in the place of an offer."""
     _stand_in_line(actor, offers.get_own_offer(actor, offer_id).dataset_id)
+    _require_trust_to_sell(actor, draft)
     offer = licensing.supersede_offer(actor, offer_id, draft)
     refresh(offer.dataset_id)
     return offer
@@ -202,6 +211,14 @@ def import_ckan(actor: Actor, package: dict[str, Any]) -> Dataset:
     dataset = service.import_ckan_package(actor, package)
     refresh(dataset.id)
     return dataset
+
+
+def _require_trust_to_sell(actor: Actor, draft: OfferDraft) -> None:
+    """Refuse a price to a provider whom the operator does not trust as far as the settings ask; free is free to all."""
+    required = Trust(settings.current().trust_to_sell)
+    trust = Trust(identity.get_organization(actor.organization_id).trust)
+    if draft.price.kind is not PriceKind.FREE and not trust.reaches(required):
+        raise TrustTooLow(trust=trust.value, trust_required=required.value)
 
 
 def _stand_in_line(actor: Actor, dataset_id: str) -> None:

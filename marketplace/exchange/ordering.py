@@ -26,6 +26,7 @@ from marketplace.exchange.errors import (
     SellerSuspended,
     TermsDiffer,
 )
+from marketplace.identity import admission
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor, on_behalf_of
 from marketplace.identity.states import OrganizationState
@@ -59,10 +60,16 @@ def check(buyer: Actor, offer: Offer, accepted_sha256: str) -> None:
     if accepted_sha256 != offer.terms_sha256:
         raise TermsDiffer(terms_sha256=offer.terms_sha256)
     require_licensable(offer)
+    _require_admission(buyer, offer.dataset_id)
     if catalog.published_release_ids(offer.dataset_id):
         return
     if offer.release_scope == ReleaseScope.CURRENT or not listings.is_listed(offer.dataset_id):
         raise NothingToDeliver
+
+
+def _require_admission(buyer: Actor, dataset_id: str) -> None:
+    dataset = catalog.get_dataset(dataset_id)
+    admission.require(buyer, dataset.trust_required, dataset.assurance_required)
 
 
 def require_licensable(offer: Offer) -> None:

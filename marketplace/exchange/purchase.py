@@ -51,7 +51,7 @@ def place_order(actor: Actor, offer_id: str, accepted_sha256: str, wish: OrderWi
     gateway has a payment opened, to be taken there by ``payment.begin`` after this transaction; what is
     paid outside waits until that is noted. Raises OfferNotOpen, OwnOffer, TermsDiffer, SellerSuspended,
     LicenceEnded, NothingToDeliver, RailNotOffered, AmountNotCarried, CreditExhausted, InvoicesOverdue,
-    the refusals of discounts, or NotFound.
+    the refusals of discounts, those of admission to the dataset, or NotFound.
     """
     offer = licensing.lock_open_offer(offer_id, actor)
     ordering.check(actor, offer, accepted_sha256)

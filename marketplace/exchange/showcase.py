@@ -98,6 +98,8 @@ _DESCRIBED = (
     "contact_name",
     "contact_url",
     "contact_email",
+    "trust_required",
+    "assurance_required",
 )
 
 

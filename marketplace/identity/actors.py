@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from marketplace.identity.states import Assurance, Capacity, MemberRole
+from marketplace.identity.states import Assurance, Capacity, MemberRole, Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +12,7 @@ class Actor:
 
     ``capacities`` is empty until the organization is verified. ``role``, ``assurance`` and ``authenticated_at``
     are there when a person acts. ``grant_ids`` is there when the token was narrowed to these grants (RFC 9396).
+    ``trust`` is the organization's; ``keyed`` means that the client proved itself by a key (RFC 7523).
     """
 
     organization_id: str
@@ -23,6 +24,8 @@ class Actor:
     assurance: Assurance | None = None
     authenticated_at: datetime | None = None
     grant_ids: frozenset[str] | None = None
+    trust: Trust = Trust.APPLIED
+    keyed: bool = False
 
     @property
     def oversees(self) -> bool:

@@ -12,6 +12,7 @@ class Permission(StrEnum):
     CATALOG_READ = "catalog.read"
     SYSTEM_READ = "system.read"
     ORGANIZATION_APPLY = "organization.apply"
+    JOIN_READ = "organization.join_read"
     ORGANIZATION_READ_OWN = "organization.read_own"
     ORGANIZATION_LIST = "organization.list"
     ORGANIZATION_JUDGE = "organization.judge"

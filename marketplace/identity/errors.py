@@ -106,6 +106,39 @@ class StepUpRequired(Refusal):
     cure_ja = "パスキーまたは認証コードでもう一度サインインし、操作をやり直してください。"
 
 
+class AssuranceTooLow(Refusal):
+    """A dataset that asks for a surer sign-in than the token's (RFC 9470 section 3)."""
+
+    slug, status = "assurance-too-low", 401
+    title, title_ja = "A surer sign-in is needed", "より確実な認証が必要です"
+    cause = "The dataset asks for the assurance level in `assurance_required`; your token is of the level in `acr`."
+    cure = "Sign in with a second factor, and have a new token issued with `acr_values` set to that level."
+    cause_ja = "データセットは assurance_required の認証レベルを求めていますが、トークンは acr のレベルです。"
+    cure_ja = "二要素でサインインし、acr_values にそのレベルを指定して新しいトークンを取得してください。"
+
+
+class KeyedClientNeeded(Forbidden):
+    """A dataset that asks for assurance, and a program that proves itself by a secret."""
+
+    slug = "keyed-client-needed"
+    title, title_ja = "A client with a key is needed", "鍵で認証するクライアントが必要です"
+    cause = "The dataset asks for assurance; a program gets it only if it proves itself by a key."
+    cure = "Give the client keys (`PUT /v1/clients/{id}/keys`), or act through a member who signs in."
+    cause_ja = "データセットは認証レベルを求めています。プログラムは鍵で認証する場合だけ利用できます。"
+    cure_ja = "クライアントに鍵を登録する（PUT /v1/clients/{id}/keys）か、サインインした担当者として操作してください。"
+
+
+class TrustTooLow(Forbidden):
+    """A deed that asks for more trust than the operator has given the organization."""
+
+    slug = "trust-too-low"
+    title, title_ja = "Your organization is not trusted far enough", "組織の信頼区分が足りません"
+    cause = "This asks for organizations trusted as in `trust_required`; yours is trusted as in `trust`."
+    cure = "Ask the operator of the exchange to qualify your organization."
+    cause_ja = "これには trust_required の信頼区分が必要ですが、貴組織の区分は trust です。"
+    cure_ja = "取引所の運営者に、組織の資格審査を依頼してください。"
+
+
 class TokenNarrowed(Forbidden):
     """A token for certain grants alone, used for something else."""
 

@@ -16,6 +16,7 @@ from marketplace.identity.states import (
     OrganizationKind,
     OrganizationState,
     PersonState,
+    Trust,
 )
 from marketplace.kit.db import Model
 
@@ -37,6 +38,8 @@ class Organization(Model):
     __table_args__ = (
         CheckConstraint(one_of("state", OrganizationState), "state"),
         CheckConstraint(one_of("kind", OrganizationKind), "kind"),
+        CheckConstraint(one_of("trust", Trust), "trust"),
+        CheckConstraint("state <> 'verified' OR trust <> 'applied'", "trusted"),
         CheckConstraint(
             f"jsonb_typeof(capacities) = 'array' AND capacities <@ '{KNOWN_CAPACITIES}'::jsonb"
             " AND capacities <> '[]'::jsonb",
@@ -54,7 +57,8 @@ class Organization(Model):
             "uq_organization_corporate_number",
             "corporate_number",
             unique=True,
-            postgresql_where=text("corporate_number IS NOT NULL"),
+            # Strangers' applications hold no number: nobody can keep a city out by naming its number first.
+            postgresql_where=text("corporate_number IS NOT NULL AND state <> 'unchecked'"),
         ),
     )
 
@@ -67,6 +71,7 @@ class Organization(Model):
     invoice_registration_number: Mapped[str | None]
     local_government_code: Mapped[str | None]
     state: Mapped[str]
+    trust: Mapped[str]
     created_at: Mapped[datetime]
     verified_at: Mapped[datetime | None]
     suspended_reason: Mapped[str | None]

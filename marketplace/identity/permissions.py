@@ -27,7 +27,8 @@ STEP_UP_SECONDS = 600
 PERMISSIONS: dict[Permission, Rule] = {
     Permission.CATALOG_READ: Rule(None, frozenset(), "read the public catalogue, offers and terms"),
     Permission.SYSTEM_READ: Rule(None, frozenset(), "read health, readiness and documentation"),
-    Permission.ORGANIZATION_APPLY: Rule(None, frozenset(), "apply to take part", changes=True),
+    Permission.ORGANIZATION_APPLY: Rule(None, frozenset(), "apply to take part, and confirm it", changes=True),
+    Permission.JOIN_READ: Rule(None, frozenset(), "see the pages for applying to take part"),
     Permission.GATEWAY_REPORT: Rule(
         None, frozenset(), "report a payment event, authorized by the gateway's signature", changes=True
     ),
@@ -53,7 +54,7 @@ PERMISSIONS: dict[Permission, Rule] = {
     Permission.ORGANIZATION_JUDGE: Rule(
         "market:operate",
         frozenset({OPERATOR}),
-        "verify or suspend an organization",
+        "verify, trust or suspend an organization",
         changes=True,
         roles=roles.JUDGING,
         step_up=True,

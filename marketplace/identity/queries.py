@@ -39,10 +39,16 @@ def get_organization(organization_id: str) -> Organization:
 
 
 def get_visible_organization(actor: Actor, organization_id: str) -> Organization:
-    """Return the caller's own organization, or any for an overseer; NotFound for all others."""
+    """Return the caller's own organization, or any for an overseer; NotFound for all others.
+
+    What nobody's letter box has confirmed is nobody's business but the applicant's.
+    """
     if actor.organization_id != organization_id and not actor.oversees:
         raise NotFound
-    return get_organization(organization_id)
+    organization = get_organization(organization_id)
+    if organization.id != actor.organization_id and organization.state == OrganizationState.UNCHECKED.value:
+        raise NotFound
+    return organization
 
 
 def list_organizations(
@@ -52,8 +58,8 @@ def list_organizations(
     cursor: str | None = None,
     size: int = SIZE_DEFAULT,
 ) -> Page[Organization]:
-    """Return organizations, newest first."""
-    statement = select(Organization)
+    """Return organizations, newest first, without applications whose e-mail address is unchecked."""
+    statement = select(Organization).where(Organization.state != OrganizationState.UNCHECKED.value)
     if state is not None:
         statement = statement.where(Organization.state == state.value)
     if capacity is not None:
@@ -62,11 +68,9 @@ def list_organizations(
 
 
 def count_applications() -> int:
-    """Return how many organizations wait to be judged."""
-    waiting = (
-        select(func.count()).select_from(Organization).where(Organization.state == OrganizationState.APPLIED.value)
-    )
-    return db.session.scalar(waiting) or 0
+    """Return how many organizations wait to be judged, or for their e-mail address to be checked."""
+    waiting = Organization.state.in_([OrganizationState.UNCHECKED.value, OrganizationState.APPLIED.value])
+    return db.session.scalar(select(func.count()).select_from(Organization).where(waiting)) or 0
 
 
 def find_operator() -> Organization | None:

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import CursorResult, case, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
@@ -33,6 +34,7 @@ from marketplace.identity.states import (
     Capacity,
     ClientState,
     OrganizationState,
+    Trust,
 )
 from marketplace.kit import clock, settings
 from marketplace.kit.canonical import sha256_hex
@@ -55,10 +57,35 @@ class Admission:
 
 
 def apply(draft: ApplicationDraft) -> Admission:
-    """Take an application of the public; the organization may read its own state until it is verified.
+    """Take an application of the public with a program; it may read its organization's own state until it is verified.
 
-    Raises RegistrationClosed, ApplicationsFull, CapacityNotOpen, CorporateNumberTaken or Invalid.
+    Whether the corporate number takes part already is told once the applicant's e-mail address is checked. Raises
+    RegistrationClosed, ApplicationsFull, CapacityNotOpen or Invalid.
     """
+    _refuse_closed(draft)
+    return _admit(draft, OrganizationState.UNCHECKED, Verb.ORGANIZATION_APPLIED)
+
+
+def apply_without_client(draft: ApplicationDraft) -> Organization:
+    """Take an application of the public that names no program; raises what ``apply`` raises."""
+    _refuse_closed(draft)
+    return _enter(draft, OrganizationState.UNCHECKED, Verb.ORGANIZATION_APPLIED)
+
+
+def admit_application(organization_id: str) -> None:
+    """Let an application come before the operator, since its e-mail address is checked.
+
+    Raises OrganizationMoveRefused where that was done before, CorporateNumberTaken where the number takes part.
+    """
+    try:
+        with db.session.begin_nested():
+            _move(organization_id, OrganizationState.APPLIED)
+    except IntegrityError as error:
+        raise CorporateNumberTaken from error
+    _reread(Organization, organization_id)
+
+
+def _refuse_closed(draft: ApplicationDraft) -> None:
     if not settings.current().open_registration:
         raise RegistrationClosed
     if not draft.capacities <= rules.OPEN_CAPACITIES:
@@ -66,7 +93,6 @@ def apply(draft: ApplicationDraft) -> Admission:
     # Whoever applies needs no account, so nothing else keeps a stranger from filling the books.
     if queries.count_applications() >= settings.current().applications_pending_max:
         raise ApplicationsFull(retry_after_seconds=3600)
-    return _admit(draft, OrganizationState.APPLIED, Verb.ORGANIZATION_APPLIED)
 
 
 def found_organization(draft: ApplicationDraft) -> Admission:
@@ -86,23 +112,25 @@ def ensure_command_line() -> None:
     if operator is None:
         return
     # Of several servers that start at once the second waits here, and finds it there.
-    db.session.execute(
-        select(Organization.id).where(Organization.id == operator.id).with_for_update(key_share=True)
-    )
+    db.session.execute(select(Organization.id).where(Organization.id == operator.id).with_for_update(key_share=True))
     if not queries.had_command_line_client():
         scopes = scopes_for(frozenset({Capacity.BUYER, Capacity.PROVIDER}))
         _register(SYSTEM, operator.id, COMMAND_LINE_NAME, scopes, COMMAND_LINE)
 
 
-def verify_organization(actor: Actor, organization_id: str) -> Organization:
-    """Trust an applicant, or a suspended organization again; raises NotFound or OrganizationMoveRefused."""
-    _move(organization_id, OrganizationState.VERIFIED, verified_at=clock.now(), suspended_reason=None)
-    audit.record(actor, Verb.ORGANIZATION_VERIFIED, subject=organization_id, counterparty=organization_id)
+def verify_organization(actor: Actor, organization_id: str, facts: dict[str, Any] | None = None) -> Organization:
+    """Trust an applicant, or a suspended organization again; raises NotFound or OrganizationMoveRefused.
+
+    ``facts`` are what the record says of the judgement. How far it is trusted beyond ``verified`` stays as it was.
+    """
+    trust = case((Organization.trust == Trust.APPLIED.value, Trust.VERIFIED.value), else_=Organization.trust)
+    _move(organization_id, OrganizationState.VERIFIED, verified_at=clock.now(), suspended_reason=None, trust=trust)
+    audit.record(actor, Verb.ORGANIZATION_VERIFIED, subject=organization_id, counterparty=organization_id, facts=facts)
     return _reread(Organization, organization_id)
 
 
 def suspend_organization(actor: Actor, organization_id: str, reason: str) -> Organization:
-    """Shut an organization out at once, with every token it holds.
+    """Shut an organization out at once, with every token that it and its members' programs hold.
 
     The reason is kept beside the organization; the record names it by hash, since it may speak of
     people. Raises NotFound, OwnSuspension, OrganizationMoveRefused or Invalid.
@@ -113,6 +141,7 @@ def suspend_organization(actor: Actor, organization_id: str, reason: str) -> Org
     _move(organization_id, OrganizationState.SUSPENDED, suspended_reason=tidied)
     own_clients = select(ApiClient.id).where(ApiClient.organization_id == organization_id)
     _revoke_tokens(AccessToken.client_id.in_(own_clients))
+    _end_families(TokenFamily.organization_id == organization_id)
     audit.record(
         actor,
         Verb.ORGANIZATION_SUSPENDED,
@@ -217,20 +246,24 @@ def replace_client_keys(actor: Actor, client_id: str, traits: ClientTraits) -> A
 
 
 def _admit(draft: ApplicationDraft, state: OrganizationState, verb: Verb) -> Admission:
+    organization = _enter(draft, state, verb)
+    scopes = scopes_for(draft.capacities)
+    client, secret = _register(_enterer(organization.id, state), organization.id, FIRST_CLIENT_NAME, scopes, PROGRAM)
+    return Admission(organization, client, secret)
+
+
+def _enter(draft: ApplicationDraft, state: OrganizationState, verb: Verb) -> Organization:
     checked = rules.checked_application(draft)
     organization_id = new_id("org")
     if not _inserted(_insertion(organization_id, checked, state), Organization.id):
         raise CorporateNumberTaken
-    actor = Actor(organization_id) if state is OrganizationState.APPLIED else SYSTEM
-    audit.record(
-        actor,
-        verb,
-        subject=organization_id,
-        facts={"kind": checked.kind.value, "capacities": sorted(checked.capacities)},
-    )
-    scopes = scopes_for(checked.capacities)
-    client, secret = _register(actor, organization_id, FIRST_CLIENT_NAME, scopes, PROGRAM)
-    return Admission(_reread(Organization, organization_id), client, secret)
+    facts = {"kind": checked.kind.value, "capacities": sorted(checked.capacities)}
+    audit.record(_enterer(organization_id, state), verb, subject=organization_id, facts=facts)
+    return _reread(Organization, organization_id)
+
+
+def _enterer(organization_id: str, state: OrganizationState) -> Actor:
+    return SYSTEM if state is OrganizationState.VERIFIED else Actor(organization_id)
 
 
 def _insertion(organization_id: str, draft: ApplicationDraft, state: OrganizationState) -> Any:
@@ -245,6 +278,7 @@ def _insertion(organization_id: str, draft: ApplicationDraft, state: Organizatio
         invoice_registration_number=draft.invoice_registration_number,
         local_government_code=draft.local_government_code,
         state=state.value,
+        trust=(Trust.VERIFIED if state is OrganizationState.VERIFIED else Trust.APPLIED).value,
         created_at=now,
         verified_at=now if state is OrganizationState.VERIFIED else None,
     )
@@ -292,8 +326,7 @@ def _rearm(client_id: str, **columns: Any) -> None:
     if _rowcount(update(ApiClient).where(*active).values(**columns, secret_changed_at=clock.now())) == 0:
         raise ClientSuspended
     _revoke_tokens(AccessToken.client_id == client_id)
-    live = (TokenFamily.client_id == client_id, TokenFamily.revoked_at.is_(None))
-    _rowcount(update(TokenFamily).where(*live).values(revoked_at=clock.now()))
+    _end_families(TokenFamily.client_id == client_id)
 
 
 def _available(actor: Actor, organization_id: str) -> frozenset[str]:
@@ -336,6 +369,11 @@ def _refuse_strangers(actor: Actor, organization_id: str) -> None:
 def _revoke_tokens(condition: Any) -> None:
     live = (condition, AccessToken.revoked_at.is_(None))
     _rowcount(update(AccessToken).where(*live).values(revoked_at=clock.now()))
+
+
+def _end_families(condition: Any) -> None:
+    live = (condition, TokenFamily.revoked_at.is_(None))
+    _rowcount(update(TokenFamily).where(*live).values(revoked_at=clock.now()))
 
 
 def _inserted(statement: Any, key: Any) -> bool:

@@ -4,11 +4,24 @@ from enum import StrEnum
 
 
 class OrganizationState(StrEnum):
-    """How far the exchange trusts an organization."""
+    """Where an organization stands; an application is ``unchecked`` until its e-mail address was seen to be read."""
 
+    UNCHECKED = "unchecked"
     APPLIED = "applied"
     VERIFIED = "verified"
     SUSPENDED = "suspended"
+
+
+class Trust(StrEnum):
+    """How far the exchange trusts an organization, from little to much; a suspension leaves it as it is."""
+
+    APPLIED = "applied"
+    VERIFIED = "verified"
+    QUALIFIED = "qualified"
+
+    def reaches(self, other: "Trust") -> bool:
+        """Tell whether this is as much trust as the other, or more."""
+        return list(Trust).index(self) >= list(Trust).index(other)
 
 
 class OrganizationKind(StrEnum):
@@ -91,6 +104,7 @@ class MemberRole(StrEnum):
 
 
 LEGAL_MOVES = {
+    OrganizationState.UNCHECKED: {OrganizationState.APPLIED},
     OrganizationState.APPLIED: {OrganizationState.VERIFIED, OrganizationState.SUSPENDED},
     OrganizationState.VERIFIED: {OrganizationState.SUSPENDED},
     OrganizationState.SUSPENDED: {OrganizationState.VERIFIED},

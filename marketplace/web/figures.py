@@ -18,6 +18,12 @@ UNITS = ("KiB", "MiB", "GiB", "TiB")
 STEP = 1024
 
 
+_TRUSTS = {
+    "verified": ("確認済みの組織", "a verified organization"),
+    "qualified": ("資格審査を受けた組織", "a qualified organization"),
+}
+
+
 def size(size_bytes: int) -> str:
     """Return a number of bytes with at most one decimal, in binary units."""
     if size_bytes < STEP:
@@ -88,3 +94,17 @@ def is_web_address(text: str) -> bool:
 
 def _label(label: tuple[str, str] | None, code: str | None) -> str:
     return say(*label) if label else code or "–"
+
+
+def admission(trust: str | None, assurance: str | None) -> str:
+    """Return what a dataset asks of whoever orders and fetches it."""
+    asked = [_TRUSTS[trust]] if trust in _TRUSTS else []
+    if assurance is not None:
+        level = assurance.upper()
+        asked.append(
+            (
+                f"認証レベル{level}以上、または鍵で認証するプログラム",
+                f"sign-in of {level} at least, or a program with a key",
+            )
+        )
+    return say("、", "; ").join(say(*words) for words in asked)

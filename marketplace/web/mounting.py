@@ -15,6 +15,7 @@ from marketplace.web import (
     documentation,
     email,
     home,
+    joining,
     passkeys,
     problems,
     providers,
@@ -27,7 +28,7 @@ from marketplace.web.description import EXTENSION, Description
 
 PAGES = (
     home, catalog, terms, problems, documentation, checkout,
-    sign_in, passkeys, providers, recovery, account, email, authorize, consent, device,
+    sign_in, passkeys, providers, recovery, joining, account, email, authorize, consent, device,
 )  # fmt: skip
 
 

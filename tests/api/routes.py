@@ -32,6 +32,10 @@ PREFIXES = {
     "coupon_id": "cpn", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc", "payout_id": "pyt", "file_id": "pyf",
 }  # fmt: skip
 
+APPLICATION = {
+    "name_ja": "株式会社新規", "name_en": "Shinki", "kind": "company", "capacities": ["buyer"],
+    "contact_name": "佐藤 花子", "contact_email": "hanako@example.jp",
+}  # fmt: skip
 COUPON = {"basis_points": 1_000, "valid_until": (clock.now() + timedelta(days=30)).isoformat()}
 PAYOUT_ACCOUNT = {
     "bank_code": "0501",
@@ -134,8 +138,8 @@ def everything_of(market: Market) -> Everything:
     ids |= given_back(market, bought) | {"subscription_id": subscribed(market, goods)}
     version = {"terms_id": offer["terms_id"], "price": PRICES["one_off"]}
     bodies = {
-        "POST /v1/organizations": {"name_ja": "株式会社新規", "name_en": "Shinki", "kind": "company", "capacities": ["buyer"]},
-        "POST /v1/organizations/<organization_id>/suspend": {"reason": "規約違反"},
+        "POST /v1/organizations": APPLICATION,
+        "POST /v1/organizations/<organization_id>/trust": {"trust": "qualified"}, "POST /v1/organizations/<organization_id>/suspend": {"reason": "規約違反"},
         "POST /v1/organizations/<organization_id>/members": {"name": "鈴木 一郎", "role": "developer"},
         "PATCH /v1/organizations/<organization_id>/members/<member_id>": {"role": "developer"},
         "POST /v1/clients": {"name": "夜間バッチ"},

@@ -73,6 +73,7 @@ def test_nobody_gives_itself_what_only_the_exchange_gives(market: Market) -> Non
     }.items():
         refused(market.provider.post("/v1/datasets", DATASET | {field: value}), 422, "invalid-input", f"/{field}")
     application = {"name_ja": "監査室", "name_en": "Audit", "kind": "public_body", "capacities": ["operator"]}
+    application |= {"contact_name": "監査 太郎", "contact_email": "audit@example.jp"}
     refused(market.nobody.post("/v1/organizations", application), 422, "invalid-input", "/capacities/0")
     refused(market.nobody.post("/v1/organizations", application | {"state": "verified"}), 422, "invalid-input")
 

@@ -5,10 +5,20 @@ import re
 import pytest
 
 from marketplace.demo.cast import corporate_number
+from marketplace.identity.errors import CorporateNumberTaken
 from marketplace.kit import mail
 from tests.api.trade import Market, Party, call, ok, refused, row_counts
+from tests.identity.joining.steps import confirm, tokens_to
 
-APPLICATION = {"name_ja": "株式会社石狩商会", "name_en": "Ishikari Shokai", "kind": "company", "capacities": ["buyer"]}
+APPLICATION = {
+    "name_ja": "株式会社石狩商会", "name_en": "Ishikari Shokai", "kind": "company", "capacities": ["buyer"],
+    "contact_name": "佐藤 花子", "contact_email": "hanako@ishikari.example",
+}  # fmt: skip
+
+
+def confirm_latest(*, keep_client: bool = False) -> None:
+    """Confirm the application whose letter came last."""
+    confirm(tokens_to(APPLICATION["contact_email"])[-1], keep_client=keep_client)
 
 
 def token_of(market: Market, client: dict[str, str]) -> Party:
@@ -23,12 +33,17 @@ def test_anybody_applies_and_trades_once_verified(market: Market) -> None:
     admitted = ok(answer, 201)
     organization = admitted["organization"]
     assert answer.headers["Location"] == f"/v1/organizations/{organization['id']}"
-    assert organization["state"] == "applied"
+    assert organization["state"] == "unchecked"
     applicant = token_of(market, admitted["client"])
     assert ok(applicant.get("/v1/organizations/me")) == organization
     refused(applicant.get("/v1/orders"), 403, "insufficient-scope")
     path = answer.headers["Location"]
-    assert ok(market.operator.post(f"{path}/verify"))["state"] == "verified"
+    refused(market.operator.post(f"{path}/verify"), 404, "not-found")
+    confirm_latest(keep_client=True)
+    assert ok(applicant.get("/v1/organizations/me"))["state"] == "applied"
+    refused(market.operator.post(f"{path}/verify"), 422, "approval-reason-missing")
+    verified = ok(market.operator.post(f"{path}/verify", {"reason": "登記簿で確認した。"}))
+    assert (verified["state"], verified["trust"]) == ("verified", "verified")
     assert ok(token_of(market, admitted["client"]).get("/v1/orders"))["items"] == []
     refused(market.operator.post(f"{path}/verify"), 409, "organization-move-refused")
 
@@ -63,13 +78,24 @@ def test_an_application_that_cannot_be_true_is_pointed_at(market: Market, change
 def test_a_corporate_number_takes_part_once(market: Market) -> None:
     application = APPLICATION | {"corporate_number": corporate_number(77)}
     ok(market.nobody.post("/v1/organizations", application), 201)
+    confirm_latest()
+    # The answer does not tell that somebody has the number; who reads the letter is told.
+    other = APPLICATION | {"corporate_number": corporate_number(78), "name_ja": "別名"}
+    answers = [ok(market.nobody.post("/v1/organizations", body), 201) for body in (other, application)]
+    assert {tuple(sorted(answer["organization"])) for answer in answers} == {tuple(sorted(answers[0]["organization"]))}
+    assert {answer["organization"]["state"] for answer in answers} == {"unchecked"}
     before = row_counts()
-    refused(market.nobody.post("/v1/organizations", application | {"name_ja": "別名"}), 409, "corporate-number-taken")
+    with pytest.raises(CorporateNumberTaken):
+        confirm_latest()
     assert row_counts() == before
 
 
 def test_overseers_list_organizations_by_state(market: Market) -> None:
     applied = ok(market.nobody.post("/v1/organizations", APPLICATION), 201)["organization"]["id"]
+    unchecked = {"query_string": {"state": "unchecked"}}
+    assert ok(market.auditor.get("/v1/organizations", **unchecked))["items"] == []
+    refused(market.operator.get(f"/v1/organizations/{applied}"), 404, "not-found")
+    confirm_latest()
     found = ok(market.auditor.get("/v1/organizations", query_string={"state": "applied"}))["items"]
     assert [organization["id"] for organization in found] == [applied]
     refused(market.auditor.get("/v1/organizations", query_string={"state": "gone"}), 422, "invalid-input", "/state")

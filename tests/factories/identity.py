@@ -17,6 +17,7 @@ from marketplace.identity.states import (
     OrganizationKind,
     OrganizationState,
     PersonState,
+    Trust,
 )
 from marketplace.kit import clock
 from marketplace.kit.db import db
@@ -38,7 +39,8 @@ def actor_of(organization: Organization, client: ApiClient | None = None) -> Act
     """The organization as it would stand before a service, with all that its capacities allow."""
     capacities = frozenset(map(Capacity, organization.capacities))
     trusted = capacities if organization.state == OrganizationState.VERIFIED else frozenset()
-    return Actor(organization.id, client.id if client else None, None, scopes_for(trusted), trusted)
+    who = (organization.id, client.id if client else None, None)
+    return Actor(*who, scopes_for(trusted), trusted, trust=Trust(organization.trust))
 
 
 class ApplicationDraftFactory(factory.Factory):
@@ -81,7 +83,7 @@ class OrganizationFactory(_Stored):
         model = Organization
 
     class Params:
-        applicant = factory.Trait(state=OrganizationState.APPLIED.value, verified_at=None)
+        applicant = factory.Trait(state=OrganizationState.APPLIED.value, trust=Trust.APPLIED.value, verified_at=None)
         suspended = factory.Trait(state=OrganizationState.SUSPENDED.value, suspended_reason="規約違反")
         provider = factory.Trait(capacities=["provider"])
         buyer = factory.Trait(capacities=["buyer"])
@@ -104,6 +106,7 @@ class OrganizationFactory(_Stored):
     invoice_registration_number = None
     local_government_code = None
     state = OrganizationState.VERIFIED.value
+    trust = Trust.VERIFIED.value
     created_at = factory.LazyFunction(clock.now)
     verified_at = factory.LazyFunction(clock.now)
     suspended_reason = None

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
+from marketplace.api import streams
 from marketplace.app import create_app
 from marketplace.billing import queries
 from marketplace.billing.bank import queries as bank
@@ -32,6 +33,7 @@ from marketplace.licensing.states import DiscountClass, PriceKind
 from marketplace.sandbox import controls
 from tests.factories import market, money, payouts
 from tests.factories.identity import ApiClientFactory, MemberFactory, OrganizationFactory, actor_of
+from tests.identity.joining import steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def exchange(clone: Callable[[], str], make_settings: Callable[..., Settings]) -
     app = create_app(make_settings(clone()))
     with app.app_context():
         yield app
+        app.extensions[streams.EXTENSION].stop()
         db.session.remove()
         db.engine.dispose()
 
@@ -70,6 +73,7 @@ def trade(exchange: Flask) -> Trade:
         member = MemberFactory().id
         document = papers.document_of(queries.require_invoice(made.invoice_id)).id
     banking.import_statement(SYSTEM, "日付,入金額,振込依頼人名\n2026/11/22,100,ヤマダ\n".encode())
+    steps.applicant()
     ids = _beside(exchange, on, buyer, made) | {
         "line_id": bank.list_lines().items[0].id,
         "organization_id": buyer.organization_id,

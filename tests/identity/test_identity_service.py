@@ -63,7 +63,8 @@ def test_the_public_may_apply_and_is_not_trusted_yet(session: Session) -> None:
         ApplicationDraftFactory(name_ja="株式会社北の恵み", capacities=frozenset(service.rules.OPEN_CAPACITIES))
     )
     organization = queries.get_organization(admission.organization.id)
-    assert (organization.state, organization.name_ja) == ("applied", "株式会社北の恵み")
+    assert (organization.state, organization.trust) == ("unchecked", "applied")
+    assert organization.name_ja == "株式会社北の恵み"
     assert organization.capacities == ["buyer", "provider"]
     assert organization.verified_at is None
     assert verbs(organization.id) == [Verb.ORGANIZATION_APPLIED]
@@ -73,6 +74,8 @@ def test_the_public_may_apply_and_is_not_trusted_yet(session: Session) -> None:
 def test_an_applicants_token_carries_no_capacity_until_the_operator_trusts_it(operator: Actor) -> None:
     admission = service.apply(ApplicationDraftFactory())
     token = access_tokens.issue(Bearer(admission.client.id, admission.organization.id, "organization:read"))
+    assert access_tokens.authenticate(token).capacities == frozenset()
+    service.admit_application(admission.organization.id)
     assert access_tokens.authenticate(token).capacities == frozenset()
     service.verify_organization(operator, admission.organization.id)
     assert access_tokens.authenticate(token).capacities == {Capacity.BUYER}
@@ -104,8 +107,9 @@ def test_applications_are_taken_until_enough_of_them_wait(app: Flask) -> None:
     assert refused.value.members["retry_after_seconds"] == 3600
     assert queries.count_applications() == 2
 
+    service.admit_application(first.id)
     service.verify_organization(SYSTEM, first.id)
-    assert service.apply(ApplicationDraftFactory()).organization.state == "applied"
+    assert service.apply(ApplicationDraftFactory()).organization.state == "unchecked"
 
 
 def test_a_broken_application_leaves_nothing(session: Session) -> None:
@@ -116,10 +120,13 @@ def test_a_broken_application_leaves_nothing(session: Session) -> None:
 
 def test_a_corporate_number_takes_part_once(session: Session) -> None:
     draft = ApplicationDraftFactory()
-    service.apply(draft)
+    first, second = (service.apply(replace(draft, name_en=name)).organization for name in ("One Name", "Another Name"))
+    service.admit_application(second.id)
     with pytest.raises(CorporateNumberTaken):
-        service.apply(replace(draft, name_en="Another Name"))
-    assert count(session, Organization) == 1
+        service.admit_application(first.id)
+    with pytest.raises(CorporateNumberTaken):
+        service.found_organization(draft)
+    assert (queries.get_organization(first.id).state, count(session, Organization)) == ("unchecked", 2)
 
 
 def test_any_number_of_organizations_may_have_no_corporate_number(session: Session) -> None:

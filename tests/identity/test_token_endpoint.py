@@ -98,6 +98,7 @@ def test_an_applicant_only_reads_of_itself_until_it_is_verified(app: Any, ask: A
     assert ask(applicant).json["scope"] == "organization:read"
     assert is_refusal(ask(applicant, scope="orders:read"), 400, "invalid_scope")
     with transaction():
+        service.admit_application(applicant.organization.id)
         service.verify_organization(SYSTEM, applicant.organization.id)
     assert "orders:write" in ask(applicant).json["scope"]
 

@@ -3,7 +3,9 @@
 from marshmallow import Schema, fields, validate
 
 from marketplace.api.schemas.base import Instant, PageQuery, Strict, line, one_of, page_of, prose
+from marketplace.catalog.rules import TRUSTS
 from marketplace.catalog.states import DatasetState, Frequency, Licence, ProfileState, ReleaseState, Theme
+from marketplace.identity.states import Assurance
 
 FACETS = ("theme", "format", "price_class", "region", "publisher", "frequency")
 
@@ -24,6 +26,12 @@ class DatasetDraft(Strict):
     contact_email = line(300, length_min=0, load_default="")
     keywords = fields.List(line(60), validate=validate.Length(max=50))
     licence_hint = one_of(Licence, allow_none=True)
+    trust_required = one_of(
+        TRUSTS, allow_none=True, metadata={"description": "how far whoever orders and fetches it must be trusted"}
+    )
+    assurance_required = one_of(
+        Assurance, allow_none=True, metadata={"description": "`acr` of a member's token, or a program's key"}
+    )
 
 
 class DatasetChanges(DatasetDraft):
@@ -52,6 +60,8 @@ class DatasetView(Schema):
     contact_email = fields.String(required=True)
     keywords = fields.List(fields.String())
     licence_hint = fields.String(allow_none=True)
+    trust_required = fields.String(allow_none=True)
+    assurance_required = fields.String(allow_none=True)
     state = one_of(DatasetState, required=True)
     version = fields.Integer(required=True)
     created_at = Instant(required=True)

@@ -3,6 +3,7 @@
 from marshmallow import Schema, fields, validate
 
 from marketplace.api.schemas.base import Instant, PageQuery, Strict, Whole, line, one_of, page_of
+from marketplace.identity.joining.states import Ground, Outcome, Registry, Risk
 from marketplace.identity.states import (
     AuthenticationMethod,
     Capacity,
@@ -11,9 +12,11 @@ from marketplace.identity.states import (
     MemberRole,
     OrganizationKind,
     OrganizationState,
+    Trust,
 )
 
 APPLICABLE = (Capacity.PROVIDER, Capacity.BUYER)
+GIVEN_TRUST = (Trust.VERIFIED, Trust.QUALIFIED)
 
 
 class OrganizationDraft(Strict):
@@ -26,6 +29,8 @@ class OrganizationDraft(Strict):
     corporate_number = line(13, allow_none=True, metadata={"description": "法人番号, 13 digits with check digit"})
     invoice_registration_number = line(14, allow_none=True, metadata={"description": "登録番号, T and 13 digits"})
     local_government_code = line(6, allow_none=True, metadata={"description": "全国地方公共団体コード, 6 digits"})
+    contact_name = line(required=True, metadata={"description": "who applies, and becomes the first owner"})
+    contact_email = line(254, required=True, metadata={"description": "where the link to confirm the application goes"})
 
 
 class OrganizationView(Schema):
@@ -40,6 +45,7 @@ class OrganizationView(Schema):
     invoice_registration_number = fields.String(allow_none=True)
     local_government_code = fields.String(allow_none=True)
     state = one_of(OrganizationState, required=True)
+    trust = one_of(Trust, required=True)
     created_at = Instant(required=True)
 
 
@@ -68,7 +74,10 @@ class NewClientView(ClientView):
 
 
 class ApplicationView(Schema):
-    """What an applicant gets: its organization, and a client to follow the application with."""
+    """What an applicant gets: its organization, and a client to follow the application with.
+
+    The client works on only if the contact says, when confirming the application, that it is theirs.
+    """
 
     organization = fields.Nested(OrganizationView, required=True)
     client = fields.Nested(NewClientView, required=True)
@@ -125,6 +134,18 @@ class Reason(Strict):
     reason = line(500, required=True)
 
 
+class Approval(Strict):
+    """Why an applicant is approved; needed where its application is of high risk."""
+
+    reason = line(1000, metadata={"description": "kept beside the application; the record names its hash"})
+
+
+class TrustGiven(Strict):
+    """How far an organization is trusted from now on."""
+
+    trust = one_of(GIVEN_TRUST, required=True)
+
+
 class OrganizationQuery(PageQuery):
     """Which organizations."""
 
@@ -155,6 +176,29 @@ class MemberView(Schema):
     created_at = Instant(required=True)
 
 
+class FindingView(Schema):
+    """What a public register said of an application."""
+
+    registry = one_of(Registry, required=True, attribute="register")
+    outcome = one_of(Outcome, required=True)
+    facts = fields.Dict(required=True)
+    looked_up_at = Instant(required=True)
+
+
+class WaitingApplicationView(Schema):
+    """An application as the operator looks at it; the contact is shown to the operator alone."""
+
+    organization = fields.Nested(OrganizationView, required=True)
+    contact_name = fields.String(allow_none=True)
+    contact_email = fields.String(allow_none=True)
+    checked_at = Instant(required=True)
+    risk = one_of(Risk, required=True, allow_none=True)
+    grounds = fields.List(one_of(Ground), required=True)
+    findings = fields.List(fields.Nested(FindingView), required=True)
+    approvals = fields.Integer(required=True)
+
+
+WaitingApplicationPage = page_of(WaitingApplicationView)
 OrganizationPage = page_of(OrganizationView)
 ClientPage = page_of(ClientView)
 MemberPage = page_of(MemberView)

@@ -59,7 +59,7 @@ def invite(actor: Actor, member_id: str) -> None:
         raise MemberJoined
     if row.email is None:
         raise Invalid(errors=[{"pointer": "/email", "detail": "is needed to send the invitation to"}])
-    link = f"{settings.current().base_url}/invitation/{_renewed(member_id)}"
+    link = f"{settings.current().base_url}/invitation/{renew(member_id)}"
     letter = letters.invitation(row.name_ja, row.name_en, link)
     mail.send(row.email, letter.subject, letter.body)
     audit.record(actor, Verb.INVITATION_SENT, subject=member_id)
@@ -158,7 +158,8 @@ def _link(invited: Invited, person_id: str) -> None:
     )
 
 
-def _renewed(member_id: str) -> str:
+def renew(member_id: str) -> str:
+    """Return the token of a new invitation of a member; earlier ones are void."""
     token, now = secrets.token_urlsafe(32), clock.now()
     db.session.execute(delete(Invitation).where(Invitation.member_id == member_id))
     db.session.execute(

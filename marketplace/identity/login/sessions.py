@@ -18,7 +18,7 @@ from marketplace.identity.login.models import LoginSession, OneTimeSecret, Passk
 from marketplace.identity.models import Member, Organization, Person
 from marketplace.identity.oauth import given_consents
 from marketplace.identity.permissions import STEP_UP_SECONDS, scopes_for, scopes_of
-from marketplace.identity.states import Assurance, Capacity, MemberRole, OrganizationState, PersonState
+from marketplace.identity.states import Assurance, Capacity, MemberRole, OrganizationState, PersonState, Trust
 from marketplace.kit import clock, jobs, transaction
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
@@ -183,7 +183,7 @@ def actor_of(session: Session) -> Actor:
     Read anew each time, so that a changed role and a suspended organization count at once.
     """
     statement = (
-        select(Member.role, Organization.id, Organization.state, Organization.capacities)
+        select(Member.role, Organization.id, Organization.state, Organization.capacities, Organization.trust)
         .join(Organization, Organization.id == Member.organization_id)
         .where(Member.id == session.member_id, Member.person_id == session.person_id)
     )
@@ -201,6 +201,7 @@ def actor_of(session: Session) -> Actor:
         role=role,
         assurance=session.acr,
         authenticated_at=session.authenticated_at,
+        trust=Trust(row.trust),
     )
 
 

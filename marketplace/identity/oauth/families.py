@@ -2,13 +2,15 @@
 
 from datetime import timedelta
 
-from sqlalchemy import delete, insert, update
+from authlib.oauth2.rfc6749 import InvalidGrantError
+from sqlalchemy import delete, insert, select, update
 
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.identity.actors import Actor
-from marketplace.identity.models import TokenFamily
+from marketplace.identity.models import Member, Organization, Person, TokenFamily
 from marketplace.identity.oauth.consents import Consent
+from marketplace.identity.states import OrganizationState, PersonState
 from marketplace.kit import clock, jobs
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
@@ -19,7 +21,12 @@ LIFETIME = timedelta(days=30)
 
 
 def open_family(client_id: str, consent: Consent, dpop_jkt: str | None) -> str:
-    """Begin the family of a consent and return its id."""
+    """Begin the family of a consent and return its id.
+
+    Raises InvalidGrantError where the person, or the organization that they act for, was shut out since the consent.
+    """
+    if not is_standing(consent.member_id):
+        raise InvalidGrantError
     now, family_id = clock.now(), new_id("fam")
     db.session.execute(
         insert(TokenFamily).values(
@@ -37,6 +44,21 @@ def open_family(client_id: str, consent: Consent, dpop_jkt: str | None) -> str:
         )
     )
     return family_id
+
+
+def is_standing(member_id: str) -> bool:
+    """Tell whether a member may have programs act: neither they nor their organization is shut out."""
+    standing = (
+        select(Member.id)
+        .join(Person, Person.id == Member.person_id)
+        .join(Organization, Organization.id == Member.organization_id)
+        .where(
+            Member.id == member_id,
+            Person.state == PersonState.ACTIVE.value,
+            Organization.state != OrganizationState.SUSPENDED.value,
+        )
+    )
+    return db.session.scalar(standing) is not None
 
 
 def revoke(family_id: str, *, replayed: bool = False) -> bool:

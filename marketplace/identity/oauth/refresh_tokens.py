@@ -5,10 +5,10 @@ from datetime import datetime
 from sqlalchemy import Row, insert, select, update
 
 from marketplace.identity import credentials
-from marketplace.identity.models import Member, Organization, Person, TokenFamily
+from marketplace.identity.models import TokenFamily
+from marketplace.identity.oauth import families
 from marketplace.identity.oauth.consents import Consent
 from marketplace.identity.oauth.models import RefreshToken
-from marketplace.identity.states import OrganizationState, PersonState
 from marketplace.kit import clock
 from marketplace.kit.db import db
 
@@ -77,17 +77,7 @@ def is_alive(family: TokenFamily) -> bool:
     """Tell whether a family may be renewed: not ended, not too old, and its member still in good standing."""
     if family.revoked_at is not None or family.expires_at <= clock.now():
         return False
-    standing = (
-        select(Member.id)
-        .join(Person, Person.id == Member.person_id)
-        .join(Organization, Organization.id == Member.organization_id)
-        .where(
-            Member.id == family.member_id,
-            Person.state == PersonState.ACTIVE.value,
-            Organization.state != OrganizationState.SUSPENDED.value,
-        )
-    )
-    return db.session.scalar(standing) is not None
+    return families.is_standing(family.member_id)
 
 
 def consent_of(family: TokenFamily) -> Consent:
