@@ -41,6 +41,7 @@ def show() -> Response:
         generator=one_time_codes.is_set(who.person_id),
         codes_left=recovery_codes.count_left(who.person_id),
         passkeys=passkeys.list_of(who.person_id),
+        passkeys_possible=passkeys.are_possible(),
         provider=providers.is_set(),
         issuers=providers.list_of(who.person_id),
         as_text=clock.text,

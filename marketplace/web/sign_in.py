@@ -2,7 +2,7 @@
 
 from flask import Response, request
 
-from marketplace.identity.login import one_time_codes, providers, signing_in
+from marketplace.identity.login import one_time_codes, passkeys, providers, signing_in
 from marketplace.identity.login import sessions as login
 from marketplace.identity.login.errors import AttemptOver, CodeRefused, SignInRefused
 from marketplace.identity.login.signing_in import SecondFactorNeeded
@@ -156,6 +156,7 @@ def _page(following: str, *, again: bool = False, trouble: Refusal | None = None
         trouble=trouble_of(trouble),
         email=email,
         provider=providers.is_set(),
+        passkeys_possible=passkeys.are_possible(),
     )
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,6 +42,15 @@ class Listed:
     name: str
     created_at: datetime
     last_used_at: datetime | None
+
+
+def are_possible() -> bool:
+    """Tell whether browsers make passkeys for this exchange: for a name, never for an IP address (section 5.1.3)."""
+    try:
+        ip_address(_rp_id())
+    except ValueError:
+        return True
+    return False
 
 
 def begin_adding(session: Session) -> tuple[str, str]:
