@@ -16,6 +16,7 @@ from tests.conformance.scripts import SOURCES, Scripts, hear, installed, tell
 from tests.conformance.visitor import Visitor, join
 
 REDIRECT_URI = "http://127.0.0.1:3000/back"
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 SCOPE = "organization:read grants:read"
 DIRECTORY = {"client_id": "musubi at the city", "client_secret": "a secret: with/signs that are known to the test"}
 SURE = "urn:example:two-factors"
@@ -90,9 +91,17 @@ def strict(tmp_path_factory, clone):
         yield house, *program
 
 
+class Named(live.Exchange):
+    """An exchange at a name of the loopback, since browsers make passkeys for no IP address."""
+
+    @property
+    def base_url(self) -> str:
+        return f"http://localhost:{self.port}"
+
+
 @dataclass
 class Staffed(House):
-    """An exchange at a name of the loopback, as passkeys ask, with somebody else's staff directory beside it."""
+    """An exchange with somebody else's staff directory beside it."""
 
     issuer: str = ""
 
@@ -100,17 +109,15 @@ class Staffed(House):
 @pytest.fixture(scope="session")
 def staffed(tmp_path_factory, clone, scripts):
     port = free_port()
-    exchange = live.Exchange(tmp_path_factory.mktemp("staffed"), clone())
-    base_url, issuer = f"http://localhost:{exchange.port}", f"http://localhost:{port}"
+    exchange, issuer = Named(tmp_path_factory.mktemp("staffed"), clone()), f"http://localhost:{port}"
     exchange.settings |= {
-        "marketplace_base_url": base_url,
         "marketplace_oidc_issuer": issuer,
         "marketplace_oidc_client_id": DIRECTORY["client_id"],
         "marketplace_oidc_client_secret": DIRECTORY["client_secret"],
         "marketplace_oidc_acr_map": f"{SURE}=aal2",
     }
     with scripts.started("oidc-provider.mjs", patience_seconds=None) as process:
-        back = f"{base_url}/sign-in/provider/callback"
+        back = f"{exchange.base_url}/sign-in/provider/callback"
         tell(process, DIRECTORY | {"issuer": issuer, "port": port, "redirect_uri": back, "acr_values": [SURE]})
         assert hear(process) == {"ready": issuer}
         try:

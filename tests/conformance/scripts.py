@@ -91,13 +91,12 @@ class Scripts:
         patience = threading.Timer(patience_seconds or 0, process.kill)
         if patience_seconds is not None:
             patience.start()
-        try:
-            with process:
+        with process:  # which waits for its end, so that it must be brought about before
+            try:
                 yield process
+            finally:
                 process.kill()
-        finally:
-            process.kill()
-            patience.cancel()
+                patience.cancel()
 
 
 def tell(process: subprocess.Popen[str], facts: dict[str, Any]) -> None:

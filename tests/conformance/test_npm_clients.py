@@ -4,11 +4,10 @@ from functools import partial
 
 import pytest
 
-from tests.conformance.conftest import REDIRECT_URI, SCOPE
+from tests.conformance.conftest import DEVICE_CODE, REDIRECT_URI, SCOPE
 
 CLIENTS = ["openid-client", "oauth4webapi"]
 TOKEN, PUSHED, OWN = "/oauth/token", "/oauth/par", "/v1/organizations/me"
-DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 
 each_client = pytest.mark.parametrize("script", CLIENTS)
 

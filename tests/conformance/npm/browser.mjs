@@ -104,20 +104,30 @@ function provider(facts) {
   });
 }
 
-// Look at pages in both languages: what axe-core finds, and a picture of each where a folder is named.
+const LOOKS = [
+  { language: "ja", width: 1100, scheme: "light" },
+  { language: "en", width: 390, scheme: "dark" },
+];
+
+// Look at pages in both languages, by day and, on a telephone, by night: what axe-core finds, and a picture of each
+// where a folder is named.
 function look(facts) {
   return browsing(facts, async (page) => {
     const found = [];
-    for (const { name, address, cookies } of facts.pages) {
+    for (const { name, address, cookies, form } of facts.pages) {
       await page.browserContext().setCookie(...cookies);
-      for (const language of ["ja", "en"]) {
+      for (const { language, width, scheme } of LOOKS) {
         await page.setExtraHTTPHeaders({ "Accept-Language": language });
-        const answer = await page.goto(address);
+        await page.setViewport({ width, height: 850 });
+        await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+        let answer = await page.goto(address);
+        if (form) [answer] = await Promise.all([page.waitForNavigation(PATIENCE), page.click(`${form} button`)]);
         await page.evaluate(AXE);
         const { violations } = await page.evaluate(() => axe.run());
         const spoken = await page.$eval("html", (element) => element.lang);
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
         if (facts.folder) await page.screenshot({ path: `${facts.folder}/${name}-${language}.png`, fullPage: true });
-        found.push({ name, language, spoken, status: answer.status(), findings: violations.map(finding) });
+        found.push({ name, language, spoken, status: answer.status(), wide, findings: violations.map(finding) });
       }
       await page.browserContext().deleteCookie(...cookies);
     }
