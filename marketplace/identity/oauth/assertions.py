@@ -1,10 +1,11 @@
 """Clients that prove themselves by a signature: ``private_key_jwt`` (RFC 7523 section 3, FAPI 2.0 section 5.3.2)."""
 
+import functools
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from joserfc.jwk import ECKey, KeySet
+from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 
 from marketplace.identity.oauth import client_keys, jwts, spent
 from marketplace.identity.oauth.clients import KnownClient
@@ -15,8 +16,6 @@ TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LIFETIME_SECONDS_MAX = 300
 LEEWAY_SECONDS = 10
 JTI_LENGTH_MAX = 256
-# Who is no client costs as much to refuse as who has the wrong key.
-_NOBODY = KeySet([ECKey.generate_key("P-256")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +43,32 @@ def proves(assertion: Assertion, client: KnownClient | None) -> bool:
     """Tell whether an assertion is its client's, made for this exchange, in time, and brought for the first time."""
     keys = client_keys.of(client) if client is not None else None
     try:
-        claims = jwts.verified(assertion.token, keys or _NOBODY)
+        claims = _verified(assertion.token, keys)
     except Malformed:
         return False
-    if client is None or keys is None or not _is_sound(claims, client.id):
+    if client is None or not _is_sound(claims, client.id):
         return False
     expires_at = datetime.fromtimestamp(claims["exp"] + LEEWAY_SECONDS, UTC)
     return spent.spend("assertion", client.id, claims["jti"], expires_at)
+
+
+def _verified(token: str, keys: KeySet | None) -> dict[str, Any]:
+    """Return the claims that one of the keys signed; raises Malformed.
+
+    Who is no client, and who names a key that the client has not, costs as much to refuse as a wrong signature.
+    """
+    header = jwts.header_of(token)
+    if header.get("alg") not in jwts.ALGORITHMS:
+        raise Malformed
+    key = jwts.named_key(header, keys) if keys is not None else None
+    return jwts.verified(token, key if key is not None else _key_of_nobody(header["alg"]))
+
+
+@functools.cache
+def _key_of_nobody(algorithm: str) -> ECKey | OKPKey | RSAKey:
+    if algorithm == "ES256":
+        return ECKey.generate_key("P-256")
+    return RSAKey.generate_key(2048) if algorithm == "PS256" else OKPKey.generate_key("Ed25519")
 
 
 def _is_sound(claims: dict[str, Any], client_id: str) -> bool:

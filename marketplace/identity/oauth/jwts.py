@@ -59,8 +59,17 @@ def claims_of(token: str) -> dict[str, Any]:
     return _object(_decoded(token.split(".")[1]))
 
 
+def named_key(header: dict[str, Any], keys: KeySet) -> Any:
+    """Return the key of a set that a header names and that fits its algorithm, one of ours; None without such a key."""
+    try:
+        key = keys.get_by_kid(header.get("kid"), {"alg": header["alg"]})
+    except JoseError:
+        return None
+    return key if key.key_type == _REGISTRY.get_alg(header["alg"]).key_type else None
+
+
 def verified(token: str, key: Any) -> dict[str, Any]:
-    """Return the claims of a token that one of these keys signed; ``key`` is a key or a key set. Raises Malformed."""
+    """Return the claims of a token that this key signed; raises Malformed."""
     header = header_of(token)
     if header.get("alg") not in ALGORITHMS or "crit" in header:
         raise Malformed

@@ -187,9 +187,10 @@ def test_o70_an_assertion_proves_its_client_once(whose: Party, wire: FlaskClient
     assert issued(session) == 1
 
 
-def test_o84_another_client_id_beside_is_refused(whose: Party, wire: FlaskClient) -> None:
+def test_o84_another_client_id_beside_is_refused(whose: Party, wire: FlaskClient, session: Session) -> None:
     beside = form(assertion_of(whose.client.id), client_id=party().client.id)
     assert is_refused(wire.post("/oauth/token", data=beside), 400, "invalid_request")
+    assert issued(session) == 0
 
 
 @pytest.mark.parametrize(
@@ -266,6 +267,12 @@ def test_who_cannot_be_asked_proves_nothing(distant: Any, wire: FlaskClient) -> 
     assert status(wire, whose) == 401
 
 
-def test_o87_keys_on_the_loopback_are_not_fetched(app: Flask, wire: FlaskClient) -> None:
-    whose = party(**(keyed() | {"jwks": None, "jwks_uri": "https://127.0.0.1/jwks.json"}))
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "[::1]", "[::ffff:127.0.0.1]", "localhost"])
+def test_o87_keys_on_the_loopback_are_not_fetched(
+    app: Flask, wire: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    gone: list[str] = []
+    monkeypatch.setattr(outbound, "_pool", lambda address, _host: gone.append(address))
+    whose = party(**(keyed() | {"jwks": None, "jwks_uri": f"https://{host}/jwks.json"}))
     assert status(wire, whose) == 401
+    assert (gone, issued(session)) == ([], 0)
