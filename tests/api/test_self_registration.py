@@ -1,5 +1,6 @@
 """Clients that register and look after themselves (RFC 7591, RFC 7592)."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from marketplace.identity import service
 from marketplace.identity.actors import SYSTEM
 from marketplace.kit import clock
 from marketplace.kit.transaction import transaction
-from tests.api.trade import Market, ok, refused, row_counts
+from tests.api.trade import Market, call, ok, refused, row_counts
 from tests.identity.oauth.people import KEY, public
 
 CALLBACK = "https://program.example/callback"
@@ -142,6 +143,64 @@ def test_o121_bad_metadata_is_refused_and_costs_nothing(market: Market, body: An
     assert (answer.status_code, answer.json["error"]) == (400, error), answer.text
     assert row_counts() == before
     assert register(market, token).status_code == 201
+
+
+ODD: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    2**64,
+    "",
+    "\x00",
+    "\u202e",
+    "あ",
+    [],
+    {},
+    [[]],
+    [None],
+    {"a": {}},
+    "x" * 3000,
+]
+SAID = [
+    "client_id", "client_name", "scope", "token_endpoint_auth_method", "jwks", "jwks_uri", "redirect_uris",
+    "grant_types", "response_types", "dpop_bound_access_tokens", "require_pushed_authorization_requests", "logo_uri",
+    "software_statement",
+]  # fmt: skip
+SAID_OF_A_KEY = ["kty", "crv", "x", "y", "n", "e", "kid", "use", "alg", "key_ops", "x5c", "d"]
+
+
+def odd_bodies() -> Iterator[dict[str, Any]]:
+    """Good metadata with one odd value in it."""
+    for odd in ODD:
+        yield from (METADATA | {name: odd} for name in SAID)
+        yield from (METADATA | {name: [odd]} for name in ("redirect_uris", "grant_types", "response_types"))
+        yield from (METADATA | {"jwks": {"keys": [public(KEY) | {name: odd}]}} for name in SAID_OF_A_KEY)
+
+
+def test_whatever_is_registered_is_answered(market: Market) -> None:
+    token, made = token_for(market, uses=1), None
+    for body in odd_bodies():
+        answer = register(market, token, body)
+        assert answer.status_code in {201, 400}, (body, answer.text)
+        if answer.status_code == 201:
+            made, token = answer.json, token_for(market, uses=1)
+    assert made is not None
+    for body in odd_bodies():
+        answer = managed(market, made, "PUT", json={"client_id": made["client_id"]} | body)
+        assert answer.status_code in {200, 400}, (body, answer.text)
+        made = answer.json if answer.status_code == 200 else made
+
+
+@pytest.mark.parametrize(
+    "client_id", ["%ff", "%ed%a0%80", "あ", "x" * 9000, "cli_" + "0" * 32, "%27", "%0d%0aX:y", "."]
+)
+def test_odd_clients_are_not_there(market: Market, client_id: str) -> None:
+    headers = {"Authorization": "Bearer mk_rg_unknown"}
+    for method in ("GET", "PUT", "DELETE"):
+        answer = call(market.app, method, f"/oauth/register/{client_id}", headers=headers, data=b"{}")
+        assert answer.status_code in {400, 401, 404, 405}, (method, answer.text)
 
 
 def test_an_enormous_body_is_refused(market: Market) -> None:

@@ -1,21 +1,27 @@
 """Hostile and odd requests for consent, each with what must come of it."""
 
 from datetime import timedelta
-from urllib.parse import urlencode
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
 from marketplace.audit.models import Entry
+from marketplace.identity.models import ApiClient
 from marketplace.identity.oauth.models import AuthorizationCode, AuthorizationRequest
 from marketplace.identity.states import Assurance, AuthenticationMethod
 from marketplace.kit import clock
 from marketplace.kit.db import db
+from tests.api.trade import call
+from tests.identity.oauth.people import KEY, ODD, OTHER_KEY, proof
 from tests.web.people import (
     CHALLENGE,
     ISSUER,
+    PASSWORD,
     REDIRECT_URI,
+    VERIFIER,
     Browser,
     Someone,
     asking,
@@ -158,13 +164,38 @@ def test_o23_a_state_with_line_ends_splits_no_header(browser: Browser, who: Some
     assert "evil" not in "".join(answer.headers.getlist("Set-Cookie"))
 
 
+@pytest.mark.parametrize(
+    ("traits", "changes", "error"),
+    [
+        pytest.param({"par_required": True}, {}, "invalid_request", id="D1 not pushed"),
+        pytest.param({"grant_types": ["client_credentials"]}, {}, "unauthorized_client", id="not for codes"),
+        pytest.param({}, {"response_mode": "fragment"}, "invalid_request", id="fragment"),
+        pytest.param({}, {"dpop_jkt": "x"}, "invalid_request", id="dpop_jkt"),
+        pytest.param({}, {"registration": "{}"}, "invalid_request", id="registration"),
+        pytest.param({}, {"authorization_details": "x"}, "invalid_authorization_details", id="details"),
+        pytest.param({}, {"scope": "market:operate"}, "invalid_scope", id="scope of others"),
+        pytest.param({}, {"prompt": "none"}, "consent_required", id="no page"),
+    ],
+)
+def test_o22_whatever_is_refused_its_redirect_names_state_and_issuer(
+    app: Flask, browser: Browser, traits: dict[str, Any], changes: dict[str, str], error: str
+) -> None:
+    said = told(browser.get(asking(program(**traits), **changes)))
+    assert (said["error"], said["state"], said["iss"]) == (error, "s-1", ISSUER)
+    assert "code" not in said
+    assert waiting() == []
+    assert codes() == 0
+
+
 @pytest.mark.parametrize("length", [4096, 4097, 12_000])
-def test_o24_a_long_state_comes_back_or_is_refused(browser: Browser, length: int) -> None:
+def test_o24_a_long_state_comes_back_or_is_refused(browser: Browser, who: Someone, length: int) -> None:
     said = browser.get(asking(program(), state="s" * length, scope="everything"))
     assert told(said).get("state") == ("s" * length if length <= 4096 else None)
     answer = browser.get(asking(program(), state="s" * length))
     if length <= 4096:
-        assert answer.headers["Location"].startswith("/consent/")
+        address = answer.headers["Location"]
+        allowed = told(browser.fill(address, {"decision": "allow", "member_id": who.member.id}))
+        assert allowed["state"] == "s" * length
     else:
         assert told(answer)["error"] == "invalid_request"
 
@@ -186,6 +217,17 @@ def test_o26_nothing_on_the_way_is_kept_or_told_to_others(browser: Browser, who:
     for answer in answers:
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_o26_a_password_is_not_sent_on(app: Flask) -> None:
+    known = someone(password=PASSWORD)
+    visitor = Browser(app)
+    address = visitor.get(asking(program())).headers["Location"]
+    page = visitor.get(address).headers["Location"]
+    answer = visitor.fill(page, {"email": known.person.email, "password": PASSWORD}, to="/sign-in")
+    assert answer.status_code == 303  # 307 and 308 would have the browser post it again
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
 
 
 @pytest.mark.parametrize("mark", [None, "", "x.y", "é.é", "0" * 32 + "." + "0" * 64])
@@ -256,7 +298,8 @@ def test_o29_nobody_consents_as_somebody_elses_membership(app: Flask, browser: B
 def test_o30_without_a_page_nobody_is_login_required_and_somebody_consent_required(
     app: Flask, browser: Browser
 ) -> None:
-    assert told(Browser(app).get(asking(program(), prompt="none")))["error"] == "login_required"
+    nobody = told(Browser(app).get(asking(program(), prompt="none")))
+    assert (nobody["error"], nobody["state"], nobody["iss"]) == ("login_required", "s-1", ISSUER)
     assert told(browser.get(asking(program(), prompt="none")))["error"] == "consent_required"
     assert waiting() == []
     assert codes() == 0
@@ -347,3 +390,66 @@ def test_a_second_factor_is_asked_for_where_the_program_asks(app: Flask, browser
     answer = browser.get(address)
     assert answer.headers["Location"].startswith("/sign-in/second-factor?next=%2Fconsent%2F")
     assert signed_in(app, who, Assurance.AAL2).get(address).status_code == 200
+
+
+def pushed(app: Flask, client: ApiClient, **changes: str) -> str:
+    """The address to which a program sends its user after it pushed a good request."""
+    form = dict(parse_qsl(urlsplit(asking(client, **changes)).query))
+    answer = call(app, "POST", "/oauth/par", data=form)
+    assert answer.status_code == 201, answer.text
+    return "/oauth/authorize?" + urlencode({"client_id": client.id, "request_uri": answer.json["request_uri"]})
+
+
+def test_d2_a_pushed_request_is_shown_once(app: Flask, browser: Browser, who: Someone) -> None:
+    client = program(par_required=True)
+    address = pushed(app, client)
+    shown_at = browser.get(address).headers["Location"]
+    again = browser.get(address)
+    assert again.status_code == 400
+    assert "Location" not in again.headers
+    said = told(browser.fill(shown_at, {"decision": "allow", "member_id": who.member.id}))
+    assert change(app, client, said["code"]).status_code == 200
+    assert codes() == 1
+
+
+def test_d3_d4_a_pushed_request_too_late_or_of_another_is_shown_a_page(app: Flask, browser: Browser) -> None:
+    client = program()
+    address = pushed(app, client)
+    with clock.stopped(clock.now() + timedelta(seconds=60)):
+        late = browser.get(address)
+    stolen = browser.get(address.replace(client.id, program().id))
+    for answer in (late, stolen):
+        assert answer.status_code == 400
+        assert "Location" not in answer.headers
+    assert browser.get(address).headers["Location"].startswith("/consent/")
+
+
+def test_d10_a_code_asked_for_with_a_key_is_changed_with_that_key_alone(
+    app: Flask, browser: Browser, who: Someone
+) -> None:
+    client = program()
+    address = browser.get(asking(client, dpop_jkt=KEY.thumbprint())).headers["Location"]
+    code = told(browser.fill(address, {"decision": "allow", "member_id": who.member.id}))["code"]
+    form = {
+        "grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER,
+        "client_id": client.id,
+    }  # fmt: skip
+    statuses = [
+        call(app, "POST", "/oauth/token", data=form, headers={"DPoP": one} if one else {}).status_code
+        for one in (None, proof(key=OTHER_KEY), proof(key=KEY))
+    ]
+    assert statuses == [400, 400, 200]
+
+
+def test_odd_answers_and_codes_are_answered(browser: Browser, who: Someone) -> None:
+    address = shown(browser)
+    browser.get(address)
+    for odd in ODD:
+        for form in ({"decision": odd, "member_id": who.member.id}, {"decision": "allow", "member_id": odd}):
+            assert browser.post(address, form).status_code == 400, form
+    assert codes() == 0
+    assert {browser.get("/consent/" + quote(odd[:200])).status_code for odd in ODD} <= {400, 404}
+    browser.get("/device")
+    for odd in ODD:
+        assert browser.post("/device", {"user_code": odd}).status_code in {400, 404}, odd
+    assert browser.fill(address, {"decision": "allow", "member_id": who.member.id}).status_code == 303

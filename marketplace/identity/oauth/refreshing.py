@@ -52,7 +52,7 @@ class RefreshTokenGrant(BaseGrant, TokenEndpointMixin):  # type: ignore[misc]  #
         return key == family.dpop_jkt if self.client.is_public else key is not None or family.dpop_jkt is None
 
     def _narrowed(self, allowed: str) -> str | None:
-        asked: str | None = self.request.payload.scope
-        if asked is not None and not set(asked.split()) <= set(allowed.split()):
+        asked = set((self.request.payload.scope or "").split(" ")) - {""}
+        if not asked <= set(allowed.split(" ")):
             raise InvalidScopeError
-        return asked
+        return " ".join(sorted(asked)) or None

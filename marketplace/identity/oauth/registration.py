@@ -128,8 +128,9 @@ def _jwks_fault(jwks: dict[str, Any] | None) -> str | None:
     try:
         if jwks is not None:
             jwts.public_keys(jwks)
-            names = [entry.get("kid", "") for entry in jwks["keys"]]
-            return None if all(_ADDRESS.fullmatch(name or "-") for name in names) else "kid must be printable ASCII"
+            said = [value for entry in jwks["keys"] for value in entry.values()]
+            fit = all(isinstance(value, str) and _ADDRESS.fullmatch(value or "-") for value in said)
+            return None if fit else "what a key says of itself must be printable ASCII"
     except Malformed:
         return "must be a set of 1 to 20 public keys: P-256, Ed25519, or RSA of 2048 bits and more"
     return None

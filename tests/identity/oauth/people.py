@@ -44,6 +44,11 @@ PUBLIC = {
     "grant_types": [*GRANTS[:2], GrantType.DEVICE_CODE.value],
 }
 OWN = "/v1/organizations/me"
+ODD = [
+    b"\x00", b"\xff\xfe", b"%00", b"\xed\xa0\x80", "あ".encode(), b"'; DROP TABLE x;--", b"../../etc/passwd",
+    b"\r\nX: y", b"[" * 2000, b"{}", b'[{"type":"musubi_grant","identifier":"\\u0000"}]', b"9" * 5000, b"-1",
+    b"1e400", b"null", b"a.b.c", b"..", b"eyJhbGciOiJub25lIn0.e30.", "\u202e".encode(), b" ", b"=" * 100,
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
