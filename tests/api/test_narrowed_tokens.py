@@ -74,7 +74,7 @@ def test_nothing_else_is_done_with_it_whatever_its_scope(market: Market, narrow:
 
 def test_an_ended_grant_is_ended_for_it_as_well(market: Market, narrow: Party, grants: tuple[str, str]) -> None:
     ok(market.provider.post(f"/v1/grants/{grants[0]}/revoke", {"reason": "契約違反"}))
-    assert market.fetch(grants[0], who=narrow).status_code in {403, 410}
+    refused(market.fetch(grants[0], who=narrow), 403, "grant-revoked")
 
 
 def test_narrowing_to_what_is_anothers_opens_nothing(market: Market, grants: tuple[str, str]) -> None:

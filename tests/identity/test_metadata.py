@@ -1,5 +1,6 @@
 """What the exchange says of itself."""
 
+import pytest
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from flask.testing import FlaskClient
 from joserfc import jwt
@@ -40,7 +41,31 @@ def test_the_authorization_server_describes_itself_truly(wire: FlaskClient) -> N
 def test_the_issuer_is_not_what_a_host_header_says(wire: FlaskClient) -> None:
     headers = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
     for path in (WELL_KNOWN, "/.well-known/oauth-protected-resource"):
-        assert "evil" not in wire.get(path, headers=headers).text
+        answer = wire.get(path, headers=headers)
+        assert answer.status_code == 400
+        assert "evil" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "localhost:1"},
+        {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"},
+        {"Forwarded": "host=evil.example;proto=https"},
+        {"X-Original-Host": "evil.example", "X-Forwarded-Prefix": "/evil"},
+    ],
+)
+def test_o120_the_issuer_is_the_configured_one_whatever_the_headers_say(
+    wire: FlaskClient, headers: dict[str, str]
+) -> None:
+    base = settings.current().base_url
+    document = wire.get(WELL_KNOWN, headers=headers).json
+    assert document["issuer"] == base
+    addresses = [value for name, value in document.items() if name.endswith(("_endpoint", "_uri", "_documentation"))]
+    assert len(addresses) > 6
+    assert all(address.startswith(f"{base}/") for address in addresses)
+    resource = wire.get("/.well-known/oauth-protected-resource", headers=headers).json
+    assert (resource["resource"], resource["authorization_servers"]) == (base, [base])
 
 
 def test_the_resource_names_its_authorization_server(wire: FlaskClient) -> None:

@@ -56,10 +56,11 @@ def test_a_client_may_send_its_secret_in_the_body(buyer: Admission, wire: FlaskC
 
 
 def test_the_client_id_may_stand_beside_http_basic_if_it_is_the_same(
-    buyer: Admission, provider: Admission, ask: Any
+    buyer: Admission, provider: Admission, ask: Any, session: Session
 ) -> None:
-    assert ask(buyer, client_id=buyer.client.id).status_code == 200
     assert is_refusal(ask(buyer, client_id=provider.client.id), 400, "invalid_request")
+    assert issued(session) == 0
+    assert ask(buyer, client_id=buyer.client.id).status_code == 200
 
 
 def test_the_scheme_is_case_insensitive(buyer: Admission, wire: FlaskClient) -> None:
@@ -134,7 +135,7 @@ def test_all_who_fail_look_alike(buyer: Admission, wire: FlaskClient, session: S
 
 
 @pytest.mark.parametrize("secret", ["ひみつ", "\x00", "\udcff", "a" * 100_000, " ", "%00", "%FF", "+", ":"])
-def test_a_hostile_secret_is_a_wrong_secret(buyer: Admission, wire: FlaskClient, secret: str) -> None:
+def test_a_hostile_secret_is_a_wrong_secret(buyer: Admission, wire: FlaskClient, session: Session, secret: str) -> None:
     pair = f"{buyer.client.id}:{secret}".encode("utf-8", "surrogateescape")
     headers = {"Authorization": "Basic " + base64.b64encode(pair).decode()}
     if len(secret) < 1000:
@@ -142,6 +143,7 @@ def test_a_hostile_secret_is_a_wrong_secret(buyer: Admission, wire: FlaskClient,
     form = GRANT | {"client_id": buyer.client.id, "client_secret": secret.encode("utf-8", "surrogateescape")}
     answer = wire.post("/oauth/token", data=form)
     assert is_refusal(answer, *((401, "invalid_client") if len(secret) < 1000 else (413, "invalid_request")))
+    assert issued(session) == 0
 
 
 @pytest.mark.parametrize(
@@ -173,13 +175,14 @@ def test_garbage_in_the_header_is_a_failed_authentication(
     assert issued(session) == 0
 
 
-def test_without_credentials_nobody_is_authenticated(app: Any, buyer: Admission, wire: FlaskClient) -> None:
+def test_without_credentials_nobody_is_authenticated(buyer: Admission, wire: FlaskClient, session: Session) -> None:
     for form in (
         GRANT,
         GRANT | {"client_id": buyer.client.id},
         GRANT | {"client_id": buyer.client.id, "client_secret": ""},
     ):
         assert is_refusal(wire.post("/oauth/token", data=form), 401, "invalid_client")
+    assert issued(session) == 0
 
 
 def test_two_methods_at_once_are_refused(buyer: Admission, ask: Any, wire: FlaskClient, session: Session) -> None:
@@ -190,26 +193,33 @@ def test_two_methods_at_once_are_refused(buyer: Admission, ask: Any, wire: Flask
 
 
 @pytest.mark.parametrize("query", ["scope=orders:read", "grant_type=client_credentials", "client_secret=x", "x"])
-def test_parameters_in_the_query_string_are_refused(buyer: Admission, wire: FlaskClient, query: str) -> None:
+def test_parameters_in_the_query_string_are_refused(
+    buyer: Admission, wire: FlaskClient, session: Session, query: str
+) -> None:
     headers = basic(buyer.client.id, buyer.secret)
     answer = wire.post(f"/oauth/token?{query}", data=GRANT, headers=headers)
     assert is_refusal(answer, 400, "invalid_request")
+    assert issued(session) == 0
 
 
-def test_a_secret_in_the_query_string_authenticates_nobody(buyer: Admission, wire: FlaskClient) -> None:
+def test_a_secret_in_the_query_string_authenticates_nobody(
+    buyer: Admission, wire: FlaskClient, session: Session
+) -> None:
     query = {"client_id": buyer.client.id, "client_secret": buyer.secret}
     assert is_refusal(wire.post("/oauth/token", query_string=query, data=GRANT), 400, "invalid_request")
+    assert issued(session) == 0
 
 
 @pytest.mark.parametrize("name", ["grant_type", "scope", "client_id", "unknown"])
-def test_a_repeated_parameter_is_refused(buyer: Admission, wire: FlaskClient, name: str) -> None:
+def test_a_repeated_parameter_is_refused(buyer: Admission, wire: FlaskClient, session: Session, name: str) -> None:
     value = {"grant_type": "client_credentials", "scope": "orders:read", "client_id": buyer.client.id}.get(name, "x")
     form = MultiDict([*((GRANT | {name: value}).items()), (name, value)])
     answer = wire.post("/oauth/token", data=form, headers=basic(buyer.client.id, buyer.secret))
     assert is_refusal(answer, 400, "invalid_request")
+    assert issued(session) == 0
 
 
-def test_only_forms_are_read(buyer: Admission, wire: FlaskClient) -> None:
+def test_only_forms_are_read(buyer: Admission, wire: FlaskClient, session: Session) -> None:
     headers = basic(buyer.client.id, buyer.secret)
     for answer in (
         wire.post("/oauth/token", json=GRANT, headers=headers),
@@ -218,6 +228,7 @@ def test_only_forms_are_read(buyer: Admission, wire: FlaskClient) -> None:
         wire.post("/oauth/token", headers=headers),
     ):
         assert is_refusal(answer, 400, "invalid_request")
+    assert issued(session) == 0
     form = "application/x-www-form-urlencoded; charset=UTF-8"
     assert wire.post("/oauth/token", data=GRANT, headers=headers, content_type=form).status_code == 200
 

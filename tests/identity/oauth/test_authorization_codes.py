@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from marketplace.audit import queries as record
 from marketplace.audit.verbs import Verb
 from marketplace.identity.models import TokenFamily
+from marketplace.identity.oauth.models import AuthorizationCode
 from marketplace.kit import clock
 from tests.identity.oauth.people import (
     KEY,
@@ -73,6 +74,21 @@ def test_what_does_not_fit_the_code_buys_nothing(
     assert families(session) == 0
 
 
+def test_o35_a_verifier_answers_no_code_without_a_challenge(whose: Party, wire: FlaskClient, session: Session) -> None:
+    code = whose.code()
+    session.execute(update(AuthorizationCode).values(code_challenge=""))
+    for verifier in (VERIFIER, ""):
+        form = whose.exchange_form(code, code_verifier=verifier)
+        assert is_refused(wire.post("/oauth/token", data=form), 400, "invalid_grant")
+    assert families(session) == 0
+
+
+def test_o56_a_scope_beside_the_code_buys_no_more_than_was_allowed(whose: Party, wire: FlaskClient) -> None:
+    for scope in ("orders:write", "market:operate", "\x00"):
+        answer = wire.post("/oauth/token", data=whose.exchange_form(whose.code(), scope=scope))
+        assert (answer.status_code, answer.json["scope"]) == (200, SCOPE)
+
+
 def test_without_a_code_the_request_is_invalid(whose: Party, wire: FlaskClient, session: Session) -> None:
     assert is_refused(wire.post("/oauth/token", data=whose.exchange_form("")), 400, "invalid_request")
     assert families(session) == 0
@@ -100,10 +116,15 @@ def test_a_replayed_code_ends_all_that_it_bought(whose: Party, app: Flask, wire:
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(59, 200), (61, 400)], ids=["in time", "O41 too old"])
-def test_a_code_lives_sixty_seconds(whose: Party, wire: FlaskClient, seconds: int, status: int) -> None:
+def test_a_code_lives_sixty_seconds(
+    whose: Party, wire: FlaskClient, session: Session, seconds: int, status: int
+) -> None:
     code = whose.code()
     with clock.stopped(clock.now() + timedelta(seconds=seconds)):
-        assert wire.post("/oauth/token", data=whose.exchange_form(code)).status_code == status
+        answer = wire.post("/oauth/token", data=whose.exchange_form(code))
+    assert answer.status_code == status
+    assert families(session) == (1 if status == 200 else 0)
+    assert status == 200 or is_refused(answer, 400, "invalid_grant")
 
 
 def test_o43_a_confidential_client_needs_its_secret(whose: Party, wire: FlaskClient, session: Session) -> None:

@@ -1,5 +1,6 @@
 """Proofs of possession: what binds a token, what uses it, and what does not (RFC 9449)."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,12 +13,17 @@ from werkzeug.datastructures import Headers
 
 from marketplace.identity.models import AccessToken
 from marketplace.identity.oauth import dpop
+from marketplace.identity.oauth.dpop import Call
+from marketplace.identity.oauth.models import AuthorizationRequest
+from marketplace.identity.oauth.refusals import InvalidDpopProof
 from marketplace.kit import clock, settings
 from tests.identity.oauth.people import (
+    CHALLENGE,
     ED_KEY,
     KEY,
     OTHER_KEY,
     OWN,
+    REDIRECT_URI,
     RSA_KEY,
     Party,
     b64,
@@ -94,8 +100,27 @@ def test_a_good_proof_binds_a_token_and_uses_it(whose: Party, wire: FlaskClient,
 
 
 @pytest.mark.parametrize("scheme", ["dpop", "DPOP", "dPoP"])
-def test_d38_the_scheme_is_case_insensitive(bound: str, wire: FlaskClient, scheme: str) -> None:
+def test_d14_the_scheme_is_case_insensitive(bound: str, wire: FlaskClient, scheme: str) -> None:
     assert use(wire, bound, own(bound), scheme=scheme).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("base", "htu"),
+    [
+        ("https://exchange.example.jp", "https://exchange.example.jp:443/oauth/token"),
+        ("https://exchange.example.jp:443", "https://exchange.example.jp/oauth/token"),
+        ("https://exchange.example.jp", "HTTPS://Exchange.Example.JP/oauth/token"),
+        ("http://127.0.0.1", "http://127.0.0.1:80/oauth/token"),
+    ],
+)
+def test_d38_an_address_may_name_the_port_that_goes_without_saying(app: Flask, base: str, htu: str) -> None:
+    settings.install(replace(settings.current(), base_url=base))
+    call = Call("POST", "/oauth/token")
+    assert dpop.proven_key([proof(htu=htu)], call) == KEY.thumbprint()
+    others = (htu.replace("/oauth", ":8443/oauth"), "ftp" + htu[htu.index("://") :], htu.partition("://")[2], htu + "/")
+    for other in others:
+        with pytest.raises(InvalidDpopProof):
+            dpop.proven_key([proof(htu=other)], call)
 
 
 REFUSED: dict[str, dict[str, Any]] = {
@@ -192,8 +217,25 @@ def test_what_is_no_proof_binds_nothing_and_uses_nothing(
     assert use(wire, bound, raw(name)).status_code == 401
 
 
+@pytest.mark.parametrize("bad", [{"htm": "GET"}, {"iat": -3600}, {"jti": None}, {"htu": "{base}/oauth/token"}])
+def test_a_bad_proof_pushes_nothing(whose: Party, wire: FlaskClient, session: Session, bad: dict[str, Any]) -> None:
+    asked_for = whose.named() | {
+        "response_type": "code",
+        "redirect_uri": REDIRECT_URI,
+        "code_challenge": CHALLENGE,
+        "code_challenge_method": "S256",
+    }
+    headers = {"DPoP": proof(**{"path": "/oauth/par"} | filled(bad, "/oauth/par"))}
+    assert is_refused(wire.post("/oauth/par", data=asked_for, headers=headers), 400, "invalid_dpop_proof")
+    assert session.scalar(select(func.count()).select_from(AuthorizationRequest)) == 0
+    headers = {"DPoP": proof(path="/oauth/par")}
+    assert wire.post("/oauth/par", data=asked_for, headers=headers).status_code == 201
+
+
 def test_d12_a_bound_token_without_a_proof_opens_nothing(bound: str, wire: FlaskClient) -> None:
-    assert use(wire, bound).status_code == 401
+    answer = use(wire, bound)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith("DPoP ")
 
 
 def test_d13_a_bound_token_is_no_bearer_token(bound: str, wire: FlaskClient) -> None:
@@ -209,6 +251,7 @@ def test_a_bearer_token_is_no_bound_one(whose: Party, wire: FlaskClient) -> None
 
 def test_d15_two_proofs_are_refused(whose: Party, bound: str, wire: FlaskClient) -> None:
     assert use(wire, bound, own(bound), own(bound)).status_code == 401
+    assert use(wire, bound, f"{own(bound)},{own(bound)}").status_code == 401  # as servers hand two fields on
     headers = Headers([("DPoP", proof()), ("DPoP", proof())])
     assert is_refused(wire.post("/oauth/token", data=asked(whose), headers=headers), 400, "invalid_dpop_proof")
 

@@ -189,6 +189,12 @@ def test_d10_the_key_of_a_push_binds_the_code(whose: Party, wire: FlaskClient) -
     assert opened.request.dpop_jkt == KEY.thumbprint()
 
 
+def test_d10_the_key_that_a_push_names_binds_the_code_as_well(whose: Party, wire: FlaskClient) -> None:
+    request_uri = pushed(wire, whose, dpop_jkt=KEY.thumbprint())
+    opened = receive(client_id=whose.client.id, request_uri=request_uri, dpop_jkt=OTHER_KEY.thumbprint())
+    assert opened.request.dpop_jkt == KEY.thumbprint()
+
+
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:49152/cb", "http://127.0.0.1/cb"])
 def test_on_the_loopback_any_port_will_do(app: Flask, wire: FlaskClient, uri: str) -> None:
     whose = party(**PUBLIC | {"redirect_uris": ["http://127.0.0.1/cb"]})

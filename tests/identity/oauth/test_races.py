@@ -2,14 +2,29 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 from flask import Flask
 from sqlalchemy import func, select
 
 from marketplace.identity.models import AccessToken, TokenFamily
+from marketplace.identity.oauth import devices
+from marketplace.identity.oauth.models import AuthorizationRequest
 from marketplace.kit.db import db
-from tests.identity.oauth.people import OWN, Party, assertion_of, keyed, opens, party, proof
+from marketplace.kit.transaction import transaction
+from tests.identity.oauth.people import (
+    CHALLENGE,
+    OWN,
+    PUBLIC,
+    REDIRECT_URI,
+    Party,
+    assertion_of,
+    keyed,
+    opens,
+    party,
+    proof,
+)
 
 WAYS = 8
 
@@ -17,8 +32,12 @@ WAYS = 8
 def at_once(app: Flask, send: Callable[[Any], Any]) -> list[Any]:
     """The answers to the same request, sent eight times at once."""
 
+    ready = Barrier(WAYS, timeout=120)
+
     def one(_n: int) -> Any:
-        return send(app.test_client())
+        wire = app.test_client()
+        ready.wait()
+        return send(wire)
 
     with ThreadPoolExecutor(WAYS) as pool:
         answers = list(pool.map(one, range(WAYS)))
@@ -74,3 +93,32 @@ def test_d34_of_eight_bearers_of_a_proof_one_is_let_in(own_database: Flask) -> N
     token = won[0]["access_token"]
     use = {"Authorization": f"DPoP {token}", "DPoP": proof("GET", OWN, token=token)}
     assert len(bought(at_once(own_database, lambda wire: wire.get(OWN, headers=use)))) == 1
+
+
+def test_d2_of_eight_browsers_with_a_pushed_request_one_is_asked(own_database: Flask) -> None:
+    whose = party()
+    asked = {
+        "client_id": whose.client.id,
+        "response_type": "code",
+        "redirect_uri": REDIRECT_URI,
+        "code_challenge": CHALLENGE,
+        "code_challenge_method": "S256",
+    }
+    told = own_database.test_client().post("/oauth/par", data=asked | whose.named()).json
+    brought = {"client_id": whose.client.id, "request_uri": told["request_uri"]}
+    answers = at_once(own_database, lambda wire: wire.get("/oauth/authorize", query_string=brought))
+    assert sorted(answer.status_code for answer in answers) == [303] + [400] * (WAYS - 1)
+    assert db.session.scalar(select(func.count()).select_from(AuthorizationRequest)) == 1
+
+
+def test_o122_of_eight_that_bring_a_device_code_one_gets_tokens(own_database: Flask) -> None:
+    whose = party(**PUBLIC)
+    told = own_database.test_client().post("/oauth/device_authorization", data=whose.named()).json
+    with transaction():
+        waiting = devices.find_waiting(told["user_code"])
+        assert waiting is not None
+        assert devices.approve(waiting.id, whose.consent())
+    grant_type = "urn:ietf:params:oauth:grant-type:device_code"
+    form = whose.named() | {"grant_type": grant_type, "device_code": told["device_code"]}
+    assert len(bought(at_once(own_database, lambda wire: wire.post("/oauth/token", data=form)))) == 1
+    assert db.session.scalar(select(func.count()).select_from(TokenFamily)) == 1
