@@ -22,6 +22,7 @@ from marketplace.api import (
     clients,
     coupons,
     datasets,
+    delegations,
     disputes,
     documents,
     eligibilities,
@@ -67,8 +68,8 @@ from marketplace.web import problems as problem_pages
 from marketplace.web import sessions
 
 RESOURCES = (
-    organizations, applications, clients, datasets, releases, terms, offers, coupons, eligibilities, catalog, orders, invoices,
-    documents, paperwork,
+    organizations, applications, clients, delegations, datasets, releases, terms, offers, coupons, eligibilities, catalog,
+    orders, invoices, documents, paperwork,
     bank, receivables, refunds, disputes, service_levels, payouts, revenue,
     grants, usage, subscriptions, ledger, audit, system,
 )  # fmt: skip

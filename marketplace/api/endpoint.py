@@ -9,11 +9,12 @@ from typing import Any, ParamSpec, TypeVar
 from flask import g, request
 
 from marketplace.api.openapi import DescribedBlueprint
-from marketplace.identity import guards
+from marketplace.identity import delegations, guards
 from marketplace.identity.actors import Actor
-from marketplace.identity.errors import SeveralCredentials
+from marketplace.identity.errors import NotAuthenticated, SeveralCredentials
+from marketplace.identity.judging import require
 from marketplace.identity.oauth import bearer
-from marketplace.identity.permissions import PERMISSIONS, Permission, require
+from marketplace.identity.permissions import PERMISSIONS, Permission
 from marketplace.kit import idempotency
 from marketplace.kit.errors import Refusal
 from marketplace.kit.transaction import transaction
@@ -75,9 +76,7 @@ def once(request_body: Any, deed: Callable[[], dict[str, Any]]) -> tuple[dict[st
     caller = actor()
     with transaction():
         fingerprint = {"method": request.method, "path": request.path, "body": request_body}
-        return idempotency.once(
-            caller.client_id or caller.organization_id, request.headers.get("Idempotency-Key"), fingerprint, deed
-        )
+        return idempotency.once(_principal(caller), request.headers.get("Idempotency-Key"), fingerprint, deed)
 
 
 def created(thing: Any, address: str, **headers: str) -> tuple[Any, int, dict[str, str]]:
@@ -117,7 +116,21 @@ def _caller() -> Actor | None:
     headers = request.headers
     if "Authorization" in headers and b"access_token=" in request.query_string:
         raise SeveralCredentials
-    return bearer.authenticate(headers.getlist("Authorization"), headers.getlist("DPoP"), request.method, request.path)
+    authorizations, proofs = headers.getlist("Authorization"), headers.getlist("DPoP")
+    caller = bearer.authenticate(authorizations, proofs, request.method, request.path)
+    if "On-Behalf-Of" not in headers:
+        return caller
+    if caller is None:
+        raise NotAuthenticated
+    # Several are an organization that nobody knows.
+    return delegations.act_for(caller, ",".join(headers.getlist("On-Behalf-Of")))
+
+
+def _principal(caller: Actor) -> str:
+    """Return whose idempotency keys these are: the same client may act for several organizations."""
+    client_id = caller.client_id or caller.organization_id
+    own = caller.member_id is None and caller.delegate_id is None
+    return client_id if own else f"{client_id} {caller.organization_id}"
 
 
 def _documented(view: Any, permission: Permission) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from flask_smorest import Api, Blueprint
 from marketplace import __version__
 from marketplace.api import rendering
 from marketplace.api.parsing import JsonParser
-from marketplace.identity.permissions import PERMISSIONS, Permission
+from marketplace.identity.permissions import DELEGABLE, PERMISSIONS, Permission
 
 PROBLEM = {
     "type": "object",
@@ -59,6 +59,14 @@ IF_MATCH = {
     "description": "the ETag of the version that is changed",
 }
 
+ON_BEHALF_OF = {
+    "in": "header",
+    "name": "On-Behalf-Of",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "the organization in whose name the caller acts, which has delegated this to the caller's own",
+}
+
 
 class DescribedBlueprint(Blueprint):  # type: ignore[misc] # flask-smorest is untyped
     """A blueprint that reads JSON strictly, and describes with each operation the problems it may answer with."""
@@ -75,6 +83,8 @@ class DescribedBlueprint(Blueprint):  # type: ignore[misc] # flask-smorest is un
         super().add_url_rule(rule, endpoint, view_func, **options)
 
     def _prepare_problems_doc(self, doc: dict[str, Any], info: dict[str, Any], **_context: Any) -> dict[str, Any]:
+        if Permission(info["manual_doc"]["x-permission"]) in DELEGABLE:
+            doc.setdefault("parameters", []).append(ON_BEHALF_OF)
         responses = doc.setdefault("responses", {})
         for status in _refusable(doc, info["manual_doc"]) | ({404} if info["names_a_thing"] else set()):
             responses[str(status)] = _problem(REFUSED[status])

@@ -32,6 +32,11 @@ class Signatory(Protocol):
         """The person who acts for it, by id alone."""
         ...
 
+    @property
+    def delegate_id(self) -> str | None:
+        """The organization that acts in its name, if it is another."""
+        ...
+
 
 def record(
     actor: Signatory,
@@ -81,9 +86,10 @@ def entry_of(
         "member_id": actor.member_id,
         "verb": verb.value,
         "subject": subject,
-        "counterparty_id": counterparty,
+        # A delegate is found as a party to what it does in another's name, where nobody else is.
+        "counterparty_id": counterparty or actor.delegate_id,
         "dataset_id": dataset,
         "amount_minor": amount_minor,
-        "facts": facts or {},
+        "facts": (facts or {}) | ({"delegate": actor.delegate_id} if actor.delegate_id else {}),
     }
     return columns | {"canonical": rules.canonical_entry(columns)}

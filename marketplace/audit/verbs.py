@@ -20,6 +20,8 @@ class Verb(StrEnum):
     MEMBER_ADDED = "identity.member.added"
     MEMBER_ROLE_CHANGED = "identity.member.role_changed"
     MEMBER_REMOVED = "identity.member.removed"
+    DELEGATION_OPENED = "identity.delegation.opened"
+    DELEGATION_ENDED = "identity.delegation.ended"
     CLIENT_REGISTERED = "identity.client.registered"
     CLIENT_SUSPENDED = "identity.client.suspended"
     CLIENT_SECRET_ROTATED = "identity.client.secret_rotated"  # noqa: S105 - a verb, not a secret

@@ -13,7 +13,7 @@ from marketplace.delivery.stores import Stored
 from marketplace.exchange import facilities, showcase
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
-from marketplace.identity.errors import TrustTooLow
+from marketplace.identity.errors import NotDelegated, TrustTooLow
 from marketplace.identity.states import Trust
 from marketplace.kit import clock, jobs, settings
 from marketplace.kit.transaction import transaction
@@ -109,6 +109,7 @@ def make_offer(actor: Actor, draft: OfferDraft) -> Offer:
     """
     _stand_in_line(actor, draft.dataset_id)
     _require_trust_to_sell(actor, draft)
+    _refuse_own_gain(actor, draft)
     offer = licensing.make_offer(actor, draft)
     refresh(offer.dataset_id)
     return offer
@@ -116,8 +117,10 @@ def make_offer(actor: Actor, draft: OfferDraft) -> Offer:
 
 def supersede_offer(actor: Actor, offer_id: str, draft: OfferDraft) -> Offer:
     """Put a new version in the place of an offer."""
-    _stand_in_line(actor, offers.get_own_offer(actor, offer_id).dataset_id)
+    before = offers.get_own_offer(actor, offer_id)
+    _stand_in_line(actor, before.dataset_id)
     _require_trust_to_sell(actor, draft)
+    _refuse_own_gain(actor, draft, before)
     offer = licensing.supersede_offer(actor, offer_id, draft)
     refresh(offer.dataset_id)
     return offer
@@ -211,6 +214,16 @@ def import_ckan(actor: Actor, package: dict[str, Any]) -> Dataset:
     dataset = service.import_ckan_package(actor, package)
     refresh(dataset.id)
     return dataset
+
+
+def _refuse_own_gain(actor: Actor, draft: OfferDraft, before: Offer | None = None) -> None:
+    """Refuse a delegate what its delegator decides alone: who shares in the revenue, and what the delegate gets."""
+    if actor.delegate_id is None:
+        return
+    sharing = {share.organization_id for share in draft.shares}
+    sharing |= {share["organization_id"] for share in before.shares} if before is not None else set()
+    if sharing - {actor.organization_id} or draft.buyer_organization_id == actor.delegate_id:
+        raise NotDelegated("Shares, and offers to the delegate alone, are made by the organization itself.")
 
 
 def _require_trust_to_sell(actor: Actor, draft: OfferDraft) -> None:

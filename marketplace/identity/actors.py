@@ -3,16 +3,18 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from marketplace.identity.deeds import Permission
 from marketplace.identity.states import Assurance, Capacity, MemberRole, Trust
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """An organization acting through a client or a member, with what it may ask for.
+    """An organization acting through a client or a member, its own or its delegate's, with what it may ask for.
 
     ``capacities`` is empty until the organization is verified. ``role``, ``assurance`` and ``authenticated_at``
     are there when a person acts. ``grant_ids`` is there when the token was narrowed to these grants (RFC 9396).
     ``trust`` is the organization's; ``keyed`` means that the client proved itself by a key (RFC 7523).
+    ``delegate_id`` is there when another organization acts in its name, which may do what is ``delegated`` and no more.
     """
 
     organization_id: str
@@ -26,6 +28,8 @@ class Actor:
     grant_ids: frozenset[str] | None = None
     trust: Trust = Trust.APPLIED
     keyed: bool = False
+    delegate_id: str | None = None
+    delegated: frozenset[Permission] | None = None
 
     @property
     def oversees(self) -> bool:

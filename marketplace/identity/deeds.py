@@ -21,6 +21,8 @@ class Permission(StrEnum):
     MEMBERS_MANAGE = "members.manage"
     CLIENTS_READ = "clients.read"
     CLIENTS_MANAGE = "clients.manage"
+    DELEGATIONS_READ = "delegations.read"
+    DELEGATIONS_MANAGE = "delegations.manage"
     DATASETS_READ = "datasets.read"
     DATASETS_WRITE = "datasets.write"
     LICENSING_READ = "licensing.read"

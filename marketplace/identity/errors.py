@@ -150,6 +150,39 @@ class TokenNarrowed(Forbidden):
     cure_ja = "authorization_details を付けずにトークンを取得してください。"
 
 
+class NotDelegated(Forbidden):
+    """A deed in the name of an organization that has not let the caller do it."""
+
+    slug = "not-delegated"
+    title, title_ja = "Not delegated", "委任されていません"
+    cause = "No delegation that counts lets your organization do this in the name of the one in On-Behalf-Of."
+    cure = "Ask an owner of that organization to delegate it, or leave On-Behalf-Of out to act for your own."
+    cause_ja = "On-Behalf-Ofの組織に代わって、貴組織がこの操作を行う有効な委任がありません。"
+    cure_ja = "その組織の管理者に委任を依頼するか、自組織として操作する場合はOn-Behalf-Ofを外してください。"
+
+
+class DelegateNotOpen(Invalid):
+    """Listings can be delegated to another verified provider alone; nobody is told which of that is missing."""
+
+    slug = "delegate-not-open"
+    title, title_ja = "Nobody to delegate to", "この組織には委任できません"
+    cause = "The delegate must be another organization, verified and a provider."
+    cure = "Compare the id with the one your partner reads at /v1/organizations/me."
+    cause_ja = "委任先は、確認済みで提供者の資格を持つ、別の組織でなければなりません。"
+    cure_ja = "委任先が /v1/organizations/me で読み取ったIDと照らし合わせてください。"
+
+
+class DelegationOpen(Conflict):
+    """The two organizations have a delegation in this direction already."""
+
+    slug = "delegation-open"
+    title, title_ja = "There is a delegation already", "すでに委任しています"
+    cause = "You let this organization act in your name already."
+    cure = "End that delegation first, to let it do more or less."
+    cause_ja = "この組織にはすでに委任しています。"
+    cure_ja = "委任の範囲を変えるには、先に今の委任を終えてください。"
+
+
 class RegistrationClosed(Forbidden):
     """The public may not apply at this exchange."""
 

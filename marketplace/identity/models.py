@@ -141,6 +141,33 @@ class Member(Model):
     created_at: Mapped[datetime]
 
 
+class Delegation(Model):
+    """One organization lets another do some deeds in its name, until either ends it; one at a time of each pair."""
+
+    __tablename__ = "delegation"
+    __table_args__ = (
+        CheckConstraint("delegator_id <> delegate_id", "two_sides"),
+        CheckConstraint("jsonb_typeof(permissions) = 'array' AND permissions <> '[]'::jsonb", "permissions"),
+        CheckConstraint("ended_at >= created_at", "ended_at"),
+        Index("ix_delegation_delegate_id", "delegate_id"),
+        Index("ix_delegation_delegator_id", "delegator_id"),
+        Index(
+            "uq_delegation_delegator_id_delegate_id",
+            "delegator_id",
+            "delegate_id",
+            unique=True,
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    delegator_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    delegate_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    permissions: Mapped[list[str]]
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
 class ApiClient(Model):
     """A program that acts for an organization or for its members; a secret is kept as a hash.
 

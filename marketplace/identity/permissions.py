@@ -1,20 +1,10 @@
 """Who may do what: the one table. What is not in it is refused."""
 
 from marketplace.identity import roles
-from marketplace.identity.actors import Actor
 from marketplace.identity.deeds import Permission, Rule
-from marketplace.identity.errors import (
-    CapacityMissing,
-    InsufficientScope,
-    NotAuthenticated,
-    RoleMissing,
-    StepUpRequired,
-    TokenNarrowed,
-)
-from marketplace.identity.states import Assurance, Capacity, MemberRole
-from marketplace.kit import clock
+from marketplace.identity.states import Capacity, MemberRole
 
-__all__ = ["PERMISSIONS", "Permission", "Rule", "require"]  # the names are read where the table is
+__all__ = ["PERMISSIONS", "Permission", "Rule"]  # the names are read where the table is
 
 PROVIDER, BUYER, OPERATOR, AUDITOR = Capacity.PROVIDER, Capacity.BUYER, Capacity.OPERATOR, Capacity.AUDITOR
 OVERSEERS = frozenset({OPERATOR, AUDITOR})
@@ -86,6 +76,17 @@ PERMISSIONS: dict[Permission, Rule] = {
         "register and suspend API clients",
         changes=True,
         roles=roles.BUILDING,
+        step_up=True,
+    ),
+    Permission.DELEGATIONS_READ: Rule(
+        "organization:read", frozenset(), "read who manages whose listings, of one's own", roles=roles.LISTING_READ
+    ),
+    Permission.DELEGATIONS_MANAGE: Rule(
+        "organization:manage",
+        frozenset({PROVIDER}),
+        "let another organization manage one's listings, end what one gave or got",
+        changes=True,
+        roles=roles.OWNERS,
         step_up=True,
     ),
     Permission.DATASETS_READ: Rule(
@@ -355,43 +356,12 @@ def scopes_for(capacities: frozenset[Capacity]) -> frozenset[str]:
 NARROWED = frozenset({Permission.GRANTS_READ, Permission.FILES_FETCH, Permission.USAGE_READ})
 """What a token that was narrowed to grants may still be used for."""
 
+DELEGABLE = frozenset(
+    {Permission.DATASETS_READ, Permission.DATASETS_WRITE, Permission.LICENSING_READ, Permission.LICENSING_WRITE}
+)
+"""What an organization may let another do in its name: its listings; never money, members, clients or grants."""
+
 
 def scopes_of(role: MemberRole) -> frozenset[str]:
     """Return every scope that is of any use to a member in this role."""
     return frozenset(rule.scope for rule in PERMISSIONS.values() if rule.scope and role in rule.roles)
-
-
-def require(actor: Actor | None, permission: Permission) -> Actor | None:
-    """Return the actor if the table allows the deed, None where it is public and nobody signed in.
-
-    Raises NotAuthenticated (401), InsufficientScope, CapacityMissing, TokenNarrowed or RoleMissing (403), or
-    StepUpRequired (401, RFC 9470).
-    """
-    rule = PERMISSIONS[permission]
-    if rule.scope is None:
-        return actor
-    if actor is None:
-        raise NotAuthenticated
-    if rule.scope not in actor.scopes:
-        raise InsufficientScope(f"The token lacks the scope {rule.scope}.", scope=rule.scope)
-    if rule.capacities and not rule.capacities & actor.capacities:
-        raise CapacityMissing
-    if actor.grant_ids is not None and permission not in NARROWED:
-        raise TokenNarrowed
-    if actor.role is not None:
-        _require_of_person(actor, rule)
-    return actor
-
-
-def _require_of_person(actor: Actor, rule: Rule) -> None:
-    if actor.role not in rule.roles:
-        raise RoleMissing
-    if rule.step_up and not has_stepped_up(actor):
-        raise StepUpRequired
-
-
-def has_stepped_up(actor: Actor) -> bool:
-    """Tell whether somebody has proved a second factor within the last minutes."""
-    if actor.assurance in {None, Assurance.AAL1} or actor.authenticated_at is None:
-        return False
-    return (clock.now() - actor.authenticated_at).total_seconds() <= STEP_UP_SECONDS

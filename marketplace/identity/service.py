@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
-from marketplace.identity import credentials, queries, rules
+from marketplace.identity import credentials, delegations, queries, rules
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.client_traits import COMMAND_LINE, PROGRAM, ClientTraits
 from marketplace.identity.errors import (
@@ -142,6 +142,7 @@ def suspend_organization(actor: Actor, organization_id: str, reason: str) -> Org
     own_clients = select(ApiClient.id).where(ApiClient.organization_id == organization_id)
     _revoke_tokens(AccessToken.client_id.in_(own_clients))
     _end_families(TokenFamily.organization_id == organization_id)
+    delegations.end_all(actor, organization_id)
     audit.record(
         actor,
         Verb.ORGANIZATION_SUSPENDED,

@@ -8,9 +8,10 @@ from flask import Blueprint
 
 from marketplace.identity import guards
 from marketplace.identity.errors import StepUpRequired
+from marketplace.identity.judging import require
 from marketplace.identity.login import sessions as login
 from marketplace.identity.login.sessions import Session
-from marketplace.identity.permissions import PERMISSIONS, Permission, Rule, require
+from marketplace.identity.permissions import PERMISSIONS, Permission, Rule
 from marketplace.web import forms, sessions
 from marketplace.web.addresses import prove_again, sign_in_again
 

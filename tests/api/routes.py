@@ -29,7 +29,7 @@ PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 PREFIXES = {
     "organization_id": "org", "client_id": "cli", "member_id": "mem", "dataset_id": "ds", "release_id": "rel",
     "offer_id": "ofr", "order_id": "ord", "invoice_id": "inv", "grant_id": "grt", "identifier": "trm", "entry_id": "aud",
-    "coupon_id": "cpn", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc", "payout_id": "pyt", "file_id": "pyf",
+    "coupon_id": "cpn", "delegation_id": "dlg", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc", "payout_id": "pyt", "file_id": "pyf",
 }  # fmt: skip
 
 APPLICATION = {
@@ -126,6 +126,8 @@ def everything_of(market: Market) -> Everything:
         "offer_id": offer["id"], "order_id": bought["id"], "invoice_id": bought["invoice_id"],
         "grant_id": bought["grant_id"], "identifier": offer["terms_id"], "entry_id": str(entry),
     }  # fmt: skip
+    delegated = {"delegate_id": market.provider.organization_id, "permissions": ["datasets.read"]}
+    ids["delegation_id"] = ok(market.rival.post("/v1/delegations", delegated), 201)["id"]
     coupon = ok(market.provider.post("/v1/coupons", COUPON), 201)
     eligibility = ok(market.buyer.post("/v1/eligibilities", EVIDENCE | {"class": "sme"}), 201)
     ids |= {"coupon_id": coupon["id"], "eligibility_id": eligibility["id"]}
@@ -143,6 +145,7 @@ def everything_of(market: Market) -> Everything:
         "POST /v1/organizations/<organization_id>/members": {"name": "鈴木 一郎", "role": "developer"},
         "PATCH /v1/organizations/<organization_id>/members/<member_id>": {"role": "developer"},
         "POST /v1/clients": {"name": "夜間バッチ"},
+        "POST /v1/delegations": delegated | {"delegate_id": market.rival.organization_id},
         "POST /v1/datasets": DATASET,
         "POST /v1/datasets/import": {"package": {"id": "p1", "name": "p1", "title": "人口", "resources": []}},
         "PATCH /v1/datasets/<dataset_id>": {"title_en": "Another title"},

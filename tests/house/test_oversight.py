@@ -5,7 +5,8 @@ from sqlalchemy import inspect, text
 
 from marketplace.identity.actors import Actor
 from marketplace.identity.errors import CapacityMissing, InsufficientScope
-from marketplace.identity.permissions import PERMISSIONS, Permission, require, scopes_for
+from marketplace.identity.judging import require
+from marketplace.identity.permissions import PERMISSIONS, Permission, scopes_for
 from marketplace.identity.states import Capacity
 from marketplace.kit.db import db
 from tests.factories.market import CONTENT

@@ -1,11 +1,14 @@
 """The one table of who may do what."""
 
+from dataclasses import replace
+
 import pytest
 
 from marketplace.identity.actors import SYSTEM, Actor
-from marketplace.identity.errors import CapacityMissing, InsufficientScope, NotAuthenticated
-from marketplace.identity.permissions import PERMISSIONS, Permission, require, scopes_for
-from marketplace.identity.states import Capacity
+from marketplace.identity.errors import CapacityMissing, InsufficientScope, NotAuthenticated, NotDelegated, RoleMissing
+from marketplace.identity.judging import require
+from marketplace.identity.permissions import DELEGABLE, PERMISSIONS, Permission, scopes_for
+from marketplace.identity.states import Capacity, MemberRole
 
 PUBLIC = [name for name, rule in PERMISSIONS.items() if rule.scope is None]
 GUARDED = [name for name, rule in PERMISSIONS.items() if rule.scope is not None]
@@ -60,3 +63,20 @@ def test_operators_and_auditors_oversee() -> None:
     assert able(Capacity.AUDITOR).oversees
     assert not able(Capacity.PROVIDER, Capacity.BUYER).oversees
     assert not SYSTEM.oversees
+
+
+def test_a_delegate_does_what_it_was_let_within_its_role_and_nothing_else_not_even_what_is_public() -> None:
+    editing = replace(able(Capacity.PROVIDER), delegate_id="org_y", delegated=frozenset({Permission.DATASETS_WRITE}))
+    assert require(editing, Permission.DATASETS_WRITE)
+    for permission in set(Permission) - {Permission.DATASETS_WRITE}:
+        with pytest.raises(NotDelegated):
+            require(editing, permission)
+    with pytest.raises(RoleMissing):
+        require(replace(editing, role=MemberRole.BUYER), Permission.DATASETS_WRITE)
+
+
+def test_nothing_that_can_be_delegated_touches_money_people_keys_or_grants() -> None:
+    assert {permission.partition(".")[0] for permission in DELEGABLE} == {"datasets", "licensing"}
+    assert {PERMISSIONS[permission].scope for permission in DELEGABLE} == {
+        "catalog:read", "catalog:write", "licensing:read", "licensing:write"
+    }  # fmt: skip

@@ -110,7 +110,7 @@ def _spend(token: str) -> str:
     email = db.session.scalar(used.returning(EmailChallenge.email), execution_options={"synchronize_session": False})
     if email is None:
         raise LinkOver
-    return email
+    return str(email)
 
 
 def _take(person_id: str, email: str) -> None:
