@@ -7,7 +7,7 @@ from datetime import date
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 SANDBOX_KEY = "sk_test_sandbox"
 SANDBOX_WEBHOOK_SECRET = "whsec_sandbox_of_this_exchange"  # noqa: S105 - production refuses it
@@ -43,6 +43,7 @@ class Settings:
     signing_key_file: Path | None = None
     installation_key_file: Path | None = None
     security_profile: str = "baseline"
+    second_factor_required: bool = False
     smtp_url: str | None = None
     mail_from: str = "Musubi <no-reply@localhost>"
     oidc_issuer: str | None = None
@@ -352,6 +353,20 @@ def _is_origin(url: str) -> bool:
 def _check_database(settings: Settings) -> None:
     if settings.database_url and not settings.database_url.startswith(POSTGRESQL_SCHEMES):
         raise BadSetting("DATABASE_URL must begin with postgresql://: no other database is supported")
+    if settings.production and settings.database_url and not _is_guarded(settings.database_url):
+        raise BadSetting(
+            "DATABASE_URL must end with sslmode=verify-full (or require) in production where the database is on another"
+            " machine: passwords and data would cross the network in clear"
+        )
+
+
+def _is_guarded(database_url: str) -> bool:
+    """Tell whether a database is reached within this machine, or by TLS alone."""
+    parts = urlsplit(database_url)
+    more = parse_qs(parts.query)
+    hosts = more.get("host", [parts.hostname or ""])[-1].split(",")
+    within = all(not host or host in LOOPBACK or host.lower().startswith(("/", "%2f")) for host in hosts)
+    return within or more.get("sslmode", [""])[-1] in {"require", "verify-ca", "verify-full"}
 
 
 def _check_payments(settings: Settings) -> None:

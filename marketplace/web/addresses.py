@@ -57,9 +57,9 @@ def sign_in_again() -> Elsewhere:
     return Elsewhere(sign_in(_page_of_this()))
 
 
-def prove_again() -> Elsewhere:
+def prove_again(**more: str) -> Elsewhere:
     """Return the way to the page that asks for a second factor and back here; what was posted is not kept."""
-    return Elsewhere(step_up(_page_of_this()))
+    return Elsewhere(step_up(_page_of_this(), **more))
 
 
 def _page_of_this() -> str:

@@ -12,6 +12,8 @@ from marketplace.identity.judging import require
 from marketplace.identity.login import sessions as login
 from marketplace.identity.login.sessions import Session
 from marketplace.identity.permissions import PERMISSIONS, Permission, Rule
+from marketplace.identity.states import Assurance
+from marketplace.kit import settings
 from marketplace.web import forms, sessions
 from marketplace.web.addresses import prove_again, sign_in_again
 
@@ -64,9 +66,23 @@ def _require_in_person(rule: Rule, permission: Permission) -> None:
     found = sessions.current()
     if found is None:
         raise sign_in_again()
+    if _lacks_second_factor(found, permission):
+        raise prove_again(level=Assurance.AAL2)
     if not rule.scope:
         return
     try:
         require(login.actor_of(found), permission)
     except StepUpRequired as refusal:
         raise prove_again() from refusal
+
+
+def _lacks_second_factor(found: Session, permission: Permission) -> bool:
+    """Tell whether the exchange wants a second factor of everybody and this session has proved none.
+
+    One's own account stays open, since factors are set up there.
+    """
+    return (
+        settings.current().second_factor_required
+        and found.acr < Assurance.AAL2
+        and permission not in {Permission.ACCOUNT_READ, Permission.ACCOUNT_MANAGE}
+    )

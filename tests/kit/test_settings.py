@@ -33,6 +33,7 @@ CHOSEN = {
     "oidc_issuer": "https://login.example.jp",
     "security_profile": "fapi2",
     "proxy_header": "Forwarded",
+    "trust_to_sell": "qualified",
     "seller": "principal",
     "stripe_connect": "transfers",
     "invoice_due": "day-20+2",
@@ -92,6 +93,10 @@ def test_live_payments_in_production_are_possible() -> None:
         ({"MARKETPLACE_COMMISSION_BASIS_POINTS": "-1"}, "must be 0 to 9999"),
         ({"MARKETPLACE_TOKEN_TTL_SECONDS": "3601"}, "at most 3600"),
         ({"DATABASE_URL": "mysql://db/x"}, "must begin with postgresql://"),
+        (LIVE | {"DATABASE_URL": "postgresql://db.example.jp/x"}, "DATABASE_URL must end with sslmode=verify-full"),
+        (LIVE | {"DATABASE_URL": "postgresql://db.example.jp/x?sslmode=prefer"}, "must end with sslmode=verify-full"),
+        (LIVE | {"DATABASE_URL": "postgresql://127.0.0.1/x?host=db.example.jp"}, "must end with sslmode=verify-full"),
+        (LIVE | {"DATABASE_URL": "postgresql://127.0.0.1,db.example.jp/x"}, "must end with sslmode=verify-full"),
         ({"MARKETPLACE_SMTP_URL": "mail.example.jp"}, "MARKETPLACE_SMTP_URL must look like smtps://"),
         ({"MARKETPLACE_MAIL_FROM": "nobody"}, "MARKETPLACE_MAIL_FROM must be an address"),
         ({"MARKETPLACE_MAIL_FROM": "a@b.jp\r\nBcc: x@b.jp"}, "MARKETPLACE_MAIL_FROM must be an address"),
@@ -117,6 +122,18 @@ def test_live_payments_in_production_are_possible() -> None:
 def test_a_refusal_names_the_variable_and_the_cure(environment: dict[str, str], cure: str) -> None:
     with pytest.raises(BadSetting, match=cure):
         from_environment(environment)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://db.example.jp/x?sslmode=verify-full", "postgresql://db.example.jp/x?sslmode=require",
+        "postgresql://127.0.0.1:5433/x", "postgresql:///x", "postgresql://%2Fvar%2Frun%2Fpostgresql/x",
+        "postgresql:///x?host=/var/run/postgresql",
+    ],
+)  # fmt: skip
+def test_production_reaches_a_database_within_the_machine_or_by_tls(url: str) -> None:
+    assert from_environment(LIVE | {"DATABASE_URL": url}).database_url == url
 
 
 @pytest.mark.parametrize(
@@ -193,4 +210,4 @@ def test_settings_are_not_there_before_the_composition_root_ran(monkeypatch: pyt
 def test_production_refuses_debug(monkeypatch: pytest.MonkeyPatch, make_settings: MakeSettings) -> None:
     monkeypatch.setenv("FLASK_DEBUG", "1")
     with pytest.raises(BadSetting, match="unset FLASK_DEBUG"):
-        create_app(from_environment(LIVE | {"DATABASE_URL": "postgresql://nowhere/x"}))
+        create_app(from_environment(LIVE | {"DATABASE_URL": "postgresql://127.0.0.1/x"}))
