@@ -16,6 +16,7 @@ from marketplace.cli import (
     mail,
     market,
     payouts,
+    people,
     permissions,
     serve,
     simulate,
@@ -59,7 +60,7 @@ def build(composition: Composition) -> click.Group:
     def marketplace() -> None:
         """Run a data exchange: list, license, sell, deliver, meter and audit data."""
 
-    groups = (bank, payouts, ledger, audit, balance, mail, applications, permissions, keys)
+    groups = (bank, payouts, ledger, audit, balance, mail, people, applications, permissions, keys)
     for module in (serve, market, *groups, demo, simulate):
         for command in module.COMMANDS:
             marketplace.add_command(command)
