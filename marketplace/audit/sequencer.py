@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, text
@@ -93,6 +94,11 @@ def unplaced() -> int:
     """Return how many entries wait for their place, counted up to one batch."""
     waiting = select(Waiting.entry_id).limit(BATCH).subquery()
     return db.session.scalar(select(func.count()).select_from(waiting)) or 0
+
+
+def unplaced_since() -> datetime | None:
+    """Return when the oldest entry was written that waits for its place, None where none waits."""
+    return db.session.scalar(select(func.min(Waiting.occurred_at)))
 
 
 class Sequencer(threading.Thread):

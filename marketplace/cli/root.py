@@ -11,6 +11,7 @@ from marketplace.cli import (
     balance,
     bank,
     demo,
+    doctor,
     keys,
     ledger,
     mail,
@@ -61,7 +62,7 @@ def build(composition: Composition) -> click.Group:
         """Run a data exchange: list, license, sell, deliver, meter and audit data."""
 
     groups = (bank, payouts, ledger, audit, balance, mail, people, applications, permissions, keys)
-    for module in (serve, market, *groups, demo, simulate):
+    for module in (serve, doctor, market, *groups, demo, simulate):
         for command in module.COMMANDS:
             marketplace.add_command(command)
     for command in client.COMMANDS:

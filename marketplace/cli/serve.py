@@ -1,7 +1,5 @@
 """Serving, working, migrating, and looking after an installation."""
 
-import sys
-
 import click
 
 from marketplace.api import headers
@@ -62,19 +60,4 @@ def migrate(composition: Composition, down_to: str | None) -> None:
         click.echo(f"the schema is at {health.revision()} (newest: {migrations.head()}) in {settings.data_dir}")
 
 
-@click.command()
-@pass_composition
-def doctor(composition: Composition) -> None:
-    """Say whether database, schema, store and settings are in order; exits 1 when not."""
-    database = "given" if composition.settings().database_url else "embedded"
-    with application(composition) as settings:
-        trouble = health.trouble(settings.store_dir)
-        payments = "the sandbox (no real money)" if settings.sandbox else "Stripe"
-        click.echo(f"database: {database}, schema {health.revision()}")
-        click.echo(f"store: {settings.store_dir}; payments through {payments}; issuer {settings.base_url}")
-    if trouble:
-        sys.exit(f"not in order: {trouble}")
-    click.echo("in order")
-
-
-COMMANDS = (serve, worker, migrate, doctor)
+COMMANDS = (serve, worker, migrate)

@@ -7,8 +7,10 @@ from alembic.util import CommandError
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
+from marketplace.kit import engine_facts as engine_facts_
 from marketplace.kit import migrations
 from marketplace.kit.db import db
+from marketplace.kit.engine_facts import EngineFacts
 
 # What is raised when the database is away, too busy, or waited too long for a lock: worth another try.
 LOST_DATABASE: tuple[type[Exception], ...] = (OperationalError, InterfaceError, PoolExhausted)
@@ -33,6 +35,14 @@ def schema_trouble() -> str | None:
     A newer schema is let be: it was brought up beside servers of the code before, which go on until they end.
     """
     return _of_another_age(migrations.current(db.engine)) if migrations.is_behind(db.engine) else None
+
+
+def engine_facts() -> EngineFacts | None:
+    """Return what the database says of itself, None where it does not answer."""
+    try:
+        return engine_facts_.ask(db.engine)
+    except SQLAlchemyError:
+        return None
 
 
 def revision() -> str:

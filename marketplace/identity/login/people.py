@@ -5,10 +5,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.identity import rules
 from marketplace.identity.login.errors import SignInFirst
-from marketplace.identity.login.models import EmailChallenge
+from marketplace.identity.login.models import EmailChallenge, OneTimeSecret, Passkey
 from marketplace.identity.login.states import ChallengePurpose
-from marketplace.identity.models import Person
-from marketplace.identity.states import PersonState
+from marketplace.identity.models import Member, Organization, Person
+from marketplace.identity.states import Capacity, PersonState
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
@@ -73,3 +73,19 @@ def set_password(person_id: str, password_hash: str) -> None:
     """Give a person another password."""
     changed = {"password_hash": password_hash, "password_changed_at": clock.now()}
     db.session.execute(update(Person).where(Person.id == person_id).values(**changed))
+
+
+def count_operators_with_one_factor() -> int:
+    """Count who acts for the operator, may sign in by a password, and has neither a passkey nor a code generator."""
+    generator = select(OneTimeSecret.person_id).where(
+        OneTimeSecret.person_id == Person.id, OneTimeSecret.confirmed_at.is_not(None)
+    )
+    passkey = select(Passkey.id).where(Passkey.person_id == Person.id)
+    operating = (
+        select(Member.id)
+        .join(Organization, Organization.id == Member.organization_id)
+        .where(Member.person_id == Person.id, Organization.capacities.contains([Capacity.OPERATOR.value]))
+    )
+    statement = select(func.count()).select_from(Person)
+    able = (Person.state == PersonState.ACTIVE.value, Person.password_hash.is_not(None))
+    return db.session.scalar(statement.where(*able, operating.exists(), ~generator.exists(), ~passkey.exists())) or 0
