@@ -19,8 +19,11 @@ import pytest
 from tests import live
 
 SOURCES = Path(__file__).parent / "npm"
-UNREACHABLE = ("ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "EAI_AGAIN", "ENETUNREACH", "E503", "E502")
+UNREACHABLE = ["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ENETUNREACH", "ETIMEDOUT", "SOCKET_TIMEOUT"]
 INSTALL_SECONDS = 600
+QUIETLY = ["--ignore-scripts", "--no-audit", "--no-fund"]
+QUIETLY += ["--fetch-timeout=60000", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]
+NODE_MAJOR_MIN = 20
 
 
 def cache() -> Path:
@@ -32,6 +35,9 @@ def installed() -> Path:
     """Return the folder with the pinned packages, installed once for each lock file; skips where that cannot be."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("node and npm are not on this machine")
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    if int(version.lstrip("v").split(".")[0]) < NODE_MAJOR_MIN:
+        pytest.skip(f"node is {version.strip()}, and the packages need {NODE_MAJOR_MIN} or newer")
     lock = (SOURCES / "package-lock.json").read_bytes()
     folder = cache() / f"npm-{hashlib.sha256(lock).hexdigest()[:16]}"
     with _alone(cache()):
@@ -41,17 +47,18 @@ def installed() -> Path:
 
 
 def _install(folder: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=folder.parent) as made:
+    with tempfile.TemporaryDirectory(dir=folder.parent) as around:
+        made = Path(around, "packages")
+        made.mkdir()
         for name in ("package.json", "package-lock.json"):
             shutil.copy(SOURCES / name, made)
         answer = subprocess.run(
-            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-            cwd=made, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False,
-        )  # fmt: skip
+            ["npm", "ci", *QUIETLY], cwd=made, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+        )
         if answer.returncode and any(word in answer.stderr for word in UNREACHABLE):
             pytest.skip("the npm packages are not in the cache, and their registry cannot be reached")
         assert not answer.returncode, answer.stderr
-        shutil.copytree(made, folder, symlinks=True)
+        made.rename(folder)  # at once: what is there is whole
 
 
 @contextmanager
