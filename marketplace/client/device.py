@@ -31,10 +31,10 @@ def sign_in(wire: Wire, server: Metadata, client_id: str, tell: Callable[[dict[s
     if not isinstance(codes, dict) or not is_safe(str(codes.get("verification_uri"))) or "device_code" not in codes:
         raise not_an_exchange(wire.origin + server.device)
     tell(codes)
-    return tokens.with_tokens(login, _waited(wire, server, login, codes))
+    return _waited(wire, server, login, codes)
 
 
-def _waited(wire: Wire, server: Metadata, login: Login, codes: dict[str, Any]) -> Any:
+def _waited(wire: Wire, server: Metadata, login: Login, codes: dict[str, Any]) -> Login:
     """Ask until the person has answered: no sooner than the server says, later when it says so (section 3.5)."""
     interval = whole(codes.get("interval"), INTERVAL_SECONDS)
     until = time.monotonic() + min(whole(codes.get("expires_in"), LIFETIME_SECONDS_MAX), LIFETIME_SECONDS_MAX)
@@ -42,12 +42,12 @@ def _waited(wire: Wire, server: Metadata, login: Login, codes: dict[str, Any]) -
     while time.monotonic() < until:
         pauses.pause(interval)
         try:
-            response = wire.once("POST", server.token, **proving.posted(login, form))
+            login, response = tokens.post(wire.once, wire, server, login, form)
         except PASSING:
             interval *= 2
             continue
         if response.status_code == 200:
-            return json_of(response)
+            return tokens.with_tokens(login, json_of(response))
         interval += _slower(response)
     raise _ran_out()
 

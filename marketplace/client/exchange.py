@@ -27,11 +27,11 @@ class Exchange:
         """Send a request as who one is, with another token where this one is taken no longer; raises NotSignedIn."""
         headers = kwargs.pop("headers", {})
         token = self._tokens.current()
-        response = self.wire.send(method, path, headers=headers | _bearer(token), **kwargs)
+        response = self.wire.send(method, path, headers=headers | self._bearing(token), **kwargs)
         if response.status_code == 401:
             response.close()
             token = self._tokens.renewed(token)
-            response = self.wire.send(method, path, headers=headers | _bearer(token), **kwargs)
+            response = self.wire.send(method, path, headers=headers | self._bearing(token), **kwargs)
         return response
 
     def read(self, path: str, **params: Any) -> Any:
@@ -54,6 +54,10 @@ class Exchange:
             if cursor is None:
                 return
 
+    def _bearing(self, token: str) -> dict[str, str]:
+        scheme = "Bearer" if self.wire.proving is None else "DPoP"
+        return {"Authorization": f"{scheme} {token}"}
+
     def grants(self, **wanted: str) -> Iterator[dict[str, Any]]:
         """Go through what one's organization has bought, newest first; ``wanted`` names members and their values."""
         login = keeping.get(self.origin)
@@ -66,10 +70,6 @@ class Exchange:
 def part(text: str) -> str:
     """Return a text as one step of a path."""
     return quote(text, safe="")
-
-
-def _bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
 
 
 def _given(params: dict[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ class Login:
     secret_file: str | None = None
     key_file: str | None = None
     organization_id: str | None = None
+    bound_key: str | None = field(default=None, repr=False)  # a private JWK, where tokens are bound to it
 
     @property
     def is_program(self) -> bool:

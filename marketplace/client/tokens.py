@@ -1,13 +1,16 @@
 """Access tokens: kept while they are good, renewed by one process at a time."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
-from marketplace.client import keeping, metadata, proving
+import requests
+
+from marketplace.client import binding, keeping, metadata, proving
 from marketplace.client.keeping import Login
 from marketplace.client.metadata import Metadata
-from marketplace.client.troubles import NotSignedIn, Trouble, Unusable, login_over, refused
+from marketplace.client.troubles import NotSignedIn, Trouble, login_over, refused
 from marketplace.client.wire import Wire, json_of, not_an_exchange, whole
 from marketplace.client.wording import say
 
@@ -25,6 +28,7 @@ class Tokens:
     def current(self) -> str:
         """Return an access token that is good for some seconds; raises NotSignedIn."""
         login = keeping.get(self._wire.origin)
+        binding.bind(self._wire, login.bound_key)
         return login.access_token if _is_good(login) else self.renewed(login.access_token)
 
     def renewed(self, stale: str) -> str:
@@ -48,23 +52,39 @@ def ask(wire: Wire, server: Metadata, login: Login) -> Login:
         if login.refresh_token is None:
             raise login_over(wire.origin)
         form = {"grant_type": "refresh_token", "refresh_token": login.refresh_token}
-    response = wire.send("POST", server.token, lambda: proving.posted(login, form))
+    login, response = post(wire.send, wire, server, login, form)
     if response.status_code in {400, 401}:
         raise _ended(wire, login, error_of(response))
     return with_tokens(login, json_of(response))
+
+
+class Send(Protocol):
+    """A way to send a request: once, or until it is answered."""
+
+    def __call__(self, method: str, path: str, fresh: Callable[[], dict[str, Any]]) -> requests.Response:
+        """Send it."""
+        ...
+
+
+def post(
+    send: Send, wire: Wire, server: Metadata, login: Login, form: dict[str, str]
+) -> tuple[Login, requests.Response]:
+    """Post a form to the token endpoint; a server that binds tokens to keys is given one, which the login keeps."""
+    binding.bind(wire, login.bound_key)
+    response = send("POST", server.token, lambda: proving.posted(login, form))
+    if login.bound_key is None and error_of(response).get("error") == "invalid_dpop_proof":
+        login = replace(login, bound_key=binding.fresh_key())
+        binding.bind(wire, login.bound_key)
+        response = send("POST", server.token, lambda: proving.posted(login, form))
+    return login, response
 
 
 def with_tokens(login: Login, answer: Any) -> Login:
     """Return a login with the tokens of an answer of the token endpoint (RFC 6749 section 5.1)."""
     if not isinstance(answer, dict) or not isinstance(answer.get("access_token"), str):
         raise not_an_exchange(login.origin)
-    if str(answer.get("token_type", "")).lower() != "bearer":
-        raise Unusable(
-            say(
-                f"{login.origin} のトークンは鍵に結び付いています。", f"{login.origin} binds its tokens to keys (DPoP)."
-            ),
-            say("このコマンドはまだ対応していません。", "This command cannot use such tokens yet."),
-        )
+    if str(answer.get("token_type", "")).lower() != ("dpop" if login.bound_key else "bearer"):
+        raise not_an_exchange(login.origin)
     return replace(
         login,
         access_token=answer["access_token"],
@@ -76,6 +96,7 @@ def with_tokens(login: Login, answer: Any) -> Login:
 
 def end(wire: Wire, login: Login) -> None:
     """Tell the server that a login is over (RFC 7009): with its refresh token goes all that came of the consent."""
+    binding.bind(wire, login.bound_key)
     token = login.refresh_token or login.access_token
     server = metadata.of(wire)
     response = wire.send("POST", server.revocation, lambda: proving.posted(login, {"token": token}))

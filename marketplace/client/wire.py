@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 from requests.auth import AuthBase
@@ -34,11 +34,24 @@ class _Unproven(AuthBase):
         return prepared
 
 
+class Proving(Protocol):
+    """What makes a proof for each request, and hears each answer."""
+
+    def proof(self, method: str, address: str, token: str | None) -> str:
+        """Return the proof for a request that carries this token."""
+        ...
+
+    def asks_again(self, response: requests.Response) -> bool:
+        """Tell whether the server asks for another proof."""
+        ...
+
+
 class Wire:
-    """A connection to one server, without a word of who one is."""
+    """A connection to one server; ``proving`` is set where its tokens are bound to a key."""
 
     def __init__(self, origin: str) -> None:
         self.origin = origin
+        self.proving: Proving | None = None
         self._http = requests.Session()
         self._http.auth = _Unproven()
         self._http.headers.update(
@@ -60,7 +73,7 @@ class Wire:
         """
         for attempt in range(TRIES - 1):
             try:
-                response = self.once(method, path, **kwargs | fresh())
+                response = self.once(method, path, fresh, **kwargs)
             except requests.exceptions.SSLError:
                 break  # no matter of trying again
             except PASSING:
@@ -71,13 +84,18 @@ class Wire:
             response.close()
             pauses.pause(self._asked_pause(response))
         with reaching(self.origin):
-            return self.once(method, path, **kwargs | fresh())
+            return self.once(method, path, fresh, **kwargs)
 
-    def once(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+    def once(
+        self, method: str, path: str, fresh: Callable[[], dict[str, Any]] = dict, **kwargs: Any
+    ) -> requests.Response:
         """Send a request once; redirects are not followed, since they would carry the token elsewhere."""
         if not path.startswith("/"):
             raise not_an_exchange(path)  # appended to an origin, it could name another host
-        response = self._http.request(method, self.origin + path, timeout=TIMEOUTS, allow_redirects=False, **kwargs)
+        response = self._sent(method, path, kwargs | fresh())
+        if self.proving is not None and self.proving.asks_again(response):
+            response.close()
+            response = self._sent(method, path, kwargs | fresh())
         if response.is_redirect:
             raise Trouble(
                 say(
@@ -87,6 +105,13 @@ class Wire:
                 say("取引所そのもののアドレスを使ってください。", "Use the exchange's own address."),
             )
         return response
+
+    def _sent(self, method: str, path: str, said: dict[str, Any]) -> requests.Response:
+        address, headers = self.origin + path, dict(said.pop("headers", {}))
+        if self.proving is not None:
+            token = headers.get("Authorization", "").partition(" ")[2]
+            headers["DPoP"] = self.proving.proof(method, address, token or None)
+        return self._http.request(method, address, headers=headers, timeout=TIMEOUTS, allow_redirects=False, **said)
 
     def _asked_pause(self, response: requests.Response) -> int:
         seconds = whole(response.headers.get("Retry-After"), PAUSE_SECONDS)

@@ -14,7 +14,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from marketplace.client import keeping
 from marketplace.client.exchange import Exchange
-from marketplace.client.troubles import NotSignedIn, Trouble, Unusable
+from marketplace.client.troubles import NotSignedIn, Trouble
 from tests.client.conftest import SignIn
 from tests.client.scripted import TOKEN, WELL_KNOWN, Asked, Said, Scripted, problem, tokens
 
@@ -117,10 +117,10 @@ def test_a_server_that_speaks_for_another_is_told_no_secret(server: Scripted, si
     assert {one.path for one in server.asked} == {WELL_KNOWN}
 
 
-def test_tokens_that_are_bound_to_keys_are_not_taken_for_others(server: Scripted, signed_in: SignIn) -> None:
+def test_tokens_of_another_type_than_was_agreed_are_not_taken(server: Scripted, signed_in: SignIn) -> None:
     before = signed_in(access_until=0)
     server.on(TOKEN, tokens(token_type="DPoP"))
-    with pytest.raises(Unusable, match="DPoP"):
+    with pytest.raises(Trouble, match="not answered by an exchange"):
         Exchange(server.origin).read("/v1/x")
     assert keeping.get(server.origin) == before
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
-from marketplace.demo import buying
+from marketplace.demo import buying, cast
 from marketplace.demo.stage import free_port
 from tests import live
 from tests.conformance.visitor import Visitor, join
@@ -145,17 +145,17 @@ def waiting_for_consent(terminal: Terminal) -> Iterator[tuple[subprocess.Popen[s
         process.communicate()
 
 
-def signed_in(place: Place, terminal: Terminal) -> Terminal:
-    """Have the person allow the command line in their browser."""
+def signed_in(person: Visitor, terminal: Terminal) -> Terminal:
+    """Have a person allow the command line in a browser."""
     with waiting_for_consent(terminal) as (process, codes):
-        place.person.enter_device_code(f"{codes['verification_uri']}?user_code={codes['user_code']}")
+        person.enter_device_code(f"{codes['verification_uri']}?user_code={codes['user_code']}")
         _out, said = process.communicate(timeout=live.WAIT_SECONDS)
         assert process.returncode == 0, said
     return terminal
 
 
 def test_a_person_signs_in_buys_fetches_and_sees_what_was_metered(place: Place, terminal: Terminal) -> None:
-    signed_in(place, terminal)
+    signed_in(place.person, terminal)
     offer = place.offer("one_off", 5000)
     assert "Ishikari" in terminal.run("whoami")[0]
     found, _said = terminal.run("list", "人流")
@@ -198,7 +198,7 @@ def test_who_is_not_allowed_is_not_signed_in(place: Place, terminal: Terminal) -
 
 
 def test_a_login_ends_at_the_exchange_as_well(place: Place, terminal: Terminal) -> None:
-    signed_in(place, terminal)
+    signed_in(place.person, terminal)
     kept = next((terminal.folder / "config" / "musubi").glob("*.login.json"))
     copied = kept.read_bytes()
     terminal.run("logout")
@@ -209,7 +209,7 @@ def test_a_login_ends_at_the_exchange_as_well(place: Place, terminal: Terminal) 
 
 
 def test_many_commands_at_once_never_lose_the_login(place: Place, terminal: Terminal) -> None:
-    signed_in(place, terminal)
+    signed_in(place.person, terminal)
     kept = next((terminal.folder / "config" / "musubi").glob("*.login.json"))
     before = json.loads(kept.read_text())
     for _round in range(2):
@@ -301,3 +301,21 @@ def test_no_secret_is_said_or_left_readable(place: Place, program: Terminal) -> 
     assert not any(secret in said for secret in (buyer.client_secret, *tokens))
     assert not any(buyer.client_secret in file.read_text() for file in kept)
     assert all(file.stat().st_mode & 0o077 == 0 for file in kept if file.stat().st_size)
+
+
+def test_a_strict_exchange_is_traded_with_as_well(clone, tmp_path: Path) -> None:
+    with live.exchange(tmp_path / "strict", clone()) as exchange:
+        buyer = exchange.admit(exchange.found("operator", cast.OPERATOR), "buyer", cast.BUYER)
+        person = join(exchange, buyer, "hanako@ishikari.example")
+        exchange.stop()
+        exchange.settings["marketplace_security_profile"] = "fapi2"
+        exchange.start()
+        (tmp_path / "terminal").mkdir()
+        terminal = Terminal(tmp_path / "terminal", exchange.base_url)
+        signed_in(person, terminal)
+        [kept] = (terminal.folder / "config" / "musubi").glob("*.login.json")
+        assert json.loads(kept.read_text())["bound_key"]
+        kept.write_text(json.dumps(json.loads(kept.read_text()) | {"access_until": 0}))
+        assert "Ishikari" in terminal.run("whoami")[0]
+        terminal.run("list", "--mine")
+        terminal.run("logout")
