@@ -7,6 +7,7 @@ import pytest
 
 from marketplace.api import headers
 from tests import live
+from tests.identity.oauth.people import ODD
 from tests.server.test_requests import AMBIGUOUS
 
 WAIT_SECONDS = 120
@@ -97,6 +98,34 @@ def test_w15_every_refusal_is_a_problem_with_the_fields_of_all_answers(exchange,
     if fields["Content-Type"] == "application/problem+json":
         assert json.loads(body)["type"].startswith(f"{exchange.base_url}/problems/")
     assert b"evil" not in answer
+
+
+ENDPOINTS = ["token", "par", "revoke", "introspect", "device_authorization", "register"]
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+def test_odd_bytes_sent_to_the_oauth_endpoints_are_refused(exchange, path):
+    for field in (b"Authorization: Basic ", b"Authorization: Bearer ", b"DPoP: ", b"Accept: "):
+        for odd in ODD:
+            body = b"grant_type=" + odd + b"&" + odd + b"=" + odd
+            rest = field + odd + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+            status, fields, _ = read(spoken(exchange, posted(exchange, rest, f"/oauth/{path}")))
+            assert 400 <= status < 500, (field, odd)
+            assert {name: fields[name] for name in EVERY_ANSWER} == EVERY_ANSWER
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        pytest.param(b"Authorization: Bearer x\r\nAuthorization: Bearer x\r\n", 400, id="O108 two tokens"),
+        pytest.param(b"Authorization: Bearer x\r\nAUTHORIZATION: Basic eDp5\r\n", 400, id="O108 two schemes"),
+        pytest.param(b"Authorization: DPoP x\r\nDPoP: a.b.c\r\nDPoP: a.b.c\r\n", 401, id="D15 two proofs"),
+        pytest.param(b"Authorization: Bearer " + b"x" * 100_000 + b"\r\n", 431, id="O104 100 kB"),
+    ],
+)
+def test_credentials_that_no_reader_could_take_are_refused(exchange, fields, status):
+    sent = f"GET /v1/organizations/me HTTP/1.1\r\nHost: 127.0.0.1:{exchange.port}\r\n".encode() + fields + b"\r\n"
+    assert read(spoken(exchange, sent))[0] == status
 
 
 def test_w16_neither_kind_nor_version_of_the_server_is_told(exchange):

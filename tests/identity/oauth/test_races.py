@@ -9,8 +9,9 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from marketplace.identity.models import AccessToken, TokenFamily
-from marketplace.identity.oauth import devices
-from marketplace.identity.oauth.models import AuthorizationRequest
+from marketplace.identity.oauth import authorization, authorization_requests, devices
+from marketplace.identity.oauth.authorization_requests import Unredirectable
+from marketplace.identity.oauth.models import AuthorizationCode, AuthorizationRequest
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 from tests.identity.oauth.people import (
@@ -51,6 +52,17 @@ def bought(answers: list[Any]) -> list[dict[str, Any]]:
     assert len(won) <= 1
     assert {answer.status_code for answer in answers} <= {200, 400, 401}
     return won
+
+
+def request_of(whose: Party) -> dict[str, str]:
+    """What a client asks a person to allow."""
+    return {
+        "client_id": whose.client.id,
+        "response_type": "code",
+        "redirect_uri": REDIRECT_URI,
+        "code_challenge": CHALLENGE,
+        "code_challenge_method": "S256",
+    }
 
 
 def is_dead(app: Flask, whose: Party, tokens: dict[str, Any]) -> bool:
@@ -97,18 +109,32 @@ def test_d34_of_eight_bearers_of_a_proof_one_is_let_in(own_database: Flask) -> N
 
 def test_d2_of_eight_browsers_with_a_pushed_request_one_is_asked(own_database: Flask) -> None:
     whose = party()
-    asked = {
-        "client_id": whose.client.id,
-        "response_type": "code",
-        "redirect_uri": REDIRECT_URI,
-        "code_challenge": CHALLENGE,
-        "code_challenge_method": "S256",
-    }
-    told = own_database.test_client().post("/oauth/par", data=asked | whose.named()).json
+    told = own_database.test_client().post("/oauth/par", data=request_of(whose) | whose.named()).json
     brought = {"client_id": whose.client.id, "request_uri": told["request_uri"]}
     answers = at_once(own_database, lambda wire: wire.get("/oauth/authorize", query_string=brought))
     assert sorted(answer.status_code for answer in answers) == [303] + [400] * (WAYS - 1)
     assert db.session.scalar(select(func.count()).select_from(AuthorizationRequest)) == 1
+
+
+def test_of_eight_answers_to_one_request_at_once_one_gives_a_code(own_database: Flask) -> None:
+    whose = party()
+    with transaction():
+        kept, consent = authorization_requests.receive(request_of(whose).items()), whose.consent()
+    ready = Barrier(WAYS, timeout=120)
+
+    def allow(_n: int) -> bool:
+        with own_database.app_context():
+            ready.wait()
+            try:
+                with transaction():
+                    authorization.approve(kept, consent)
+            except Unredirectable:
+                return False
+            return True
+
+    with ThreadPoolExecutor(WAYS) as pool:
+        assert sum(pool.map(allow, range(WAYS))) == 1
+    assert db.session.scalar(select(func.count()).select_from(AuthorizationCode)) == 1
 
 
 def test_o122_of_eight_that_bring_a_device_code_one_gets_tokens(own_database: Flask) -> None:
