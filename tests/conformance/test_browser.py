@@ -13,6 +13,7 @@ import requests
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from marketplace.demo import cast, joining
 from marketplace.identity.login import one_time_codes
 from tests.conformance.conftest import DEVICE_CODE, SCOPE
 from tests.conformance.visitor import PASSWORD, Visitor, join, link_to
@@ -126,10 +127,13 @@ def pages(house) -> list[dict]:
         page(nobody, "forgotten", f"{base}/forgotten"),
         page(nobody, "recovery", recovery),
         page(nobody, "invitation", invitation),
+        page(nobody, "join", f"{base}/join"),
+        page(nobody, "joining", confirmation(house)),
         page(halfway, "code", f"{base}/sign-in/code"),
         page(person, "account", f"{base}/account"),
         page(person, "new passkey", f"{base}/account/passkeys/new"),
         page(person, "new password", f"{base}/account/password"),
+        page(person, "new address", f"{base}/account/email"),
         page(person, "consent", consent),
         page(person, "new generator", f"{base}/account", form='form[action^="/account/generator"]'),
         page(person, "device", f"{base}/device?user_code=BCDF-GHJK"),
@@ -144,6 +148,12 @@ def page(whose: Visitor, name: str, address: str, form: str | None = None) -> di
     host = urlsplit(address).hostname
     cookies = [{"name": key, "value": value, "domain": host, "path": "/"} for key, value in whose.cookies().items()]
     return {"name": name or "home", "address": address, "cookies": cookies, "form": form}
+
+
+def confirmation(house) -> str:
+    """Where somebody confirms that their organization applies."""
+    joining.apply(house.base_url, "newcomer", cast.STRANGER)
+    return link_to(house.exchange, joining.contact_of("newcomer")["contact_email"])
 
 
 def device_waiting(house) -> str:
