@@ -10,6 +10,9 @@ from marketplace.kit.canonical import sha256_hex
 PREFIX = "mk_sk_"
 INITIAL_PREFIX = "mk_it_"
 REGISTRATION_PREFIX = "mk_rg_"
+REFRESH_PREFIX = "mk_rt_"
+INVITATION_PREFIX = "mk_in_"
+PASSWORD_LINK_PREFIX = "mk_pw_"  # noqa: S105 - the beginning of secrets, none itself
 SECRET_BYTES = 32
 RANDOM_LENGTH = 43
 CHECKSUM_LENGTH = 6

@@ -1,6 +1,5 @@
 """Invitations: how a member of an organization becomes somebody who can sign in for it."""
 
-import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -160,7 +159,7 @@ def _link(invited: Invited, person_id: str) -> None:
 
 def renew(member_id: str) -> str:
     """Return the token of a new invitation of a member; earlier ones are void."""
-    token, now = secrets.token_urlsafe(32), clock.now()
+    token, now = credentials.new_secret(credentials.INVITATION_PREFIX), clock.now()
     db.session.execute(delete(Invitation).where(Invitation.member_id == member_id))
     db.session.execute(
         insert(Invitation).values(

@@ -1,6 +1,5 @@
 """Forgotten passwords: a link by mail, the same answer for every address."""
 
-import secrets
 from datetime import timedelta
 from typing import Any
 
@@ -76,7 +75,7 @@ def reset(token: str, password: str) -> None:
 
 
 def _challenge(person: Person) -> str:
-    token, now = secrets.token_urlsafe(32), clock.now()
+    token, now = credentials.new_secret(credentials.PASSWORD_LINK_PREFIX), clock.now()
     db.session.execute(
         insert(EmailChallenge).values(
             id=new_id("emc"),

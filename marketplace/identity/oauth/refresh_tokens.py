@@ -12,8 +12,6 @@ from marketplace.identity.oauth.models import RefreshToken
 from marketplace.kit import clock
 from marketplace.kit.db import db
 
-PREFIX = "mk_rt_"
-
 _HOLD = (
     select(TokenFamily.id)
     .join(RefreshToken, RefreshToken.family_id == TokenFamily.id)
@@ -28,7 +26,7 @@ _LOCK = (
 
 def issue(family_id: str) -> str:
     """Return the next refresh token of a family; it is kept as a hash."""
-    token = credentials.new_secret(PREFIX)
+    token = credentials.new_secret(credentials.REFRESH_PREFIX)
     row = {"token_sha256": credentials.hash_of(token), "family_id": family_id, "issued_at": clock.now()}
     db.session.execute(insert(RefreshToken).values(**row))
     return token

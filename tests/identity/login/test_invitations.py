@@ -30,7 +30,7 @@ def invited(member: Member) -> str:
         organization = db.session.get_one(Organization, member.organization_id)
         invitations.invite(actor_of(organization), member.id)
     body = mail.list_waiting()[-1].body
-    return re.search(r"http://127\.0\.0\.1:8000/invitation/([\w-]{43})\n", body)[1]  # type: ignore[index]
+    return re.search(r"http://127\.0\.0\.1:8000/invitation/(mk_in_[\w-]{49})\n", body)[1]  # type: ignore[index]
 
 
 def member_with_mail(**said: object) -> Member:

@@ -45,7 +45,7 @@ def asked(email: str, peer: str = PEER) -> list[mail.Mail]:
 
 
 def link_in(letter: mail.Mail) -> str:
-    return re.search(r"http://127\.0\.0\.1:8000/recovery/([\w-]{43})\n", letter.body)[1]  # type: ignore[index]
+    return re.search(r"http://127\.0\.0\.1:8000/recovery/(mk_pw_[\w-]{49})\n", letter.body)[1]  # type: ignore[index]
 
 
 def test_a_link_sets_a_new_password_and_ends_all_sessions_and_tokens(session: Database) -> None:
