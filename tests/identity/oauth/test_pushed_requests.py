@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 
 from marketplace.identity.oauth import authorization_requests
 from marketplace.identity.oauth.authorization_requests import Refused, Unredirectable
-from marketplace.identity.oauth.models import AuthorizationRequest
+from marketplace.identity.oauth.models import AuthorizationRequest, DeviceAuthorization
 from marketplace.kit import clock, settings
 from marketplace.kit.transaction import transaction
 from tests.identity.oauth.people import (
@@ -168,6 +168,21 @@ def test_the_resource_may_be_repeated(whose: Party, wire: FlaskClient) -> None:
     base = settings.current().base_url
     form = MultiDict([*(asked(whose) | whose.named()).items(), ("resource", base), ("resource", base)])
     assert wire.post("/oauth/par", data=form).status_code == 201
+
+
+@pytest.mark.parametrize("path", ["/oauth/par", "/oauth/device_authorization"])
+def test_what_is_no_plain_form_is_not_taken(app: Flask, wire: FlaskClient, session: Session, path: str) -> None:
+    whose = party(**PUBLIC)
+    form = asked(whose)
+    for answer in (
+        wire.post(f"{path}?scope=grants:read", data=form),
+        wire.post(path, query_string=form, data={"x": "y"}),
+        wire.post(path, json=form),
+        wire.post(path, data=form, content_type="multipart/form-data"),
+    ):
+        assert is_refused(answer, 400, "invalid_request")
+    assert kept(session) == session.scalar(select(func.count()).select_from(DeviceAuthorization)) == 0
+    assert wire.post(path, data=form).status_code in {200, 201}
 
 
 def test_d6_only_posts_push(wire: FlaskClient) -> None:
