@@ -68,8 +68,8 @@ from marketplace.web import problems as problem_pages
 from marketplace.web import sessions
 
 RESOURCES = (
-    organizations, applications, clients, delegations, datasets, releases, terms, offers, coupons, eligibilities, catalog,
-    orders, invoices, documents, paperwork,
+    organizations, applications, clients, delegations, datasets, releases, terms, offers, coupons, eligibilities,
+    catalog, orders, invoices, documents, paperwork,
     bank, receivables, refunds, disputes, service_levels, payouts, revenue,
     grants, usage, subscriptions, ledger, audit, system,
 )  # fmt: skip

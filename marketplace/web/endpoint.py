@@ -70,6 +70,8 @@ def _require_in_person(rule: Rule, permission: Permission) -> None:
         raise prove_again(level=Assurance.AAL2)
     if not rule.scope:
         return
+    if rule.changes:
+        forms.check()  # nobody is sent to prove a factor by a form that is none of ours
     try:
         require(login.actor_of(found), permission)
     except StepUpRequired as refusal:

@@ -11,6 +11,7 @@ from marketplace.web import (
     catalog,
     checkout,
     consent,
+    desk,
     device,
     documentation,
     email,
@@ -28,7 +29,7 @@ from marketplace.web.description import EXTENSION, Description
 
 PAGES = (
     home, catalog, terms, problems, documentation, checkout,
-    sign_in, passkeys, providers, recovery, joining, account, email, authorize, consent, device,
+    sign_in, passkeys, providers, recovery, joining, account, email, desk, authorize, consent, device,
 )  # fmt: skip
 
 
