@@ -50,6 +50,11 @@ def test_the_registers_are_asked_again_for_what_waits_alone(market: Market) -> N
     assert row_counts() == before
 
 
+def test_a_yes_needs_no_body(market: Market) -> None:
+    waiting = applicant().organization.id
+    assert ok(market.operator.call("POST", f"/v1/organizations/{waiting}/verify"))["state"] == "verified"
+
+
 @pytest.mark.parametrize("trust", ["applied", "best", None])
 def test_trust_is_one_of_two_words(market: Market, trust: str | None) -> None:
     path = f"/v1/organizations/{market.buyer.organization_id}"
