@@ -57,8 +57,11 @@ from marketplace.catalog.search import SearchIndex
 from marketplace.delivery.stores.local import LocalStore
 from marketplace.exchange import facilities
 from marketplace.exchange.facilities import Facilities
-from marketplace.kit import logs, migrations, pool, postgres, settings
+from marketplace.identity.oauth import keys
+from marketplace.identity.oauth.keys import SigningKeyUnusable
+from marketplace.kit import installation_key, logs, migrations, pool, postgres, settings
 from marketplace.kit.db import db
+from marketplace.kit.installation_key import InstallationKeyUnusable
 from marketplace.kit.settings import BadSetting, Settings
 from marketplace.sandbox import mounting as sandbox
 from marketplace.sandbox.config import SandboxConfig
@@ -80,8 +83,8 @@ def create_app(given: Settings | None = None) -> Flask:
     chosen = given or settings.from_environment(os.environ)
     settings.check(chosen)
     app = Flask(__name__, static_folder=None)
-    if chosen.production and app.debug:
-        raise BadSetting("production does not run in debug mode: unset FLASK_DEBUG")
+    if app.debug and chosen.is_open:
+        raise BadSetting("an exchange that others reach does not run in debug mode: unset FLASK_DEBUG")
     app.config["MUSUBI_SETTINGS"] = chosen
     _attach_database(app, chosen)
     _attach_facilities(app, chosen)
@@ -109,6 +112,7 @@ def prepare(given: Settings) -> Settings:
         given.data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadSetting(f"MARKETPLACE_DATA_DIR={given.data_dir} cannot be made ({error}): set another") from error
+    _refuse_unusable_keys(given)
     url = _database_url(given)
     engine = create_engine(url)
     try:
@@ -118,6 +122,21 @@ def prepare(given: Settings) -> Settings:
     finally:
         engine.dispose()
     return replace(given, database_url=url)
+
+
+def _refuse_unusable_keys(given: Settings) -> None:
+    """Find out at the start, and not at the first sign-in, that a key is not what it should be; makes none."""
+    settings.install(given)
+    reads = (
+        (given.installation_key_path, lambda: installation_key.derived("start")),
+        (given.signing_key_path, keys.current),
+    )
+    try:
+        for path, read in reads:
+            if path.exists():
+                read()
+    except (InstallationKeyUnusable, SigningKeyUnusable, OSError) as error:
+        raise BadSetting(str(error)) from error
 
 
 def composition() -> cli.Composition:

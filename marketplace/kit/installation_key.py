@@ -16,6 +16,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from marketplace.kit import secret_files, settings
 
 KEY_BYTES = 32
+DISTINCT_BYTES_MIN = 12
+"""Fewer different bytes than this, 32 random ones never have."""
+
 _NONCE_BYTES = 12
 
 
@@ -64,6 +67,8 @@ def _read(path: Path, _changed_ns: int, _inode: int) -> bytes:
         raise InstallationKeyUnusable(f"{path} holds no hexadecimal key: restore it from a backup") from error
     if len(secret) != KEY_BYTES:
         raise InstallationKeyUnusable(f"{path} holds {len(secret)} bytes instead of {KEY_BYTES}: restore it")
+    if len(set(secret)) < DISTINCT_BYTES_MIN:
+        raise InstallationKeyUnusable(f"{path} holds a key that nobody made at random: put 32 random bytes there")
     return secret
 
 

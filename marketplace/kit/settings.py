@@ -86,6 +86,11 @@ class Settings:
     payments_live: bool = False
 
     @property
+    def is_open(self) -> bool:
+        """Whether others than this machine may reach the exchange."""
+        return self.production or not _is_loopback(self.base_url) or self.host in {"0.0.0.0", "::"}  # noqa: S104 - looked for
+
+    @property
     def sandbox(self) -> bool:
         """Whether payments go to the exchange's own Stripe-wire sandbox."""
         return self.stripe_api_key == SANDBOX_KEY and self.stripe_api_base is None

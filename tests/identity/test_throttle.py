@@ -102,3 +102,11 @@ def test_a_refused_guess_is_counted_for_good(own_database: Flask) -> None:
     buyer = found(Capacity.BUYER)
     assert guess(own_database.test_client(), buyer.client.id, 3) == [401] * 3
     assert db.session.scalar(select(FailedAuthentication.failures)) == 3
+
+
+def test_other_clients_behind_the_same_address_are_not_held_up_by_one_that_guesses(
+    buyer: Admission, provider: Admission, wire: FlaskClient, ask: Any, few: int
+) -> None:
+    assert guess(wire, buyer.client.id, few + 1)[-1] == 429
+    assert guess(wire, provider.client.id, few - 1) == [401] * (few - 1)
+    assert ask(provider).status_code == 200

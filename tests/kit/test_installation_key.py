@@ -38,7 +38,7 @@ def test_what_is_sealed_is_read_again_for_its_purpose_alone() -> None:
             installation_key.unseal(purpose, bent)
 
 
-@pytest.mark.parametrize("content", ["", "zz" * 32, "00" * 31])
+@pytest.mark.parametrize("content", ["", "zz" * 32, "00" * 31, "00" * 32, "0123456789abcdef" * 4])
 def test_a_key_file_that_holds_something_else_is_named(own_folder, content: str) -> None:
     path = own_folder / "keys" / "installation.key"
     path.parent.mkdir()

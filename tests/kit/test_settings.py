@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from marketplace.app import create_app
+from marketplace.app import create_app, prepare
 from marketplace.kit import settings
 from marketplace.kit.settings import SANDBOX_KEY, SANDBOX_WEBHOOK_SECRET, BadSetting, Settings, from_environment
 from tests.conftest import MakeSettings
@@ -92,6 +92,7 @@ def test_live_payments_in_production_are_possible() -> None:
         ({"MARKETPLACE_COMMISSION_BASIS_POINTS": "10000"}, "must be 0 to 9999"),
         ({"MARKETPLACE_COMMISSION_BASIS_POINTS": "-1"}, "must be 0 to 9999"),
         ({"MARKETPLACE_TOKEN_TTL_SECONDS": "3601"}, "at most 3600"),
+        ({"MARKETPLACE_TRUST_TO_SELL": "applied"}, "TRUST_TO_SELL must be verified, or qualified"),
         ({"DATABASE_URL": "mysql://db/x"}, "must begin with postgresql://"),
         (LIVE | {"DATABASE_URL": "postgresql://db.example.jp/x"}, "DATABASE_URL must end with sslmode=verify-full"),
         (LIVE | {"DATABASE_URL": "postgresql://db.example.jp/x?sslmode=prefer"}, "must end with sslmode=verify-full"),
@@ -211,3 +212,34 @@ def test_production_refuses_debug(monkeypatch: pytest.MonkeyPatch, make_settings
     monkeypatch.setenv("FLASK_DEBUG", "1")
     with pytest.raises(BadSetting, match="unset FLASK_DEBUG"):
         create_app(from_environment(LIVE | {"DATABASE_URL": "postgresql://127.0.0.1/x"}))
+
+
+@pytest.mark.parametrize(
+    "opened",
+    [
+        {"base_url": "https://exchange.example.jp", "stripe_webhook_secrets": ("whsec_own",)},
+        {"host": "0.0.0.0"},
+        {"host": "::"},
+    ],
+    ids=["a public address", "every interface", "every interface, IPv6"],
+)
+def test_w20_debug_mode_is_refused_wherever_others_reach_the_exchange(
+    make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch, opened: dict[str, object]
+) -> None:
+    monkeypatch.setenv("FLASK_DEBUG", "1")
+    with pytest.raises(BadSetting, match="unset FLASK_DEBUG"):
+        create_app(make_settings("postgresql://127.0.0.1:1/nowhere", **opened))
+
+
+@pytest.mark.parametrize("name", ["installation.key", "oauth-es256.pem"])
+def test_w20_a_weak_or_broken_key_ends_the_start(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "keys" / name
+    file.parent.mkdir()
+    file.write_text("00" * 32)
+    before = settings.current()
+    try:
+        with pytest.raises(BadSetting, match=name):
+            prepare(Settings(data_dir=tmp_path))
+    finally:
+        settings.install(before)
+    assert not (tmp_path / "postgresql").exists()
