@@ -11,6 +11,8 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
+from marketplace.server import refusals
+
 # epoll and SIOCOUTQ are Linux's; elsewhere gunicorn's own worker serves, and the application counts what it yields.
 WORKER = "marketplace.server.worker.SendfileWorker" if sys.platform == "linux" else "gthread"
 DESCRIPTORS_RESERVED = 256
@@ -46,7 +48,7 @@ class ServerConfig:
     header_fields_max: int = 64
     header_bytes_max: int = 8190
     problems_url: str = "/problems"
-    answer_fields: tuple[tuple[str, str], ...] = ()
+    answer_fields: refusals.Fields = ()
     trusted_proxies: tuple[str, ...] = ()
     access_log: bool = False
     certificate: Path | None = None
