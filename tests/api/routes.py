@@ -110,6 +110,12 @@ def routes(app: Flask) -> list[Route]:
     ]
 
 
+def delegation_to(delegate: Party, delegator: Party) -> str:
+    """The id of a delegation of listings."""
+    body = {"delegate_id": delegate.organization_id, "permissions": ["datasets.read"]}
+    return str(ok(delegator.post("/v1/delegations", body), 201)["id"])
+
+
 def everything_of(market: Market) -> Everything:
     """Trade once, so that there is a thing of each kind; the draft release takes uploads."""
     goods = market.goods()
@@ -126,8 +132,6 @@ def everything_of(market: Market) -> Everything:
         "offer_id": offer["id"], "order_id": bought["id"], "invoice_id": bought["invoice_id"],
         "grant_id": bought["grant_id"], "identifier": offer["terms_id"], "entry_id": str(entry),
     }  # fmt: skip
-    delegated = {"delegate_id": market.provider.organization_id, "permissions": ["datasets.read"]}
-    ids["delegation_id"] = ok(market.rival.post("/v1/delegations", delegated), 201)["id"]
     coupon = ok(market.provider.post("/v1/coupons", COUPON), 201)
     eligibility = ok(market.buyer.post("/v1/eligibilities", EVIDENCE | {"class": "sme"}), 201)
     ids |= {"coupon_id": coupon["id"], "eligibility_id": eligibility["id"]}
@@ -136,7 +140,7 @@ def everything_of(market: Market) -> Everything:
     statement = "日付,入金額,振込依頼人名\n2026/11/22,100,ヤマダ\n"
     banking.import_statement(SYSTEM, statement.encode())
     ids["line_id"] = bank.list_lines().items[0].id
-    ids |= paid_out(market)
+    ids |= paid_out(market) | {"delegation_id": delegation_to(market.provider, market.rival)}
     ids |= given_back(market, bought) | {"subscription_id": subscribed(market, goods)}
     version = {"terms_id": offer["terms_id"], "price": PRICES["one_off"]}
     bodies = {
@@ -144,8 +148,7 @@ def everything_of(market: Market) -> Everything:
         "POST /v1/organizations/<organization_id>/trust": {"trust": "qualified"}, "POST /v1/organizations/<organization_id>/suspend": {"reason": "規約違反"},
         "POST /v1/organizations/<organization_id>/members": {"name": "鈴木 一郎", "role": "developer"},
         "PATCH /v1/organizations/<organization_id>/members/<member_id>": {"role": "developer"},
-        "POST /v1/clients": {"name": "夜間バッチ"},
-        "POST /v1/delegations": delegated | {"delegate_id": market.rival.organization_id},
+        "POST /v1/clients": {"name": "夜間バッチ"}, "POST /v1/delegations": {"delegate_id": market.rival.organization_id, "permissions": ["datasets.read"]},
         "POST /v1/datasets": DATASET,
         "POST /v1/datasets/import": {"package": {"id": "p1", "name": "p1", "title": "人口", "resources": []}},
         "PATCH /v1/datasets/<dataset_id>": {"title_en": "Another title"},

@@ -19,6 +19,7 @@ from marketplace.billing.service_levels import service as service_levels
 from marketplace.billing.service_levels.service import MeasurementDraft
 from marketplace.exchange import banking, dispute
 from marketplace.exchange.purchase import Purchase
+from marketplace.identity import delegations
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.oauth import access_tokens
 from marketplace.identity.oauth.access_tokens import Bearer
@@ -71,6 +72,8 @@ def trade(exchange: Flask) -> Trade:
     jobs.run_pending("catalog.index")
     with transaction():
         member = MemberFactory().id
+        delegate = OrganizationFactory(provider=True).id
+        delegation = delegations.open_delegation(on.provider, delegate, ["datasets.read"]).id
         document = papers.document_of(queries.require_invoice(made.invoice_id)).id
     banking.import_statement(SYSTEM, "日付,入金額,振込依頼人名\n2026/11/22,100,ヤマダ\n".encode())
     steps.applicant()
@@ -78,6 +81,7 @@ def trade(exchange: Flask) -> Trade:
         "line_id": bank.list_lines().items[0].id,
         "organization_id": buyer.organization_id,
         "member_id": member,
+        "delegation_id": delegation,
         "client_id": buyer.client_id,
         "dataset_id": on.dataset_id,
         "release_id": on.release_id,

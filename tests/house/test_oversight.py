@@ -17,6 +17,7 @@ ALL_SCOPES = frozenset(rule.scope for rule in PERMISSIONS.values() if rule.scope
 OWN_HOUSE = {
     Permission.MEMBERS_READ,
     Permission.CLIENTS_READ,
+    Permission.DELEGATIONS_READ,
     Permission.BANK_ACCOUNT_READ,
     Permission.PAYOUT_ACCOUNT_READ,
 }
@@ -99,6 +100,7 @@ def test_the_inside_of_an_organization_stays_with_it(exchange, trade, caller):
         who = caller(capacity)
         assert wire.get(trade.path("/v1/organizations/<organization_id>/members"), headers=who).status_code == 404
         assert wire.get(trade.path("/v1/clients/<client_id>"), headers=who).status_code == 404
+        assert wire.get(trade.path("/v1/delegations/<delegation_id>"), headers=who).status_code == 404
         assert wire.get("/v1/clients", headers=who).json["items"] != []
         assert trade.ids["client_id"] not in wire.get("/v1/clients", headers=who).text
 
