@@ -23,7 +23,7 @@ from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
 from marketplace.sandbox import controls
-from tests.api.trade import DATASET, PRICES, Goods, Market, Party, fresh_key, ok, order_of
+from tests.api.trade import DATASET, PRICES, Goods, Market, Party, fresh_key, ok, order_of, party
 
 PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 PREFIXES = {
@@ -110,10 +110,10 @@ def routes(app: Flask) -> list[Route]:
     ]
 
 
-def delegation_to(delegate: Party, delegator: Party) -> str:
-    """The id of a delegation of listings."""
+def delegation_to(delegate: Party) -> str:
+    """The id of a delegation that nobody else of the market is a party to."""
     body = {"delegate_id": delegate.organization_id, "permissions": ["datasets.read"]}
-    return str(ok(delegator.post("/v1/delegations", body), 201)["id"])
+    return str(ok(party(delegate.app, "delegator", "provider").post("/v1/delegations", body), 201)["id"])
 
 
 def everything_of(market: Market) -> Everything:
@@ -140,7 +140,7 @@ def everything_of(market: Market) -> Everything:
     statement = "日付,入金額,振込依頼人名\n2026/11/22,100,ヤマダ\n"
     banking.import_statement(SYSTEM, statement.encode())
     ids["line_id"] = bank.list_lines().items[0].id
-    ids |= paid_out(market) | {"delegation_id": delegation_to(market.provider, market.rival)}
+    ids |= paid_out(market) | {"delegation_id": delegation_to(market.provider)}
     ids |= given_back(market, bought) | {"subscription_id": subscribed(market, goods)}
     version = {"terms_id": offer["terms_id"], "price": PRICES["one_off"]}
     bodies = {
