@@ -13,7 +13,7 @@ from sqlalchemy import text
 from werkzeug.routing import Rule as Address
 
 from marketplace.identity.guards import permission_of
-from marketplace.identity.permissions import PERMISSIONS
+from marketplace.identity.permissions import PERMISSIONS, scopes_of
 from marketplace.identity.permissions import Rule as Demands
 from marketplace.identity.states import Assurance, MemberRole
 from marketplace.kit import clock
@@ -131,8 +131,9 @@ def expected_of_a_page(demands: Demands, role: MemberRole | None, stepped_up: bo
     asked = demands.in_person or demands.scope is not None
     if asked and role is None:
         return "sign in"
-    if demands.scope and role not in demands.roles:
-        return "role-missing"
+    if demands.scope and role is not None and role not in demands.roles:
+        # What somebody may ask for in the browser is what is of any use to their role.
+        return "role-missing" if demands.scope in scopes_of(role) else "insufficient-scope"
     if demands.scope and demands.step_up and not stepped_up:
         return "prove again"
     return "form-expired" if demands.changes else "let in"
@@ -155,7 +156,7 @@ def _sent(browser: Browser, method: str, path: str, expected: str) -> Any:
     """Ask for a page; a form comes without its mark where the mark is all that would be missing."""
     if method == "GET":
         return browser.get(path)
-    if expected in {"role-missing", "prove again"}:
+    if expected in {"insufficient-scope", "role-missing", "prove again"}:
         browser.get("/account")
         return browser.post(path)
     return browser.send(path)
