@@ -1,23 +1,23 @@
 """Deeds of joining: taking an application, and having its e-mail address checked."""
 
-import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
-from marketplace.identity import credentials, throttle
 from marketplace.identity import service as identity
+from marketplace.identity import throttle
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.joining import assessing, letters, rules
 from marketplace.identity.joining.errors import ApplicationsTooFrequent
 from marketplace.identity.joining.models import Application
 from marketplace.identity.joining.rules import Contact
-from marketplace.identity.login import invitations
+from marketplace.identity.login import invitations, mailed_links
 from marketplace.identity.login.errors import LinkOver
+from marketplace.identity.login.mailed_links import Holder
 from marketplace.identity.login.models import EmailChallenge
 from marketplace.identity.login.states import ChallengePurpose
 from marketplace.identity.models import AccessToken, ApiClient, Organization
@@ -26,7 +26,6 @@ from marketplace.identity.service import Admission
 from marketplace.identity.states import ClientState, OrganizationState
 from marketplace.kit import clock, jobs, mail, settings
 from marketplace.kit.db import db
-from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
 
 LIFETIME = timedelta(hours=48)
@@ -75,7 +74,7 @@ def find_asked(token: str) -> Asked | None:
         select(Organization, Application.contact_name, Application.contact_email)
         .join(Application, Application.organization_id == Organization.id)
         .join(EmailChallenge, EmailChallenge.organization_id == Organization.id)
-        .where(*_open(token))
+        .where(*mailed_links.open_with(ChallengePurpose.JOIN, token))
     ).first()
     if row is None:
         return None
@@ -130,25 +129,11 @@ def _ask(organization: Organization, contact: Contact) -> None:
     db.session.execute(insert(Application).values(organization_id=organization.id, **facts))
     if _letters_to(contact.email) >= LETTERS_MAX:
         return
-    link = f"{settings.current().base_url}/joining/{_challenge(organization.id, contact.email)}"
+    holder = Holder(organization_id=organization.id)
+    token = mailed_links.issue(ChallengePurpose.JOIN, contact.email, holder, LIFETIME)
+    link = f"{settings.current().base_url}/joining/{token}"
     letter = letters.check(organization.name_ja, organization.name_en, link)
     mail.send(contact.email, letter.subject, letter.body)
-
-
-def _challenge(organization_id: str, email: str) -> str:
-    token, now = secrets.token_urlsafe(32), clock.now()
-    db.session.execute(
-        insert(EmailChallenge).values(
-            id=new_id("emc"),
-            purpose=ChallengePurpose.JOIN.value,
-            email=email,
-            organization_id=organization_id,
-            token_sha256=credentials.hash_of(token),
-            created_at=now,
-            expires_at=now + LIFETIME,
-        )
-    )
-    return token
 
 
 def _letters_to(email: str) -> int:
@@ -160,24 +145,15 @@ def _letters_to(email: str) -> int:
     return db.session.scalar(select(func.count()).select_from(EmailChallenge).where(*lately)) or 0
 
 
-def _open(token: str) -> tuple[ColumnElement[bool], ...]:
-    return (
-        EmailChallenge.token_sha256 == credentials.hash_of(token),
-        EmailChallenge.purpose == ChallengePurpose.JOIN.value,
-        EmailChallenge.used_at.is_(None),
-        EmailChallenge.expires_at > clock.now(),
-    )
-
-
 def _spend(token: str) -> str:
     """Use up a link and return the organization that it is for; raises LinkOver."""
-    organization_id = db.session.scalar(select(EmailChallenge.organization_id).where(*_open(token)))
-    # The organization first, as lapsing does: whoever holds one of the two would else wait for the other.
-    db.session.execute(select(Organization.id).where(Organization.id == organization_id).with_for_update())
-    used = update(EmailChallenge).where(*_open(token)).values(used_at=clock.now())
-    if db.session.execute(used.returning(EmailChallenge.id)).first() is None:
+    holder = mailed_links.find_holder(ChallengePurpose.JOIN, token)
+    if holder is None:
         raise LinkOver
-    return str(organization_id)
+    # The organization first, as lapsing does: whoever holds one of the two would else wait for the other.
+    db.session.execute(select(Organization.id).where(Organization.id == holder.organization_id).with_for_update())
+    mailed_links.spend(ChallengePurpose.JOIN, token)
+    return str(holder.organization_id)
 
 
 def _client_ids(organization_id: str) -> list[str]:

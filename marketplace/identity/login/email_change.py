@@ -1,24 +1,21 @@
 """Another e-mail address: a link to the new one, word to the old one, and the end of all that the old one began."""
 
-import secrets
 from datetime import timedelta
-from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
 from marketplace.audit.verbs import Verb
-from marketplace.identity import credentials, rules, throttle
-from marketplace.identity.login import deeds, letters, people, sessions, signing_in
+from marketplace.identity import rules, throttle
+from marketplace.identity.login import deeds, letters, mailed_links, people, sessions, signing_in
 from marketplace.identity.login.errors import LinkOver, TooManySignIns
-from marketplace.identity.login.models import EmailChallenge
+from marketplace.identity.login.mailed_links import Holder
 from marketplace.identity.login.sessions import Session
 from marketplace.identity.login.states import ChallengePurpose
 from marketplace.identity.models import Person
 from marketplace.kit import clock, mail, settings
 from marketplace.kit.db import db
 from marketplace.kit.errors import Invalid
-from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
 
 LIFETIME = timedelta(hours=1)
@@ -46,13 +43,14 @@ def ask(session: Session, email: str, password: str, peer: str) -> None:
         deeds.record(person.id, Verb.EMAIL_CHANGE_ASKED)
         _tell(person.email, letters.email_change_asked(person.locale))
         if people.find_by_email(address) is None:
-            link = f"{settings.current().base_url}/email/{_challenge(person.id, address)}"
+            token = mailed_links.issue(ChallengePurpose.CHECK, address, Holder(person.id), LIFETIME)
+            link = f"{settings.current().base_url}/email/{token}"
             _tell(address, letters.email_check(person.locale, link))
 
 
 def is_open(token: str) -> bool:
     """Tell whether a link still works."""
-    return db.session.scalar(select(EmailChallenge.id).where(*_open(token))) is not None
+    return mailed_links.find_holder(ChallengePurpose.CHECK, token) is not None
 
 
 def confirm(token: str) -> None:
@@ -60,13 +58,13 @@ def confirm(token: str) -> None:
 
     Raises LinkOver, also where the address has become somebody else's.
     """
-    person_id = db.session.scalar(select(EmailChallenge.person_id).where(*_open(token)))
-    if person_id is None:
+    holder = mailed_links.find_holder(ChallengePurpose.CHECK, token)
+    if holder is None or holder.person_id is None:
         raise LinkOver
     # The person first, and then the links, as setting a password does: neither waits for the other.
-    person = people.hold(person_id)
+    person = people.hold(holder.person_id)
     before, locale = person.email, person.locale
-    _take(person.id, _spend(token))
+    _take(person.id, mailed_links.spend(ChallengePurpose.CHECK, token))
     people.void_links(person.id)
     deeds.record(person.id, Verb.EMAIL_CHANGED)
     sessions.revoke_all(person.id)
@@ -88,31 +86,6 @@ def _refuse_insistent(person_id: str) -> None:
     throttle.count_failure(key)
 
 
-def _challenge(person_id: str, email: str) -> str:
-    token, now = secrets.token_urlsafe(32), clock.now()
-    db.session.execute(
-        insert(EmailChallenge).values(
-            id=new_id("emc"),
-            purpose=ChallengePurpose.CHECK.value,
-            email=email,
-            person_id=person_id,
-            token_sha256=credentials.hash_of(token),
-            created_at=now,
-            expires_at=now + LIFETIME,
-        )
-    )
-    return token
-
-
-def _spend(token: str) -> str:
-    """Use up a link; returns the address it was sent to."""
-    used = update(EmailChallenge).where(*_open(token)).values(used_at=clock.now())
-    email = db.session.scalar(used.returning(EmailChallenge.email), execution_options={"synchronize_session": False})
-    if email is None:
-        raise LinkOver
-    return str(email)
-
-
 def _take(person_id: str, email: str) -> None:
     changed = update(Person).where(Person.id == person_id).values(email=email, email_checked_at=clock.now())
     try:
@@ -124,13 +97,3 @@ def _take(person_id: str, email: str) -> None:
 
 def _tell(address: str, letter: letters.Letter) -> None:
     mail.send(address, letter.subject, letter.body)
-
-
-def _open(token: str) -> tuple[Any, ...]:
-    return (
-        EmailChallenge.token_sha256 == credentials.hash_of(token),
-        EmailChallenge.purpose == ChallengePurpose.CHECK.value,
-        EmailChallenge.person_id.is_not(None),
-        EmailChallenge.used_at.is_(None),
-        EmailChallenge.expires_at > clock.now(),
-    )

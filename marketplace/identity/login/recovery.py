@@ -1,20 +1,19 @@
 """Forgotten passwords: a link by mail, the same answer for every address."""
 
 from datetime import timedelta
-from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, select
 
-from marketplace.identity import credentials, throttle
-from marketplace.identity.login import account, letters, passwords, people
+from marketplace.identity import throttle
+from marketplace.identity.login import account, letters, mailed_links, passwords, people
 from marketplace.identity.login.errors import LinkOver, TooManySignIns
+from marketplace.identity.login.mailed_links import Holder
 from marketplace.identity.login.models import EmailChallenge
 from marketplace.identity.login.states import ChallengePurpose
 from marketplace.identity.models import Person
 from marketplace.identity.states import PersonState
 from marketplace.kit import clock, jobs, mail, settings
 from marketplace.kit.db import db
-from marketplace.kit.ids import new_id
 from marketplace.kit.texts import storable
 from marketplace.kit.transaction import transaction
 
@@ -48,14 +47,15 @@ def send_link(email: str) -> None:
         person = people.find_by_email(email)
         if person is None or person.state != PersonState.ACTIVE.value or _asked_lately(person.id) >= LINKS_MAX:
             return
-        link = f"{settings.current().base_url}/recovery/{_challenge(person)}"
+        token = mailed_links.issue(ChallengePurpose.RESET, person.email, Holder(person.id), LIFETIME)
+        link = f"{settings.current().base_url}/recovery/{token}"
         letter = letters.recovery(person.locale, link)
         mail.send(person.email, letter.subject, letter.body)
 
 
 def is_open(token: str) -> bool:
     """Tell whether a link still works."""
-    return db.session.scalar(select(EmailChallenge.id).where(*_open(token))) is not None
+    return mailed_links.find_holder(ChallengePurpose.RESET, token) is not None
 
 
 def reset(token: str, password: str) -> None:
@@ -64,8 +64,8 @@ def reset(token: str, password: str) -> None:
     Opens transactions of its own. A second factor stays and is asked for. Raises LinkOver and PasswordRefused.
     """
     with transaction():
-        challenge = select(Person).join(EmailChallenge, EmailChallenge.person_id == Person.id).where(*_open(token))
-        person = db.session.scalar(challenge)
+        holder = mailed_links.find_holder(ChallengePurpose.RESET, token)
+        person = db.session.get(Person, holder.person_id) if holder is not None else None
         words = (person.name, person.email) if person is not None else None
     if words is None:
         raise LinkOver
@@ -74,43 +74,15 @@ def reset(token: str, password: str) -> None:
         account.put_password(_spend(token), password_hash)
 
 
-def _challenge(person: Person) -> str:
-    token, now = credentials.new_secret(credentials.PASSWORD_LINK_PREFIX), clock.now()
-    db.session.execute(
-        insert(EmailChallenge).values(
-            id=new_id("emc"),
-            purpose=ChallengePurpose.RESET.value,
-            email=person.email,
-            person_id=person.id,
-            token_sha256=credentials.hash_of(token),
-            created_at=now,
-            expires_at=now + LIFETIME,
-        )
-    )
-    return token
-
-
 def _spend(token: str) -> str:
     """Use up a link, and with it all others of the person; returns whose it is."""
-    whose = db.session.scalar(select(EmailChallenge.person_id).where(*_open(token)))
-    if whose is None:
+    holder = mailed_links.find_holder(ChallengePurpose.RESET, token)
+    if holder is None or holder.person_id is None:
         raise LinkOver
-    people.hold(whose)
-    used = update(EmailChallenge).where(*_open(token)).values(used_at=clock.now())
-    row = db.session.execute(used.returning(EmailChallenge.person_id)).first()
-    if row is None:
-        raise LinkOver
-    people.void_links(whose)
-    return whose
-
-
-def _open(token: str) -> tuple[Any, ...]:
-    return (
-        EmailChallenge.token_sha256 == credentials.hash_of(token),
-        EmailChallenge.purpose == ChallengePurpose.RESET.value,
-        EmailChallenge.used_at.is_(None),
-        EmailChallenge.expires_at > clock.now(),
-    )
+    people.hold(holder.person_id)
+    mailed_links.spend(ChallengePurpose.RESET, token)
+    people.void_links(holder.person_id)
+    return holder.person_id
 
 
 def _asked_lately(person_id: str) -> int:

@@ -12,10 +12,11 @@ from sqlalchemy import select
 from marketplace.audit import queries as record
 from marketplace.audit.verbs import Verb
 from marketplace.identity.errors import MyNumberRefused, StepUpRequired
-from marketplace.identity.login import email_change, people, recovery, sessions
+from marketplace.identity.login import email_change, mailed_links, people, recovery, sessions
 from marketplace.identity.login.errors import LinkOver, SignInRefused, TooManySignIns
 from marketplace.identity.login.models import EmailChallenge
 from marketplace.identity.login.sessions import Session
+from marketplace.identity.login.states import ChallengePurpose
 from marketplace.identity.models import Person
 from marketplace.identity.states import Assurance
 from marketplace.kit import clock, mail
@@ -234,9 +235,11 @@ def test_a_new_address_and_a_new_password_at_once_do_not_block_each_other(own_da
     second = deeds["reset" if first == "change" else "change"]
     with ThreadPoolExecutor(1) as pool:
         with transaction():
-            spend = email_change._spend if first == "change" else recovery._spend
+            purpose, token = {"change": (ChallengePurpose.CHECK, change), "reset": (ChallengePurpose.RESET, reset)}[
+                first
+            ]
             people.hold(person.id)
-            spend(change if first == "change" else reset)
+            mailed_links.spend(purpose, token)
             coming = pool.submit(succeeds, own_database, second)
             wait_until("the second to wait for the first", waits_for_me)
             people.void_links(person.id)
