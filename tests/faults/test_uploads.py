@@ -84,7 +84,8 @@ def test_a_sender_that_vanishes_leaves_nothing(small: Live, sent: int) -> None:
 
 def test_slow_uploads_leave_threads_to_answer_and_are_not_lost(small: Live) -> None:
     path = release_of(small)
-    slow = [begin(small, f"{path}/{number}.bin", 3, b"a") for number in range(THREADS // 2)]
+    half = LIMIT_BYTES // 2
+    slow = [begin(small, f"{path}/{number}.bin", LIMIT_BYTES, PIECE[:half]) for number in range(THREADS // 2)]
     wait_until("the uploads to begin", lambda: len(incoming(small)) == len(slow))
     refused = put(small, f"{path}/more.bin", b"1")
     assert problem(refused) == (503, "uploads-busy")
@@ -92,7 +93,7 @@ def test_slow_uploads_leave_threads_to_answer_and_are_not_lost(small: Live) -> N
     assert requests.get(f"{small.base_url}/v1/ready", timeout=180).status_code == 200
     assert small.place(small.world.offer(0)).status_code == 201
     for sender in slow:
-        sender.socket.sendall(b"bc")
+        sender.socket.sendall(PIECE[half:LIMIT_BYTES])
     assert [sender.head() for sender in slow] == [201] * len(slow)
     for sender in slow:
         sender.vanish()
