@@ -19,7 +19,7 @@ def test_a_server_with_its_own_postgresql_survives_a_kill_and_ends_cleanly(open_
         assert operator.get("/v1/organizations") == before
 
         assert exchange.stop() == 0
-        assert not live.alive(postmaster), "an ended server leaves its PostgreSQL running"
+        live.wait_until("PostgreSQL to end with its server", lambda: not live.alive(postmaster))
 
 
 def test_a_server_on_a_given_database_says_it_is_ready(tmp_path, clone):

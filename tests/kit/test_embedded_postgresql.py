@@ -72,7 +72,7 @@ def test_the_server_runs_under_any_path(open_folder, name):
         pid = live.Exchange(folder.parent).postmaster()
         postgres.stop(folder)
     assert pid is not None
-    assert not live.alive(pid)
+    live.wait_until("the server to be gone", lambda: not live.alive(pid))
     assert not list(Path(parse_qs(urlsplit(url).query)["host"][0]).glob(".s.PGSQL*"))
 
 
@@ -82,7 +82,7 @@ def test_the_last_of_several_processes_ends_the_server(data_dir, hold):
     first.communicate(b"\n")
     assert live.alive(pid)
     second.communicate(b"\n")
-    assert not live.alive(pid)
+    live.wait_until("the server to be gone", lambda: not live.alive(pid))
 
 
 def test_a_killed_process_holds_nothing_any_more(data_dir, hold):
@@ -91,7 +91,7 @@ def test_a_killed_process_holds_nothing_any_more(data_dir, hold):
     first.kill()
     first.wait()
     second.communicate(b"\n")
-    assert not live.alive(pid)
+    live.wait_until("the server to be gone", lambda: not live.alive(pid))
 
 
 def test_a_server_that_was_killed_starts_again_with_what_was_committed(data_dir):
