@@ -1,5 +1,6 @@
 """Fixtures for all tests: one embedded server, a migrated template, a database per need."""
 
+import logging
 import os
 import shutil
 import tempfile
@@ -16,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.api import streams
 from marketplace.app import create_app, install
-from marketplace.kit import migrations, postgres
+from marketplace.kit import logs, migrations, postgres
 from marketplace.kit.db import db
 from marketplace.kit.settings import Settings
 from tests.contract.recorder import stripe_contract
@@ -39,6 +40,23 @@ def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
             if not file.stat().st_size:
                 file.unlink()
     return done
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Spell out what is no UTF-8 in what a test logged: a worker that cannot send its report ends the whole run."""
+    report.sections = [(name, told.encode(errors="backslashreplace").decode()) for name, told in report.sections]
+
+
+@pytest.fixture
+def own_logging() -> Iterator[None]:
+    """Logging that the test may configure as a process of its own does; all others keep theirs."""
+    loggers = [logging.getLogger(name) for name in (None, *logs.CHATTY)]
+    before = [(logger, logger.handlers[:], logger.level) for logger in loggers]
+    yield
+    for logger, handlers, level in before:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

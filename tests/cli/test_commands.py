@@ -154,6 +154,7 @@ def test_every_command_explains_itself(run):
         ("STRIPE_API_KEY", "sk_live_x", "PAYMENTS_LIVE"),
     ],
 )
+@pytest.mark.usefixtures("own_logging")
 def test_a_bad_setting_ends_every_command_with_one_line_and_its_cure(monkeypatch, capsys, variable, value, sentence):
     monkeypatch.setenv(variable, value)
     # A database that does not answer is for the doctor to tell, together with all else.

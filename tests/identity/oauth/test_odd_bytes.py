@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from marketplace.identity.oauth import throttle
 from tests.identity.oauth.people import (
     CHALLENGE,
     KEY,
@@ -30,6 +31,12 @@ NAMES = [
     "code_challenge", "code_challenge_method", "state", "authorization_details", "request_uri", "request", "dpop_jkt",
     "max_age", "acr_values", "prompt",
 ]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that failed often enough is told so, and what it says is looked at no more."""
+    monkeypatch.setattr(throttle, "FAILURES_MAX", 10**6)
 
 
 @pytest.fixture
