@@ -1,39 +1,16 @@
 """Starts a fresh reader for one file, keeps it to its limits, and trusts nothing that it says."""
 
-import contextlib
 import json
-import os
-import selectors
 import signal
-import subprocess
-import sys
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from marketplace.catalog.profiling import words
+from marketplace.catalog.profiling import process, words
 from marketplace.catalog.profiling.result import Profile, ProfileLimits
 from marketplace.catalog.states import ProfileState
 
-# The root of the running package goes first, so that parent and reader are the same version from any directory.
-_START = (
-    "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from marketplace.catalog.profiling import child; child.main(sys.argv[2])"
-)
-_ROOT = str(Path(__file__).resolve().parents[3])
-# -P and -s with an environment of our own equal -I, except that the seed of str hashes is ours: profiles repeat.
-_ENVIRONMENT = {
-    "PYTHONHASHSEED": "0",
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "PYTHONUTF8": "1",
-    "LC_ALL": "C.UTF-8",
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
-    "ARROW_IO_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MALLOC_ARENA_MAX": "2",
-    "OPENPYXL_LXML": "False",
-}
+_START = process.program("marketplace.catalog.profiling.child")
 _STATES = {str(state): state for state in ProfileState if state is not ProfileState.PENDING}
 _NAME_CHARACTERS_MAX = 1000
 _INTEGER_MAX = 2**53 - 1
@@ -46,59 +23,12 @@ def profile_file(path: Path, name: str, limits: ProfileLimits | None = None) -> 
     comes back as a failed profile; raises only OSError when the file cannot be opened or no process be started.
     """
     limits = limits or ProfileLimits()
-    with path.open("rb") as file:
-        reader = _start(file.fileno(), name, limits)
-    try:
-        answer, is_whole = _listen(reader, limits)
-    finally:
-        _end(reader)
-    if not is_whole:
-        return _failed("too-much-time", limit_seconds=limits.wall_seconds)
-    return judged(answer, reader.returncode, limits)
-
-
-def _start(descriptor: int, name: str, limits: ProfileLimits) -> subprocess.Popen[bytes]:
     request = json.dumps({"name": name[-_NAME_CHARACTERS_MAX:], "limits": asdict(limits)})
-    return subprocess.Popen(
-        [sys.executable, "-P", "-s", "-B", "-c", _START, _ROOT, request],
-        stdin=descriptor,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=_ENVIRONMENT,
-        cwd="/",
-        close_fds=True,
-        start_new_session=True,
-    )
-
-
-def _listen(reader: subprocess.Popen[bytes], limits: ProfileLimits) -> tuple[bytes, bool]:
-    """Return what the reader said, and whether it ended in time; more than the allowed bytes end it early."""
-    if reader.stdout is None:  # pragma: no cover - Popen was given a pipe
-        return b"", True
-    deadline = time.monotonic() + limits.wall_seconds
-    said = bytearray()
-    with selectors.DefaultSelector() as selector:
-        selector.register(reader.stdout, selectors.EVENT_READ)
-        while len(said) <= limits.answer_bytes:
-            if not selector.select(max(0.0, deadline - time.monotonic())):
-                return b"", False
-            piece = os.read(reader.stdout.fileno(), 1 << 16)
-            if not piece:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    reader.wait(max(0.1, deadline - time.monotonic()))
-                return bytes(said), True
-            said += piece
-    return b"", True
-
-
-def _end(reader: subprocess.Popen[bytes]) -> None:
-    # The group outlives its leader only if the reader started something, which the filter forbids; end both.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if reader.poll() is None:
-            os.killpg(reader.pid, signal.SIGKILL)
-    reader.wait()
-    if reader.stdout is not None:
-        reader.stdout.close()
+    with path.open("rb") as file:
+        ended = process.run(_START, request, file.fileno(), limits.wall_seconds, limits.answer_bytes)
+    if not ended.is_whole:
+        return _failed("too-much-time", limit_seconds=limits.wall_seconds)
+    return judged(ended.answer, ended.code, limits)
 
 
 def judged(answer: bytes, code: int, limits: ProfileLimits) -> Profile:

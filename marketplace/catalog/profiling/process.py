@@ -1,0 +1,96 @@
+"""One process that reads foreign bytes for us: a fresh one each time, without our environment, ended in time."""
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+_ROOT = str(Path(__file__).resolve().parents[3])
+# -P and -s with an environment of our own equal -I, except that the seed of str hashes is ours: profiles repeat.
+_ENVIRONMENT = {
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONUTF8": "1",
+    "LC_ALL": "C.UTF-8",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "ARROW_IO_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "OPENPYXL_LXML": "False",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a reader said until it ended, whether it ended in time, and with which code."""
+
+    answer: bytes
+    is_whole: bool
+    code: int
+
+
+def program(module: str) -> str:
+    """Return the program that has ``module`` answer a request, at the version of this process from any directory."""
+    place, _, name = module.rpartition(".")
+    return f"import sys; sys.path.insert(0, sys.argv[1]); from {place} import {name}; {name}.main(sys.argv[2])"
+
+
+def run(start: str, request: str, descriptor: int, wall_seconds: float, answer_bytes: int) -> Ended:
+    """Have a program read the open file as its standard input; more than the allowed bytes end it early.
+
+    Raises OSError when no process can be started.
+    """
+    reader = _start(start, request, descriptor)
+    try:
+        answer, is_whole = _listen(reader, wall_seconds, answer_bytes)
+    finally:
+        _end(reader)
+    return Ended(answer, is_whole, reader.returncode)
+
+
+def _start(start: str, request: str, descriptor: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-P", "-s", "-B", "-c", start, _ROOT, request],
+        stdin=descriptor,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=_ENVIRONMENT,
+        cwd="/",
+        close_fds=True,
+        start_new_session=True,
+    )
+
+
+def _listen(reader: subprocess.Popen[bytes], wall_seconds: float, answer_bytes: int) -> tuple[bytes, bool]:
+    """Return what the reader said, and whether it ended in time."""
+    if reader.stdout is None:  # pragma: no cover - Popen was given a pipe
+        return b"", True
+    deadline = time.monotonic() + wall_seconds
+    said = bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(reader.stdout, selectors.EVENT_READ)
+        while len(said) <= answer_bytes:
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                return b"", False
+            piece = os.read(reader.stdout.fileno(), 1 << 16)
+            if not piece:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    reader.wait(max(0.1, deadline - time.monotonic()))
+                return bytes(said), True
+            said += piece
+    return b"", True
+
+
+def _end(reader: subprocess.Popen[bytes]) -> None:
+    # The group outlives its leader only if the reader started something, which the filter forbids; end both.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if reader.poll() is None:
+            os.killpg(reader.pid, signal.SIGKILL)
+    reader.wait()
+    if reader.stdout is not None:
+        reader.stdout.close()
