@@ -23,6 +23,7 @@ from marketplace.api import (
     coupons,
     datasets,
     delegations,
+    deliveries,
     disputes,
     documents,
     eligibilities,
@@ -43,7 +44,9 @@ from marketplace.api import (
     receivables,
     refunds,
     releases,
+    resumable,
     revenue,
+    rows,
     service_levels,
     subscriptions,
     system,
@@ -55,6 +58,7 @@ from marketplace.api import (
 from marketplace.billing.gateways.stripe import StripeGateway, within_process
 from marketplace.catalog.search import SearchIndex
 from marketplace.delivery.stores.local import LocalStore
+from marketplace.delivery.stores.parts import Parts
 from marketplace.exchange import facilities
 from marketplace.exchange.facilities import Facilities
 from marketplace.identity.oauth import keys
@@ -71,10 +75,10 @@ from marketplace.web import problems as problem_pages
 from marketplace.web import sessions
 
 RESOURCES = (
-    organizations, applications, clients, delegations, datasets, releases, terms, offers, coupons, eligibilities,
+    organizations, applications, clients, delegations, datasets, releases, resumable, terms, offers, coupons, eligibilities,
     catalog, orders, invoices, documents, paperwork,
     bank, receivables, refunds, disputes, service_levels, payouts, revenue,
-    grants, usage, subscriptions, ledger, audit, system,
+    grants, rows, usage, deliveries, subscriptions, ledger, audit, system,
 )  # fmt: skip
 
 
@@ -181,6 +185,7 @@ def _attach_facilities(app: Flask, chosen: Settings) -> None:
     app.extensions["marketplace.facilities"] = Facilities(
         settings=chosen,
         store=LocalStore(chosen.store_dir),
+        parts=Parts(chosen.store_dir / "parts"),
         index=SearchIndex(chosen.search_dir),
         gateway=StripeGateway(
             api_key=chosen.stripe_api_key,

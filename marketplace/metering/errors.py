@@ -1,6 +1,6 @@
 """What metering refuses."""
 
-from marketplace.kit.errors import Forbidden
+from marketplace.kit.errors import Conflict, Forbidden
 
 
 class QuotaExhausted(Forbidden):
@@ -18,3 +18,14 @@ class QuotaExhausted(Forbidden):
         "より小さい範囲を求めるか、進行中のダウンロードの終了を待つか、もう一度注文してください。"
         "この利用権で受け取り済みのバイトに、再び課金されることはありません。"
     )
+
+
+class DeliveryStillOpen(Conflict):
+    """A receipt was asked for of a delivery that has not ended."""
+
+    slug = "delivery-still-open"
+    title, title_ja = "The delivery has not ended yet", "配信はまだ終わっていません"
+    cause = "A receipt states how a delivery ended, and this one still runs, or its end is not counted yet."
+    cure = "Ask again when the download has ended; one that broke off is closed within two minutes."
+    cause_ja = "受領証は配信の結果を示すものですが、この配信はまだ続いているか、終わりがまだ計量されていません。"
+    cure_ja = "ダウンロードの終了後にもう一度求めてください。途切れたものは2分以内に閉じられます。"

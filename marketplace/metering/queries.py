@@ -7,11 +7,13 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Date, Row, Select, Text, cast, func, or_, select, tuple_
 
+from marketplace.access.rules import is_open_to
 from marketplace.identity.actors import Actor
 from marketplace.kit import pages
 from marketplace.kit.clock import JST
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
+from marketplace.kit.ids import is_id
 from marketplace.kit.pages import Page
 from marketplace.metering.models import Delivery, Quota, UsageClaim, UsageEvent
 
@@ -148,12 +150,37 @@ def get_quota(grant_id: str) -> Quota:
 
 def get_delivery(actor: Actor, delivery_id: str) -> Delivery:
     """Return a delivery to its two parties and to overseers; NotFound for everyone else."""
-    delivery = db.session.get(Delivery, delivery_id, populate_existing=True)
-    if delivery is None or not (
-        actor.oversees or actor.organization_id in {delivery.organization_id, delivery.provider_organization_id}
-    ):
+    delivery = db.session.get(Delivery, delivery_id, populate_existing=True) if is_id(delivery_id) else None
+    if delivery is None or not (_is_party(actor, delivery) and is_open_to(actor, delivery.grant_id)):
         raise NotFound
     return delivery
+
+
+def _is_party(actor: Actor, delivery: Delivery) -> bool:
+    return actor.oversees or actor.organization_id in {delivery.organization_id, delivery.provider_organization_id}
+
+
+def list_deliveries(
+    actor: Actor,
+    *,
+    grant_id: str | None = None,
+    state: str | None = None,
+    cursor: str | None = None,
+    size: int = pages.SIZE_DEFAULT,
+) -> Page[Delivery]:
+    """List deliveries, newest first: a party's own, everyone's for overseers."""
+    query = select(Delivery).order_by(Delivery.id.desc()).limit(size + 1)
+    if not actor.oversees:
+        me = actor.organization_id
+        query = query.where(or_(Delivery.organization_id == me, Delivery.provider_organization_id == me))
+    if actor.grant_ids is not None:
+        query = query.where(Delivery.grant_id.in_(actor.grant_ids))
+    for column, wanted in ((Delivery.grant_id, grant_id), (Delivery.state, state)):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    if key := pages.decode_cursor(cursor, 1):
+        query = query.where(Delivery.id < str(key[0]))
+    return pages.cut(db.session.scalars(query).all(), size, lambda delivery: [delivery.id])
 
 
 def claimed_bytes(grant_id: str) -> int:

@@ -29,8 +29,14 @@ PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 PREFIXES = {
     "organization_id": "org", "client_id": "cli", "member_id": "mem", "dataset_id": "ds", "release_id": "rel",
     "offer_id": "ofr", "order_id": "ord", "invoice_id": "inv", "grant_id": "grt", "identifier": "trm", "entry_id": "aud",
-    "coupon_id": "cpn", "delegation_id": "dlg", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc", "payout_id": "pyt", "file_id": "pyf",
+    "coupon_id": "cpn", "delegation_id": "dlg", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc", "payout_id": "pyt", "file_id": "pyf", "delivery_id": "dlv", "upload_id": "upl",
 }  # fmt: skip
+# What the headers of an upload in pieces say: four bytes of a file, of which the first ones come now.
+TUS = {
+    "Tus-Resumable": "1.0.0", "Upload-Length": "4", "Upload-Offset": "0",
+    "Upload-Metadata": "filename cGllY2VzLmNzdg==,filetype dGV4dC9jc3Y=",
+}  # fmt: skip
+PIECE = "PATCH /v1/uploads/<upload_id>"
 
 APPLICATION = {
     "name_ja": "株式会社新規", "name_en": "Shinki", "kind": "company", "capacities": ["buyer"],
@@ -94,7 +100,9 @@ class Everything:
         path = PLACEHOLDER.sub(lambda found: quote((self.ids | instead)[found[1]], safe=""), route.rule)
         if route.method == "PUT" and str(route) not in self.bodies:
             return who.call("PUT", path, data=b"a,b\n1,2\n", headers={"Content-Type": "text/csv"})
-        headers = {"Idempotency-Key": fresh_key(), "If-Match": '"1"'}
+        headers = {"Idempotency-Key": fresh_key(), "If-Match": '"1"'} | TUS
+        if str(route) == PIECE:
+            return who.call("PATCH", path, data=b"a,", headers=headers | {"Content-Type": "application/offset+octet-stream"})
         body = None if route.method in {"GET", "DELETE"} else self.bodies.get(str(route), {})
         query = {"dataset_id": self.ids["dataset_id"]} if route.rule == "/v1/offers" and route.method == "GET" else {}
         return who.call(route.method, path, json=body, headers=headers, query_string=query)
@@ -123,6 +131,7 @@ def everything_of(market: Market) -> Everything:
     offer = market.offer(goods.dataset_id, "one_off", duration_days=30)
     draft = market.release(goods.dataset_id, "draft")["id"]
     ok(market.upload(draft), 201)
+    begun = ok(market.provider.post(f"/v1/releases/{draft}/uploads", headers=TUS), 201)["id"]
     person = {"name": "佐藤 花子", "role": "finance"}
     member = ok(market.provider.post("/v1/organizations/me/members", person), 201)
     entry = db.session.scalar(select(Entry.id).limit(1))
@@ -130,7 +139,7 @@ def everything_of(market: Market) -> Everything:
         "organization_id": market.provider.organization_id, "client_id": market.provider.client_id,
         "member_id": member["id"], "dataset_id": goods.dataset_id, "release_id": draft, "name": goods.file_name,
         "offer_id": offer["id"], "order_id": bought["id"], "invoice_id": bought["invoice_id"],
-        "grant_id": bought["grant_id"], "identifier": offer["terms_id"], "entry_id": str(entry),
+        "grant_id": bought["grant_id"], "identifier": offer["terms_id"], "entry_id": str(entry), "upload_id": begun,
     }  # fmt: skip
     coupon = ok(market.provider.post("/v1/coupons", COUPON), 201)
     eligibility = ok(market.buyer.post("/v1/eligibilities", EVIDENCE | {"class": "sme"}), 201)
@@ -140,6 +149,8 @@ def everything_of(market: Market) -> Everything:
     statement = "日付,入金額,振込依頼人名\n2026/11/22,100,ヤマダ\n"
     banking.import_statement(SYSTEM, statement.encode())
     ids["line_id"] = bank.list_lines().items[0].id
+    market.fetch(bought["grant_id"])
+    ids["delivery_id"] = ok(market.buyer.get("/v1/deliveries"))["items"][0]["id"]
     ids |= paid_out(market) | {"delegation_id": delegation_to(market.provider)}
     ids |= given_back(market, bought) | {"subscription_id": subscribed(market, goods)}
     version = {"terms_id": offer["terms_id"], "price": PRICES["one_off"]}

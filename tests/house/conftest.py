@@ -31,6 +31,7 @@ from marketplace.kit.settings import Settings
 from marketplace.kit.transaction import transaction
 from marketplace.licensing.prices import Price
 from marketplace.licensing.states import DiscountClass, PriceKind
+from marketplace.metering import queries as metering
 from marketplace.sandbox import controls
 from tests.factories import market, money, payouts
 from tests.factories.identity import ApiClientFactory, MemberFactory, OrganizationFactory, actor_of
@@ -92,6 +93,7 @@ def trade(exchange: Flask) -> Trade:
         "invoice_id": made.invoice_id,
         "document_id": document,
         "grant_id": made.grant_id,
+        "delivery_id": metering.list_deliveries(buyer).items[0].id,
     }
     return Trade(ids)
 

@@ -38,6 +38,10 @@ class SigningKey:
     header: dict[str, str]
     header_segment: str
 
+    def public(self) -> dict[str, Any]:
+        """Return the public half as a JWK (RFC 7517 section 4)."""
+        return dict(self.key.as_dict(private=False)) | {"kid": self.kid, "use": "sig", "alg": ALGORITHM}
+
 
 class KeysInUse(Exception):
     """Tokens that older keys signed may still be good."""
@@ -63,12 +67,7 @@ class KeyRing:
 
     def jwks(self) -> dict[str, list[dict[str, Any]]]:
         """Return the public keys as a JWK set (RFC 7517 section 5)."""
-        return {
-            "keys": [
-                dict(entry.key.as_dict(private=False)) | {"kid": entry.kid, "use": "sig", "alg": ALGORITHM}
-                for entry in self._by_header.values()
-            ]
-        }
+        return {"keys": [entry.public() for entry in self._by_header.values()]}
 
 
 def current() -> KeyRing:

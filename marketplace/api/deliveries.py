@@ -1,0 +1,56 @@
+"""Deliveries, their receipts, and the keys that verify those."""
+
+from typing import Any
+
+from flask import Response, jsonify
+
+from marketplace.api.endpoint import actor, blueprint, guarded
+from marketplace.api.schemas import deliveries as schemas
+from marketplace.identity.permissions import Permission
+from marketplace.kit.transaction import transaction
+from marketplace.metering import queries, receipts
+
+blp = blueprint("deliveries", "/v1", "What was sent and what arrived of it, with signed receipts (受領証).")
+JOSE, JWK_SET = "application/jose", "application/jwk-set+json"
+PUBLIC_SECONDS = 300
+
+
+@blp.route("/deliveries")
+@guarded(Permission.USAGE_READ)
+@blp.arguments(schemas.DeliveryQuery, location="query")
+@blp.response(200, schemas.DeliveryPage)
+def list_deliveries(query: dict[str, Any]) -> Any:
+    """List the deliveries one is a party to, newest first; overseers see all."""
+    return queries.list_deliveries(actor(), **query)
+
+
+@blp.route("/deliveries/<delivery_id>")
+@guarded(Permission.USAGE_READ)
+@blp.response(200, schemas.DeliveryView)
+def read(delivery_id: str) -> Any:
+    """Read a delivery and how it ended."""
+    return queries.get_delivery(actor(), delivery_id)
+
+
+@blp.route("/deliveries/<delivery_id>/receipt")
+@guarded(Permission.USAGE_READ)
+@blp.doc(responses={"200": {"description": "A compact JWS (RFC 7515, ES256)", "content": {JOSE: {}}}})
+def read_receipt(delivery_id: str) -> Response:
+    """Fetch the signed receipt of a delivery that has ended; it is the same bytes for everybody and for good."""
+    with transaction():
+        receipt = receipts.get_receipt(actor(), delivery_id)
+        answer = Response(f"{receipt.jws}\n", mimetype=JOSE)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{delivery_id}.receipt"'
+    return answer
+
+
+@blp.route("/receipt-keys")
+@guarded(Permission.SYSTEM_READ)
+@blp.doc(responses={"200": {"description": "A JWK set (RFC 7517)", "content": {JWK_SET: {}}}})
+def read_keys() -> Response:
+    """Read every key that receipts were ever signed with, retired ones too; none of them verifies tokens by that."""
+    answer = jsonify(receipts.key_set())
+    answer.mimetype = JWK_SET
+    answer.cache_control.public = True
+    answer.cache_control.max_age = PUBLIC_SECONDS
+    return answer
