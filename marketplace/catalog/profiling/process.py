@@ -6,7 +6,9 @@ import selectors
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +39,10 @@ class Ended:
 def program(module: str) -> str:
     """Return the program that has ``module`` answer a request, at the version of this process from any directory."""
     place, _, name = module.rpartition(".")
-    return f"import sys; sys.path.insert(0, sys.argv[1]); from {place} import {name}; {name}.main(sys.argv[2])"
+    return (
+        f"import sys; sys.path.insert(0, sys.argv[1]); from {place} import {name}; "
+        f"{name}.main(open(int(sys.argv[2]), encoding='utf-8').read())"
+    )
 
 
 def run(start: str, request: str, descriptor: int, wall_seconds: float, answer_bytes: int) -> Ended:
@@ -53,17 +58,41 @@ def run(start: str, request: str, descriptor: int, wall_seconds: float, answer_b
     return Ended(answer, is_whole, reader.returncode)
 
 
+def stream(start: str, request: str, descriptor: int, wall_seconds: float) -> Iterator[bytes]:
+    """Yield what a program says of the open file as it comes, however much; ended with the iterator, or in time.
+
+    Raises OSError when no process can be started, TimeoutError when its time is over.
+    """
+    reader = _start(start, request, descriptor)
+    deadline = time.monotonic() + wall_seconds
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(reader.stdout, selectors.EVENT_READ)  # type: ignore[arg-type] # Popen was given a pipe
+            while selector.select(max(0.0, deadline - time.monotonic())):
+                piece = os.read(reader.stdout.fileno(), 1 << 18)  # type: ignore[union-attr] # as above
+                if not piece:
+                    return
+                yield piece
+            raise TimeoutError
+    finally:
+        _end(reader)
+
+
 def _start(start: str, request: str, descriptor: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-P", "-s", "-B", "-c", start, _ROOT, request],
-        stdin=descriptor,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=_ENVIRONMENT,
-        cwd="/",
-        close_fds=True,
-        start_new_session=True,
-    )
+    # An argument would be bounded, and for every user of the machine to read.
+    with tempfile.TemporaryFile() as asked:
+        asked.write(request.encode())
+        asked.seek(0)
+        return subprocess.Popen(
+            [sys.executable, "-P", "-s", "-B", "-c", start, _ROOT, str(asked.fileno())],
+            stdin=descriptor,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_ENVIRONMENT,
+            cwd="/",
+            pass_fds=(asked.fileno(),),
+            start_new_session=True,
+        )
 
 
 def _listen(reader: subprocess.Popen[bytes], wall_seconds: float, answer_bytes: int) -> tuple[bytes, bool]:
