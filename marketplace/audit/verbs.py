@@ -57,6 +57,9 @@ class Verb(StrEnum):
     RELEASE_OPENED = "catalog.release.opened"
     RELEASE_PUBLISHED = "catalog.release.published"
     RELEASE_WITHDRAWN = "catalog.release.withdrawn"
+    UPLOAD_OPENED = "catalog.upload.opened"
+    UPLOAD_ABANDONED = "catalog.upload.abandoned"
+    UPLOAD_EXPIRED = "catalog.upload.expired"
     FILE_RECEIVED = "catalog.file.received"
     FILE_PROFILED = "catalog.file.profiled"
     # licensing
@@ -133,9 +136,12 @@ class Verb(StrEnum):
     GRANT_SUSPENDED = "access.grant.suspended"
     GRANT_RESUMED = "access.grant.resumed"
     GRANT_REINSTATED = "access.grant.reinstated"
+    COPY_MADE = "access.copy.made"
+    LEAK_TRACED = "access.leak.traced"
     # metering
     DELIVERY_OPENED = "metering.delivery.opened"
     DELIVERY_CLOSED = "metering.delivery.closed"
+    RECEIPT_SIGNED = "metering.receipt.signed"
     QUOTA_RENEWED = "metering.quota.renewed"
     USAGE_SETTLED = "metering.usage.settled"
     # audit
