@@ -38,7 +38,12 @@ class GrantDraft:
 
 @dataclass(frozen=True, slots=True)
 class Entitlement:
-    """One file that a grant opens at this moment: everything that delivering and metering it takes."""
+    """One content that a grant opens at this moment: everything that delivering and metering it takes.
+
+    ``sha256`` and ``size_bytes`` are those of the bytes that go out: the file's own, or those of what was made of it.
+    ``rows`` are the rows in them; None where they are the file's, as its profile counts them. ``purpose`` is there
+    where it was declared.
+    """
 
     grant_id: str
     organization_id: str
@@ -51,6 +56,8 @@ class Entitlement:
     sha256: str
     size_bytes: int
     published_at: datetime
+    rows: int | None = None
+    purpose: str | None = None
 
 
 def expiry(starts_at: datetime, duration_days: int | None, last_day: date | None = None) -> datetime | None:

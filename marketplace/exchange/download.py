@@ -1,12 +1,14 @@
 """Download: from a grant to bytes on the wire, metered by what arrived."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import BinaryIO
 
 from marketplace.access import queries as access
+from marketplace.access.rules import Entitlement
 from marketplace.delivery import conditional
 from marketplace.exchange import facilities
 from marketplace.identity.actors import Actor
@@ -49,9 +51,26 @@ def open_delivery(actor: Actor, wanted: Wanted) -> Answer:
     QuotaExhausted or BytesMissing.
     """
     entitled = access.authorize(actor, wanted.grant_id, wanted.file_name, wanted.release_id)
+    return answer(
+        actor, entitled, wanted.method, wanted.headers, partial(facilities.current().store.open, entitled.sha256)
+    )
+
+
+def answer(
+    actor: Actor,
+    entitled: Entitlement,
+    method: str,
+    headers: Mapping[str, str],
+    open_file: Callable[[], BinaryIO],
+) -> Answer:
+    """Answer one GET or HEAD for an entitled content, held and metered; ``open_file`` is asked where bytes are sent.
+
+    Whatever path asks, and whether the content is the file or was made of it, comes through here.
+    To be called in the transaction of the grant check. Raises QuotaExhausted and what ``open_file`` raises.
+    """
     decision = conditional.evaluate(
-        wanted.method,
-        wanted.headers,
+        method,
+        headers,
         entitled.sha256,
         entitled.published_at,
         entitled.size_bytes,
@@ -60,7 +79,7 @@ def open_delivery(actor: Actor, wanted: Wanted) -> Answer:
     )
     if decision.length == 0:
         return Answer(decision.status, decision.headers, 0, 0, None, None)
-    file = facilities.current().store.open(entitled.sha256)
+    file = open_file()
     try:
         opened = metering.open_delivery(entitled, decision.start, decision.length, actor.client_id)
     except BaseException:

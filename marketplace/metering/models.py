@@ -35,6 +35,8 @@ class Delivery(Model):
     """One answer with bytes in it, from the grant check to the last byte acknowledged.
 
     ``progress`` is the acknowledged bytes at ``seen_at``; ``bytes_sent`` and ``bytes_acked`` are final.
+    ``sha256``, ``content_bytes`` and ``content_rows`` tell of the content it is a part of: the file, or what was made
+    of it; without rows of its own the content has those of the file's profile.
     A delivery with ``unit_taken`` holds one unit of the download quota, until it has passed it on.
     """
 
@@ -42,6 +44,7 @@ class Delivery(Model):
     __table_args__ = (
         CheckConstraint("state IN ('open', 'complete', 'broken', 'stalled', 'swept')", name="state"),
         CheckConstraint("start_byte >= 0 AND length >= 0", name="range"),
+        CheckConstraint("start_byte + length <= content_bytes AND content_rows >= 0", name="content"),
         CheckConstraint("progress BETWEEN 0 AND length", name="progress"),
         CheckConstraint("bytes_acked BETWEEN 0 AND bytes_sent AND bytes_sent <= length", name="bytes"),
         CheckConstraint("reserved_bytes BETWEEN 0 AND length", name="reserved_bytes"),
@@ -70,6 +73,8 @@ class Delivery(Model):
     release_id: Mapped[str] = mapped_column(ForeignKey("release.id"))
     file_id: Mapped[str] = mapped_column(ForeignKey("file.id"))
     sha256: Mapped[str]
+    content_bytes: Mapped[int] = mapped_column(BigInteger)
+    content_rows: Mapped[int | None] = mapped_column(BigInteger)
     start_byte: Mapped[int] = mapped_column(BigInteger)
     length: Mapped[int] = mapped_column(BigInteger)
     reserved_bytes: Mapped[int] = mapped_column(BigInteger)

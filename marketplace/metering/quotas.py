@@ -12,6 +12,7 @@ from marketplace.metering.models import Quota
 
 _OF_ENTITLEMENT = (
     "grant_id", "organization_id", "provider_organization_id", "dataset_id", "release_id", "file_id", "sha256",
+    "size_bytes", "rows", "purpose",
 )  # fmt: skip
 _LOCK = text("SELECT FROM quota WHERE grant_id = :grant_id FOR UPDATE")
 # Bytes received before are free, so only the rest of the range is held. A delivery that ends while this
@@ -44,11 +45,11 @@ held AS (
      AND (limit_downloads IS NULL OR used_downloads + taken.units <= limit_downloads)
   RETURNING asked.bytes, asked.needs_unit)
 INSERT INTO delivery (id, grant_id, organization_id, provider_organization_id, client_id, dataset_id, release_id,
-                      file_id, sha256, start_byte, length, reserved_bytes, unit_taken, unit_passed_on, state,
-                      progress, opened_at, seen_at)
+                      file_id, sha256, content_bytes, content_rows, start_byte, length, reserved_bytes, unit_taken,
+                      unit_passed_on, state, progress, opened_at, seen_at)
 SELECT :id, :grant_id, :organization_id, :provider_organization_id, :client_id, :dataset_id, :release_id,
-       :file_id, :sha256, :start_byte, :length, bytes, needs_unit, false, 'open',
-       0, :now, :now
+       :file_id, :sha256, :size_bytes, :rows, :start_byte, :length, bytes, needs_unit,
+       false, 'open', 0, :now, :now
   FROM held
 RETURNING reserved_bytes, unit_taken
 """)

@@ -25,8 +25,8 @@ _SUMMED = ("events", "bytes_new", "rows_new", "requests")
 
 # One statement keeps the end, the charge and the event, or none of them, and gives back what was held. Coverage is
 # locked before the quota, whose growth it decides: closers cannot wait for each other. What is charged was held
-# until here, and coverage has only grown since: it fits into the quota. Rows are counted as the share of the file
-# that was covered after, less the share before, so parts of a file add up to its rows. A request counts when a byte
+# until here, and coverage has only grown since: it fits into the quota. Rows are counted as the share of the content
+# that was covered after, less the share before, so parts of it add up to its rows. A request counts when a byte
 # was acknowledged, or when there was none to send.
 _FINISH = text(f"""
 WITH absorbed AS ({coverage.ABSORB}),
@@ -41,10 +41,12 @@ charged AS (
          reserved_bytes = quota.reserved_bytes - closed.reserved_bytes
     FROM closed WHERE quota.grant_id = closed.grant_id),
 content AS (
-  SELECT nullif(size_bytes, 0) AS size,
-         CASE jsonb_typeof(profile -> 'rows') WHEN 'number' THEN greatest(CAST(profile ->> 'rows' AS numeric), 0) END
-           AS rows
-    FROM file WHERE id = (SELECT file_id FROM closed))
+  SELECT nullif(closed.content_bytes, 0) AS size,
+         coalesce(CAST(closed.content_rows AS numeric), (
+           SELECT CASE jsonb_typeof(profile -> 'rows')
+                    WHEN 'number' THEN greatest(CAST(profile ->> 'rows' AS numeric), 0) END
+             FROM file WHERE id = closed.file_id)) AS rows
+    FROM closed)
 INSERT INTO usage_event (id, delivery_id, grant_id, organization_id, provider_organization_id, dataset_id, sha256,
                          occurred_at, bytes_new, bytes_acked, rows_new, requests)
 SELECT :event_id, id, grant_id, organization_id, provider_organization_id, dataset_id, sha256,

@@ -1,11 +1,15 @@
 """Download: what each answer opens, holds and costs."""
 
+import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from flask import Flask
 
+from marketplace.access import queries as grants
 from marketplace.access import service as access
 from marketplace.access.errors import GrantExpired, GrantRevoked
 from marketplace.delivery.errors import BytesMissing
@@ -50,6 +54,32 @@ def opened(buyer: Actor, grant_id: str, **wanted: str) -> download.Answer:
     """Open a download and leave it open."""
     with transaction():
         return download.open_delivery(buyer, market.wanted(grant_id, **wanted))
+
+
+def test_what_was_made_of_a_file_is_answered_by_the_same_rules(on: market.Listed, buyer: Actor, tmp_path: Path) -> None:
+    grant_id, path = granted(on, buyer), tmp_path / "made"
+    path.write_bytes(b"0123456789")
+    entitled = grants.authorize(buyer, grant_id, market.NAME)
+    made = replace(entitled, sha256=hashlib.sha256(path.read_bytes()).hexdigest(), size_bytes=10, rows=2)
+
+    def asked(method: str, **headers: str) -> download.Answer:
+        with transaction():
+            return download.answer(buyer, made, method, headers, lambda: path.open("rb"))
+
+    part = asked("GET", Range="bytes=4-6")
+    part.file.close()
+    assert (part.status, part.start, part.length, used(grant_id)) == (206, 4, 3, (0, 3, 1))
+    download.close_delivery(part.delivery_id, 3, 3, "complete")
+    assert asked("HEAD").file is None
+    assert asked("GET", **{"If-None-Match": f'"{made.sha256}"'}).status == 304
+    with pytest.raises(BytesMissing), transaction():
+        download.answer(buyer, made, "GET", {}, unreadable)
+    assert used(grant_id) == (3, 0, 1)
+
+
+def unreadable() -> BinaryIO:
+    """A content that is not there any more."""
+    raise BytesMissing
 
 
 def test_a_whole_file_is_opened_held_and_charged_as_it_arrives(on: market.Listed, buyer: Actor) -> None:

@@ -1,5 +1,7 @@
 """Rows and requests beside bytes: parts of a file add up to its rows, and what was received before counts nothing."""
 
+import hashlib
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -67,6 +69,28 @@ def test_the_share_of_rows_telescopes(cuts, rows):
     points = [0, *sorted(cuts), 100]
     parts = [rows * after // 100 - rows * before // 100 for before, after in pairwise(points)]
     assert sum(parts) == rows
+
+
+def made_of(entitlement, content, rows):
+    """The right to what was made of a file."""
+    made = {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content), "rows": rows}
+    return replace(entitlement, **made)
+
+
+def test_what_is_made_of_a_file_counts_its_own_rows_and_bytes_beside_the_files(session):
+    entitlement = profiled(session, 5)
+    made = made_of(entitlement, b"PAR1" * 3, 4)
+    half, rest = fetch(made, 0, 6), fetch(made, 6, 6)
+    assert [(part.rows_new, part.bytes_new) for part in (half, rest)] == [(2, 6), (2, 6)]
+    assert fetch(made).bytes_new == 0
+    assert (fetch(entitlement).rows_new, fetch(made_of(entitlement, b"none", 0)).rows_new) == (5, 0)
+
+
+@pytest.mark.parametrize("facts", [{"size_bytes": 11}, {"size_bytes": 12, "rows": -1}])
+def test_the_database_refuses_a_part_beyond_its_content_and_fewer_rows_than_none(session, facts):
+    made = replace(profiled(session, 5), **facts)
+    with pytest.raises(IntegrityError, match="ck_delivery_content"), session.begin_nested():
+        metering.open_delivery(made, 0, 12, None)
 
 
 def test_a_file_whose_rows_nobody_knows_counts_none(session):
