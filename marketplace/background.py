@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask
 
-from marketplace.api import streams
+from marketplace.api import cutting, streams
 from marketplace.audit.sequencer import Sequencer
 from marketplace.exchange import listing
 from marketplace.identity import service as identity
@@ -20,8 +20,10 @@ EXTENSION = "marketplace.background"
 
 
 def attach(app: Flask) -> None:
-    """Give an application the place where its deliveries are reported; nothing runs yet."""
-    app.extensions[streams.EXTENSION] = streams.Reports(app, sender.progress)
+    """Give an application the place where its deliveries are reported and broken off; nothing runs yet."""
+    reports = streams.Reports(app, sender.progress)
+    reports.accompany(cutting.Cutter(app, reports, sender.stop))
+    app.extensions[streams.EXTENSION] = reports
 
 
 def start(app: Flask, *, with_jobs: bool) -> None:

@@ -50,7 +50,7 @@ def read(grant_id: str) -> dict[str, Any]:
 @blp.arguments(Reason)
 @blp.response(200, schemas.GrantView)
 def revoke(reason: dict[str, str], grant_id: str) -> dict[str, Any]:
-    """Revoke a grant for a stated reason; the next request under it is refused."""
+    """Revoke a grant for a stated reason: the next request under it is refused, and what runs is broken off."""
     with transaction():
         return _shown(access.revoke(actor(), grant_id, reason["reason"]))
 

@@ -44,11 +44,27 @@ def respond(app: Flask, answer: download.Answer) -> Response:
 
 
 class Followed(Protocol):
-    """A body that knows how many of its bytes have been taken while somebody iterates it."""
+    """A body that knows how many of its bytes have been taken while somebody iterates it, and that can be stopped."""
 
     @property
     def acked(self) -> int:
         """The bytes that certainly went out."""
+        ...
+
+    def stop(self) -> None:
+        """Give whoever iterates no more bytes, and an error for the next ones."""
+        ...
+
+
+class Beside(Protocol):
+    """Work that is done as long as deliveries are reported."""
+
+    def start(self) -> None:
+        """Begin, unless it has begun."""
+        ...
+
+    def stop(self) -> None:
+        """End."""
         ...
 
 
@@ -63,12 +79,19 @@ class Reports:
         self._app, self._progress = app, progress
         self._waiting: dict[str, tuple[int, int, str]] = {}
         self._followed: dict[str, Followed] = {}
+        self._beside: list[Beside] = []
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
+    def accompany(self, work: Beside) -> None:
+        """Have other work begin and end with this."""
+        self._beside.append(work)
+
     def start(self) -> None:
         """Look after deliveries in the background of this process; nothing happens where that is done already."""
+        for work in self._beside:
+            work.start()
         with self._lock:
             # A thread does not survive a fork, and its twin in the child is not alive.
             if self._stopped.is_set() or (self._thread is not None and self._thread.is_alive()):
@@ -86,6 +109,18 @@ class Reports:
             self._followed[delivery_id] = body
         self.start()
 
+    def running(self) -> set[str]:
+        """Return the ids of the deliveries of this process that have not ended, whoever moves their bytes."""
+        with self._lock:
+            return set(self._followed)
+
+    def break_off(self, delivery_ids: set[str]) -> None:
+        """Let no more of these deliveries be read by whoever iterates them; the server's sender is told by itself."""
+        with self._lock:
+            bodies = [body for delivery_id, body in self._followed.items() if delivery_id in delivery_ids]
+        for body in bodies:
+            body.stop()
+
     def settle(self, delivery_id: str, sent: int, acked: int, outcome: str) -> None:
         """Meter a finished delivery now, or as soon as the database answers."""
         with self._lock:
@@ -95,6 +130,8 @@ class Reports:
 
     def stop(self) -> None:
         """Store what waits, once more, and end."""
+        for work in self._beside:
+            work.stop()
         self._stopped.set()
         if self._thread is not None:
             self._thread.join(INTERVAL_SECONDS)

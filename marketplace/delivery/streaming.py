@@ -1,5 +1,6 @@
 """A body that counts itself, for servers that cannot tell what the peer acknowledged."""
 
+import errno
 import os
 import threading
 from collections.abc import Callable
@@ -25,6 +26,7 @@ class CountedBody:
         self._file, self._offset, self._count, self._on_close = file, offset, count, on_close
         self._sent = self._acked = 0
         self._open = True
+        self._stopped = False
         self._lock = threading.Lock()
 
     @property
@@ -36,11 +38,17 @@ class CountedBody:
         return self
 
     def __next__(self) -> bytes:
-        """Return the next chunk of at most 256 KiB; raises BytesMissing when the file ends too early."""
+        """Return the next chunk of at most 256 KiB.
+
+        Raises BytesMissing when the file ends too early, and ConnectionResetError after ``stop``.
+        """
         self._acked = self._sent
         wanted = min(CHUNK_BYTES, self._count - self._sent)
         if not wanted or not self._open:
             raise StopIteration
+        if self._stopped:
+            # The error that servers take quietly, as that of a peer who left: they close the connection.
+            raise ConnectionResetError(errno.ECONNRESET, "the download was broken off")
         # pread leaves the position alone: two bodies may share one file, and no range reads from byte 0.
         chunk = os.pread(self._file.fileno(), wanted, self._offset + self._sent)
         if not chunk:
@@ -48,6 +56,10 @@ class CountedBody:
             raise BytesMissing
         self._sent += len(chunk)
         return chunk
+
+    def stop(self) -> None:
+        """Give the server no more bytes, and an error for the next ones."""
+        self._stopped = True
 
     def close(self) -> None:
         """Close the file and report, the first time; do nothing after that."""

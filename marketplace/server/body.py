@@ -1,5 +1,6 @@
 """The response body that the server moves by itself, and that any WSGI server can also iterate."""
 
+import errno
 import logging
 import os
 import threading
@@ -39,7 +40,7 @@ class FileBody:
         self.key = key
         self._on_close = on_close
         self._ending = threading.Lock()
-        self._handed_over = False
+        self._handed_over = self._stopped = False
         self._yielded = 0
         self._taken = 0
 
@@ -51,6 +52,9 @@ class FileBody:
         wanted = min(CHUNK_BYTES, self.count - self._yielded)
         if wanted <= 0:
             raise StopIteration
+        if self._stopped:
+            # The error that servers take quietly, as that of a peer who left: they close the connection.
+            raise ConnectionResetError(errno.ECONNRESET, "the download was broken off")
         chunk = os.pread(self.file_descriptor, wanted, self.offset + self._yielded)
         if not chunk:
             # StopIteration would leave the promised Content-Length short on a connection that lives on.
@@ -67,6 +71,10 @@ class FileBody:
     def acked(self) -> int:
         """The bytes that the server has taken while the body was iterated: none that the sender moves."""
         return self._taken
+
+    def stop(self) -> None:
+        """Give whoever iterates no more bytes, and an error for the next ones; `sender.stop` is for all others."""
+        self._stopped = True
 
     def hand_over(self) -> None:
         """Leave the ending to the sender: from now on `close` does nothing."""
