@@ -49,7 +49,7 @@ def put_file(release_id: str, name: str) -> Any:
     media_type, announced = request.content_type or OPAQUE, uploads.announced_sha256()
     with transaction():
         # Ended before the body comes: an upload may take hours, and must hold no connection for them.
-        service.expect_file(actor(), release_id, name, media_type)
+        service.expect_file(actor(), release_id, name, media_type, request.content_length or 0)
     with uploads.place():
         stored = listing.receive(uploads.chunks(), announced, request.content_length)
     with transaction():

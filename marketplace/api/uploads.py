@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from flask import current_app, request
@@ -83,13 +83,13 @@ def chunks() -> Iterator[bytes]:
         yield piece
 
 
-def announced_sha256() -> str | None:
-    """Return the SHA-256 in hex that Content-Digest or Repr-Digest announces (RFC 9530), or None.
+def announced_sha256(names: Sequence[str] = ("Content-Digest", "Repr-Digest")) -> str | None:
+    """Return the SHA-256 in hex that one of these fields announces (RFC 9530), or None.
 
     Other algorithms are left aside. A SHA-256 that cannot be read is refused with Invalid: whoever sent it
     relies on its being compared.
     """
-    for field in ("Content-Digest", "Repr-Digest"):
+    for field in names:
         for member in request.headers.get(field, "").split(","):
             if member.strip().lower().startswith("sha-256"):
                 return _sha256_of(member.strip(), field)

@@ -24,6 +24,7 @@ from marketplace.catalog.errors import (
 from marketplace.catalog.models import Dataset, File, Release
 from marketplace.catalog.rules import DatasetDraft
 from marketplace.catalog.states import RELEASE_MOVES, DatasetState, ProfileState, ReleaseState
+from marketplace.catalog.uploads import storage
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.kit import clock, jobs
@@ -97,10 +98,10 @@ def open_release(actor: Actor, dataset_id: str, label: str, notes: str = "") -> 
     return _reread(Release, release_id)
 
 
-def expect_file(actor: Actor, release_id: str, name: str, media_type: str) -> None:
+def expect_file(actor: Actor, release_id: str, name: str, media_type: str, size_bytes: int = 0) -> None:
     """Refuse a file before its bytes are sent, where it is clear already that it cannot be attached.
 
-    Raises NotFound, DatasetWithdrawn, ReleaseSealed, FileNameUnsafe or Invalid.
+    Raises NotFound, DatasetWithdrawn, ReleaseSealed, FileNameUnsafe, Invalid or ProviderQuotaExhausted.
     """
     release = queries.get_own_release(actor, release_id)
     if queries.get_dataset(release.dataset_id).state == DatasetState.WITHDRAWN:
@@ -109,13 +110,14 @@ def expect_file(actor: Actor, release_id: str, name: str, media_type: str) -> No
         raise ReleaseSealed(state=release.state)
     rules.check_file_name(name)
     rules.check_media_type(media_type)
+    storage.expect(actor.organization_id, size_bytes)
 
 
 def attach_file(actor: Actor, release_id: str, name: str, media_type: str, sha256: str, size_bytes: int) -> File:
     """Enter stored bytes into a draft release under a name, and have them profiled.
 
     The same bytes under the same name are entered once, however often it is asked. Raises NotFound,
-    DatasetWithdrawn, ReleaseSealed, ReleaseFull, FileNameUnsafe, FileNameTaken or Invalid.
+    DatasetWithdrawn, ReleaseSealed, ReleaseFull, FileNameUnsafe, FileNameTaken, ProviderQuotaExhausted or Invalid.
     """
     rules.check_file_name(name)
     rules.check_content(media_type, sha256, size_bytes)
@@ -125,6 +127,7 @@ def attach_file(actor: Actor, release_id: str, name: str, media_type: str, sha25
         return _same_file(held, name, sha256)
     if queries.count_files(release_id) >= rules.FILES_PER_RELEASE_MAX:
         raise ReleaseFull(f"A release holds at most {rules.FILES_PER_RELEASE_MAX:,} files.")
+    storage.occupy(actor.organization_id, size_bytes)
     file = _new_file(release_id, name, media_type, sha256, size_bytes)
     db.session.add(file)
     db.session.flush()

@@ -18,15 +18,24 @@ GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 WANTED = frozenset({"organization:read", "orders:read", "orders:write", "grants:read", "data:read", "usage:read"})
 """What listing, buying, fetching and reading usage need, and no more."""
 
+TO_PROVIDE = frozenset({"organization:read", "catalog:read", "catalog:write"})
+"""What uploading and publishing need."""
+
 INTERVAL_SECONDS = 5
 SLOWER_SECONDS = 5
 LIFETIME_SECONDS_MAX = 1800
 
 
-def sign_in(wire: Wire, server: Metadata, client_id: str, tell: Callable[[dict[str, Any]], None]) -> Login:
+def sign_in(
+    wire: Wire,
+    server: Metadata,
+    client_id: str,
+    tell: Callable[[dict[str, Any]], None],
+    wanted: frozenset[str] = WANTED,
+) -> Login:
     """Return the login that a person allows; ``tell`` is given what to show them. Raises Denied or NotSignedIn."""
     login = Login(wire.origin, client_id, access_token="", access_until=0)
-    scope = " ".join(sorted(WANTED & server.scopes or WANTED))
+    scope = " ".join(sorted(wanted & server.scopes or wanted))
     codes = json_of(wire.send("POST", server.device, lambda: proving.posted(login, {"scope": scope})))
     if not isinstance(codes, dict) or not is_safe(str(codes.get("verification_uri"))) or "device_code" not in codes:
         raise not_an_exchange(wire.origin + server.device)

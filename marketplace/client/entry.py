@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
-from marketplace.client import fetching, shopping, signing, verifying
+from marketplace.client import fetching, providing, shopping, signing, verifying
 from marketplace.client.options import be_printable
 
-COMMANDS = (*signing.COMMANDS, *shopping.COMMANDS, *fetching.COMMANDS, *verifying.COMMANDS)
+COMMANDS = (*signing.COMMANDS, *shopping.COMMANDS, *fetching.COMMANDS, *providing.COMMANDS, *verifying.COMMANDS)
 NAMES = frozenset(str(command.name) for command in COMMANDS)
 
 

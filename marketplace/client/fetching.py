@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from marketplace.client import downloads, keeping, shopping, signing
+from marketplace.client import downloads, evidence, keeping, shopping, signing
 from marketplace.client.downloads import Fetched, Wanted
 from marketplace.client.exchange import Exchange, part
 from marketplace.client.options import (
@@ -41,6 +41,7 @@ from marketplace.client.wording import plain, say, size
 @click.option("--overwrite", is_flag=True, help="replace files of these names that are other files")
 @click.option("--yes", is_flag=True, help="where it is not bought yet: buy at the price that is shown")
 @click.option("--accept-terms", metavar="SHA256", help="where it is not bought yet: accept the terms of this hash")
+@click.option("--receipt", is_flag=True, help="fetch the signed receipts of the downloads as well, to lie beside the files")
 @server_option
 @json_option
 def get(what: str, folder: Path, server: str | None, as_json: bool, **given: Any) -> None:
@@ -56,9 +57,11 @@ def get(what: str, folder: Path, server: str | None, as_json: bool, **given: Any
     grant_id = _grant_of(exchange, thing, agreed)
     listed = exchange.read(f"/v1/grants/{part(grant_id)}/files")
     wanted = downloads.placed(_chosen(listed, given["release"], given["names"]), folder)
+    before = evidence.newest_delivery(exchange, grant_id) if given["receipt"] else None
     fetched = [_fetched(exchange, one, overwrite=given["overwrite"], quiet=as_json) for one in wanted]
+    kept = {} if before is None else {"receipts": _receipts(exchange, grant_id, before, fetched, quiet=as_json)}
     if as_json:
-        print_json({"grant_id": grant_id, "files": [_shown(one) for one in fetched]})
+        print_json({"grant_id": grant_id, "files": [_shown(one) for one in fetched]} | kept)
 
 
 @click.command()
@@ -145,6 +148,16 @@ def _fetched(exchange: Exchange, wanted: Wanted, *, overwrite: bool, quiet: bool
         state = say("既にあります", "is there already") if fetched.was_there else say("取得しました", "fetched")
         click.echo(f"{plain(str(wanted.target))}  {size(wanted.size_bytes)}  sha256 {wanted.sha256}  {state}")
     return fetched
+
+
+def _receipts(exchange: Exchange, grant_id: str, after: str, fetched: list[Fetched], *, quiet: bool) -> list[str]:
+    # Files with the same contents have the same deliveries.
+    wanted = {one.wanted.sha256: one.wanted for one in fetched if not one.was_there}
+    kept = [path for one in wanted.values() for path in evidence.keep(exchange, grant_id, after, one)]
+    for path in kept:
+        if not quiet:
+            click.echo(plain(str(path)))
+    return [str(path.absolute()) for path in kept]
 
 
 @contextmanager

@@ -25,8 +25,16 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--secret-file", type=_FILE, help="file with the client's secret (client_secret_basic); it is read each time"
 )
 @click.option("--key-file", type=_FILE, help="file with the client's private key, PEM or JWK (private_key_jwt)")
+@click.option("--provide", is_flag=True, help="a person: for uploading and publishing, instead of buying and fetching")
 @json_option
-def login(server: str, client_id: str | None, secret_file: Path | None, key_file: Path | None, as_json: bool) -> None:
+def login(
+    server: str,
+    client_id: str | None,
+    secret_file: Path | None,
+    key_file: Path | None,
+    provide: bool,
+    as_json: bool,
+) -> None:
     """Sign in at an exchange: SERVER is its address.
 
     A person allows it in any browser by the code that is shown. A program proves itself with --client-id and the
@@ -34,7 +42,7 @@ def login(server: str, client_id: str | None, secret_file: Path | None, key_file
     """
     origin = origin_of(server)
     if secret_file is None and key_file is None:
-        kept = sign_in(origin, client_id, as_json=as_json)
+        kept = sign_in(origin, client_id, device.TO_PROVIDE if provide else device.WANTED, as_json=as_json)
     else:
         kept = _as_program(origin, client_id, secret_file, key_file)
     if as_json:
@@ -76,12 +84,15 @@ def whoami(server: str | None, as_json: bool) -> None:
     click.echo(f"{say('許可', 'scopes')}: {plain(kept.scope)}")
 
 
-def sign_in(origin: str, client_id: str | None = None, *, as_json: bool = False) -> Login:
+def sign_in(
+    origin: str, client_id: str | None = None, wanted: frozenset[str] = device.WANTED, *, as_json: bool = False
+) -> Login:
     """Let a person sign in by a code, and keep the login."""
     exchange = Exchange(origin)
     server = metadata.of(exchange.wire)
     show = _show_as_json if as_json else _show
-    return _kept(exchange, device.sign_in(exchange.wire, server, client_id or server.known_client_id(), show))
+    named = client_id or server.known_client_id()
+    return _kept(exchange, device.sign_in(exchange.wire, server, named, show, wanted))
 
 
 def _as_program(origin: str, client_id: str | None, secret_file: Path | None, key_file: Path | None) -> Login:

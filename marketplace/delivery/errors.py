@@ -1,6 +1,6 @@
 """What delivery refuses, and what it must admit."""
 
-from marketplace.kit.errors import Invalid, Refusal
+from marketplace.kit.errors import Invalid, Refusal, Unavailable
 
 
 class StorageFull(Refusal):
@@ -36,6 +36,17 @@ class DigestMismatch(Invalid):
     cure_ja = "手元のファイルのSHA-256を計算し、ファイルをもう一度送ってください。"
 
 
+class ChecksumMismatch(Refusal):
+    """A piece of an upload that is not what its sender hashed (tus 1.0, Checksum: status 460)."""
+
+    slug, status = "checksum-mismatch", 460
+    title, title_ja = "Checksum mismatch", "チェックサムが一致しません"
+    cause = "The piece that arrived does not have the Upload-Checksum that was sent with it; nothing of it was kept."
+    cure = "Send the same piece again from the same Upload-Offset."
+    cause_ja = "届いた部分が、同時に送られた Upload-Checksum と一致しません。この部分は保存されていません。"
+    cure_ja = "同じ Upload-Offset から、同じ部分をもう一度送ってください。"
+
+
 class BytesMissing(Refusal):
     """The catalogue names bytes that the store does not hold: our fault, never the caller's."""
 
@@ -45,3 +56,14 @@ class BytesMissing(Refusal):
     cure = "Tell the operator the id in `instance`; the provider can upload the same file again."
     cause_ja = "取引所がこのファイルのバイト列を失ったか、読み出せません。料金は発生していません。"
     cure_ja = "instance にあるIDを運営者に伝えてください。提供者は同じファイルを再度アップロードできます。"
+
+
+class StoreUnavailable(Unavailable):
+    """The object store is slow, breaks off, or answers with errors, also when asked again."""
+
+    slug = "store-unavailable"
+    title, title_ja = "Store does not answer", "保存先が応答しません"
+    cause = "The object store of the exchange does not answer as it should. Nothing was kept, and nothing charged."
+    cure = "Send the same request again after the seconds in Retry-After."
+    cause_ja = "取引所のオブジェクトストレージが正しく応答していません。何も保存されず、料金も発生していません。"
+    cure_ja = "Retry-After の秒数が過ぎてから、同じ要求をもう一度送ってください。"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from marketplace.billing.gateways.stripe import StripeGateway
 from marketplace.catalog.search import SearchIndex
 from marketplace.delivery.stores import Store
+from marketplace.delivery.stores.parts import Parts
 from marketplace.kit.settings import Settings
 
 
@@ -14,6 +15,7 @@ class Facilities:
 
     settings: Settings
     store: Store
+    parts: Parts
     index: SearchIndex
     gateway: StripeGateway
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from marketplace.kit import variables
+
 SANDBOX_KEY = "sk_test_sandbox"
 SANDBOX_WEBHOOK_SECRET = "whsec_sandbox_of_this_exchange"  # noqa: S105 - production refuses it
 POSTGRESQL_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
@@ -54,9 +56,31 @@ class Settings:
     invoice_registrations_key: str | None = None
     trust_to_sell: str = "verified"
     upload_size_bytes_max: int = 20 * 2**30
+    upload_kept_hours: int = 168
+    provider_stored_bytes_max: int = 2**40
+    provider_uploads_open_max: int = 200
+    store: str = "local"
+    s3_endpoint: str | None = None
+    s3_region: str = "ap-northeast-1"
+    s3_access_key_id: str | None = None
+    s3_secret_access_key: str | None = None
+    s3_session_token: str | None = None
+    s3_timeout_seconds: int = 20
+    s3_retries_max: int = 3
+    s3_cache_bytes_max: int = 50 * 2**30
+    s3_delivery: str = "proxy"
+    s3_link_seconds: int = 60
+    s3_log_hours: int = 48
     preview_rows_max: int = 20
     profile_memory_bytes_max: int = 2**30
     profile_cpu_seconds_max: int = 120
+    conversion_cpu_seconds_max: int = 600
+    delta_sharing_url_seconds: int = 3600
+    row_page_rows_max: int = 10_000
+    row_page_bytes_max: int = 32 * 2**20
+    row_query_memory_bytes_max: int = 1536 * 2**20
+    row_query_cpu_seconds_max: int = 20
+    row_queries_max: int = 2
     commission_basis_points: int = 1000
     seller: str = "agent"
     hold_days: int = 7
@@ -132,6 +156,11 @@ class Settings:
         return self.data_dir / "store"
 
     @property
+    def bucket_cache_dir(self) -> Path:
+        """Where bytes of a bucket pass; apart from the store, whose bytes are nowhere else."""
+        return self.data_dir / "bucket-cache"
+
+    @property
     def search_dir(self) -> Path:
         """Where the derived search index lies."""
         return self.data_dir / "search"
@@ -146,6 +175,9 @@ CONVENTIONAL = {
     "stripe_timeout_seconds": "STRIPE_TIMEOUT",
     "stripe_connect": "STRIPE_CONNECT",
     "payments_live": "PAYMENTS_LIVE",
+    "s3_access_key_id": "AWS_ACCESS_KEY_ID",
+    "s3_secret_access_key": "AWS_SECRET_ACCESS_KEY",
+    "s3_session_token": "AWS_SESSION_TOKEN",
 }
 _current: Settings | None = None
 
@@ -196,62 +228,32 @@ def current() -> Settings:
 
 def _parse(variable: str, text: str, kind: Any) -> Any:
     try:
-        return _READERS[str(kind)](text)
+        return variables.read(text, kind)
     except ValueError as error:
-        raise BadSetting(f"{variable}={text!r} is not usable ({error}): set {_EXPECTED[str(kind)]}") from error
-
-
-def _read_bool(text: str) -> bool:
-    if text.lower() in {"1", "true", "yes", "on"}:
-        return True
-    if text.lower() in {"0", "false", "no", "off"}:
-        return False
-    raise ValueError("neither true nor false")
-
-
-_READERS: dict[str, Any] = {
-    str(str): str,
-    str(int): int,
-    str(bool): _read_bool,
-    str(Path): Path,
-    str(str | None): str,
-    str(Path | None): Path,
-    str(tuple[str, ...]): lambda text: tuple(part.strip() for part in text.split(",") if part.strip()),
-}
-_EXPECTED = {
-    str(str): "a text",
-    str(int): "a whole number",
-    str(bool): "true or false",
-    str(Path): "a path",
-    str(str | None): "a text",
-    str(Path | None): "a path",
-    str(tuple[str, ...]): "a comma-separated list",
-}
+        raise BadSetting(f"{variable}={text!r} is not usable ({error}): set {variables.expected(kind)}") from error
 
 
 def _check_numbers(settings: Settings) -> None:
-    positive = [
-        "port",
-        "threads",
-        "token_ttl_seconds",
-        "applications_pending_max",
-        "upload_size_bytes_max",
-        "profile_memory_bytes_max",
-        "profile_cpu_seconds_max",
-        "request_body_bytes_max",
-        "header_fields_max",
-        "form_fields_max",
-        "json_depth_max",
+    positive = (
+        "port", "threads", "token_ttl_seconds", "applications_pending_max", "upload_size_bytes_max",
+        "s3_timeout_seconds", "s3_cache_bytes_max", "s3_log_hours", "upload_kept_hours",
+        "provider_stored_bytes_max", "provider_uploads_open_max", "profile_memory_bytes_max",
+        "profile_cpu_seconds_max", "conversion_cpu_seconds_max", "delta_sharing_url_seconds",
+        "row_page_rows_max", "row_page_bytes_max", "row_query_memory_bytes_max", "row_query_cpu_seconds_max",
+        "row_queries_max", "request_body_bytes_max", "header_fields_max", "form_fields_max", "json_depth_max",
         "stripe_timeout_seconds",
-    ]
+    )  # fmt: skip
     counts = (
-        "preview_rows_max", "stripe_max_retries", "hold_days", "credit_limit_yen", "overdue_grace_days",
-        "renewal_grace_days", "payout_minimum_yen", "payout_approval_yen",
+        "preview_rows_max", "s3_retries_max", "stripe_max_retries", "hold_days", "credit_limit_yen",
+        "overdue_grace_days", "renewal_grace_days", "payout_minimum_yen", "payout_approval_yen",
     )  # fmt: skip
     for name in (*positive, *counts):
         if getattr(settings, name) < (name in positive):
             raise BadSetting(f"{variable_of(name)} must be {'above zero' if name in positive else 'zero or more'}")
-    days = (("konbini_days", 60), ("bank_transfer_days", 60), ("outside_days", 366), ("renewal_lead_days", 25))
+    days = (
+        ("konbini_days", 60), ("bank_transfer_days", 60), ("outside_days", 366), ("renewal_lead_days", 25),
+        ("s3_link_seconds", 60),
+    )  # fmt: skip
     for name, most in days:
         if not 1 <= getattr(settings, name) <= most:
             raise BadSetting(f"{variable_of(name)} must be 1 to {most}")

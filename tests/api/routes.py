@@ -178,6 +178,7 @@ def everything_of(market: Market) -> Everything:
         "POST /v1/bank/returns": {"payment_id": queries.list_payments(order_id=bought["id"])[0].id},
         "POST /v1/receivables/<organization_id>/limit": {"credit_limit_yen": 500_000},
         "POST /v1/grants/<grant_id>/revoke": {"reason": "規約違反"},
+        "POST /v1/grants/<grant_id>/tickets": {"file_name": goods.file_name},
         "PUT /v1/payout-account": PAYOUT_ACCOUNT,
         "PUT /v1/clients/<client_id>/keys": {"jwks": {"keys": [ECKey.generate_key("P-256").as_dict(private=False)]}},
         "POST /v1/payouts/claims": {"organization_id": market.provider.organization_id},

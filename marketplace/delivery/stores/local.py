@@ -43,7 +43,7 @@ class LocalStore:
         with self._temporary() as (path, descriptor):
             stored = _write(descriptor, chunks, limit_bytes)
             _compare(stored, expected_sha256, expected_size)
-            with _room():
+            with room():
                 os.fsync(descriptor)
                 self._keep(path, stored)
         return stored
@@ -78,7 +78,7 @@ class LocalStore:
     @contextmanager
     def _temporary(self) -> Iterator[tuple[Path, int]]:
         path = self._incoming / secrets.token_hex(16)
-        with _room():
+        with room():
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o640)
         try:
             yield path, descriptor
@@ -94,7 +94,7 @@ class LocalStore:
             path.rename(target)
         # Also when a twin was quicker: it may not have got so far yet, and we are about to acknowledge.
         for folder in (target.parent, target.parent.parent, self._root):
-            _sync_folder(folder)
+            sync_folder(folder)
 
 
 def _write(descriptor: int, chunks: Iterable[bytes], limit_bytes: int) -> Stored:
@@ -104,12 +104,13 @@ def _write(descriptor: int, chunks: Iterable[bytes], limit_bytes: int) -> Stored
         if size > limit_bytes:
             raise TooLarge(f"A file may have at most {limit_bytes} bytes.", limit_bytes=limit_bytes)
         digest.update(chunk)
-        with _room():
-            _write_all(descriptor, chunk)
+        with room():
+            write_all(descriptor, chunk)
     return Stored(digest.hexdigest(), size)
 
 
-def _write_all(descriptor: int, chunk: bytes) -> None:
+def write_all(descriptor: int, chunk: bytes) -> None:
+    """Write a chunk, however many times the kernel takes a part of it."""
     rest = memoryview(chunk)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
@@ -122,7 +123,8 @@ def _compare(stored: Stored, expected_sha256: str | None, expected_size: int | N
         raise DigestMismatch(f"The bytes that arrived have the SHA-256 {stored.sha256}.")
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -131,7 +133,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _room() -> Iterator[None]:
+def room() -> Iterator[None]:
+    """Turn a disk or an allowance that is full into StorageFull."""
     try:
         yield
     except OSError as error:
