@@ -123,3 +123,34 @@ class SearchWaiting(Model):
     dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"), primary_key=True)
     sequence: Mapped[int] = mapped_column(BigInteger, Identity())
     refused_at: Mapped[datetime | None]
+
+
+class Conversion(Model):
+    """The Parquet made of a tabular content, once for all files of that content; ``sha256`` names its bytes.
+
+    It may be the content itself, where that is such Parquet. ``columns`` are its names and types, ``problem`` says in
+    the words of a profile why there is none.
+    """
+
+    __tablename__ = "conversion"
+    __table_args__ = (
+        CheckConstraint("state IN ('pending', 'done', 'failed')", name="state"),
+        CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256"),
+        CheckConstraint("size_bytes >= 0 AND rows >= 0", name="counts"),
+        CheckConstraint(
+            "num_nonnulls(sha256, size_bytes, rows, columns) = CASE state WHEN 'done' THEN 4 ELSE 0 END", name="done"
+        ),
+        CheckConstraint("(problem IS NOT NULL) = (state = 'failed')", name="failed"),
+        CheckConstraint("(finished_at IS NULL) = (state = 'pending')", name="finished_at"),
+        Index("ix_conversion_asked_at_pending", "asked_at", postgresql_where=text("state = 'pending'")),
+    )
+
+    source_sha256: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    sha256: Mapped[str | None]
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    rows: Mapped[int | None] = mapped_column(BigInteger)
+    columns: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
+    problem: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    asked_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]

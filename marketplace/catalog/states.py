@@ -29,6 +29,14 @@ class ProfileState(StrEnum):
     FAILED = "failed"
 
 
+class ConversionState(StrEnum):
+    """How far the Parquet of a table has come; done and failed are final."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+
+
 RELEASE_MOVES = {
     ReleaseState.DRAFT: {ReleaseState.PUBLISHED, ReleaseState.WITHDRAWN},
     ReleaseState.PUBLISHED: {ReleaseState.WITHDRAWN},

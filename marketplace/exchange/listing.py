@@ -10,7 +10,7 @@ from marketplace.catalog import listings, profiling, queries, service, waiting
 from marketplace.catalog.models import Dataset, File, Release
 from marketplace.catalog.states import DatasetState, ProfileState
 from marketplace.delivery.stores import Stored
-from marketplace.exchange import facilities, showcase
+from marketplace.exchange import facilities, showcase, tabular
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
 from marketplace.identity.errors import NotDelegated, TrustTooLow
@@ -74,6 +74,7 @@ def publish(actor: Actor, release_id: str) -> Release:
     if offers.has_open_row_offer(release.dataset_id):
         licensing.require_counted(release.id)
     access.extend_to_release(release.dataset_id, release.id, actor)
+    tabular.ask_for_release(release.id)
     refresh(release.dataset_id)
     return release
 

@@ -2,9 +2,11 @@
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, Protocol, TextIO
 
 from marketplace.catalog.profiling import decoding, dialect, headers, words
 from marketplace.catalog.profiling.decoding import TextSurvey
@@ -17,6 +19,17 @@ _BATCH_CELLS = 200_000
 _ROWS_AT_ONCE = 256
 _HEAD_ROWS = 100
 _BLOCK_CHARACTERS = 1 << 17
+
+
+class Sink(Protocol):
+    """What takes the rows of a text as they stream past; ``is_complete`` turns false when they are cut short."""
+
+    rows: int
+    is_complete: bool
+
+    def add_rows(self, rows: Sequence[Sequence[str]]) -> None:
+        """Take in rows, each exactly as wide as the text."""
+        ...
 
 
 class _Lines:
@@ -95,10 +108,42 @@ class _Shape:
         return found
 
 
-def read(
-    file: BinaryIO, survey: TextSurvey, delimiter: str, limits: ProfileLimits, patience: Patience
-) -> dict[str, Any]:
-    """Return the profile of a delimited text; raises Unreadable."""
+@dataclass
+class Text:
+    """A delimited text whose columns are known, ``names`` None where it gives none; ``rows`` are yet to be read."""
+
+    delimiter: str
+    lines: _Lines
+    names: list[str] | None
+    width: int
+    rows: Iterator[list[str]]
+
+    @classmethod
+    def of(cls, reader: Any, lines: _Lines, limits: ProfileLimits) -> "Text":
+        """Read as far as it takes to know the columns; raises Unreadable when there are too many."""
+        delimiter = reader.dialect.delimiter
+        head = list(islice(reader, _HEAD_ROWS))
+        check_width(len(head[0]) if head else 0, limits)
+        names, body = _header(head, lines.preamble, delimiter)
+        width = len(names) if names else _usual_width(head)
+        check_width(width, limits)
+        return cls(delimiter, lines, names, width, chain(body, reader))
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns, of which nameless ones are numbered."""
+        return named(self.names or [], self.width)
+
+    def stream(self, table: Sink, patience: Patience) -> _Shape:
+        """Feed all rows to the table, each as wide as the text; return how many were not."""
+        shape = _Shape(self.width)
+        _stream(self.rows, table, shape, lambda: self.lines.characters, patience)
+        return shape
+
+
+@contextmanager
+def opened(file: BinaryIO, survey: TextSurvey, delimiter: str, limits: ProfileLimits) -> Iterator[Text]:
+    """Yield a delimited text; raises Unreadable, also for what is found while its rows are read."""
     if survey.longest_run > limits.line_characters:
         raise Unreadable("line-too-long", limit=limits.line_characters)
     csv.field_size_limit(limits.field_characters)
@@ -106,7 +151,7 @@ def read(
     lines.take_preamble()
     reader = csv.reader(lines, delimiter=delimiter)
     try:
-        return _read(reader, lines, survey, limits, patience)
+        yield Text.of(reader, lines, limits)
     except csv.Error as error:
         line = len(lines.preamble.lines) + reader.line_num
         if "field larger" in str(error):
@@ -114,24 +159,26 @@ def read(
         raise Unreadable("damaged", format="CSV", reason=str(error)) from error
 
 
-def _read(reader: Any, lines: _Lines, survey: TextSurvey, limits: ProfileLimits, patience: Patience) -> dict[str, Any]:
-    delimiter, preamble = reader.dialect.delimiter, lines.preamble
-    head = list(islice(reader, _HEAD_ROWS))
-    check_width(len(head[0]) if head else 0, limits)
-    names, body = _header(head, preamble, delimiter)
-    width = len(names) if names else _usual_width(head)
-    check_width(width, limits)
-    table, shape = Table.of(named(names or [], width), limits), _Shape(width)
-    _stream(chain(body, reader), table, shape, lambda: lines.characters, patience)
+def read(
+    file: BinaryIO, survey: TextSurvey, delimiter: str, limits: ProfileLimits, patience: Patience
+) -> dict[str, Any]:
+    """Return the profile of a delimited text; raises Unreadable."""
+    with opened(file, survey, delimiter, limits) as text:
+        return _read(text, survey, limits, patience)
+
+
+def _read(text: Text, survey: TextSurvey, limits: ProfileLimits, patience: Patience) -> dict[str, Any]:
+    table = Table.of(text.columns, limits)
+    shape = text.stream(table, patience)
     found = shape.warnings(ends_with_newline=survey.last in {"\r", "\n"})
     if survey.quotes % 2:
         found.append(words.warning("unclosed-quote"))
-    if names is None:
+    if text.names is None:
         found.append(words.warning("no-header"))
     return {
-        "delimiter": delimiter,
-        "header": names is not None,
-        **preamble.document(delimiter),
+        "delimiter": text.delimiter,
+        "header": text.names is not None,
+        **text.lines.preamble.document(text.delimiter),
         "ragged": {"short": shape.short, "long": shape.long, "first_row": shape.first},
         "blank_lines": shape.blank,
         **table.document(),
@@ -155,7 +202,7 @@ def _usual_width(rows: list[list[str]]) -> int:
 
 
 def _stream(
-    rows: Iterator[list[str]], table: Table, shape: _Shape, characters: Callable[[], int], patience: Patience
+    rows: Iterator[list[str]], table: Sink, shape: _Shape, characters: Callable[[], int], patience: Patience
 ) -> None:
     """Feed all rows to the table, in batches bounded by cells and by characters."""
     rows_max = max(1, min(10_000, _BATCH_CELLS // max(1, shape.width)))

@@ -24,14 +24,14 @@ _UNCOUNTED = frozenset({"binary", "object", "array", "other"})
 
 def read(file: BinaryIO, size_bytes: int, limits: ProfileLimits, patience: Patience) -> dict[str, Any]:
     """Return the profile of a Parquet file; raises Unreadable."""
-    _check_footer(file, size_bytes)
+    check_footer(file, size_bytes)
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         file.seek(0)
         source = pq.ParquetFile(pa.PythonFile(file, mode="r"), memory_map=False, pre_buffer=False)
-        _check_rows(source.metadata, size_bytes, limits)
+        check_rows(source.metadata, size_bytes, limits)
         return _read(source, limits, patience)
     except pa.ArrowMemoryError as error:
         raise Unreadable("too-much-memory", limit_bytes=limits.memory_bytes) from error
@@ -39,7 +39,8 @@ def read(file: BinaryIO, size_bytes: int, limits: ProfileLimits, patience: Patie
         raise Unreadable("damaged", format="Parquet", reason=type(error).__name__) from error
 
 
-def _check_footer(file: BinaryIO, size_bytes: int) -> None:
+def check_footer(file: BinaryIO, size_bytes: int) -> None:
+    """Refuse a file whose end is none, or that asks for more than it holds; raises Unreadable."""
     file.seek(max(0, size_bytes - 8))
     tail = file.read(8)
     if size_bytes < 12 or tail[4:] != MAGIC:
@@ -49,7 +50,7 @@ def _check_footer(file: BinaryIO, size_bytes: int) -> None:
         raise Unreadable("damaged", format="Parquet", reason=f"a footer of {footer_bytes} bytes")
 
 
-def _check_rows(footer: Any, size_bytes: int, limits: ProfileLimits) -> None:
+def check_rows(footer: Any, size_bytes: int, limits: ProfileLimits) -> None:
     """Judge by rows times width: the byte counts in a footer describe encoded pages and can be tiny for 16 GB."""
     check_width(footer.num_columns, limits)
     unpacked = footer.num_rows * _row_bytes(footer)

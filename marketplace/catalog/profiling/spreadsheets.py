@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import chain, islice
@@ -39,15 +40,11 @@ def read(file: BinaryIO, archive: zipfile.ZipFile, limits: ProfileLimits, patien
 
 
 def _read(file: BinaryIO, archive: zipfile.ZipFile, limits: ProfileLimits, patience: Patience) -> dict[str, Any]:
-    import openpyxl
-
-    file.seek(0)
-    book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+    book = _book(file)
     titles = [sheet.title for sheet in book.worksheets]
     title, found = "", None
-    for sheet in book.worksheets:
-        sheet.reset_dimensions()  # a stated range may lie
-        title, found = sheet.title, _sheet(sheet.iter_rows(values_only=True), limits, patience)
+    for title, sheet in _sheets(book, limits, patience):  # noqa: B007 - the last title is used below
+        found = _described(sheet, limits, patience)
         if found["columns"]:
             break
     if found is None or not found["columns"]:
@@ -92,43 +89,84 @@ class _Filled:
                 return
 
 
-def _sheet(rows: Iterator[tuple[Any, ...]], limits: ProfileLimits, patience: Patience) -> dict[str, Any]:
-    """Describe one sheet; rows without any value are not rows."""
-    filled = _Filled(rows, patience)
-    body = iter(filled)
-    head = list(islice(body, _HEAD_ROWS))
-    if not head and filled.is_cut:
-        raise Unreadable("too-much-time", limit_seconds=limits.cpu_seconds)
-    width = max((_width(row) for row in head), default=0)
-    check_width(width, limits)
-    texts = [_texts(row[:width]) for row in head]
-    has_header = bool(texts) and headers.is_header(texts[0], texts[1:])
-    table = Table.of(named(texts[0] if has_header else [], width), limits)
-    _stream(chain(head[1:] if has_header else head, body), table, patience)
-    table.is_complete = table.is_complete and not filled.is_cut
+@dataclass
+class Sheet:
+    """A sheet whose columns are known; rows without any value are not rows."""
+
+    names: list[str] | None
+    width: int
+    rows: Iterator[tuple[Any, ...]]
+    filled: _Filled
+
+    @classmethod
+    def of(cls, rows: Iterator[tuple[Any, ...]], limits: ProfileLimits, patience: Patience) -> "Sheet":
+        """Read as far as it takes to know the columns; raises Unreadable when there are too many."""
+        filled = _Filled(rows, patience)
+        body = iter(filled)
+        head = list(islice(body, _HEAD_ROWS))
+        if not head and filled.is_cut:
+            raise Unreadable("too-much-time", limit_seconds=limits.cpu_seconds)
+        width = max((_width(row) for row in head), default=0)
+        check_width(width, limits)
+        texts = [_texts(row[:width]) for row in head]
+        has_header = bool(texts) and headers.is_header(texts[0], texts[1:])
+        return cls(texts[0] if has_header else None, width, chain(head[1:] if has_header else head, body), filled)
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns, of which nameless ones are numbered."""
+        return named(self.names or [], self.width)
+
+    def batches(self) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows, each as wide as the sheet, some at a time."""
+        size = max(1, _BATCH_CELLS // max(1, self.width))
+        while self.width and (batch := list(islice(self.rows, size))):
+            yield [row[: self.width] + (None,) * (self.width - len(row)) for row in batch]
+
+
+def first_filled(file: BinaryIO, limits: ProfileLimits, patience: Patience) -> Sheet:
+    """Return the first sheet with cells of a workbook that passed the checks on its archive; raises Unreadable."""
+    for _title, sheet in _sheets(_book(file), limits, patience):
+        if sheet.width:
+            return sheet
+    raise Unreadable("empty-file")
+
+
+def _book(file: BinaryIO) -> Any:
+    import openpyxl
+
+    file.seek(0)
+    return openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+
+
+def _sheets(book: Any, limits: ProfileLimits, patience: Patience) -> Iterator[tuple[str, Sheet]]:
+    for sheet in book.worksheets:
+        sheet.reset_dimensions()  # a stated range may lie
+        yield sheet.title, Sheet.of(sheet.iter_rows(values_only=True), limits, patience)
+
+
+def _described(sheet: Sheet, limits: ProfileLimits, patience: Patience) -> dict[str, Any]:
+    table = Table.of(sheet.columns, limits)
+    _stream(sheet, table, patience)
+    table.is_complete = table.is_complete and not sheet.filled.is_cut
     found = table.warnings()
-    if texts and not has_header:
+    if sheet.width and sheet.names is None:
         found.append(words.warning("no-header"))
-    return {"header": has_header, **table.document(), "warnings": found}
+    return {"header": sheet.names is not None, **table.document(), "warnings": found}
 
 
 def _width(row: tuple[Any, ...]) -> int:
     return max((place for place, cell in enumerate(row, start=1) if cell is not None), default=0)
 
 
-def _stream(rows: Iterator[tuple[Any, ...]], table: Table, patience: Patience) -> None:
-    width = len(table.columns)
-    if not width:
-        return
-    size = max(1, _BATCH_CELLS // width)
-    while batch := list(islice(rows, size)):
-        fitted = [row[:width] + (None,) * (width - len(row)) for row in batch]
-        for column, cells in zip(table.columns, zip(*fitted, strict=True), strict=True):
+def _stream(sheet: Sheet, table: Table, patience: Patience) -> None:
+    for batch in sheet.batches():
+        for column, cells in zip(table.columns, zip(*batch, strict=True), strict=True):
             _add(column, cells)
-        table.add_preview(fitted)
-        table.rows += len(fitted)
+        table.add_preview(batch)
+        table.rows += len(batch)
         if patience.is_over():
-            table.is_complete = next(rows, None) is None
+            table.is_complete = next(sheet.rows, None) is None
             return
 
 

@@ -147,6 +147,14 @@ def problem(slug: str, facts: dict[str, Any]) -> dict[str, Any]:
     return {"slug": slug, "detail": english.format(**facts), "detail_ja": japanese.format(**facts), **facts}
 
 
+def told(slug: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the problem that a reader named, or that it named none that there is."""
+    try:
+        return problem(slug, facts)
+    except (KeyError, IndexError, ValueError):
+        return problem("reader-stopped", {"reason": "unreadable answer"})
+
+
 def warning(code: str, **facts: Any) -> dict[str, Any]:
     """Return the warning as {code, detail, detail_ja} with its facts beside them."""
     english, japanese = WARNINGS[code]
