@@ -48,16 +48,19 @@ from marketplace.api import (
     revenue,
     rows,
     service_levels,
+    sources,
+    streams,
     subscriptions,
     system,
     terms,
+    tickets,
     usage,
     watch,
     webhooks,
 )
 from marketplace.billing.gateways.stripe import StripeGateway, within_process
 from marketplace.catalog.search import SearchIndex
-from marketplace.delivery.stores.local import LocalStore
+from marketplace.delivery.stores import choosing
 from marketplace.delivery.stores.parts import Parts
 from marketplace.exchange import facilities
 from marketplace.exchange.facilities import Facilities
@@ -67,6 +70,7 @@ from marketplace.kit import installation_key, logs, migrations, pool, postgres, 
 from marketplace.kit.db import db
 from marketplace.kit.installation_key import InstallationKeyUnusable
 from marketplace.kit.settings import BadSetting, Settings
+from marketplace.protocols.delta_sharing import routes as delta_sharing
 from marketplace.sandbox import mounting as sandbox
 from marketplace.sandbox.config import SandboxConfig
 from marketplace.sandbox.transport import exchange_with
@@ -75,10 +79,10 @@ from marketplace.web import problems as problem_pages
 from marketplace.web import sessions
 
 RESOURCES = (
-    organizations, applications, clients, delegations, datasets, releases, resumable, terms, offers, coupons, eligibilities,
+    organizations, applications, clients, delegations, datasets, releases, resumable, sources, terms, offers, coupons, eligibilities,
     catalog, orders, invoices, documents, paperwork,
     bank, receivables, refunds, disputes, service_levels, payouts, revenue,
-    grants, rows, usage, deliveries, subscriptions, ledger, audit, system,
+    grants, tickets, rows, usage, deliveries, subscriptions, ledger, audit, system,
 )  # fmt: skip
 
 
@@ -184,7 +188,8 @@ def _attach_facilities(app: Flask, chosen: Settings) -> None:
     chosen.search_dir.mkdir(parents=True, exist_ok=True)
     app.extensions["marketplace.facilities"] = Facilities(
         settings=chosen,
-        store=LocalStore(chosen.store_dir),
+        store=choosing.store_of(chosen),
+        links=choosing.links_of(chosen),
         parts=Parts(chosen.store_dir / "parts"),
         index=SearchIndex(chosen.search_dir),
         gateway=StripeGateway(
@@ -214,6 +219,7 @@ def _mount(app: Flask, chosen: Settings) -> None:
         api.register_blueprint(resource.blp)
     for plain in (oauth.blp, webhooks.blp):
         app.register_blueprint(plain)
+    delta_sharing.attach(app, streams.respond)
     web.attach(app, api.spec.to_dict)
     if chosen.sandbox:
         config = SandboxConfig(

@@ -1,17 +1,20 @@
 """Datasets of a provider, before and after publication."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from marketplace.api.endpoint import actor, blueprint, created, expected_version, guarded, version_tag
 from marketplace.api.openapi import IF_MATCH
 from marketplace.api.schemas import catalog as schemas
 from marketplace.api.schemas.base import PageQuery
-from marketplace.catalog import queries, service
+from marketplace.catalog import punctuality, queries, service
 from marketplace.catalog.rules import DatasetDraft
 from marketplace.catalog.states import Frequency, Licence, Theme
 from marketplace.exchange import listing
 from marketplace.identity.permissions import Permission
 from marketplace.identity.states import Assurance, Trust
+from marketplace.kit import clock
+from marketplace.kit.pages import Page
 from marketplace.kit.transaction import transaction
 
 blp = blueprint("datasets", "/v1/datasets", "Datasets of a provider.")
@@ -35,7 +38,8 @@ def register(draft: dict[str, Any]) -> Any:
 def list_datasets(query: dict[str, Any]) -> Any:
     """List one's own datasets, newest first; overseers see all."""
     caller = actor()
-    return queries.list_datasets(organization_id=None if caller.oversees else caller.organization_id, **query)
+    page = queries.list_datasets(organization_id=None if caller.oversees else caller.organization_id, **query)
+    return Page(_dated(page.items), page.next_cursor)
 
 
 @blp.route("/import", methods=["POST"])
@@ -54,7 +58,7 @@ def import_ckan(body: dict[str, Any]) -> Any:
 def read(dataset_id: str) -> Any:
     """Read a dataset. Its version is in ETag, to be sent back in If-Match with a change."""
     dataset = queries.get_visible_dataset(actor(), dataset_id)
-    return dataset, 200, {"ETag": version_tag(dataset.version)}
+    return _dated([dataset])[0], 200, {"ETag": version_tag(dataset.version)}
 
 
 @blp.route("/<dataset_id>", methods=["PATCH"])
@@ -97,6 +101,19 @@ def list_releases(query: dict[str, Any], dataset_id: str) -> Any:
     """List the releases of a dataset, newest first."""
     dataset = queries.get_visible_dataset(actor(), dataset_id)
     return queries.list_releases(dataset.id, **query)
+
+
+def _dated(datasets: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return datasets as they are read, with when the next release of each is due and whether it is late."""
+    published, now = queries.last_published([dataset.id for dataset in datasets]), clock.now()
+    names = [name for name in schemas.DatasetView().fields if name not in {"next_release_due_at", "overdue"}]
+    dated = []
+    for dataset in datasets:
+        due = punctuality.next_due(dataset.update_frequency, published.get(dataset.id))
+        overdue = due is not None and due < now
+        shown = {name: getattr(dataset, name) for name in names}
+        dated.append(shown | {"next_release_due_at": due, "overdue": overdue})
+    return dated
 
 
 def _created(dataset: Any) -> Any:

@@ -133,6 +133,14 @@ def published_release_ids(dataset_id: str) -> list[str]:
     )
 
 
+def last_published(dataset_ids: Sequence[str]) -> dict[str, datetime]:
+    """Return when the newest release that the public sees of each of these datasets was published."""
+    newest = select(Release.dataset_id, func.max(Release.published_at)).join(Dataset, Dataset.id == Release.dataset_id)
+    shown = (Release.state == ReleaseState.PUBLISHED, Dataset.state == DatasetState.PUBLISHED)
+    found = db.session.execute(newest.where(Release.dataset_id.in_(dataset_ids), *shown).group_by(Release.dataset_id))
+    return {row[0]: row[1] for row in found}
+
+
 def release_ids_at(dataset_id: str, at: datetime) -> list[str]:
     """Return the ids of the releases that the public saw at that instant, latest published first."""
     return list(

@@ -1,10 +1,12 @@
 """The public document of a dataset, composed of what catalogue and licensing know of it."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import orjson
 
+from marketplace.catalog import punctuality
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.models import Dataset, File, Release
 from marketplace.catalog.rules import COLUMN_NAMES_MAX
@@ -69,10 +71,13 @@ def list_files(
 
 
 def as_of_now(listed: dict[str, Any]) -> dict[str, Any]:
-    """Return a public document without the offers that have expired since it was written."""
+    """Return a public document as the clock has it: without expired offers, and whether a release is overdue."""
     now = clock.now()
     still = [one for one in listed["offers"] if not one.get("valid_until") or clock.parse(one["valid_until"]) > now]
-    return listed | {"offers": still}
+    published = [clock.parse(one["published_at"]) for one in listed["releases"] if one.get("published_at")]
+    due = punctuality.next_due(listed["frequency"], max(published, default=None))
+    dated = {"next_release_due_at": clock.text(due) if due else None, "overdue": due is not None and due < now}
+    return listed | {"offers": still} | dated
 
 
 def summary(listed: dict[str, Any]) -> dict[str, Any]:
@@ -167,8 +172,6 @@ def _offer(offer: Offer) -> dict[str, Any]:
         "fee_ordinance": offer.fee_ordinance,
         "promises": [{"ja": ja, "en": en} for ja, en in licensing.promises_of(offer)],
         "valid_until": clock.text(offer.valid_until) if offer.valid_until else None,
-        "duration_days": offer.duration_days,
-        "quota_bytes": offer.quota_bytes,
-        "quota_downloads": offer.quota_downloads,
+        **asdict(licensing.limits_of(offer)),
         "release_scope": offer.release_scope,
     }

@@ -26,12 +26,12 @@ HEARTBEAT_SECONDS = 3.0
 STALLED_SECONDS = 15.0
 GRACE_SECONDS = 5.0  # for the jobs at hand when a worker is told to end
 AGAIN_SECONDS = GRACE_SECONDS + 2  # then it is told again
-DEFAULT, SLOW = "default", "slow"
-# How many jobs of each queue one worker does at once: slow work waits for slow work only.
-SLOTS = {DEFAULT: 2, SLOW: 2}
+DEFAULT, SLOW, FOREIGN = "default", "slow", "foreign"
+# How many jobs of each queue one worker does at once: slow work waits for slow work only, strangers for strangers.
+SLOTS = {DEFAULT: 2, SLOW: 2, FOREIGN: 2}
 _tasks: dict[str, Job] = {}
 _periodic: dict[str, str] = {}
-_slow: set[str] = set()
+_queues: dict[str, str] = {}
 _ENQUEUE = text(
     "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(:queue, :task, 0, :lock, NULL,"
     " CAST(:args AS jsonb), CAST(:scheduled_at AS timestamptz))::procrastinate_job_to_defer_v1])"
@@ -46,13 +46,14 @@ _DROP_OLD = text(
 )
 
 
-def task(name: str, *, cron: str | None = None, slow: bool = False) -> Callable[[Job], Job]:
+def task(name: str, *, cron: str | None = None, slow: bool = False, foreign: bool = False) -> Callable[[Job], Job]:
     """Register a function as the work behind ``name``; with ``cron``, run it at those minutes as well.
 
     The function runs in an application context and opens its own transactions. It may run more
     than once, so it must be idempotent. One that fails is tried again after 2, 4, 8 … seconds, ten times;
     with ``cron`` it is not, since it comes again by itself. What may take minutes, or as long as a
-    stranger's file makes it, is ``slow``: it has a queue and slots of its own, and holds up no other work.
+    stranger's file makes it, is ``slow``: it has a queue and slots of its own, and holds up no other work. So is
+    what waits for strangers' servers, ``foreign``.
     """
 
     def register(function: Job) -> Job:
@@ -61,8 +62,8 @@ def task(name: str, *, cron: str | None = None, slow: bool = False) -> Callable[
         _tasks[name] = function
         if cron:
             _periodic[name] = cron
-        if slow:
-            _slow.add(name)
+        if slow or foreign:
+            _queues[name] = FOREIGN if foreign else SLOW
         return function
 
     return register
@@ -87,7 +88,7 @@ def enqueue(
 
 
 def _queue_of(name: str) -> str:
-    return SLOW if name in _slow else DEFAULT
+    return _queues.get(name, DEFAULT)
 
 
 def run_pending(name: str | None = None) -> int:

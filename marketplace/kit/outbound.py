@@ -6,6 +6,10 @@ a name cannot point elsewhere a moment later (DNS rebinding). Redirects are not 
 
 import ipaddress
 import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 import urllib3
@@ -14,6 +18,10 @@ from urllib3.exceptions import HTTPError
 PORT = 443
 TIMEOUT_SECONDS = 5.0
 SIZE_BYTES_MAX = 64 * 1024
+STREAM_TIMEOUT = urllib3.Timeout(connect=TIMEOUT_SECONDS, read=60)
+STREAM_CHUNK_BYTES = 2**18
+HASTE_AFTER_SECONDS = 60
+BYTES_PER_SECOND_MIN = 16 * 1024
 # Ranges that carry an IPv4 address inside, which would be reached instead (RFC 6052, RFC 3056, RFC 4380).
 _CARRIERS = [ipaddress.ip_network(range_) for range_ in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")]
 
@@ -22,6 +30,27 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 class OutboundRefused(Exception):
     """An address that is not fetched from, or an answer that is not taken; the message says why."""
+
+
+class OutboundUnreachable(OutboundRefused):
+    """An address that does not answer, or breaks off."""
+
+
+class OutboundTooLarge(OutboundRefused):
+    """An answer of more bytes than are taken."""
+
+
+class OutboundTooSlow(OutboundRefused):
+    """An answer that comes, but would take for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """An answer whose body is on its way; ``chunks`` raises OutboundRefused where it is not as announced."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
 
 
 def check(url: str) -> SplitResult:
@@ -53,6 +82,51 @@ def fetch(url: str, media_types: frozenset[str]) -> bytes:
             return _body(pool.request("GET", path, headers=headers, preload_content=False), media_types)
     except (HTTPError, OSError, ValueError) as error:
         raise OutboundRefused("it does not answer as it should") from error
+
+
+@contextmanager
+def stream(url: str, headers: Mapping[str, str], size_bytes_max: int, seconds_max: int) -> Iterator[Streamed]:
+    """Yield the answer of an address, to be read piece by piece as it was sent; raises OutboundRefused.
+
+    The status is for the caller to judge; no redirect is followed. A body may have ``size_bytes_max``, take
+    ``seconds_max``, and after a minute must come at 16 KiB a second or faster; its length must be the announced one.
+    """
+    parts = check(url)
+    host = str(parts.hostname)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    sent = {"Host": host, "Accept-Encoding": "identity"} | dict(headers)
+    with _pool(str(_address_of(host)), host) as pool:
+        try:
+            answer = pool.request("GET", path, headers=sent, preload_content=False, timeout=STREAM_TIMEOUT)
+        except (HTTPError, OSError, ValueError) as error:
+            raise OutboundUnreachable("it does not answer as it should") from error
+        try:
+            # What is packed could unfold into anything, and would not be the file that was announced.
+            if answer.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+                raise OutboundRefused("it answers in an encoding that was not asked for")
+            yield Streamed(answer.status, answer.headers, _pieces(answer, size_bytes_max, seconds_max))
+        finally:
+            answer.close()
+
+
+def _pieces(answer: urllib3.BaseHTTPResponse, size_bytes_max: int, seconds_max: int) -> Iterator[bytes]:
+    begun, received = time.monotonic(), 0
+    while True:
+        try:
+            # What is there, not what would fill the buffer: a byte a minute would keep us from looking at the clock.
+            piece = answer.read1(STREAM_CHUNK_BYTES, decode_content=False)
+        except (HTTPError, OSError, ValueError) as error:
+            raise OutboundUnreachable("it broke off before its end") from error
+        if not piece:
+            return
+        received += len(piece)
+        if received > size_bytes_max:
+            raise OutboundTooLarge("it answers with too much")
+        elapsed = time.monotonic() - begun
+        late = elapsed > HASTE_AFTER_SECONDS and received < elapsed * BYTES_PER_SECOND_MIN
+        if late or elapsed > seconds_max:
+            raise OutboundTooSlow("it answers too slowly")
+        yield piece
 
 
 def is_public(address: Address) -> bool:

@@ -36,6 +36,9 @@ TUS = {
     "Tus-Resumable": "1.0.0", "Upload-Length": "4", "Upload-Offset": "0",
     "Upload-Metadata": "filename cGllY2VzLmNzdg==,filetype dGV4dC9jc3Y=",
 }  # fmt: skip
+SOURCE = {
+    "url": "https://data.example.jp/a.csv", "schedule": "daily", "file_name": "a.csv", "media_type": "text/csv",
+}  # fmt: skip
 PIECE = "PATCH /v1/uploads/<upload_id>"
 
 APPLICATION = {
@@ -132,6 +135,7 @@ def everything_of(market: Market) -> Everything:
     draft = market.release(goods.dataset_id, "draft")["id"]
     ok(market.upload(draft), 201)
     begun = ok(market.provider.post(f"/v1/releases/{draft}/uploads", headers=TUS), 201)["id"]
+    ok(market.provider.call("PUT", f"/v1/datasets/{goods.dataset_id}/source", json=SOURCE))
     person = {"name": "佐藤 花子", "role": "finance"}
     member = ok(market.provider.post("/v1/organizations/me/members", person), 201)
     entry = db.session.scalar(select(Entry.id).limit(1))
@@ -164,6 +168,7 @@ def everything_of(market: Market) -> Everything:
         "POST /v1/datasets/import": {"package": {"id": "p1", "name": "p1", "title": "人口", "resources": []}},
         "PATCH /v1/datasets/<dataset_id>": {"title_en": "Another title"},
         "POST /v1/datasets/<dataset_id>/releases": {"label": "v2"},
+        "PUT /v1/datasets/<dataset_id>/source": SOURCE,
         "POST /v1/terms": {"template": "research"},
         "POST /v1/offers": {"dataset_id": goods.dataset_id} | version,
         "POST /v1/offers/<offer_id>/supersede": version,

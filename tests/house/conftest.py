@@ -17,6 +17,11 @@ from marketplace.billing.disputes import queries as disputes
 from marketplace.billing.documents import papers
 from marketplace.billing.service_levels import service as service_levels
 from marketplace.billing.service_levels.service import MeasurementDraft
+from marketplace.catalog.sources import service as sources
+from marketplace.catalog.sources.rules import SourceDraft
+from marketplace.catalog.sources.states import Schedule
+from marketplace.catalog.uploads import service as uploads
+from marketplace.catalog.uploads.rules import UploadDraft
 from marketplace.exchange import banking, dispute
 from marketplace.exchange.purchase import Purchase
 from marketplace.identity import delegations
@@ -72,30 +77,43 @@ def trade(exchange: Flask) -> Trade:
     market.fetched(buyer, made.grant_id)
     jobs.run_pending("catalog.index")
     with transaction():
+        provided = _provided(on)
         member = MemberFactory().id
         delegate = OrganizationFactory(provider=True).id
         delegation = delegations.open_delegation(on.provider, delegate, ["datasets.read"]).id
         document = papers.document_of(queries.require_invoice(made.invoice_id)).id
     banking.import_statement(SYSTEM, "日付,入金額,振込依頼人名\n2026/11/22,100,ヤマダ\n".encode())
     steps.applicant()
-    ids = _beside(exchange, on, buyer, made) | {
-        "line_id": bank.list_lines().items[0].id,
-        "organization_id": buyer.organization_id,
-        "member_id": member,
-        "delegation_id": delegation,
-        "client_id": buyer.client_id,
-        "dataset_id": on.dataset_id,
-        "release_id": on.release_id,
-        "name": market.NAME,
-        "identifier": offer.terms_id,
-        "offer_id": offer.id,
-        "order_id": made.order.id,
-        "invoice_id": made.invoice_id,
-        "document_id": document,
-        "grant_id": made.grant_id,
-        "delivery_id": metering.list_deliveries(buyer).items[0].id,
-    }
+    ids = (
+        _beside(exchange, on, buyer, made)
+        | provided
+        | {
+            "line_id": bank.list_lines().items[0].id,
+            "organization_id": buyer.organization_id,
+            "member_id": member,
+            "delegation_id": delegation,
+            "client_id": buyer.client_id,
+            "dataset_id": on.dataset_id,
+            "release_id": on.release_id,
+            "name": market.NAME,
+            "identifier": offer.terms_id,
+            "offer_id": offer.id,
+            "order_id": made.order.id,
+            "invoice_id": made.invoice_id,
+            "document_id": document,
+            "grant_id": made.grant_id,
+            "delivery_id": metering.list_deliveries(buyer).items[0].id,
+        }
+    )
     return Trade(ids)
+
+
+def _provided(on: market.Listed) -> dict[str, str]:
+    """An upload on its way, and where the next releases of the dataset are fetched."""
+    upload = uploads.open_upload(on.provider, UploadDraft(on.release_id, "more.csv", "text/csv", 10))
+    source = SourceDraft("https://data.example.jp/a.csv", Schedule.DAILY, "a.csv", "text/csv")
+    sources.set_source(on.provider, on.dataset_id, source)
+    return {"upload_id": upload.id}
 
 
 def _beside(exchange: Flask, on: market.Listed, buyer: Actor, made: Purchase) -> dict[str, str]:

@@ -66,6 +66,10 @@ class DatasetView(Schema):
     version = fields.Integer(required=True)
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
+    next_release_due_at = Instant(
+        allow_none=True, metadata={"description": "by `update_frequency`, where one dataset or the list is read"}
+    )
+    overdue = fields.Boolean(metadata={"description": "the newest release is older than that promises"})
 
 
 class PublicFileView(Schema):

@@ -1,0 +1,1 @@
+"""Where a provider publishes what becomes the next releases of a dataset, and how often it is fetched."""
