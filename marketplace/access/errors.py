@@ -1,6 +1,6 @@
 """What access refuses."""
 
-from marketplace.kit.errors import Forbidden, Invalid
+from marketplace.kit.errors import Forbidden, Invalid, NotFound, Unavailable
 
 
 class GrantExpired(Forbidden):
@@ -34,6 +34,28 @@ class GrantSuspended(Forbidden):
     cure = "Pay the overdue invoice or end the dispute; the grant then opens again by itself."
     cause_ja = "この利用権の支払いに異議が申し立てられているか、請求書の支払期限が過ぎています。"
     cure_ja = "請求書を支払うか、異議を取り下げてください。その後、利用権は自動的に再開します。"
+
+
+class CopyInTheMaking(Unavailable):
+    """The grant's own copy of a file is not made yet; told only to those who may see the grant."""
+
+    slug = "copy-in-the-making"
+    title, title_ja = "Your copy is being made", "専用の写しを作成中です"
+    cause = "By the terms each grant has a copy of its own, which is being made; that takes seconds, minutes at most."
+    cure = "Send the same request again after the seconds in Retry-After."
+    cause_ja = "利用条件により利用権ごとに専用の写しがあり、現在作成中です。数秒から数分で終わります。"
+    cure_ja = "Retry-Afterの秒数の後に、同じ要求を送ってください。"
+
+
+class TicketUnknown(NotFound):
+    """No ticket has this secret, or its time is over, or whoever asked for it is shut out: nobody can tell which."""
+
+    slug = "ticket-unknown"
+    title, title_ja = "No such ticket", "このチケットは使えません"
+    cause = "The ticket does not exist, was not begun within 60 seconds, or has been resumable for 15 minutes."
+    cure = "Ask for another with `POST /v1/grants/{id}/tickets`, and begin within 60 seconds."
+    cause_ja = "このチケットは存在しないか、60秒以内に使い始められなかったか、再開できる15分間が過ぎました。"
+    cure_ja = "POST /v1/grants/{id}/tickets で新しいチケットを取得し、60秒以内に使い始めてください。"
 
 
 class RevocationNotYours(Forbidden):

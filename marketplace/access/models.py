@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.kit.db import Model
@@ -75,3 +75,25 @@ class GrantRelease(Model):
 
     grant_id: Mapped[str] = mapped_column(ForeignKey("access_grant.id"), primary_key=True)
     release_id: Mapped[str] = mapped_column(ForeignKey("release.id"), primary_key=True)
+
+
+class TracedCopy(Model):
+    """A grant's own copy of a content, by which it can be told whose copy has leaked; ordered, then made once.
+
+    ``sha256`` and ``size_bytes`` are those of the copy: the source's own, where that is no table to be marked.
+    """
+
+    __tablename__ = "traced_copy"
+    __table_args__ = (
+        CheckConstraint("method IN ('row_order', 'canary')", name="method"),
+        CheckConstraint("num_nonnulls(sha256, size_bytes, made_at) IN (0, 3)", name="made"),
+        Index("ix_traced_copy_source_sha256_waiting", "source_sha256", postgresql_where=text("sha256 IS NULL")),
+    )
+
+    grant_id: Mapped[str] = mapped_column(ForeignKey("access_grant.id"), primary_key=True)
+    source_sha256: Mapped[str] = mapped_column(primary_key=True)
+    method: Mapped[str]
+    ordered_at: Mapped[datetime]
+    sha256: Mapped[str | None]
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    made_at: Mapped[datetime | None]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Exists, Row, bindparam, exists, func, or_, select, text
 
-from marketplace.access.errors import GrantExpired, GrantRevoked, GrantSuspended
+from marketplace.access.errors import CopyInTheMaking, GrantExpired, GrantRevoked, GrantSuspended
 from marketplace.access.models import Grant, GrantRelease
 from marketplace.access.rules import Entitlement, is_open_to, is_visible, standing
 from marketplace.access.states import Standing
@@ -21,11 +21,14 @@ from marketplace.kit.texts import is_storable
 from marketplace.licensing.models import Offer
 
 # One row when the caller owns the grant, with the newest file of that name among the releases bought.
-# The state of release and dataset in the catalogue is not asked: what was sold stays sold.
+# The state of release and dataset in the catalogue is not asked: what was sold stays sold. Where the terms say that
+# the grant has a copy of its own, that is what it opens.
 _AUTHORIZE = text("""
 SELECT g.state, g.expires_at, g.organization_id, g.provider_organization_id, g.dataset_id,
        d.trust_required, d.assurance_required,
-       f.release_id, f.id AS file_id, f.name AS file_name, f.media_type, f.sha256, f.size_bytes, f.published_at
+       f.release_id, f.id AS file_id, f.name AS file_name, f.media_type, f.published_at,
+       coalesce(c.sha256, f.sha256) AS sha256, coalesce(c.size_bytes, f.size_bytes) AS size_bytes,
+       c.grant_id IS NOT NULL AND c.sha256 IS NULL AS is_in_the_making
   FROM access_grant g
   JOIN dataset d ON d.id = g.dataset_id
   LEFT JOIN LATERAL (
@@ -37,17 +40,20 @@ SELECT g.state, g.expires_at, g.organization_id, g.provider_organization_id, g.d
           AND (CAST(:release_id AS text) IS NULL OR release.id = :release_id)
         ORDER BY release.published_at DESC, release.id DESC
         LIMIT 1) f ON true
+  LEFT JOIN traced_copy c ON c.grant_id = g.id AND c.source_sha256 = f.sha256
  WHERE g.id = :grant_id AND g.organization_id = :organization_id
 """).columns(expires_at=UtcDateTime, published_at=UtcDateTime)
 
 _ENTITLED_FILES = text("""
 SELECT g.organization_id, g.provider_organization_id, g.dataset_id,
-       file.release_id, file.id AS file_id, file.name AS file_name, file.media_type, file.sha256, file.size_bytes,
-       release.published_at
+       file.release_id, file.id AS file_id, file.name AS file_name, file.media_type, release.published_at,
+       coalesce(c.sha256, file.sha256) AS sha256, coalesce(c.size_bytes, file.size_bytes) AS size_bytes,
+       c.grant_id IS NOT NULL AND c.sha256 IS NULL AS is_in_the_making
   FROM access_grant g
   JOIN access_grant_release r ON r.grant_id = g.id
   JOIN release ON release.id = r.release_id
   JOIN file ON file.release_id = release.id
+  LEFT JOIN traced_copy c ON c.grant_id = g.id AND c.source_sha256 = file.sha256
  WHERE g.id = :grant_id
  ORDER BY release.published_at DESC, release.id DESC, file.name
 """).columns(published_at=UtcDateTime)
@@ -68,7 +74,7 @@ def authorize(actor: Actor, grant_id: str, file_name: str, release_id: str | Non
 
     Where several releases of the grant hold the name, the newest is meant unless ``release_id`` names one.
     Raises NotFound for anything that is not the actor's own, GrantRevoked, GrantSuspended or GrantExpired for what is,
-    and what ``admission.require`` raises, where the dataset asks more of its buyers now.
+    what ``admission.require`` raises, where the dataset asks more of its buyers now, and CopyInTheMaking.
     """
     if not is_storable(grant_id, file_name, release_id) or not is_open_to(actor, grant_id):
         raise NotFound
@@ -112,6 +118,8 @@ def _last_month_closed() -> Exists:
 
 
 def _entitlement(grant_id: str, row: Row[tuple[object, ...]]) -> Entitlement:
+    if row.is_in_the_making:
+        raise CopyInTheMaking
     return Entitlement(
         grant_id,
         row.organization_id,
@@ -201,7 +209,8 @@ def list_release_ids(grant_id: str) -> Sequence[str]:
 def list_entitled_files(actor: Actor, grant_id: str) -> list[Entitlement]:
     """List the files that a grant opens, newest release first, to whoever may see the grant.
 
-    Withdrawn releases are in it, though the catalogue hides them: the grant still opens them.
+    Withdrawn releases are in it, though the catalogue hides them: the grant still opens them. Raises
+    CopyInTheMaking while the hash of one is not known yet.
     """
     grant = get_grant(actor, grant_id)
     rows = db.session.execute(_ENTITLED_FILES, {"grant_id": grant.id})

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.dialects import postgresql
 
-from marketplace.access import queries
+from marketplace.access import copies, queries
 from marketplace.access.errors import RevocationNotYours
 from marketplace.access.models import Grant, GrantRelease, GrantSuspension
 from marketplace.access.rules import GrantDraft, checked_reason, expiry, may_revoke
@@ -43,6 +43,7 @@ def issue(actor: Actor, draft: GrantDraft) -> Grant:
     if issued is None:
         return db.session.scalars(select(Grant).where(Grant.order_id == draft.order_id)).one()
     release_ids = _open_releases(issued.id, draft)
+    copies.order([issued.id])
     audit.record(actor, Verb.GRANT_ISSUED, **_told(draft, issued.id, release_ids))
     return issued
 
@@ -101,6 +102,7 @@ def extend_to_release(dataset_id: str, release_id: str, actor: Actor = SYSTEM) -
     facts = {"dataset_id": dataset_id, "release_id": release_id, "now": clock.now()}
     grant_ids = db.session.scalars(_EXTEND, facts).all()
     if grant_ids:
+        copies.order(grant_ids)
         facts = {"release_id": release_id, "grants": len(grant_ids)}
         audit.record(actor, Verb.GRANT_EXTENDED, subject=release_id, dataset=dataset_id, facts=facts)
     return len(grant_ids)
@@ -129,7 +131,7 @@ def renew(grant_id: str, last_day: date, actor: Actor = SYSTEM) -> bool:
 
 
 def revoke(actor: Actor, grant_id: str, reason: str) -> Grant:
-    """Revoke a grant for a reason its owner can read; the next request under it is refused.
+    """Revoke a grant for a reason its owner can read; the next request is refused, and what runs is broken off.
 
     Revoking a revoked grant changes nothing. Raises NotFound to those who may not know of the grant,
     RevocationNotYours to its buyer and to auditors, ReasonMissing.
@@ -163,7 +165,7 @@ def reinstate(actor: Actor, grant_id: str, ref: str) -> bool:
 def suspend(actor: Actor, grant_id: str, cause: Cause, ref: str) -> bool:
     """Let a grant rest for a cause named by ``ref``; True if that cause was not standing. A cause lifted stays lifted.
 
-    The next request under the grant is refused, until every cause is lifted.
+    The next request under the grant is refused until every cause is lifted, and what runs is broken off.
     """
     grant = _lock(grant_id)
     row = {"grant_id": grant_id, "cause": cause.value, "ref": ref, "since": clock.now()}

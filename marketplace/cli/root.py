@@ -10,6 +10,7 @@ from marketplace.cli import (
     audit,
     balance,
     bank,
+    delivery,
     demo,
     doctor,
     keys,
@@ -21,6 +22,7 @@ from marketplace.cli import (
     permissions,
     serve,
     simulate,
+    tracing,
 )
 from marketplace.cli.composition import Composition
 from marketplace.client import entry as client
@@ -61,7 +63,7 @@ def build(composition: Composition) -> click.Group:
     def marketplace() -> None:
         """Run a data exchange: list, license, sell, deliver, meter and audit data."""
 
-    groups = (bank, payouts, ledger, audit, balance, mail, people, applications, permissions, keys)
+    groups = (bank, payouts, ledger, audit, balance, mail, people, applications, permissions, keys, delivery, tracing)
     for module in (serve, doctor, market, *groups, demo, simulate):
         for command in module.COMMANDS:
             marketplace.add_command(command)

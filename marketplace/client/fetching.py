@@ -41,7 +41,7 @@ from marketplace.client.wording import plain, say, size
 @click.option("--overwrite", is_flag=True, help="replace files of these names that are other files")
 @click.option("--yes", is_flag=True, help="where it is not bought yet: buy at the price that is shown")
 @click.option("--accept-terms", metavar="SHA256", help="where it is not bought yet: accept the terms of this hash")
-@click.option("--receipt", is_flag=True, help="fetch the signed receipts of the downloads as well, to lie beside the files")
+@click.option("--receipt", is_flag=True, help="keep the signed receipts of the downloads beside the files")
 @server_option
 @json_option
 def get(what: str, folder: Path, server: str | None, as_json: bool, **given: Any) -> None:

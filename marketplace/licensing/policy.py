@@ -15,6 +15,7 @@ from marketplace.licensing.states import (
     Fee,
     Nda,
     PeriodUnit,
+    Tracing,
     UseApplication,
 )
 from marketplace.licensing.templates import PUBLIC_LICENCES
@@ -191,6 +192,7 @@ def _particulars(terms: UsageTerms) -> dict[str, Any]:
         "musubi:noticesOfPrice": terms.notices_of_price,
         "musubi:expressWarranty": [_coded("expressWarranty", one) for one in terms.express_warranty],
         "musubi:governingLaw": _coded("governingLaw", terms.legal_compliance),
+        "musubi:tracing": None if terms.tracing is Tracing.MANIFEST else _iri("tracing", terms.tracing),
     }
 
 

@@ -17,6 +17,7 @@ from marketplace.licensing.states import (
     GoverningLaw,
     Nda,
     Template,
+    Tracing,
     UseApplication,
 )
 from marketplace.licensing.templates import (
@@ -84,6 +85,7 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "notices_of_price": reading.optional(reading.text),
     "express_warranty": _choices(ExpressWarranty),
     "legal_compliance": reading.choice(GoverningLaw),
+    "tracing": reading.code(Tracing),
 }
 _REQUIRED = ("contract_type", "nda", "use_application", "scope_of_disclosure", "personal_data", "fee")
 # Every field of _BLANK that matters is required of custom terms, so none of these values is ever kept.
@@ -126,9 +128,14 @@ def restore_terms(document: Any) -> UsageTerms:
 
 
 def terms_document(terms: UsageTerms) -> dict[str, Any]:
-    """Return the terms as JSON: the 15 items, null where nothing is stated, with vocabulary and template."""
+    """Return the terms as JSON: the 15 items, null where nothing is stated, with vocabulary and template.
+
+    ``tracing`` is a member only where copies differ by grant.
+    """
     items = {item.field: _written(getattr(terms, item.field)) for item in ITEMS}
-    return {"vocabulary": VOCABULARY, "template": terms.template.value, **items}
+    # Absent where it changes nothing, so that terms of before keep their hash.
+    traced = {} if terms.tracing is Tracing.MANIFEST else {"tracing": terms.tracing.value}
+    return {"vocabulary": VOCABULARY, "template": terms.template.value, **items, **traced}
 
 
 def terms_sha256(terms: UsageTerms) -> str:

@@ -78,6 +78,14 @@ class GoverningLaw(Labelled):
     OTHER = "other", "その他", "Other"
 
 
+class Tracing(Labelled):
+    """How a provider may tell whose copy of the data has leaked; no item of CADDE."""
+
+    MANIFEST = "manifest", "受領証のみ", "Receipts alone"
+    ROW_ORDER = "row_order", "行の並び順", "Order of rows"
+    CANARY = "canary", "識別用の行", "Marker rows"
+
+
 class PeriodUnit(Labelled):
     """The unit in which a licence period is counted."""
 

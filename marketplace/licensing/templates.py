@@ -97,6 +97,7 @@ BOUND_BY_PUBLIC_LICENCE = (
     "permissible_region",
     "personal_data",
     "usage_license_period",
+    "tracing",
 )
 # A template that promises a purpose must not be used for another.
 PURPOSES_ALLOWED = {

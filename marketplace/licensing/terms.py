@@ -14,6 +14,7 @@ from marketplace.licensing.states import (
     Nda,
     PeriodUnit,
     Template,
+    Tracing,
     UseApplication,
 )
 from marketplace.privacy.states import PrivacyClass
@@ -72,6 +73,7 @@ class UsageTerms:
 
     ``template`` is not an item of CADDE: it names the standard text that the items restate, and two of
     the templates (CC BY 4.0, 政府標準利用規約2.0) are public licences whose text binds beside the items.
+    Nor is ``tracing``, which stands in the document only where copies differ from the provider's file.
     """
 
     contract_type: ContractType
@@ -90,6 +92,7 @@ class UsageTerms:
     express_warranty: tuple[Choice[ExpressWarranty], ...] = (Choice(ExpressWarranty.NONE),)
     legal_compliance: Choice[GoverningLaw] = Choice(GoverningLaw.JAPAN)
     template: Template = Template.CUSTOM
+    tracing: Tracing = Tracing.MANIFEST
 
     @property
     def closed(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from marketplace.kit.labels import Labelled
 from marketplace.licensing.regions import region_name
 from marketplace.licensing.rules import terms_sha256
-from marketplace.licensing.states import ContractType, DisclosureScope, Nda, UseApplication
+from marketplace.licensing.states import ContractType, DisclosureScope, Nda, Tracing, UseApplication
 from marketplace.licensing.templates import PUBLIC_LICENCES
 from marketplace.licensing.terms import (
     ANYWHERE,
@@ -120,6 +120,34 @@ _LIMITED = (
     "Disclosure beyond this scope and resale to third parties are prohibited.",
 )
 
+# What the buyer is told of a copy that is not the provider's file byte for byte.
+_TRACED: dict[Tracing, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    Tracing.ROW_ORDER: (
+        (
+            "表の行は、利用権ごとに異なる順に並べ替えて提供される。値は変更されない。",
+            "流出した写しがどの利用権のものかを、行の並び順から調べることができる。",
+        ),
+        (
+            "The rows of a table come in an order that differs by grant. No value is changed.",
+            "By the order it can be told from whose grant a copy has leaked.",
+        ),
+    ),
+    Tracing.CANARY: (
+        (
+            "表には、利用権ごとに異なる、実在の事象を表さない識別用の行が加えられる。",
+            "その数は百行につき一行程度とし、百行を超えず、小さな表では八行までとする。",
+            "この行は行数による課金の対象とならないが、集計に影響することがある。",
+            "流出した写しがどの利用権のものかを、この行から調べることができる。",
+        ),
+        (
+            "Marker rows that describe nothing real, and differ by grant, are added to a table.",
+            "They are about one for a hundred rows, at most a hundred, and up to eight in small tables.",
+            "They are not charged as rows, and may affect statistics.",
+            "By them it can be told from whose grant a copy has leaked.",
+        ),
+    ),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Clause:
@@ -154,9 +182,17 @@ def to_text(terms: UsageTerms, language: int) -> str:
         heading = (f"第{index}条({clause.heading})", f"{index}. {clause.heading}")[language]
         lines += [f"{heading} [CADDE {clause.number}]", f"  {clause.sentence}", f"  {clause.value}"]
         lines += [f"  {words}" for words in clause.consequences]
-    lines += ["", *_public_licence(terms, language)]
+    lines += [*_traced(terms, language), "", *_public_licence(terms, language)]
     lines.append(f"SHA-256{_COLON[language]}{terms_sha256(terms)}")
     return "\n".join(lines) + "\n"
+
+
+def _traced(terms: UsageTerms, language: int) -> list[str]:
+    if terms.tracing is Tracing.MANIFEST:
+        return []
+    number = len(ITEMS) + 1
+    heading = (f"第{number}条(流出の追跡)", f"{number}. Tracing of leaks")[language]
+    return [heading, f"  {_say(terms.tracing, language)}", *(f"  {one}" for one in _TRACED[terms.tracing][language])]
 
 
 def _public_licence(terms: UsageTerms, language: int) -> list[str]:

@@ -19,7 +19,9 @@ class TermsDraft(Strict):
     title_ja = line()
     title_en = line()
     template = line(50)
-    items = fields.Dict(metadata={"description": "the 15 trading-policy items of CADDE 4.0"})
+    items = fields.Dict(
+        metadata={"description": "the 15 trading-policy items of CADDE 4.0, and tracing: manifest, row_order or canary"}
+    )
 
 
 class TermsView(Schema):
@@ -51,6 +53,11 @@ class OfferVersionDraft(Strict):
     duration_days = Whole(allow_none=True, validate=validate.Range(1, 36_500))
     quota_bytes = Whole(allow_none=True, validate=validate.Range(1, 2**62))
     quota_downloads = Whole(allow_none=True, validate=validate.Range(1, 2**31 - 1))
+    quota_rows = Whole(allow_none=True, validate=validate.Range(1, 2**62))
+    quota_requests = Whole(allow_none=True, validate=validate.Range(1, 2**31 - 1))
+    quota_streams = Whole(
+        allow_none=True, validate=validate.Range(1, 2**31 - 1), metadata={"description": "downloads running at once"}
+    )
     release_scope = one_of(ReleaseScope, load_default=ReleaseScope.CURRENT.value)
     rails = fields.List(
         line(40),
@@ -125,6 +132,9 @@ class OfferView(Schema):
     duration_days = fields.Integer(allow_none=True)
     quota_bytes = fields.Integer(allow_none=True)
     quota_downloads = fields.Integer(allow_none=True)
+    quota_rows = fields.Integer(allow_none=True)
+    quota_requests = fields.Integer(allow_none=True)
+    quota_streams = fields.Integer(allow_none=True)
     release_scope = one_of(ReleaseScope, required=True)
     version = fields.Integer(required=True)
     supersedes = fields.String(allow_none=True)
