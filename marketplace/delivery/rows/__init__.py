@@ -1,0 +1,1 @@
+"""Pages of rows of a tabular file: a structured query, read by DuckDB in a confined process of its own."""

@@ -1,0 +1,161 @@
+"""Rows: from a grant and a query to a page of a table, metered by what arrived like every download.
+
+The page is a content of its own, named by the SHA-256 of its bytes: fetched twice it is charged once.
+"""
+
+import hashlib
+import json
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO
+
+from marketplace.access import queries as access
+from marketplace.access.rules import Entitlement
+from marketplace.catalog import queries as catalog
+from marketplace.delivery.rows import columns as tables
+from marketplace.delivery.rows import cursors, query, reader
+from marketplace.delivery.rows.columns import Column
+from marketplace.delivery.rows.cursors import Place
+from marketplace.delivery.rows.errors import NotTabular, RowsBusy
+from marketplace.delivery.rows.query import Query
+from marketplace.delivery.rows.task import RowLimits, Source, Task
+from marketplace.exchange import download, facilities
+from marketplace.identity.actors import Actor
+from marketplace.kit.settings import Settings
+from marketplace.kit.transaction import transaction
+
+MEDIA_TYPES = {
+    "json": "application/json",
+    "ndjson": "application/x-ndjson",
+    "csv": "text/csv; charset=utf-8",
+    "arrow": "application/vnd.apache.arrow.stream",
+    "parquet": "application/vnd.apache.parquet",
+}
+_SUFFIXES = {name: name for name in MEDIA_TYPES} | {"arrow": "arrows"}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that a grant opens, and what of it: the columns that a query may name."""
+
+    entitled: Entitlement
+    source: Source
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The answer to a query, and the cursor of what follows; none on the last page."""
+
+    answer: download.Answer
+    next_cursor: str | None
+
+
+def open_page(actor: Actor, grant_id: str, file_name: str, asked: Mapping[str, Any]) -> Page:
+    """Check the grant, run the query beside the exchange, and open the metered delivery of its page.
+
+    In two transactions, since a query may take seconds: the grant is checked again in the second, so that what was
+    revoked or used up meanwhile gives nothing. Raises what a download raises, Invalid, and ``delivery.rows.errors``.
+    """
+    means = facilities.current().settings
+    cursor = asked.get("cursor")
+    release_id = asked.get("release_id") or (cursors.release_of(cursor) if cursor else None)
+    with transaction():
+        table = _table(actor, grant_id, file_name, release_id)
+    wanted = query.checked(asked, table.columns, means.row_page_rows_max)
+    after = cursors.read(cursor, grant_id, table.entitled.sha256, wanted).row if cursor else None
+    found = _read(table, wanted, after, means)
+    following = _following(table, wanted, found.last)
+    body = _enveloped(found.body, table, wanted, following) if wanted.format == "json" else found.body
+    with transaction():
+        now = access.authorize(actor, grant_id, file_name, table.entitled.release_id)
+        content = _content(now, body, found.rows, wanted.format)
+        return Page(download.answer(actor, content, "POST", {}, partial(_temporary, body)), following)
+
+
+def _table(actor: Actor, grant_id: str, file_name: str, release_id: str | None) -> Table:
+    entitled = access.authorize(actor, grant_id, file_name, release_id)
+    profile = catalog.get_file(entitled.file_id).profile
+    if not profile:
+        raise NotTabular
+    return Table(entitled, Source.of(profile), _licensed(tables.columns_of(profile)))
+
+
+def _licensed(columns: Sequence[Column]) -> tuple[Column, ...]:
+    """Return the columns that the terms of the grant leave: all, as long as terms know of no such policy.
+
+    This is the one place where policies on columns belong: what is not returned here can neither be shown nor
+    asked about. Policies on rows belong beside it, as predicates that ``query.checked`` adds to every query.
+    """
+    return tuple(columns)
+
+
+def _read(table: Table, wanted: Query, after: int | None, means: Settings) -> reader.Read:
+    limits = RowLimits(
+        means.row_query_memory_bytes_max,
+        means.row_query_cpu_seconds_max,
+        3 * means.row_query_cpu_seconds_max,
+        means.row_page_bytes_max,
+    )
+    task = Task.of(table.source, table.columns, wanted, after, limits)
+    with _turn(means.row_queries_max), facilities.current().store.open(table.entitled.sha256) as file:
+        return reader.read(file, task)
+
+
+@contextmanager
+def _turn(most: int) -> Iterator[None]:
+    """Take one of the places for queries; raises RowsBusy at once where all are taken, for waiting holds a thread."""
+    places = _places(most)
+    if not places.acquire(blocking=False):
+        raise RowsBusy
+    try:
+        yield
+    finally:
+        places.release()
+
+
+@cache
+def _places(most: int) -> threading.BoundedSemaphore:
+    return threading.BoundedSemaphore(most)
+
+
+def _following(table: Table, wanted: Query, last: int | None) -> str | None:
+    if last is None:
+        return None
+    place = Place(table.entitled.release_id, last)
+    return cursors.written(place, table.entitled.grant_id, table.entitled.sha256, wanted)
+
+
+def _enveloped(rows: bytes, table: Table, wanted: Query, following: str | None) -> bytes:
+    """Put rows of JSON between what they are and what follows; the same page is the same bytes."""
+    head = {
+        "release_id": table.entitled.release_id,
+        "columns": [{"name": column.name, "type": column.kind} for column in wanted.shown],
+    }
+    begins = json.dumps(head, ensure_ascii=False)[:-1].encode()
+    return begins + b', "rows": ' + rows + b', "next_cursor": ' + json.dumps(following).encode() + b"}"
+
+
+def _content(entitled: Entitlement, body: bytes, rows: int, format_name: str) -> Entitlement:
+    stem = PurePosixPath(entitled.file_name).stem
+    return replace(
+        entitled,
+        sha256=hashlib.sha256(body).hexdigest(),
+        size_bytes=len(body),
+        rows=rows,
+        media_type=MEDIA_TYPES[format_name],
+        file_name=f"{stem}-rows.{_SUFFIXES[format_name]}",
+    )
+
+
+def _temporary(body: bytes) -> BinaryIO:
+    # Without a name: it is gone with the last who reads it, whatever becomes of the process.
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the server closes it when the body has gone out
+    file.write(body)
+    file.flush()
+    return file
