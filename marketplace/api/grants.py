@@ -24,7 +24,10 @@ COLUMNS = (
     "id", "organization_id", "provider_organization_id", "order_id", "offer_id", "dataset_id", "terms_sha256",
     "starts_at", "expires_at", "revoked_at", "revoked_reason",
 )  # fmt: skip
-LIMITS = ("limit_bytes", "used_bytes", "reserved_bytes", "limit_downloads", "used_downloads")
+LIMITS = (
+    "limit_bytes", "used_bytes", "reserved_bytes", "limit_downloads", "used_downloads", "limit_rows", "used_rows",
+    "reserved_rows", "limit_requests", "used_requests", "limit_streams", "open_deliveries",
+)  # fmt: skip
 
 
 @blp.route("")
@@ -80,6 +83,7 @@ def list_files(grant_id: str) -> list[dict[str, Any]]:
     responses={
         "200": {"description": "The whole file", "content": {"*/*": {}}},
         "206": {"description": "The range asked for", "content": {"*/*": {}}},
+        "307": {"description": "The file is fetched from the store that holds it, for seconds; send no token there"},
         "304": {"description": "Not modified"},
         "412": {"description": "A precondition failed"},
         "416": {"description": "The range lies beyond the file"},
@@ -93,6 +97,7 @@ def fetch(grant_id: str, name: str) -> Response:
     wanted = download.Wanted(
         grant_id, name, request.args.get("release_id"), request.method, dict(request.headers.items())
     )
+    download.bring(actor(), wanted)
     with transaction():
         answer = download.open_delivery(actor(), wanted)
     return streams.respond(current_app, answer)

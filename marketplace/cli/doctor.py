@@ -80,7 +80,7 @@ def _told_of(given: Settings, prepared: Settings) -> dict[str, str]:
     said = health.engine_facts()
     return {
         "database": f"{'given' if given.database_url else 'embedded'}, schema {(said and said.revision) or 'none'}",
-        "store": str(prepared.store_dir),
+        "store": str(prepared.store_dir) if prepared.store == "local" else prepared.store,
         "payments": "the sandbox (no real money)" if given.sandbox else "Stripe",
         "issuer": given.base_url,
     }

@@ -22,6 +22,8 @@ FRUITLESS_MAX = 5
 
 PAUSE_SECONDS_MAX = 30
 Report = Callable[[int], None]
+HERE = {"Musubi-Redirect": "no"}
+"""Asks an exchange that would send us to its store to send the bytes itself: tokens follow no redirects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ def _receive(exchange: Exchange, wanted: Wanted, part: Part, report: Report) -> 
 def _asked(exchange: Exchange, wanted: Wanted, part: Part) -> requests.Response:
     """Return the answer that goes on where the part ends (RFC 9110 sections 13.1.5 and 14.2)."""
     condition = {"Range": f"bytes={part.at}-", "If-Range": f'"{wanted.sha256}"'} if part.at else {}
-    response = exchange.ask("GET", wanted.url, headers=condition, stream=True)
+    response = exchange.ask("GET", wanted.url, headers=HERE | condition, stream=True)
     try:
         _check(response, wanted, part)
     except BaseException:

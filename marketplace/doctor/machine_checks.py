@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from marketplace.delivery.stores import choosing
+from marketplace.delivery.stores.s3 import S3Store
 from marketplace.doctor.findings import Finding, Ward
 from marketplace.kit import clock
 from marketplace.kit.settings import Settings
@@ -29,10 +31,11 @@ class Machine:
     signing_key_age: timedelta | None
     installation_key_mode: int | None
     japan_offset: timedelta | None
+    bucket_trouble: str | None = None
 
 
 def examine(given: Settings) -> Machine:
-    """Look at the machine; nothing is made or changed."""
+    """Look at the machine, and at the bucket by a small object that is removed again; nothing is left or changed."""
     signing, installation = _stat(given.signing_key_path), _stat(given.installation_key_path)
     return Machine(
         settings=given,
@@ -42,6 +45,7 @@ def examine(given: Settings) -> Machine:
         signing_key_age=timedelta(seconds=clock.now().timestamp() - signing.st_mtime) if signing else None,
         installation_key_mode=stat.S_IMODE(installation.st_mode) if installation else None,
         japan_offset=_japan_offset(ZoneInfo),
+        bucket_trouble=_bucket_trouble(given),
     )
 
 
@@ -54,6 +58,18 @@ def store_writable(seen: Machine) -> Finding | None:
         f"Create {seen.settings.store_dir}, or give the server's account the right to write there.",
         "ファイルの保管フォルダーに書き込めません。",
         f"{seen.settings.store_dir}を作るか、サーバーのアカウントに書込み権限を与えてください。",
+    )
+
+
+def bucket_answers(seen: Machine) -> Finding | None:
+    """See whether the bucket, where files lie in one, takes and gives what it is asked."""
+    if seen.bucket_trouble is None:
+        return None
+    return Finding(
+        f"The bucket of MARKETPLACE_STORE does not do as it is asked: {seen.bucket_trouble}.",
+        "See that the bucket is there, and that its address, region, keys and rights are right (docs/storage.md).",
+        f"MARKETPLACE_STOREのバケットが正しく応答しません：{seen.bucket_trouble}。",
+        "バケットの有無と、アドレス、リージョン、鍵、権限を確かめてください（docs/storage.md）。",
     )
 
 
@@ -147,10 +163,17 @@ def time_zones_known(seen: Machine) -> Finding | None:
 
 MACHINE: Ward[Machine] = Ward(
     (
-        store_writable, room_left, largest_upload_fits, signing_key_secret, installation_key_secret, signing_key_fresh,
-        installation_key_apart, installation_key_made, time_zones_known,
+        store_writable, bucket_answers, room_left, largest_upload_fits, signing_key_secret, installation_key_secret,
+        signing_key_fresh, installation_key_apart, installation_key_made, time_zones_known,
     )
 )  # fmt: skip
+
+
+def _bucket_trouble(given: Settings) -> str | None:
+    if choosing.place_of(given) is None:
+        return None
+    store = choosing.store_of(given)
+    return store.trouble() if isinstance(store, S3Store) else None
 
 
 def _open_to_others(mode: int | None, path: Path) -> Finding | None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import BinaryIO
@@ -10,25 +10,35 @@ from typing import BinaryIO
 from marketplace.access import queries as access
 from marketplace.access.rules import Entitlement
 from marketplace.delivery import conditional
-from marketplace.exchange import facilities
+from marketplace.delivery.conditional import Decision
+from marketplace.delivery.stores.s3 import S3Store
+from marketplace.exchange import facilities, redirecting
 from marketplace.identity.actors import Actor
-from marketplace.kit import clock, jobs
+from marketplace.kit import clock, jobs, settings
+from marketplace.kit.errors import NotFound
 from marketplace.kit.transaction import transaction
+from marketplace.licensing import purposes
+from marketplace.licensing import queries as licensing
+from marketplace.licensing.states import UseApplication
 from marketplace.metering import service as metering
 
 log = logging.getLogger(__name__)
+Elsewhere = Callable[[Actor, Entitlement, Mapping[str, str], Decision], dict[str, str] | None]
 STALE_AFTER = timedelta(seconds=90)
+PURPOSE = "musubi-purpose"
+"""The header field in which a request may declare its purpose; field names are compared without regard to case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a client asks for: a file of a grant, with its conditions."""
+    """What a client asks for: a file of a grant, with its conditions; with ``sha256``, that content and no other."""
 
     grant_id: str
     file_name: str
     release_id: str | None
     method: str
     headers: Mapping[str, str]
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,21 @@ class Answer:
     delivery_id: str | None
 
 
+def bring(actor: Actor, wanted: Wanted) -> None:
+    """Have the bytes at hand before the transaction of the grant check, within which nobody outside is asked.
+
+    To be called before ``open_delivery``, outside any transaction. Raises NotFound, GrantRevoked, GrantExpired,
+    BytesMissing and StoreUnavailable.
+    """
+    means = facilities.current()
+    if wanted.method != "GET" or means.links is not None or not isinstance(means.store, S3Store):
+        return
+    with transaction():
+        entitled = access.authorize(actor, wanted.grant_id, wanted.file_name, wanted.release_id)
+    if not means.store.is_near(entitled.sha256):
+        means.store.open(entitled.sha256).close()
+
+
 def open_delivery(actor: Actor, wanted: Wanted) -> Answer:
     """Check the grant, decide on conditions and ranges, hold the quota: in one transaction.
 
@@ -51,9 +76,10 @@ def open_delivery(actor: Actor, wanted: Wanted) -> Answer:
     QuotaExhausted or BytesMissing.
     """
     entitled = access.authorize(actor, wanted.grant_id, wanted.file_name, wanted.release_id)
-    return answer(
-        actor, entitled, wanted.method, wanted.headers, partial(facilities.current().store.open, entitled.sha256)
-    )
+    if wanted.sha256 not in {None, entitled.sha256}:
+        raise NotFound
+    open_file = partial(facilities.current().store.open, entitled.sha256)
+    return answer(actor, entitled, wanted.method, wanted.headers, open_file, redirecting.elsewhere)
 
 
 def answer(
@@ -62,12 +88,17 @@ def answer(
     method: str,
     headers: Mapping[str, str],
     open_file: Callable[[], BinaryIO],
+    elsewhere: Elsewhere | None = None,
 ) -> Answer:
     """Answer one GET or HEAD for an entitled content, held and metered; ``open_file`` is asked where bytes are sent.
 
+    A content that ``elsewhere`` sends for us is answered with a redirect, and never opened.
+
     Whatever path asks, and whether the content is the file or was made of it, comes through here.
-    To be called in the transaction of the grant check. Raises QuotaExhausted and what ``open_file`` raises.
+    To be called in the transaction of the grant check. Raises PurposeUnknown, PurposeNotPermitted, QuotaExhausted
+    and what ``open_file`` raises.
     """
+    entitled = _for_purpose(entitled, headers)
     decision = conditional.evaluate(
         method,
         headers,
@@ -79,6 +110,8 @@ def answer(
     )
     if decision.length == 0:
         return Answer(decision.status, decision.headers, 0, 0, None, None)
+    if elsewhere is not None and (fields := elsewhere(actor, entitled, headers, decision)) is not None:
+        return Answer(307, fields, 0, 0, None, None)
     file = open_file()
     try:
         opened = metering.open_delivery(entitled, decision.start, decision.length, actor.client_id)
@@ -86,6 +119,22 @@ def answer(
         file.close()
         raise
     return Answer(decision.status, decision.headers, decision.start, decision.length, file, opened.id)
+
+
+def _for_purpose(entitled: Entitlement, headers: Mapping[str, str]) -> Entitlement:
+    """Enter the purpose that was declared, if any; the purposes accepted with the terms hold in any case."""
+    declared = next((value for name, value in headers.items() if name.lower() == PURPOSE), None)
+    if declared is None:
+        return entitled
+    purpose = purposes.read(declared)
+    require_purpose(entitled.grant_id, purpose)
+    return replace(entitled, purpose=purpose.value)
+
+
+def require_purpose(grant_id: str, purpose: UseApplication) -> None:
+    """Refuse a purpose that the terms accepted with the grant do not permit; raises PurposeNotPermitted."""
+    accepted = licensing.get_terms(access.require_grant(grant_id).terms_sha256)
+    purposes.require(licensing.usage_terms(accepted), purpose)
 
 
 def close_delivery(delivery_id: str, sent: int, acked: int, outcome: str) -> None:
@@ -116,7 +165,8 @@ def sweep() -> None:
 
 def _sweep_one() -> bool:
     with transaction():
-        return bool(metering.sweep(clock.now() - STALE_AFTER, size=1))
+        waited = timedelta(hours=settings.current().s3_log_hours)
+        return bool(metering.sweep(clock.now() - STALE_AFTER, size=1, edge_before=clock.now() - waited))
 
 
 @jobs.task("delivery.tidy", cron="17 * * * *")

@@ -6,6 +6,7 @@ from marketplace.billing.gateways.stripe import StripeGateway
 from marketplace.catalog.search import SearchIndex
 from marketplace.delivery.stores import Store
 from marketplace.delivery.stores.parts import Parts
+from marketplace.delivery.stores.presigned import Links
 from marketplace.kit.settings import Settings
 
 
@@ -15,6 +16,7 @@ class Facilities:
 
     settings: Settings
     store: Store
+    links: Links | None
     parts: Parts
     index: SearchIndex
     gateway: StripeGateway

@@ -13,14 +13,21 @@ from marketplace.kit.db import Model
 class Quota(Model):
     """What a grant includes and what is gone of it; a limit of None is no limit.
 
-    ``reserved_bytes`` is held for open deliveries. The row is also the lock of the grant's accounting.
+    ``reserved_bytes`` and ``reserved_rows`` are held for the ``open_deliveries``, of which each holds a request too.
+    The row is also the lock of the grant's accounting.
     """
 
     __tablename__ = "quota"
     __table_args__ = (
         CheckConstraint("used_bytes >= 0 AND reserved_bytes >= 0 AND used_downloads >= 0", name="counts"),
+        CheckConstraint(
+            "used_rows >= 0 AND reserved_rows >= 0 AND used_requests >= 0 AND open_deliveries >= 0", name="more_counts"
+        ),
         CheckConstraint("used_bytes + reserved_bytes <= limit_bytes", name="bytes"),
         CheckConstraint("used_downloads <= limit_downloads", name="downloads"),
+        CheckConstraint("used_rows + reserved_rows <= limit_rows", name="rows"),
+        CheckConstraint("used_requests + open_deliveries <= limit_requests", name="requests"),
+        CheckConstraint("open_deliveries <= limit_streams", name="streams"),
     )
 
     grant_id: Mapped[str] = mapped_column(ForeignKey("access_grant.id"), primary_key=True)
@@ -29,6 +36,13 @@ class Quota(Model):
     reserved_bytes: Mapped[int] = mapped_column(BigInteger)
     limit_downloads: Mapped[int | None] = mapped_column(BigInteger)
     used_downloads: Mapped[int] = mapped_column(BigInteger)
+    limit_rows: Mapped[int | None] = mapped_column(BigInteger)
+    used_rows: Mapped[int] = mapped_column(BigInteger)
+    reserved_rows: Mapped[int] = mapped_column(BigInteger)
+    limit_requests: Mapped[int | None] = mapped_column(BigInteger)
+    used_requests: Mapped[int] = mapped_column(BigInteger)
+    limit_streams: Mapped[int | None] = mapped_column(BigInteger)
+    open_deliveries: Mapped[int] = mapped_column(BigInteger)
 
 
 class Delivery(Model):
@@ -48,12 +62,14 @@ class Delivery(Model):
         CheckConstraint("progress BETWEEN 0 AND length", name="progress"),
         CheckConstraint("bytes_acked BETWEEN 0 AND bytes_sent AND bytes_sent <= length", name="bytes"),
         CheckConstraint("reserved_bytes BETWEEN 0 AND length", name="reserved_bytes"),
+        CheckConstraint("reserved_rows >= 0", name="reserved_rows"),
         CheckConstraint(
             "num_nonnulls(closed_at, bytes_sent, bytes_acked) = CASE state WHEN 'open' THEN 0 ELSE 3 END",
             name="closed",
         ),
         CheckConstraint("state <> 'complete' OR bytes_acked = length", name="complete"),
         CheckConstraint("unit_taken OR NOT unit_passed_on", name="unit"),
+        CheckConstraint("meter IN ('server', 'edge-log')", name="meter"),
         Index("ix_delivery_seen_at_open", "seen_at", postgresql_where=text("state = 'open'")),
         Index(
             "ix_delivery_grant_id_sha256_unit",
@@ -75,11 +91,14 @@ class Delivery(Model):
     sha256: Mapped[str]
     content_bytes: Mapped[int] = mapped_column(BigInteger)
     content_rows: Mapped[int | None] = mapped_column(BigInteger)
+    purpose: Mapped[str | None]
     start_byte: Mapped[int] = mapped_column(BigInteger)
     length: Mapped[int] = mapped_column(BigInteger)
     reserved_bytes: Mapped[int] = mapped_column(BigInteger)
+    reserved_rows: Mapped[int] = mapped_column(BigInteger)
     unit_taken: Mapped[bool]
     unit_passed_on: Mapped[bool]
+    meter: Mapped[str] = mapped_column(server_default=text("'server'"))
     state: Mapped[str]
     progress: Mapped[int] = mapped_column(BigInteger)
     opened_at: Mapped[datetime]
@@ -87,6 +106,23 @@ class Delivery(Model):
     closed_at: Mapped[datetime | None]
     bytes_sent: Mapped[int | None] = mapped_column(BigInteger)
     bytes_acked: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class EdgeRequest(Model):
+    """One request that a store's log told of: evidence for a delivery that the store carried out, kept once."""
+
+    __tablename__ = "edge_request"
+    __table_args__ = (
+        CheckConstraint("bytes_sent >= 0", name="bytes"),
+        Index("ix_edge_request_delivery_id", "delivery_id"),
+    )
+
+    request_id: Mapped[str] = mapped_column(primary_key=True)
+    delivery_id: Mapped[str] = mapped_column(ForeignKey("delivery.id"))
+    status: Mapped[int] = mapped_column(Integer)
+    bytes_sent: Mapped[int] = mapped_column(BigInteger)
+    occurred_at: Mapped[datetime]
+    noted_at: Mapped[datetime]
 
 
 class Coverage(Model):

@@ -17,10 +17,14 @@ from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 from marketplace.metering import coverage, quotas
 from marketplace.metering.models import Quota
-from marketplace.metering.rules import Ending, judge
+from marketplace.metering.rules import Allowance, Ending, judge
 from marketplace.metering.states import DeliveryState
 
 SWEEP_SIZE = 100
+_COUNTS = (
+    "used_bytes", "reserved_bytes", "used_downloads", "used_rows", "reserved_rows", "used_requests", "open_deliveries",
+)  # fmt: skip
+_RENEWED = ("limit_bytes", "limit_downloads", "limit_rows", "limit_requests")
 _SUMMED = ("events", "bytes_new", "rows_new", "requests")
 
 # One statement keeps the end, the charge and the event, or none of them, and gives back what was held. Coverage is
@@ -36,37 +40,44 @@ closed AS (
    WHERE id = :id AND state = 'open'
   RETURNING *, coalesce((SELECT bytes_added FROM absorbed), 0) AS bytes_new,
             coalesce((SELECT bytes_covered FROM absorbed), 0) AS bytes_covered),
-charged AS (
-  UPDATE quota SET used_bytes = used_bytes + closed.bytes_new,
-         reserved_bytes = quota.reserved_bytes - closed.reserved_bytes
-    FROM closed WHERE quota.grant_id = closed.grant_id),
 content AS (
   SELECT nullif(closed.content_bytes, 0) AS size,
-         coalesce(CAST(closed.content_rows AS numeric), (
-           SELECT CASE jsonb_typeof(profile -> 'rows')
-                    WHEN 'number' THEN greatest(CAST(profile ->> 'rows' AS numeric), 0) END
-             FROM file WHERE id = closed.file_id)) AS rows
-    FROM closed)
+         {quotas.rows_of("closed.content_rows", "closed.file_id")} AS rows
+    FROM closed),
+counted AS (
+  SELECT closed.*,
+         CAST(coalesce(floor(rows * bytes_covered / size) - floor(rows * (bytes_covered - bytes_new) / size), 0)
+           AS bigint) AS rows_new,
+         CASE WHEN :acked > 0 OR (length = 0 AND :state = 'complete') THEN 1 ELSE 0 END AS requests
+    FROM closed, content),
+charged AS (
+  UPDATE quota SET used_bytes = used_bytes + counted.bytes_new,
+         reserved_bytes = quota.reserved_bytes - counted.reserved_bytes,
+         used_rows = used_rows + counted.rows_new, reserved_rows = quota.reserved_rows - counted.reserved_rows,
+         used_requests = used_requests + counted.requests, open_deliveries = open_deliveries - 1
+    FROM counted WHERE quota.grant_id = counted.grant_id)
 INSERT INTO usage_event (id, delivery_id, grant_id, organization_id, provider_organization_id, dataset_id, sha256,
                          occurred_at, bytes_new, bytes_acked, rows_new, requests)
 SELECT :event_id, id, grant_id, organization_id, provider_organization_id, dataset_id, sha256,
-       :now, bytes_new, :acked,
-       coalesce(floor(rows * bytes_covered / size) - floor(rows * (bytes_covered - bytes_new) / size), 0),
-       CASE WHEN :acked > 0 OR (length = 0 AND :state = 'complete') THEN 1 ELSE 0 END
-  FROM closed LEFT JOIN content ON true
+       :now, bytes_new, :acked, rows_new, requests
+  FROM counted
 RETURNING bytes_new, rows_new, requests
 """)  # noqa: S608 - made of constants
 _BEGIN = postgresql.insert(Quota).on_conflict_do_nothing()
 # One statement under the row's lock: a download that opens at the same moment counts for one of the two terms.
 _RENEW = text("""
 UPDATE quota SET limit_bytes = used_bytes + reserved_bytes + CAST(:limit_bytes AS bigint),
-       limit_downloads = used_downloads + CAST(:limit_downloads AS bigint)
+       limit_downloads = used_downloads + CAST(:limit_downloads AS bigint),
+       limit_rows = used_rows + reserved_rows + CAST(:limit_rows AS bigint),
+       limit_requests = used_requests + open_deliveries + CAST(:limit_requests AS bigint)
  WHERE grant_id = :grant_id
 """)
 _LOCK = text("SELECT * FROM delivery WHERE id = :id AND state = 'open' FOR UPDATE")
 # In the order of grants, so that two sweepers cannot wait for each other's quotas.
 _STALE = text("""
-SELECT * FROM delivery WHERE state = 'open' AND seen_at < :stale_before
+SELECT * FROM delivery
+ WHERE state = 'open' AND seen_at < :stale_before
+   AND (meter = 'server' OR opened_at < CAST(:edge_before AS timestamptz))
  ORDER BY grant_id, id LIMIT :size FOR UPDATE SKIP LOCKED
 """)
 _HEARTBEAT = text("""
@@ -136,19 +147,17 @@ class Claim(NamedTuple):
     requests: int
 
 
-def open_quota(grant_id: str, limit_bytes: int | None, limit_downloads: int | None) -> None:
-    """Begin the accounting of a grant, once; a limit of None is no limit."""
-    empty = {"used_bytes": 0, "reserved_bytes": 0, "used_downloads": 0}
-    limits = {"grant_id": grant_id, "limit_bytes": limit_bytes, "limit_downloads": limit_downloads}
-    db.session.connection().execute(_BEGIN, limits | empty)
+def open_quota(grant_id: str, allowance: Allowance) -> None:
+    """Begin the accounting of a grant, once."""
+    db.session.connection().execute(_BEGIN, {"grant_id": grant_id} | allowance.limits() | dict.fromkeys(_COUNTS, 0))
 
 
-def renew_quota(grant_id: str, limit_bytes: int | None, limit_downloads: int | None, actor: Actor = SYSTEM) -> None:
+def renew_quota(grant_id: str, allowance: Allowance, actor: Actor = SYSTEM) -> None:
     """Give a grant its quota anew for another term; what is left of the term before is not carried over.
 
-    Bytes held by running downloads count for the term before. A limit of None is no limit.
+    What running downloads hold counts for the term before. How many may run at once stays.
     """
-    facts = {"grant_id": grant_id, "limit_bytes": limit_bytes, "limit_downloads": limit_downloads}
+    facts = {"grant_id": grant_id} | {name: limit for name, limit in allowance.limits().items() if name in _RENEWED}
     db.session.connection().execute(_RENEW, facts)
     audit.record(actor, Verb.QUOTA_RENEWED, subject=grant_id, facts=facts)
 
@@ -175,6 +184,7 @@ def open_delivery(entitlement: Entitlement, start: int, length: int, client_id: 
             "length": length,
             "reserved_bytes": opened.reserved_bytes,
             "unit_taken": opened.unit_taken,
+            "purpose": entitlement.purpose,
         },
     )
     return opened
@@ -213,6 +223,7 @@ def _record_closing(row: Row[Any], usage: Usage, ending: Ending) -> None:
             "grant_id": row.grant_id,
             "usage_event_id": usage.id,
             "sha256": row.sha256,
+            "meter": row.meter,
             "state": ending.state.value,
             "start_byte": row.start_byte,
             "length": row.length,
@@ -236,13 +247,15 @@ def heartbeat(acked: Mapping[str, int]) -> int:
     return len(db.session.scalars(_HEARTBEAT, facts).all())
 
 
-def sweep(stale_before: datetime, size: int = SWEEP_SIZE) -> list[Usage]:
+def sweep(stale_before: datetime, size: int = SWEEP_SIZE, edge_before: datetime | None = None) -> list[Usage]:
     """Close up to ``size`` open deliveries that were last seen before that instant; return what they came to.
 
     Charged is the last progress noted: too little perhaps, never too much. A delivery that another
-    transaction is closing is left to it.
+    transaction is closing is left to it. Those that are left to a store's log are closed where they were opened
+    before ``edge_before``: no more of the log is waited for then.
     """
-    rows = db.session.execute(_STALE, {"stale_before": stale_before, "size": size}).all()
+    asked = {"stale_before": stale_before, "edge_before": edge_before, "size": size}
+    rows = db.session.execute(_STALE, asked).all()
     swept = DeliveryState.SWEPT.value
     return [_close(row, judge(row.length, row.progress, row.progress, swept)) for row in rows]
 

@@ -11,3 +11,10 @@ class DeliveryState(StrEnum):
     BROKEN = "broken"
     STALLED = "stalled"
     SWEPT = "swept"
+
+
+class Meter(StrEnum):
+    """Whose word counts for what a delivery sent: our server's, or the log of a store that sent it."""
+
+    SERVER = "server"
+    EDGE_LOG = "edge-log"

@@ -79,6 +79,7 @@ BAD_SETTINGS: list[tuple[Callable[[Any], Finding | None], dict[str, Any]]] = [
 EMBEDDED = replace(GOOD_SETTINGS, database_url=None)
 BAD_MACHINES = [
     (_m.store_writable, {"store_writable": False}),
+    (_m.bucket_answers, {"bucket_trouble": "403 Forbidden"}),
     (_m.room_left, {"free_bytes": 2**20}),
     (_m.largest_upload_fits, {"free_bytes": 2**33}),
     (_m.signing_key_secret, {"signing_key_mode": 0o640}),

@@ -110,19 +110,23 @@ class Parts:
         descriptor = self._opened(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            with (self._folder / name).open("rb") as source, room():
-                self._copy(source.fileno(), descriptor, at)
+            with room():
+                self._copy(name, descriptor, at)
         except BaseException:
             os.close(descriptor)
             self.discard(fresh)
             raise
         return fresh, descriptor
 
-    def _copy(self, source: int, target: int, size_bytes: int) -> None:
-        while size_bytes:
-            chunk = os.read(source, min(COPY_BYTES, size_bytes))
-            if not chunk:
-                raise BytesMissing("A part is shorter than what was acknowledged.")
-            write_all(target, chunk)
-            size_bytes -= len(chunk)
+    def _copy(self, name: str, target: int, size_bytes: int) -> None:
+        source = self._opened(name, os.O_RDONLY)
+        try:
+            while size_bytes:
+                chunk = os.read(source, min(COPY_BYTES, size_bytes))
+                if not chunk:
+                    raise BytesMissing(f"The part {name} is shorter than what was acknowledged.")
+                write_all(target, chunk)
+                size_bytes -= len(chunk)
+        finally:
+            os.close(source)
         os.fsync(target)

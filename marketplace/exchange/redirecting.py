@@ -1,0 +1,83 @@
+"""Redirecting: buyers fetch from the bucket itself, for seconds, and the bucket's log tells what was sent."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from marketplace.access.rules import Entitlement
+from marketplace.audit import service as audit
+from marketplace.audit.verbs import Verb
+from marketplace.delivery import access_log
+from marketplace.delivery.conditional import Decision
+from marketplace.exchange import facilities
+from marketplace.identity.actors import SYSTEM, Actor
+from marketplace.kit import clock
+from marketplace.kit.transaction import transaction
+from marketplace.metering import edge
+from marketplace.metering import queries as usage
+from marketplace.metering import service as metering
+from marketplace.metering.edge import Noted, Request
+
+REDIRECT = "musubi-redirect"
+"""The header field by which a client that follows no redirects says so: ``no``."""
+_RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})", re.ASCII)
+# The bucket's own entity tags and dates are others than ours: such requests are answered by us.
+_CONDITIONS = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range"})
+
+
+def elsewhere(
+    actor: Actor, entitled: Entitlement, headers: Mapping[str, str], decision: Decision
+) -> dict[str, str] | None:
+    """Return the header fields that send the buyer to the bucket, with the delivery held; None where we send the bytes.
+
+    We do where the settings say so, for requests that the bucket would not answer as we do, and under grants that limit
+    how many streams run at once, since nobody tells us when one of the bucket's ends. The range asked for is signed, so
+    that the address opens no other bytes. To be called in the transaction of the grant check. Raises QuotaExhausted.
+    """
+    links, asked = facilities.current().links, {name.lower(): value for name, value in headers.items()}
+    if links is None or not _is_plain(asked) or usage.get_quota(entitled.grant_id).limit_streams is not None:
+        return None
+    opened = metering.open_delivery(entitled, decision.start, decision.length, actor.client_id)
+    edge.entrust(opened.id)
+    told = {
+        "response-content-type": decision.headers["Content-Type"],
+        "response-content-disposition": decision.headers["Content-Disposition"],
+        "response-cache-control": decision.headers["Cache-Control"],
+        access_log.DELIVERY: opened.id,
+    }
+    signed = {"Range": asked["range"]} if "range" in asked else {}
+    kept = {name: decision.headers[name] for name in ("Cache-Control", "Vary")}
+    return {"Location": links.to(entitled.sha256, told, signed, clock.now())} | kept
+
+
+def _is_plain(asked: Mapping[str, str]) -> bool:
+    if asked.get(REDIRECT) == "no" or asked.keys() & _CONDITIONS:
+        return False
+    return "range" not in asked or bool(_RANGE.fullmatch(asked["range"]))
+
+
+def import_log(lines: Iterable[bytes]) -> Counter[Noted]:
+    """Take the lines of a bucket's access log, each in a transaction of its own; return what became of them.
+
+    The order of lines and files does not matter, and a file may be taken twice. Each line stands by itself: whoever
+    breaks off goes on by beginning again.
+    """
+    counts: Counter[Noted] = Counter()
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line)
+        fetch = access_log.read(line.decode(errors="replace").rstrip("\r\n"))
+        if fetch is not None:
+            counts[_note(fetch)] += 1
+    with transaction():
+        figures = {noted.value: counts[noted] for noted in Noted}
+        audit.record(SYSTEM, Verb.EDGE_LOG_IMPORTED, subject=digest.hexdigest(), facts=figures)
+    return counts
+
+
+def _note(fetch: access_log.Fetch) -> Noted:
+    with transaction():
+        return edge.note(
+            Request(fetch.request_id, fetch.delivery_id, fetch.sha256, fetch.status, fetch.bytes_sent, fetch.at)
+        )
