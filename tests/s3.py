@@ -12,7 +12,7 @@ from threading import Event, Thread
 
 import requests
 
-from marketplace.delivery.stores.s3 import Place
+from marketplace.delivery.stores.place import Place
 from marketplace.demo.stage import free_port
 from tests.live import wait_until
 

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import requests
 
 from marketplace.delivery.errors import BytesMissing, DigestMismatch, StorageFull, StoreUnavailable
-from marketplace.delivery.stores import Stored
+from marketplace.delivery.stores import Stored, presigned
+from marketplace.delivery.stores.presigned import Links
 from marketplace.delivery.stores.s3 import PART_BYTES_MIN, S3Store
 from marketplace.kit.errors import TooLarge
 from tests import s3
@@ -138,6 +140,29 @@ def test_abandoned_uploads_are_cleared_and_kept_files_stay(new_store, tmp_path):
     (tmp_path / "here" / "incoming" / "left").write_bytes(b"x")
     assert store.clear_abandoned(datetime.now(UTC) + timedelta(minutes=1)) == 1
     assert store.holds(SHA)
+
+
+def begun(where):
+    """An upload in parts that began and was left."""
+    links = Links(where.bucket_url, where.region, where.keys)
+    url = presigned.sign(f"{where.url}/aa/left", {"uploads": ""}, {}, links, datetime.now(UTC), method="POST")
+    assert requests.post(url, timeout=60).status_code == 200
+
+
+def test_parts_that_were_never_completed_are_removed_from_the_bucket_once_they_are_old(new_store, endpoint, tmp_path):
+    store, now = new_store(), datetime.now(UTC)
+    begun(s3.place(endpoint, prefix=tmp_path.name))
+    begun(s3.place(endpoint, prefix=f"{tmp_path.name}-of-another"))
+    assert store.clear_abandoned(now - timedelta(hours=1)) == 0
+    assert store.clear_abandoned(now + timedelta(hours=1)) == 1
+    assert store.clear_abandoned(now + timedelta(hours=1)) == 0
+
+
+@pytest.mark.parametrize(
+    "keys", [{"access_key_id": None, "secret_access_key": None}, {"secret_access_key": "wrong"}], ids=["none", "wrong"]
+)
+def test_without_a_key_that_opens_the_bucket_its_parts_stay(new_store, keys):
+    assert new_store(**keys).clear_abandoned(datetime.now(UTC) + timedelta(hours=1)) == 0
 
 
 def test_many_readers_of_a_file_that_is_far_fetch_it_once(bucket, patient):

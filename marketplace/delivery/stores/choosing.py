@@ -5,8 +5,9 @@ from urllib.parse import urlsplit
 
 from marketplace.delivery.stores import Store
 from marketplace.delivery.stores.local import LocalStore
-from marketplace.delivery.stores.presigned import Keys, Links
-from marketplace.delivery.stores.s3 import Place, S3Store
+from marketplace.delivery.stores.place import Place
+from marketplace.delivery.stores.presigned import Links
+from marketplace.delivery.stores.s3 import S3Store
 from marketplace.kit.settings import LOOPBACK, BadSetting, Settings
 
 _ADDRESS = re.compile(
@@ -31,10 +32,9 @@ def links_of(given: Settings) -> Links | None:
     place = place_of(given)
     if place is None:
         raise BadSetting("MARKETPLACE_S3_DELIVERY=redirect needs a bucket in MARKETPLACE_STORE")
-    if place.access_key_id is None or place.secret_access_key is None:
+    if place.keys is None:
         raise BadSetting("MARKETPLACE_S3_DELIVERY=redirect needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to sign")
-    keys = Keys(place.access_key_id, place.secret_access_key, place.session_token)
-    return Links(_base_url(place), place.region, keys, given.s3_link_seconds)
+    return Links(place.url, place.region, place.keys, given.s3_link_seconds)
 
 
 def place_of(given: Settings) -> Place | None:
@@ -68,10 +68,3 @@ def _check(given: Settings) -> None:
         raise BadSetting("MARKETPLACE_S3_ENDPOINT must look like https://s3.example.jp")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise BadSetting("MARKETPLACE_S3_ENDPOINT must be https unless it is a loopback address: paid bytes cross it")
-
-
-def _base_url(place: Place) -> str:
-    path = f"/{place.prefix}" if place.prefix else ""
-    if place.endpoint is not None:
-        return f"{place.endpoint}/{place.bucket}{path}"
-    return f"https://{place.bucket}.s3.{place.region}.amazonaws.com{path}"

@@ -1,4 +1,4 @@
-"""Addresses at which one object of a bucket may be fetched for seconds, signed by us. Pure but for the clock.
+"""Addresses at which one object of a bucket may be fetched for seconds, signed by us. Pure.
 
 AWS Signature Version 4 in the query string, as S3 and its likes check it. Our own, since the library that we ask the
 bucket with signs neither a Range field nor parameters of ours.
@@ -39,7 +39,9 @@ class Links:
         return sign(url, query, fields, self, at)
 
 
-def sign(url: str, query: Mapping[str, str], fields: Mapping[str, str], links: Links, at: datetime) -> str:
+def sign(
+    url: str, query: Mapping[str, str], fields: Mapping[str, str], links: Links, at: datetime, *, method: str = "GET"
+) -> str:
     """Return the address with its signature in the query (AWS "Authenticating Requests: Using Query Parameters").
 
     Host and the given header fields are signed: a request with others, or none of them, is refused by the store.
@@ -60,7 +62,7 @@ def sign(url: str, query: Mapping[str, str], fields: Mapping[str, str], links: L
         }
     )
     lines = [f"{name}:{value}" for name, value in sorted(signed.items())]
-    request = "\n".join(["GET", parts.path, asked, *lines, "", ";".join(sorted(signed)), "UNSIGNED-PAYLOAD"])
+    request = "\n".join([method, parts.path or "/", asked, *lines, "", ";".join(sorted(signed)), "UNSIGNED-PAYLOAD"])
     told = "\n".join([ALGORITHM, stamp, scope, hashlib.sha256(request.encode()).hexdigest()])
     return f"{url}?{asked}&X-Amz-Signature={_signature(links, stamp[:8], told)}"
 

@@ -10,7 +10,6 @@ import logging
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -22,8 +21,9 @@ from marketplace.delivery.errors import (
     StoreUnavailable,
     UploadTruncated,
 )
-from marketplace.delivery.stores import Stored
+from marketplace.delivery.stores import Stored, multiparts
 from marketplace.delivery.stores.local import LocalStore
+from marketplace.delivery.stores.place import Place
 
 if TYPE_CHECKING:
     from obstore.store import S3Store as Bucket
@@ -32,25 +32,6 @@ log = logging.getLogger(__name__)
 PART_BYTES_MIN = 8 * 2**20
 PARTS_MAX = 9000  # S3 takes 10,000
 _FULL = ("QuotaExceeded", "StorageFull", "InsufficientStorage", "507 ")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the bucket is and how patiently it is asked; without keys, the machine's own role is used.
-
-    ``endpoint`` None is AWS itself. A call takes at most ``timeout_seconds`` without an answer, and is tried again
-    ``retries_max`` times where the service failed.
-    """
-
-    bucket: str
-    prefix: str = ""
-    endpoint: str | None = None
-    region: str = "ap-northeast-1"
-    access_key_id: str | None = None
-    secret_access_key: str | None = None
-    session_token: str | None = None
-    timeout_seconds: int = 20
-    retries_max: int = 3
 
 
 class S3Store:
@@ -103,12 +84,12 @@ class S3Store:
         return self._cache.holds(sha256)
 
     def clear_abandoned(self, older_than: datetime) -> int:
-        """Remove what uploads that died have left in the folder, and bring the folder to its size.
+        """Remove what uploads that died before that instant have left in the folder and in the bucket; return how many.
 
-        Parts in the bucket that were never completed are removed by a rule of the bucket (docs/storage.md).
+        Brings the folder to its size as well.
         """
         self._make_room()
-        return self._cache.clear_abandoned(older_than)
+        return self._cache.clear_abandoned(older_than) + multiparts.remove(self._place, older_than)
 
     def trouble(self) -> str | None:
         """Write, read and remove a small object, and return what went wrong, for whoever looks after the exchange."""
