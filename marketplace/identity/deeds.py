@@ -67,6 +67,8 @@ class Permission(StrEnum):
     GRANTS_READ = "grants.read"
     GRANTS_REVOKE = "grants.revoke"
     FILES_FETCH = "files.fetch"
+    TICKETS_ISSUE = "tickets.issue"
+    TICKETS_USE = "tickets.use"
     USAGE_READ = "usage.read"
     SETTLEMENT_CLOSE = "settlement.close"
     LEDGER_READ = "ledger.read"

@@ -325,9 +325,17 @@ PERMISSIONS: dict[Permission, Rule] = {
         changes=True,
         roles=roles.LISTING,
     ),
+    Permission.TICKETS_ISSUE: Rule(
+        "data:read",
+        frozenset({BUYER}),
+        "issue download tickets for the files of one's own grant",
+        changes=True,
+        roles=roles.FETCHING,
+    ),
     Permission.FILES_FETCH: Rule(
         "data:read", frozenset({BUYER}), "fetch the files of one's own grant", roles=roles.FETCHING
     ),
+    Permission.TICKETS_USE: Rule(None, frozenset(), "fetch with a download ticket, authorized by its secret"),
     Permission.USAGE_READ: Rule(
         "usage:read", EVERYONE, "read usage one is a party to; overseers read all", roles=roles.GRANTS_SEEN
     ),
@@ -353,7 +361,9 @@ def scopes_for(capacities: frozenset[Capacity]) -> frozenset[str]:
     )
 
 
-NARROWED = frozenset({Permission.GRANTS_READ, Permission.FILES_FETCH, Permission.USAGE_READ})
+NARROWED = frozenset(
+    {Permission.GRANTS_READ, Permission.FILES_FETCH, Permission.TICKETS_ISSUE, Permission.USAGE_READ}
+)
 """What a token that was narrowed to grants may still be used for."""
 
 DELEGABLE = frozenset(

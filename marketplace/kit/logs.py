@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 SECRETS = re.compile(
     r"(?P<name>\b(?:Bearer|Basic|DPoP)\s+|\b(?:client_secret|client_assertion|code_verifier|device_code|\w*token|ticket)[\"']?\s*[=:]\s*[\"']?"
-    r"|mk_(?:em|in|it|jn|pw|rg|rt|sk)_|sk_(?:test|live)_|rk_(?:test|live)_|whsec_)"
+    r"|mk_(?:em|in|it|jn|pw|rg|rt|sk|tk)_|sk_(?:test|live)_|rk_(?:test|live)_|whsec_)"
     r"[A-Za-z0-9._~+/=%-]+",
     re.IGNORECASE,
 )

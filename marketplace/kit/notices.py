@@ -26,7 +26,11 @@ class Ear:
 
     def __enter__(self) -> Self:
         self._connection = psycopg.connect(self._url, autocommit=True, **_ALIVE)  # type: ignore[arg-type] # libpq's
-        self._connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
+        try:
+            self._connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
+        except BaseException:
+            self._connection.close()
+            raise
         return self
 
     def __exit__(

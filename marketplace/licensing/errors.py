@@ -1,6 +1,6 @@
 """What licensing refuses."""
 
-from marketplace.kit.errors import Conflict, Refusal
+from marketplace.kit.errors import Conflict, Forbidden, Invalid, Refusal
 
 
 class OfferNotOpen(Conflict):
@@ -23,6 +23,28 @@ class TermsNotAccepted(Conflict):
     cure = "Read the terms of the offer and accept them by naming their SHA-256, then order again."
     cause_ja = "貴組織は、このハッシュの利用条件に同意していません。"
     cure_ja = "販売条件の利用条件を読み、そのSHA-256を示して同意してから、もう一度注文してください。"
+
+
+class PurposeNotPermitted(Forbidden):
+    """The accepted terms do not permit the declared purpose; the member ``permitted`` lists what they do."""
+
+    slug = "purpose-not-permitted"
+    title, title_ja = "Purpose not permitted", "この利用用途は認められていません"
+    cause = "The terms that your organization accepted do not permit the purpose that you declared."
+    cure = "Use the data for a purpose listed in `permitted`, or buy under terms that permit yours."
+    cause_ja = "貴組織が同意した利用条件は、申告された利用用途を認めていません。"
+    cure_ja = "permitted に示された用途で利用するか、その用途を認める条件で購入してください。"
+
+
+class PurposeUnknown(Invalid):
+    """A declared purpose that is none of item 13030 of CADDE."""
+
+    slug = "purpose-unknown"
+    title, title_ja = "Purpose unknown", "利用用途の符号が正しくありません"
+    cause = "What was declared is none of the codes for permitted purposes (CADDE 4.0, item 13030)."
+    cure = "Send one of the codes that `errors` names, or none: then the purposes of the accepted terms hold."
+    cause_ja = "申告された値は、利用用途(CADDE 4.0 項目13030)の符号ではありません。"
+    cure_ja = "errors に示された符号を送るか、省略してください。省略時は同意した条件の用途が適用されます。"
 
 
 class RailRefused(Refusal):

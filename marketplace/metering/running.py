@@ -15,7 +15,7 @@ from marketplace.kit import clock
 from marketplace.kit.db import UtcDateTime, db
 
 CHANNEL = "musubi_rights"
-"""Where triggers tell, with each commit, the ids of whatever rights hang on: grants, organizations, clients, datasets."""
+"""Where triggers tell, with the commit, the id of whatever rights hang on: a grant, organization, client or dataset."""
 
 _RUNNING = text("""
 SELECT d.id, d.grant_id, d.organization_id, d.client_id, d.dataset_id, g.state AS grant_state, g.expires_at,

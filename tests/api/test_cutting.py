@@ -54,11 +54,11 @@ class Running:
     @property
     def followed(self) -> Any:
         """The body as the reports know it."""
-        return self.app.extensions[streams.EXTENSION]._followed[self.delivery_id]  # noqa: SLF001 - as above
+        return self.app.extensions[streams.EXTENSION]._followed[self.delivery_id]
 
     def is_stopped(self) -> bool:
         """Whether the next chunk would be refused."""
-        return self.followed._stopped  # noqa: SLF001 - asking for a chunk would take it
+        return self.followed._stopped
 
     def ended(self) -> tuple[str, int, int]:
         """Close it as a server does; return its state, the bytes acknowledged and those charged."""
@@ -107,7 +107,7 @@ def _say(statement: str, row_id: str) -> None:
 
 
 def cutter_of(app: Flask) -> cutting.Cutter:
-    return app.extensions[streams.EXTENSION]._beside[0]  # noqa: SLF001 - it works by itself
+    return app.extensions[streams.EXTENSION]._beside[0]
 
 
 ENDS = [revoked, suspended, organization_suspended, client_suspended, more_trust_asked, run_out, runs_out_soon]
@@ -123,7 +123,7 @@ def told_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("told_alone")
 def test_whatever_ends_the_right_ends_the_download_and_no_other(own_database: Flask, end: Callable) -> None:
     running, other = Running(own_database), Running(own_database)
-    wait_until("both to be known", lambda: len(cutter_of(own_database)._known) == 2)  # noqa: SLF001 - nothing else tells
+    wait_until("both to be known", lambda: len(cutter_of(own_database)._known) == 2)
 
     with transaction():
         end(running)
@@ -140,7 +140,7 @@ def test_whatever_ends_the_right_ends_the_download_and_no_other(own_database: Fl
 @pytest.mark.usefixtures("told_alone")
 def test_what_ended_while_nobody_could_hear_it_is_found_afterwards(own_database: Flask) -> None:
     running = Running(own_database)
-    wait_until("it to be known", lambda: cutter_of(own_database)._known)  # noqa: SLF001 - nothing else tells
+    wait_until("it to be known", lambda: cutter_of(own_database)._known)
     with transaction():
         deafened = db.session.scalars(DEAFEN).all()
         revoked(running)
@@ -151,7 +151,7 @@ def test_what_ended_while_nobody_could_hear_it_is_found_afterwards(own_database:
 
 def test_what_nobody_tells_is_found_by_looking(own_database: Flask) -> None:
     running = Running(own_database)
-    wait_until("it to be known", lambda: cutter_of(own_database)._known)  # noqa: SLF001 - as above
+    wait_until("it to be known", lambda: cutter_of(own_database)._known)
     with transaction():
         db.session.execute(text("SET LOCAL session_replication_role = replica"))  # no triggers
         revoked(running)

@@ -43,6 +43,7 @@ def made(app: Flask) -> dict[str, list[str]]:
             "refresh token": [refresh_tokens.issue(family) for _ in range(5)],
             "initial access token": [credentials.new_secret(credentials.INITIAL_PREFIX) for _ in range(50)],
             "registration token": [credentials.new_secret(credentials.REGISTRATION_PREFIX) for _ in range(50)],
+            "download ticket": [credentials.new_secret(credentials.TICKET_PREFIX) for _ in range(50)],
             "invitation": [invitations.renew(who.member.id) for _ in range(5)],
             "link for a forgotten password": [mailed(ChallengePurpose.RESET, of_person)],
             "link for another e-mail address": [mailed(ChallengePurpose.CHECK, of_person)],
@@ -64,7 +65,7 @@ def test_each_kind_has_the_documented_form_and_no_other(made: dict[str, list[str
 
 def test_those_with_a_prefix_carry_their_checksum_and_stay_out_of_the_log(made: dict[str, list[str]]) -> None:
     prefixed = {name: secrets for name, secrets in made.items() if secrets[0].startswith("mk_")}
-    assert len(prefixed) == 8
+    assert len(prefixed) == 9
     for secrets in prefixed.values():
         for secret in secrets:
             body, checksum = secret[: -credentials.CHECKSUM_LENGTH], secret[-credentials.CHECKSUM_LENGTH :]

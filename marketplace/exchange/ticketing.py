@@ -1,0 +1,65 @@
+"""Download tickets: who may fetch a file hands the fetching to a browser or tool that knows no OAuth."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from marketplace.access import queries as access
+from marketplace.access import tickets
+from marketplace.access.errors import TicketUnknown
+from marketplace.access.rules import Entitlement
+from marketplace.access.ticket_models import Ticket
+from marketplace.exchange import download
+from marketplace.exchange.download import Answer, Wanted
+from marketplace.identity import holders, judging
+from marketplace.identity.actors import Actor
+from marketplace.identity.permissions import Permission
+from marketplace.licensing import purposes
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A ticket, what it opens, and its secret, which is told this once."""
+
+    ticket: Ticket
+    entitled: Entitlement
+    secret: str
+
+
+def issue(actor: Actor, grant_id: str, file_name: str, release_id: str | None, purpose: str | None) -> Issued:
+    """Issue a ticket for what the actor may fetch at this moment; nothing is held or charged yet.
+
+    Raises what ``access.authorize`` raises, PurposeUnknown and PurposeNotPermitted.
+    """
+    entitled = access.authorize(actor, grant_id, file_name, release_id)
+    if purpose is not None:
+        download.require_purpose(grant_id, purposes.read(purpose))
+        entitled = replace(entitled, purpose=purpose)
+    ticket, secret = tickets.issue(actor, entitled)
+    return Issued(ticket, entitled, secret)
+
+
+def open_delivery(secret: str, method: str, headers: Mapping[str, str]) -> Answer:
+    """Answer a request under a ticket as if its client had sent it with a token, now.
+
+    The ticket opens the one content it was issued for and no other: where the name means another one by now, nothing
+    is sent. Raises TicketUnknown, and what ``download.open_delivery`` raises.
+    """
+    ticket = tickets.get_open(secret)
+    actor = _holder_of(ticket)
+    kept = {name: value for name, value in headers.items() if name.lower() != download.PURPOSE}
+    declared = {download.PURPOSE: ticket.purpose} if ticket.purpose else {}
+    wanted = Wanted(ticket.grant_id, ticket.file_name, ticket.release_id, method, kept | declared, ticket.sha256)
+    answer = download.open_delivery(actor, wanted)
+    if answer.delivery_id is not None:
+        tickets.note_use(actor, ticket, answer.delivery_id)
+    return answer
+
+
+def _holder_of(ticket: Ticket) -> Actor:
+    """Return for whom the ticket stands, narrowed to its grant; raises TicketUnknown, or what the one table says."""
+    holder = holders.find_holder(ticket.organization_id, ticket.client_id, ticket.member_id, ticket.assurance)
+    if holder is None:
+        raise TicketUnknown
+    actor = replace(holder, grant_ids=frozenset({ticket.grant_id}))
+    judging.require(actor, Permission.FILES_FETCH)
+    return actor
