@@ -1,7 +1,7 @@
 """Uploading in pieces: a file that comes over as many connections as it takes, whichever of them break."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 from marketplace.catalog import listings, queries
@@ -12,7 +12,7 @@ from marketplace.catalog.uploads.errors import UploadOffsetWrong
 from marketplace.catalog.uploads.models import Upload
 from marketplace.catalog.uploads.rules import UploadDraft
 from marketplace.delivery.checksums import Announced, checked
-from marketplace.delivery.errors import DigestMismatch
+from marketplace.delivery.errors import BytesMissing, DigestMismatch
 from marketplace.delivery.stores import Stored
 from marketplace.delivery.stores.parts import Part
 from marketplace.exchange import facilities
@@ -110,7 +110,14 @@ def expire() -> None:
 def _held(going: _Going) -> Iterator[Part]:
     """Hold the bytes of an upload, and have the database say that it still stands where this connection goes on."""
     before, parts = going.stand, facilities.current().parts
-    with parts.hold(before.part, before.offset_bytes) as part:
+    with ExitStack() as holding:
+        try:
+            part = holding.enter_context(parts.hold(before.part, before.offset_bytes))
+        except BytesMissing:
+            with transaction():
+                # Whoever was quicker may have taken them away: then this is no fault of ours.
+                service.go_on(before, before.part, before.offset_bytes)
+            raise
         try:
             with transaction():
                 going.stand = service.go_on(before, part.name, before.offset_bytes)

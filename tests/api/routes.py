@@ -105,7 +105,9 @@ class Everything:
             return who.call("PUT", path, data=b"a,b\n1,2\n", headers={"Content-Type": "text/csv"})
         headers = {"Idempotency-Key": fresh_key(), "If-Match": '"1"'} | TUS
         if str(route) == PIECE:
-            return who.call("PATCH", path, data=b"a,", headers=headers | {"Content-Type": "application/offset+octet-stream"})
+            return who.call(
+                "PATCH", path, data=b"a,", headers=headers | {"Content-Type": "application/offset+octet-stream"}
+            )
         body = None if route.method in {"GET", "DELETE"} else self.bodies.get(str(route), {})
         query = {"dataset_id": self.ids["dataset_id"]} if route.rule == "/v1/offers" and route.method == "GET" else {}
         return who.call(route.method, path, json=body, headers=headers, query_string=query)
@@ -132,19 +134,15 @@ def everything_of(market: Market) -> Everything:
     goods = market.goods()
     bought = market.bought(goods, "one_off")
     offer = market.offer(goods.dataset_id, "one_off", duration_days=30)
-    draft = market.release(goods.dataset_id, "draft")["id"]
-    ok(market.upload(draft), 201)
-    begun = ok(market.provider.post(f"/v1/releases/{draft}/uploads", headers=TUS), 201)["id"]
-    ok(market.provider.call("PUT", f"/v1/datasets/{goods.dataset_id}/source", json=SOURCE))
     person = {"name": "佐藤 花子", "role": "finance"}
     member = ok(market.provider.post("/v1/organizations/me/members", person), 201)
     entry = db.session.scalar(select(Entry.id).limit(1))
     ids = {
         "organization_id": market.provider.organization_id, "client_id": market.provider.client_id,
-        "member_id": member["id"], "dataset_id": goods.dataset_id, "release_id": draft, "name": goods.file_name,
+        "member_id": member["id"], "dataset_id": goods.dataset_id, "name": goods.file_name,
         "offer_id": offer["id"], "order_id": bought["id"], "invoice_id": bought["invoice_id"],
-        "grant_id": bought["grant_id"], "identifier": offer["terms_id"], "entry_id": str(entry), "upload_id": begun,
-    }  # fmt: skip
+        "grant_id": bought["grant_id"], "identifier": offer["terms_id"], "entry_id": str(entry),
+    } | coming(market, goods)  # fmt: skip
     coupon = ok(market.provider.post("/v1/coupons", COUPON), 201)
     eligibility = ok(market.buyer.post("/v1/eligibilities", EVIDENCE | {"class": "sme"}), 201)
     ids |= {"coupon_id": coupon["id"], "eligibility_id": eligibility["id"]}
@@ -203,6 +201,15 @@ def everything_of(market: Market) -> Everything:
         "POST /v1/eligibilities/<eligibility_id>/refuse": {"reason": "証明書の期限切れ"},
     }  # fmt: skip
     return Everything(ids, bodies)
+
+
+def coming(market: Market, goods: Goods) -> dict[str, str]:
+    """A draft release with a file and with another on its way, and where the ones after it are fetched."""
+    draft = market.release(goods.dataset_id, "draft")["id"]
+    ok(market.upload(draft), 201)
+    begun = ok(market.provider.post(f"/v1/releases/{draft}/uploads", headers=TUS), 201)["id"]
+    ok(market.provider.call("PUT", f"/v1/datasets/{goods.dataset_id}/source", json=SOURCE))
+    return {"release_id": draft, "upload_id": begun}
 
 
 def subscribed(market: Market, goods: Goods) -> str:

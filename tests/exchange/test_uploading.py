@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,9 +19,9 @@ from marketplace.catalog.uploads.rules import UploadDraft
 from marketplace.delivery.errors import BytesMissing
 from marketplace.delivery.stores.local import LocalStore
 from marketplace.delivery.stores.parts import Part, Parts
-from marketplace.exchange import uploading
+from marketplace.exchange import facilities, uploading
 from marketplace.identity.actors import Actor
-from marketplace.kit import settings
+from marketplace.kit import clock, settings
 from marketplace.kit.db import db
 from marketplace.kit.errors import Refusal
 from marketplace.kit.transaction import transaction
@@ -103,7 +104,7 @@ def test_of_many_pieces_at_the_same_place_one_is_kept(own_database: Flask) -> No
         with own_database.app_context():
             try:
                 return uploading.go_on(provider, upload_id, 0, [b"%d" % number * HALF])
-            except (UploadOffsetWrong, BytesMissing) as refusal:
+            except UploadOffsetWrong as refusal:
                 return type(refusal)
 
     with ThreadPoolExecutor(RUNNERS) as pool:
@@ -136,6 +137,31 @@ def test_many_uploads_at_once_get_exactly_the_room_there_is(
         assert sorted(pool.map(promise, range(RUNNERS))) == [False] * 5 + [True] * 3
     monkeypatch.setattr(settings, "current", lambda: given)
     assert room(provider) == (0, 900, 3)
+
+
+def test_no_transaction_is_open_while_a_piece_arrives(own_database: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    provider, upload_id = begun()
+    open_ones = []
+
+    def body() -> Any:
+        for at in range(0, len(CONTENT), HALF):
+            open_ones.append(db.session().in_transaction())
+            yield CONTENT[at : at + HALF]
+
+    monkeypatch.setattr(uploading, "CHECKPOINT_BYTES", 1)
+    assert uploading.go_on(provider, upload_id, 0, body()) == len(CONTENT)
+    assert open_ones == [False] * 2
+
+
+def test_bytes_that_are_lost_are_our_fault_and_are_said_to_be(own_database: Flask) -> None:
+    provider, upload_id = begun()
+    uploading.go_on(provider, upload_id, 0, [CONTENT[:HALF]])
+    parts = facilities.current().parts
+    for name in parts.untouched_since(clock.now() + timedelta(days=1)):
+        parts.discard(name)
+    with pytest.raises(BytesMissing):
+        uploading.go_on(provider, upload_id, HALF, [CONTENT[HALF:]])
+    assert offset(provider, upload_id) == HALF
 
 
 def test_an_upload_that_is_given_up_meanwhile_becomes_no_file(own_database: Flask) -> None:
