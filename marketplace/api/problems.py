@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 RETRY_AFTER_SECONDS = 2
 EXTENSION = "marketplace.problem_page"
 HTML = "text/html"
-FOR_PROGRAMS = ("/v1/", "/oauth/", "/webhooks/", "/sandbox/", "/.well-known/", "/openapi.json/")
+FOR_PROGRAMS = ("/v1/", "/oauth/", "/webhooks/", "/delta-sharing/", "/sandbox/", "/.well-known/", "/openapi.json/")
 Page = Callable[[Refusal], Response]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.catalog.models import Conversion, File
@@ -20,11 +20,18 @@ def find_conversion(source_sha256: str) -> Conversion | None:
     return db.session.scalar(query, execution_options={"populate_existing": True})
 
 
-def begin(source_sha256: str) -> bool:
-    """Note that a content is to be converted; True if nobody has asked for it before."""
+def begin(source_sha256: str, given_up_before: datetime) -> bool:
+    """Note that a content is to be converted; True if nobody is about it.
+
+    Whoever asked for it before that instant, and has nothing yet, is taken to have given up.
+    """
     row = {"source_sha256": source_sha256, "state": ConversionState.PENDING.value, "asked_at": clock.now()}
-    statement = insert(Conversion).values(row).on_conflict_do_nothing().returning(Conversion.source_sha256)
-    return db.session.scalar(statement) is not None
+    given_up = and_(Conversion.state == ConversionState.PENDING, Conversion.asked_at < given_up_before)
+    statement = insert(Conversion).values(row)
+    statement = statement.on_conflict_do_update(
+        index_elements=["source_sha256"], set_={"asked_at": statement.excluded.asked_at}, where=given_up
+    )
+    return db.session.scalar(statement.returning(Conversion.source_sha256)) is not None
 
 
 def finish(source_sha256: str, sha256: str, size_bytes: int, rows: int, columns: list[dict[str, str]]) -> None:
@@ -48,15 +55,3 @@ def tabular_files(release_id: str) -> Sequence[File]:
     """Return the files of a release of which a table can be made, by name."""
     tabular = (File.profile_state == ProfileState.PROFILED, File.profile["format"].as_string().in_(TABULAR))
     return db.session.scalars(select(File).where(File.release_id == release_id, *tabular).order_by(File.name)).all()
-
-
-def left_since(asked_before: datetime) -> Sequence[str]:
-    """Return a file of each content that has waited for its conversion since before an instant."""
-    query = (
-        select(func.min(File.id))
-        .join(Conversion, Conversion.source_sha256 == File.sha256)
-        .where(Conversion.state == ConversionState.PENDING, Conversion.asked_at < asked_before)
-        .group_by(File.sha256)
-        .order_by(func.min(File.id))
-    )
-    return db.session.scalars(query).all()

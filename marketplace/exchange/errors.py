@@ -1,6 +1,6 @@
 """What the stories refuse."""
 
-from marketplace.kit.errors import Conflict, Refusal
+from marketplace.kit.errors import Conflict, Forbidden, Refusal, Unavailable
 
 
 class OwnOffer(Conflict):
@@ -133,3 +133,36 @@ class NothingToCancel(Conflict):
     cure = "Read the order and its grant: `state` and `expires_at` say which of these it is."
     cause_ja = "注文が履行されていないか、利用がすでに終わっているか、利用期間に終わりがなく未使用日数がありません。"
     cure_ja = "注文と利用権の state と expires_at を確認してください。"
+
+
+class TableInTheMaking(Unavailable):
+    """A shared table whose Parquet is not made yet."""
+
+    slug = "table-in-the-making"
+    title, title_ja = "Table in the making", "テーブルを準備しています"
+    cause = "The Parquet of this table is being made, once; it has been asked for."
+    cure = "Send the same request again after the seconds in Retry-After. Clients of Delta Sharing do so by themselves."
+    cause_ja = "このテーブルのParquetを作成しています（一度だけ行われます）。作成は既に始まっています。"
+    cure_ja = "Retry-Afterの秒数の後に、同じ要求を送ってください。Delta Sharingのクライアントは自動的に再試行します。"
+
+
+class TableUnreadable(Conflict):
+    """A shared table of which no Parquet can be made."""
+
+    slug = "table-unreadable"
+    title, title_ja = "Table not readable", "テーブルを読み取れません"
+    cause = "No Parquet can be made of this file."
+    cure = "Fetch the file itself under `/v1/grants/{id}/files`, and write to the provider."
+    cause_ja = "このファイルからParquetを作成できません。"
+    cure_ja = "/v1/grants/{id}/files からファイルそのものを取得し、提供者に連絡してください。"
+
+
+class PermitUnknown(Forbidden):
+    """A signed address that we did not sign, whose time is over, or whose holder was shut out."""
+
+    slug = "address-not-signed"
+    title, title_ja = "Signed address not valid", "署名付きアドレスが無効です"
+    cause = "The address was not signed by this exchange for this file, its time is over, or its client was shut out."
+    cure = "Query the table again; the answer holds new addresses."
+    cause_ja = "この取引所がこのファイルのために署名したものではないか、期限切れか、クライアントが停止されています。"
+    cure_ja = "もう一度テーブルに問い合わせてください。応答に新しいアドレスがあります。"

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from marketplace.catalog import conversions, profiling, queries, tabular
-from marketplace.catalog.models import Conversion, File
+from marketplace.catalog.models import Conversion
 from marketplace.catalog.profiling import words
 from marketplace.catalog.states import ConversionState
 from marketplace.delivery.stores import Stored
@@ -25,46 +26,43 @@ def ask_for_release(release_id: str) -> None:
 
 
 def ask(file_id: str, sha256: str) -> None:
-    """Have a file converted in the background, unless its content is or has been; in the open transaction."""
-    if conversions.begin(sha256):
-        jobs.enqueue(CONVERT_JOB, file_id=file_id)
+    """Have a content converted in the background, unless it is or has been; in the open transaction.
+
+    ``sha256`` is the file's own, or that of a copy of it, which holds a table of the same columns.
+    """
+    if conversions.begin(sha256, clock.now() - GIVEN_UP_AFTER):
+        jobs.enqueue(CONVERT_JOB, file_id=file_id, sha256=sha256)
 
 
 @jobs.task(CONVERT_JOB, slow=True)
-def convert(file_id: str) -> None:
+def convert(file_id: str, sha256: str) -> None:
     """Make the Parquet of one content in its sandbox and keep it, or why there is none."""
-    file = queries.get_file(file_id)
-    asked = conversions.find_conversion(file.sha256)
+    asked = conversions.find_conversion(sha256)
     if asked is None or asked.state != ConversionState.PENDING:
         return
-    if not tabular.is_tabular(file.profile):
-        _fail(file.sha256, "damaged", {"format": "a table", "reason": "no profile"})
-        return
-    _convert(file)
-
-
-def _convert(file: File) -> None:
     try:
-        made = _converted(file)
+        made, stored = _converted(queries.get_file(file_id).profile, sha256)
     except tabular.Unreadable as problem:
-        _fail(file.sha256, problem.slug, problem.facts)
+        _fail(sha256, problem.slug, problem.facts)
         return
     except TooLarge as refusal:
-        _fail(file.sha256, "reader-stopped", {"reason": refusal.detail})
+        _fail(sha256, "reader-stopped", {"reason": refusal.detail})
         return
-    stored = made.kept or Stored(file.sha256, file.size_bytes)
     with transaction():
-        conversions.finish(file.sha256, stored.sha256, stored.size_bytes, made.rows, made.columns)
+        conversions.finish(sha256, stored.sha256, stored.size_bytes, made.rows, made.columns)
 
 
-def _converted(file: File) -> tabular.Converted[Stored]:
+def _converted(profile: dict[str, Any] | None, sha256: str) -> tuple[tabular.Converted[Stored], Stored]:
     means = facilities.current()
 
     def keep(chunks: Iterable[bytes]) -> Stored:
         return means.store.receive(chunks, means.settings.upload_size_bytes_max)
 
-    with means.store.open(file.sha256) as source:
-        return tabular.convert_file(Path(source.name), file.profile or {}, _limits(means), keep)
+    if profile is None or not tabular.is_tabular(profile):
+        raise tabular.Unreadable("reader-stopped", reason="no table")
+    with means.store.open(sha256) as source:
+        made = tabular.convert_file(Path(source.name), profile, _limits(means), keep)
+        return made, made.kept or Stored(sha256, source.seek(0, 2))
 
 
 def _limits(means: facilities.Facilities) -> profiling.ProfileLimits:
@@ -77,14 +75,6 @@ def _limits(means: facilities.Facilities) -> profiling.ProfileLimits:
 def _fail(sha256: str, slug: str, facts: dict[str, object]) -> None:
     with transaction():
         conversions.fail(sha256, words.told(slug, facts))
-
-
-@jobs.task("catalog.convert_left", cron="37 * * * *")
-def convert_left() -> None:
-    """Take up again the conversions whose job was given up."""
-    with transaction():
-        for file_id in conversions.left_since(clock.now() - GIVEN_UP_AFTER):
-            jobs.enqueue(CONVERT_JOB, file_id=file_id)
 
 
 def find(sha256: str) -> Conversion | None:

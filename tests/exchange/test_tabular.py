@@ -63,7 +63,7 @@ def test_a_table_that_cannot_be_converted_says_why_and_is_not_tried_again(app: F
     jobs.run_pending(tabular.CONVERT_JOB)
     failed = tabular.find(file.sha256)
     assert (failed.state, failed.problem["slug"], failed.sha256) == (ConversionState.FAILED, "truncated", None)
-    tabular.convert(file.id)
+    tabular.convert(file.id, file.sha256)
     assert tabular.find(file.sha256).problem == failed.problem
 
 
@@ -74,18 +74,13 @@ def test_a_table_larger_than_a_file_may_be_is_not_kept(app: Flask, monkeypatch: 
     assert tabular.find(file.sha256).problem["slug"] == "reader-stopped"
 
 
-def test_a_conversion_whose_job_was_given_up_is_taken_up_again(app: Flask):
+def test_a_conversion_that_was_given_up_is_asked_for_again(app: Flask):
     file = published(market.seller())
-    jobs.run_pending(tabular.CONVERT_JOB)
-    lost = published(market.seller(), "日時,地点,人数\n2026-11-23T09:00,駅,7\n".encode())
     with transaction():
-        jobs.db.session.execute(jobs.text("DELETE FROM procrastinate_jobs"))
-    tabular.convert_left()
-    assert jobs.run_pending(tabular.CONVERT_JOB) == 0
-    with clock.stopped(clock.now() + tabular.GIVEN_UP_AFTER + timedelta(minutes=1)):
-        tabular.convert_left()
-    assert jobs.run_pending(tabular.CONVERT_JOB) == 1
-    assert tabular.find(lost.sha256).state == ConversionState.DONE
+        tabular.ask(file.id, file.sha256)
+    with clock.stopped(clock.now() + tabular.GIVEN_UP_AFTER + timedelta(minutes=1)), transaction():
+        tabular.ask(file.id, file.sha256)
+    assert jobs.run_pending(tabular.CONVERT_JOB) == 2
     assert tabular.find(file.sha256).state == ConversionState.DONE
 
 

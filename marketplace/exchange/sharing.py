@@ -1,0 +1,158 @@
+"""Sharing: from a caller's grants to tables with versions, and from a signed permit to the bytes of one of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from itertools import groupby
+from pathlib import PurePosixPath
+from typing import Any
+
+from marketplace.access import queries as access
+from marketplace.access import shares
+from marketplace.access.rules import Entitlement
+from marketplace.access.shares import SharedFile
+from marketplace.catalog.states import ConversionState
+from marketplace.exchange import download, facilities, tabular
+from marketplace.exchange.download import Answer
+from marketplace.exchange.errors import PermitUnknown, TableInTheMaking, TableUnreadable
+from marketplace.identity import holders, judging
+from marketplace.identity.actors import Actor
+from marketplace.identity.permissions import Permission
+from marketplace.kit.errors import NotFound
+
+MEDIA_TYPE = "application/vnd.apache.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A tabular file by its name, through the releases that a caller's grants open: its versions, oldest first."""
+
+    dataset_id: str
+    file_name: str
+    versions: Sequence[SharedFile]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One version of a table as Parquet: what is entitled, and the names and types of its columns."""
+
+    version: int
+    published_at: datetime
+    content: Entitlement
+    columns: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """What a signed address allows: one content of one grant, to whoever asked for it, until its time is over."""
+
+    grant_id: str
+    release_id: str
+    file_name: str
+    sha256: str
+    organization_id: str
+    client_id: str
+    member_id: str | None
+    assurance: str | None
+
+
+def list_datasets(actor: Actor, after: str, size: int) -> Sequence[str]:
+    """Return datasets of which the actor's grants open a table now, in the order of their ids."""
+    return shares.list_datasets(actor, after, size)
+
+
+def list_tables(actor: Actor, dataset_id: str) -> list[Table]:
+    """Return the tables of a dataset by file name, which case does not tell apart; raises NotFound where there is none.
+
+    Where all grants for the dataset have ended, their owner is told why: raises what ``access.authorize`` raises.
+    """
+    files = shares.list_files(actor, dataset_id)
+    if not files:
+        raise NotFound
+    opened = [file for file in files if file.is_open]
+    if not opened:
+        access.authorize(actor, files[-1].grant_id, files[-1].file_name, files[-1].release_id)
+    by_name = sorted(opened, key=lambda file: file.file_name.casefold())
+    groups = groupby(by_name, key=lambda file: file.file_name.casefold())
+    return [_table(dataset_id, list(files_of_name)) for _name, files_of_name in groups]
+
+
+def _table(dataset_id: str, files: list[SharedFile]) -> Table:
+    # Of several grants that open a release, the one bought last is used: later rows replace earlier ones.
+    versions = list({file.release_id: file for file in files}.values())
+    return Table(dataset_id, versions[-1].file_name, versions)
+
+
+def snapshot(actor: Actor, table: Table, version: int) -> Snapshot:
+    """Return one version of a table, after the grant check of every download.
+
+    A table that was not converted yet is asked for, in the open transaction, which must be kept.
+    Raises what ``access.authorize`` raises; TableInTheMaking and TableUnreadable come from ``ready``.
+    """
+    file = table.versions[version]
+    entitled = access.authorize(actor, file.grant_id, file.file_name, file.release_id)
+    content, columns = _parquet(entitled)
+    if not columns:
+        tabular.ask(entitled.file_id, entitled.sha256)
+    return Snapshot(version, file.published_at, content, columns)
+
+
+def _parquet(entitled: Entitlement) -> tuple[Entitlement, list[dict[str, Any]]]:
+    """Return the Parquet of an entitled table in its place, without columns where it is not ready."""
+    made = tabular.find(entitled.sha256)
+    if made is None or made.sha256 is None or made.size_bytes is None:
+        return entitled, []
+    name = f"{PurePosixPath(entitled.file_name).stem}.parquet"
+    content = replace(entitled, sha256=made.sha256, size_bytes=made.size_bytes, rows=made.rows, file_name=name)
+    return replace(content, media_type=MEDIA_TYPE), made.columns or []
+
+
+def ready(found: Snapshot) -> Snapshot:
+    """Return a snapshot that can be read; raises TableInTheMaking or TableUnreadable for any other."""
+    if found.columns:
+        return found
+    made = tabular.find(found.content.sha256)
+    if made is not None and made.state == ConversionState.FAILED and made.problem is not None:
+        raise TableUnreadable(f"{TableUnreadable.cause} {made.problem['detail']}")
+    raise TableInTheMaking
+
+
+def permit_for(actor: Actor, table: Table, found: Snapshot) -> Permit:
+    """Return what an address must state so that whoever has it fetches in the actor's name; raises PermitUnknown."""
+    if actor.client_id is None:
+        raise PermitUnknown
+    content, file = found.content, table.versions[found.version]
+    assurance = None if actor.assurance is None else actor.assurance.value
+    return Permit(
+        content.grant_id,
+        content.release_id,
+        file.file_name,
+        content.sha256,
+        actor.organization_id,
+        actor.client_id,
+        actor.member_id,
+        assurance,
+    )
+
+
+def open_delivery(permit: Permit, method: str, headers: Mapping[str, str]) -> Answer:
+    """Answer a request under a permit as if its client had sent it with a token, now.
+
+    Raises PermitUnknown, and what ``access.authorize`` and ``download.answer`` raise.
+    """
+    actor = _holder_of(permit)
+    entitled = access.authorize(actor, permit.grant_id, permit.file_name, permit.release_id)
+    content, _columns = _parquet(entitled)
+    if content.sha256 != permit.sha256:
+        raise NotFound
+    return download.answer(actor, content, method, headers, partial(facilities.current().store.open, content.sha256))
+
+
+def _holder_of(permit: Permit) -> Actor:
+    holder = holders.find_holder(permit.organization_id, permit.client_id, permit.member_id, permit.assurance)
+    if holder is None:
+        raise PermitUnknown
+    actor = replace(holder, grant_ids=frozenset({permit.grant_id}))
+    judging.require(actor, Permission.FILES_FETCH)
+    return actor

@@ -1,0 +1,1 @@
+"""Other people's protocols on top of the exchange's stories."""

@@ -1,0 +1,172 @@
+"""What a client asks for: pages, versions, formats and hints, read as strictly as the protocol says."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from marketplace.access.shares import SharedFile
+from marketplace.kit import clock, pages
+from marketplace.kit.errors import Invalid
+from marketplace.protocols.delta_sharing.refusals import NotAsAgreed
+
+RESULTS_MAX = 500
+PARQUET, DELTA = "parquet", "delta"
+_VERSION_MAX = 2**63 - 1
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a client can read: ``format`` is what it is given, ``end`` whether it wants a last line that ends all."""
+
+    format: str
+    end: bool
+
+
+def capabilities(header: str | None) -> Capabilities:
+    """Read the header ``delta-sharing-capabilities``; Parquet, which every client reads, wherever it is among them."""
+    said: dict[str, list[str]] = {}
+    for part in (header or "").lower().split(";"):
+        name, _, values = part.partition("=")
+        said[name.strip()] = [value.strip() for value in values.split(",")]
+    formats = said.get("responseformat", [PARQUET])
+    chosen = next((name for name in (PARQUET, DELTA) if name in formats), None)
+    if chosen is None:
+        raise NotAsAgreed(f"responseformat must be parquet or delta, not {','.join(formats)}.")
+    return Capabilities(chosen, said.get("includeendstreamaction") == ["true"])
+
+
+def page(query: Mapping[str, str]) -> tuple[int, str]:
+    """Return how many results are wanted, 0 to 500, and after which key; raises NotAsAgreed."""
+    most = query.get("maxResults", str(RESULTS_MAX))
+    if not (most.isascii() and most.isdigit() and int(most[:9]) <= RESULTS_MAX and len(most) <= 9):
+        raise NotAsAgreed(f"Acceptable values of 'maxResults' are 0 to {RESULTS_MAX}, inclusive.")
+    return int(most), _after(query.get("pageToken"))
+
+
+def _after(token: str | None) -> str:
+    try:
+        key = pages.decode_cursor(token, 1)
+    except Invalid as error:
+        raise NotAsAgreed("Invalid page token.") from error
+    return str(key[0]) if key else ""
+
+
+def cut(items: Sequence[T], size: int, after: str, key: Callable[[T], str]) -> tuple[Sequence[T], str | None]:
+    """Return the items that follow a key, as many as are wanted, and the token of what follows them."""
+    rest = [item for item in items if key(item) > after]
+    if len(rest) <= size:
+        return rest, None
+    return rest[:size], pages.encode_cursor([key(rest[size - 1]) if size else after])
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The version of a table that a query asks for, and what it wants to be told at the end."""
+
+    version: int | None
+    timestamp: datetime | None
+    with_refresh_token: bool
+
+
+def query(body: Mapping[str, Any], table: str) -> Wanted:
+    """Read the body of a query; hints are checked and not followed, which the protocol leaves to the server."""
+    named = [name for name in ("version", "timestamp", "startingVersion") if body.get(name) is not None]
+    if len(named) > 1:
+        raise NotAsAgreed("Please only provide one of: version,timestamp,startingVersion.")
+    if named and body.get("refreshToken") is not None:
+        raise NotAsAgreed("refreshToken must not come with version, timestamp or startingVersion.")
+    if _number(body, "startingVersion") is not None:
+        raise NotAsAgreed(f"Reading table changes is not supported: cdf is not enabled on table {table}.")
+    _check_hints(body)
+    timestamp, refreshed = _text(body, "timestamp"), _text(body, "refreshToken")
+    version = _refreshed(refreshed) if refreshed is not None else _number(body, "version")
+    return Wanted(version, instant(timestamp) if timestamp else None, body.get("includeRefreshToken") is True)
+
+
+def _check_hints(body: Mapping[str, Any]) -> None:
+    hints = body.get("predicateHints")
+    if hints is not None and not (isinstance(hints, list) and all(isinstance(hint, str) for hint in hints)):
+        raise NotAsAgreed("predicateHints must be a list of strings.")
+    _text(body, "jsonPredicateHints")
+    _number(body, "limitHint")
+    if _number(body, "maxFiles") == 0:
+        raise NotAsAgreed("maxFiles must be positive.")
+    if body.get("pageToken") is not None:
+        raise NotAsAgreed("Invalid page token.")  # one file is one page: none was handed out
+
+
+def _number(body: Mapping[str, Any], name: str) -> int | None:
+    value = body.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value > _VERSION_MAX:
+        raise NotAsAgreed(f"{name} must be a whole number.")
+    if value < 0:
+        raise NotAsAgreed("table version cannot be negative." if name == "version" else f"{name} cannot be negative.")
+    return value
+
+
+def _text(body: Mapping[str, Any], name: str) -> str | None:
+    value = body.get(name)
+    if value is not None and not isinstance(value, str):
+        raise NotAsAgreed(f"{name} must be a string.")
+    return value
+
+
+def refresh_token(version: int) -> str:
+    """Return what asks for new addresses of the same version."""
+    return pages.encode_cursor([version])
+
+
+def _refreshed(token: str) -> int:
+    try:
+        key = pages.decode_cursor(token, 1)
+    except Invalid as error:
+        raise NotAsAgreed("Invalid refresh token.") from error
+    if not key or type(key[0]) is not int or not 0 <= key[0] <= _VERSION_MAX:
+        raise NotAsAgreed("Invalid refresh token.")
+    return key[0]
+
+
+def instant(text: str) -> datetime:
+    """Read a timestamp as ISO 8601 writes it, in UTC where it names no offset; raises NotAsAgreed."""
+    try:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise NotAsAgreed(f"Invalid timestamp: {text[:100]} is not written as ISO 8601 says.") from error
+
+
+def version_of(wanted: Wanted, versions: Sequence[SharedFile]) -> int:
+    """Return which of a table's versions is meant, the newest where none is named; raises NotAsAgreed."""
+    latest = len(versions) - 1
+    if wanted.timestamp is not None:
+        return _version_at(wanted.timestamp, versions)
+    if wanted.version is not None and wanted.version > latest:
+        raise NotAsAgreed(
+            f"Cannot time travel Delta table to version {wanted.version}. Available versions: [0, {latest}]."
+        )
+    return latest if wanted.version is None else wanted.version
+
+
+def _version_at(at: datetime, versions: Sequence[SharedFile]) -> int:
+    before = [number for number, file in enumerate(versions) if file.published_at <= at]
+    if not before:
+        raise NotAsAgreed(
+            f"The provided timestamp ({clock.text(at)}) is before the earliest version available to this table"
+            f" ({clock.text(versions[0].published_at)}). Please use a timestamp greater than or equal to that."
+        )
+    return before[-1]
+
+
+def version_since(at: datetime, versions: Sequence[SharedFile]) -> int:
+    """Return the first version from an instant on; raises NotAsAgreed where there is none."""
+    after = [number for number, file in enumerate(versions) if file.published_at >= at]
+    if not after:
+        raise NotAsAgreed(
+            f"The provided timestamp ({clock.text(at)}) is after the latest version available to this table"
+            f" ({clock.text(versions[-1].published_at)}). Please use a timestamp less than or equal to that."
+        )
+    return after[0]
