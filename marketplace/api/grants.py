@@ -13,9 +13,12 @@ from marketplace.api.endpoint import actor, blueprint, guarded
 from marketplace.api.schemas import trade as schemas
 from marketplace.api.schemas.base import PageQuery
 from marketplace.api.schemas.identity import Reason
+from marketplace.api.schemas.sharing import DeltaSharingProfile
 from marketplace.exchange import download
+from marketplace.identity.actors import Actor
 from marketplace.identity.permissions import Permission
-from marketplace.kit import clock
+from marketplace.kit import clock, settings
+from marketplace.kit.errors import NotFound
 from marketplace.kit.transaction import transaction
 from marketplace.metering import queries as metering
 
@@ -56,6 +59,35 @@ def revoke(reason: dict[str, str], grant_id: str) -> dict[str, Any]:
     """Revoke a grant for a stated reason: the next request under it is refused, and what runs is broken off."""
     with transaction():
         return _shown(access.revoke(actor(), grant_id, reason["reason"]))
+
+
+@blp.route("/<grant_id>/delta-sharing-profile")
+@guarded(Permission.FILES_FETCH)
+@blp.response(200, DeltaSharingProfile)
+def delta_sharing_profile(grant_id: str) -> Any:
+    """Get the profile file with which pandas, Spark and others read the tables of one's grants (Delta Sharing).
+
+    Its secret is yours to fill in: the exchange tells a secret once, when the client is registered, and never again.
+    """
+    caller = actor()
+    if queries.get_grant(caller, grant_id).organization_id != caller.organization_id:
+        raise NotFound
+    return _profile_of(caller), 200, {"Content-Disposition": 'attachment; filename="musubi.share"'}
+
+
+def _profile_of(caller: Actor) -> dict[str, Any]:
+    base_url = settings.current().base_url
+    # The program by which a person asks is not the one that will read.
+    client_id = caller.client_id if caller.member_id is None else None
+    return {
+        "share_credentials_version": 2,
+        "type": "oauth_client_credentials",
+        "endpoint": f"{base_url}/delta-sharing",
+        "token_endpoint": f"{base_url}/oauth/token",
+        "client_id": client_id or "<client_id of your program>",
+        "client_secret": "<client_secret of your program>",
+        "scope": "data:read",
+    }
 
 
 @blp.route("/<grant_id>/files")

@@ -117,7 +117,7 @@ def pages(app: Flask) -> list[tuple[Address, str, Demands]]:
     return [
         (rule, method, PERMISSIONS[permission])
         for rule, permission in found
-        if permission is not None and not rule.rule.startswith(("/v1/", "/webhooks/"))
+        if permission is not None and not rule.rule.startswith(("/v1/", "/webhooks/", "/delta-sharing/"))
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
     ]
 

@@ -251,7 +251,7 @@ def test_releases_are_the_versions_of_a_table(market: Market, goods: Goods) -> N
     grant_id = market.bought(goods, "free", release_scope="all")["grant_id"]
     second = market.release(goods.dataset_id, "2026-12")["id"]
     ok(market.upload(second, NAME, CSV + b"2026-11-24 09:00,x,7\n"), 201)
-    with clock.stopped(clock.now() + timedelta(days=30)):
+    with clock.stopped(clock.now() + timedelta(minutes=2)):
         market.publish(second)
     jobs.run_pending(tabular.CONVERT_JOB)
     table = f"/delta-sharing/shares/{goods.dataset_id}/schemas/default/tables/{TABLE}"
@@ -322,7 +322,7 @@ def test_an_expired_grant_says_so(market: Market, goods: Goods) -> None:
 
 
 def test_an_exhausted_quota_is_403_and_never_429(market: Market, goods: Goods) -> None:
-    grant_id = market.bought(goods, "free", limit_bytes=10)["grant_id"]
+    grant_id = market.bought(goods, "free", quota_bytes=10)["grant_id"]
     jobs.run_pending(tabular.CONVERT_JOB)
     table = f"/delta-sharing/shares/{goods.dataset_id}/schemas/default/tables/{TABLE}"
     refused(market.nobody.get(url_of(market.buyer, table)), 403, "PERMISSION_DENIED", "Quota exhausted")
@@ -353,6 +353,18 @@ def test_an_address_ends_with_its_client(market: Market, table: str) -> None:
     with transaction():
         identity.suspend_client(owner, market.buyer.client_id)
     refused(market.nobody.get(url), 403, "PERMISSION_DENIED", "Signed address not valid")
+
+
+def test_the_profile_of_a_grant_names_everything_but_the_secret(market: Market, grant_id: str) -> None:
+    answer = market.buyer.get(f"/v1/grants/{grant_id}/delta-sharing-profile")
+    assert ok(answer) == {
+        "shareCredentialsVersion": 2, "type": "oauth_client_credentials",
+        "endpoint": "http://127.0.0.1:8000/delta-sharing", "tokenEndpoint": "http://127.0.0.1:8000/oauth/token",
+        "clientId": market.buyer.client_id, "clientSecret": "<client_secret of your program>", "scope": "data:read",
+    }  # fmt: skip
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="musubi.share"'
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert market.stranger.get(f"/v1/grants/{grant_id}/delta-sharing-profile").status_code == 404
 
 
 def test_names_are_legal_and_never_shared() -> None:

@@ -130,6 +130,7 @@ def changes(share: str, schema: str, table: str) -> Response:
 def fetch(sha256: str) -> Response:
     """Fetch a file under a signed address: charged like any download, however many requests a client makes of it."""
     permit = addresses.read(request.args.get(addresses.PARAMETER, ""), sha256)
+    sharing.bring(permit, request.method)
     with transaction():
         answer = sharing.open_delivery(permit, request.method, dict(request.headers.items()))
     respond: Respond = current_app.extensions[RESPOND]
