@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,24 +58,28 @@ def run(start: str, request: str, descriptor: int, wall_seconds: float, answer_b
     return Ended(answer, is_whole, reader.returncode)
 
 
-def stream(start: str, request: str, descriptor: int, wall_seconds: float) -> Iterator[bytes]:
-    """Yield what a program says of the open file as it comes, however much; ended with the iterator, or in time.
+def stream(start: str, request: str, descriptor: int, wall_seconds: float) -> Generator[bytes, None, None]:
+    """Yield what a program says of the open file as it comes, however much; it ends with the generator, or in time.
 
     Raises OSError when no process can be started, TimeoutError when its time is over.
     """
     reader = _start(start, request, descriptor)
-    deadline = time.monotonic() + wall_seconds
     try:
-        with selectors.DefaultSelector() as selector:
-            selector.register(reader.stdout, selectors.EVENT_READ)  # type: ignore[arg-type] # Popen was given a pipe
-            while selector.select(max(0.0, deadline - time.monotonic())):
-                piece = os.read(reader.stdout.fileno(), 1 << 18)  # type: ignore[union-attr] # as above
-                if not piece:
-                    return
-                yield piece
-            raise TimeoutError
+        if reader.stdout is not None:
+            yield from _pieces(reader.stdout.fileno(), time.monotonic() + wall_seconds)
     finally:
         _end(reader)
+
+
+def _pieces(descriptor: int, deadline: float) -> Iterator[bytes]:
+    with selectors.DefaultSelector() as selector:
+        selector.register(descriptor, selectors.EVENT_READ)
+        while selector.select(max(0.0, deadline - time.monotonic())):
+            piece = os.read(descriptor, 1 << 18)
+            if not piece:
+                return
+            yield piece
+        raise TimeoutError
 
 
 def _start(start: str, request: str, descriptor: int) -> subprocess.Popen[bytes]:

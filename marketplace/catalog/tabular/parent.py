@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -38,7 +39,7 @@ class _AsItIs(Exception):
 
 def is_tabular(profile: dict[str, Any] | None) -> bool:
     """Whether a profile tells of a table that can be copied."""
-    return bool(profile) and profile.get("format") in TABULAR and bool(profile.get("columns"))  # type: ignore[union-attr]
+    return profile is not None and profile.get("format") in TABULAR and bool(profile.get("columns"))
 
 
 def convert_file(
@@ -65,8 +66,8 @@ def _converted(
 ) -> Converted[T]:
     asked = {"format": profile["format"], "delimiter": profile.get("delimiter"), "plans": plans}
     request = json.dumps(asked | {"limits": asdict(limits)})
-    with path.open("rb") as file:
-        frames = Frames(process.stream(_START, request, file.fileno(), limits.wall_seconds))
+    with path.open("rb") as file, closing(process.stream(_START, request, file.fileno(), limits.wall_seconds)) as said:
+        frames = Frames(said)
         try:
             kept = keep(_judged(frames, limits))
         except _AsItIs as found:

@@ -103,8 +103,12 @@ def _target(kind: Any) -> tuple[Any, Callable[[Any], Any]]:
         (types.is_date64, pa.date32()),
     ):
         if judge(kind):
-            return target, lambda values, target=target: values.cast(target)  # type: ignore[misc] # bound now
+            return target, _caster(target)
     return pa.string(), lambda values: pa.array([_text(value) for value in values.to_pylist()], pa.string())
+
+
+def _caster(target: Any) -> Callable[[Any], Any]:
+    return lambda values: values.cast(target)
 
 
 def _text(value: Any) -> str | None:

@@ -199,7 +199,7 @@ def test_a_copy_that_takes_too_much_time_or_memory_is_ended(tmp_path):
 def test_whatever_the_copying_process_says_is_judged(said, monkeypatch, tmp_path):
     path = tmp_path / "stored"
     path.write_bytes(b"a\n1\n")
-    monkeypatch.setattr(parent.process, "stream", lambda *_args: iter([said[:3], said[3:]]))
+    monkeypatch.setattr(parent.process, "stream", lambda *_args: (piece for piece in (said[:3], said[3:])))
     assert refused(path, {"format": "csv", "columns": [{}]}) == "reader-stopped"
 
 
@@ -208,7 +208,7 @@ def test_facts_of_a_copying_process_are_kept_only_as_the_database_can_keep_them(
     path.write_bytes(b"a\n1\n")
     facts = {"reason": "a\0\ud800", "deep": [1], "count": 3}
     said = frames.framed(frames.END, json.dumps({"problem": "damaged", "facts": facts}).encode())
-    monkeypatch.setattr(parent.process, "stream", lambda *_args: iter([said]))
+    monkeypatch.setattr(parent.process, "stream", lambda *_args: (piece for piece in (said,)))
     with pytest.raises(tabular.Unreadable) as refusal:
         tabular.convert_file(path, {"format": "csv", "columns": [{}]}, SMALL, b"".join)
     assert refusal.value.facts == {"reason": "a␀?", "count": 3}
