@@ -20,6 +20,7 @@ from marketplace.identity.permissions import Permission
 from marketplace.kit import clock, settings
 from marketplace.kit.errors import NotFound
 from marketplace.kit.transaction import transaction
+from marketplace.licensing.states import UseApplication
 from marketplace.metering import queries as metering
 
 blp = blueprint("grants", "/v1/grants", "What was bought, and its files.")
@@ -111,7 +112,15 @@ def list_files(grant_id: str) -> list[dict[str, Any]]:
 @blp.route("/<grant_id>/files/<name>", methods=["GET"])
 @guarded(Permission.FILES_FETCH)
 @blp.doc(
-    parameters=[{"in": "query", "name": "release_id", "schema": {"type": "string"}}],
+    parameters=[
+        {"in": "query", "name": "release_id", "schema": {"type": "string"}},
+        {
+            "in": "header",
+            "name": "Musubi-Purpose",
+            "schema": {"type": "string", "enum": [code.value for code in UseApplication]},
+            "description": "what the data are for, which the accepted terms must permit",
+        },
+    ],
     responses={
         "200": {"description": "The whole file", "content": {"*/*": {}}},
         "206": {"description": "The range asked for", "content": {"*/*": {}}},

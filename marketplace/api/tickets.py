@@ -40,6 +40,7 @@ def issue(draft: dict[str, Any], grant_id: str) -> Any:
     responses={
         "200": {"description": "The whole file", "content": {"*/*": {}}},
         "206": {"description": "The range asked for", "content": {"*/*": {}}},
+        "307": {"description": "The file is fetched from the store that holds it, for seconds"},
         "304": {"description": "Not modified"},
         "412": {"description": "A precondition failed"},
         "416": {"description": "The range lies beyond the file"},
@@ -47,6 +48,7 @@ def issue(draft: dict[str, Any], grant_id: str) -> Any:
 )
 def fetch(secret: str) -> Response:
     """Fetch the file of a ticket, or a range of it (RFC 9110), charged like any download; HEAD costs nothing."""
+    ticketing.bring(secret, request.method)
     with transaction():
         answer = ticketing.open_delivery(secret, request.method, dict(request.headers.items()))
     response = streams.respond(current_app, answer)

@@ -13,6 +13,7 @@ from marketplace.exchange.download import Answer, Wanted
 from marketplace.identity import holders, judging
 from marketplace.identity.actors import Actor
 from marketplace.identity.permissions import Permission
+from marketplace.kit.transaction import transaction
 from marketplace.licensing import purposes
 
 
@@ -32,10 +33,19 @@ def issue(actor: Actor, grant_id: str, file_name: str, release_id: str | None, p
     """
     entitled = access.authorize(actor, grant_id, file_name, release_id)
     if purpose is not None:
-        download.require_purpose(grant_id, purposes.read(purpose))
-        entitled = replace(entitled, purpose=purpose)
+        declared = purposes.read(purpose)
+        download.require_purpose(grant_id, declared)
+        entitled = replace(entitled, purpose=declared.value)
     ticket, secret = tickets.issue(actor, entitled)
     return Issued(ticket, entitled, secret)
+
+
+def bring(secret: str, method: str) -> None:
+    """Have the bytes at hand, as ``download.bring``; to be called before ``open_delivery``, outside any transaction."""
+    with transaction():
+        ticket = tickets.get_open(secret)
+        actor, wanted = _holder_of(ticket), _wanted(ticket, method, {})
+    download.bring(actor, wanted)
 
 
 def open_delivery(secret: str, method: str, headers: Mapping[str, str]) -> Answer:
@@ -46,13 +56,17 @@ def open_delivery(secret: str, method: str, headers: Mapping[str, str]) -> Answe
     """
     ticket = tickets.get_open(secret)
     actor = _holder_of(ticket)
-    kept = {name: value for name, value in headers.items() if name.lower() != download.PURPOSE}
-    declared = {download.PURPOSE: ticket.purpose} if ticket.purpose else {}
-    wanted = Wanted(ticket.grant_id, ticket.file_name, ticket.release_id, method, kept | declared, ticket.sha256)
-    answer = download.open_delivery(actor, wanted)
+    answer = download.open_delivery(actor, _wanted(ticket, method, headers))
     if answer.delivery_id is not None:
         tickets.note_use(actor, ticket, answer.delivery_id)
     return answer
+
+
+def _wanted(ticket: Ticket, method: str, headers: Mapping[str, str]) -> Wanted:
+    """Return what the ticket opens, for the purpose it was issued for and no other."""
+    kept = {name: value for name, value in headers.items() if name.lower() != download.PURPOSE}
+    declared = {download.PURPOSE: ticket.purpose} if ticket.purpose else {}
+    return Wanted(ticket.grant_id, ticket.file_name, ticket.release_id, method, kept | declared, ticket.sha256)
 
 
 def _holder_of(ticket: Ticket) -> Actor:

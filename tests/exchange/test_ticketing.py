@@ -99,7 +99,8 @@ def test_the_first_byte_is_asked_for_within_a_minute(bought: Bought) -> None:
 
 
 def test_what_was_begun_can_be_resumed_for_a_quarter_of_an_hour_and_no_longer(bought: Bought) -> None:
-    with clock.stopped(clock.now()) as begun:
+    begun = clock.now()
+    with clock.stopped(begun):
         secret = bought.issue()
         bought.fetch(secret, Range="bytes=0-3").close()
     with clock.stopped(begun + tickets.RESUMABLE_FOR - timedelta(seconds=1)):

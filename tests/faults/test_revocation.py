@@ -35,6 +35,7 @@ def live(prepared: Live) -> Iterator[Live]:
 def beside(live: Live, tmp_path: Path) -> Iterator[Exchange]:
     """Another server over the same database and files."""
     same = {"marketplace_data_dir": live.exchange.data_dir, "marketplace_base_url": live.base_url}
+    same |= {"marketplace_run_worker": "false"}
     other = Exchange(tmp_path, live.exchange.database_url, same)
     try:
         yield other.start()

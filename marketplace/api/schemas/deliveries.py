@@ -28,6 +28,7 @@ class DeliveryView(Schema):
     file_id = fields.String(required=True)
     sha256 = fields.String(required=True)
     content_bytes = fields.Integer(required=True)
+    purpose = fields.String(required=True, allow_none=True, metadata={"description": "null where none was declared"})
     start_byte = fields.Integer(required=True)
     length = fields.Integer(required=True)
     state = fields.String(required=True)
