@@ -111,12 +111,13 @@ def test_a_page_that_cannot_be_is_refused(market: Market, asked: str) -> None:
 
 
 def test_nobody_else_finds_anything(market: Market, goods: Goods, table: str) -> None:
+    unscoped = market.buyer.with_scopes("grants:read")
     before = row_counts()
     assert ok(market.stranger.get("/delta-sharing/shares")) == {"items": []}
     for path in (f"/delta-sharing/shares/{goods.dataset_id}", f"{table}/version", f"{table}/metadata"):
         refused(market.stranger.get(path), 404, "RESOURCE_DOES_NOT_EXIST")
         refused(market.nobody.get(path), 401, "UNAUTHENTICATED")
-        refused(market.buyer.with_scopes("grants:read").get(path), 403, "PERMISSION_DENIED", "data:read")
+        refused(unscoped.get(path), 403, "PERMISSION_DENIED", "data:read")
         refused(market.provider.get(path), 403, "PERMISSION_DENIED")
     refused(query(market.stranger, table), 404, "RESOURCE_DOES_NOT_EXIST")
     assert row_counts() == before
