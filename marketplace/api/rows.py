@@ -49,7 +49,8 @@ def read(asked: dict[str, Any], grant_id: str, name: str) -> Response:
 
     ``Next-Cursor``, which is ``next_cursor`` in JSON, leads to the next page of the same query; the last has none.
     """
-    page = rows.open_page(actor(), grant_id, name, asked | {"format": asked.get("format") or _accepted()})
+    wanted = asked | {"format": asked.get("format") or _accepted()}
+    page = rows.open_page(actor(), grant_id, name, wanted, dict(request.headers.items()))
     response = streams.respond(current_app, page.answer)
     if page.next_cursor:
         response.headers["Next-Cursor"] = page.next_cursor
