@@ -136,13 +136,13 @@ _TRACED: dict[Tracing, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (
             "表には、利用権ごとに異なる、実在の事象を表さない識別用の行が加えられる。",
             "その数は百行につき一行程度とし、百行を超えず、小さな表では八行までとする。",
-            "この行は行数による課金の対象とならないが、集計に影響することがある。",
+            "ファイルの取得では、この行は行数による課金の対象とならない。この行は集計に影響することがある。",
             "流出した写しがどの利用権のものかを、この行から調べることができる。",
         ),
         (
             "Marker rows that describe nothing real, and differ by grant, are added to a table.",
             "They are about one for a hundred rows, at most a hundred, and up to eight in small tables.",
-            "They are not charged as rows, and may affect statistics.",
+            "Where a file is fetched they are not charged as rows. They may affect statistics.",
             "By them it can be told from whose grant a copy has leaked.",
         ),
     ),
