@@ -23,7 +23,7 @@ from marketplace.licensing.states import UseApplication
 from marketplace.metering import service as metering
 
 log = logging.getLogger(__name__)
-Elsewhere = Callable[[Actor, Entitlement, Mapping[str, str], Decision], dict[str, str] | None]
+Elsewhere = Callable[[Actor, Entitlement, Mapping[str, str], Decision], redirecting.Sent | None]
 STALE_AFTER = timedelta(seconds=90)
 PURPOSE = "musubi-purpose"
 """The header field in which a request may declare its purpose; field names are compared without regard to case."""
@@ -43,7 +43,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The complete answer to a download: the body is there where ``delivery_id`` is."""
+    """The complete answer to a download; a delivery without a file is another's to carry out."""
 
     status: int
     headers: Mapping[str, str]
@@ -110,8 +110,8 @@ def answer(
     )
     if decision.length == 0:
         return Answer(decision.status, decision.headers, 0, 0, None, None)
-    if elsewhere is not None and (fields := elsewhere(actor, entitled, headers, decision)) is not None:
-        return Answer(307, fields, 0, 0, None, None)
+    if elsewhere is not None and (sent := elsewhere(actor, entitled, headers, decision)) is not None:
+        return Answer(307, sent.headers, 0, 0, None, sent.delivery_id)
     file = open_file()
     try:
         opened = metering.open_delivery(entitled, decision.start, decision.length, actor.client_id)

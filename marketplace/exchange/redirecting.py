@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from marketplace.access.rules import Entitlement
 from marketplace.audit import service as audit
@@ -26,10 +27,15 @@ _RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})", re.ASCII)
 _CONDITIONS = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range"})
 
 
-def elsewhere(
-    actor: Actor, entitled: Entitlement, headers: Mapping[str, str], decision: Decision
-) -> dict[str, str] | None:
-    """Return the header fields that send the buyer to the bucket, with the delivery held; None where we send the bytes.
+class Sent(NamedTuple):
+    """A delivery that is held, and the header fields that send the buyer to where it is carried out."""
+
+    delivery_id: str
+    headers: dict[str, str]
+
+
+def elsewhere(actor: Actor, entitled: Entitlement, headers: Mapping[str, str], decision: Decision) -> Sent | None:
+    """Send the buyer to the bucket, with the delivery held; None where we send the bytes.
 
     We do where the settings say so, for requests that the bucket would not answer as we do, and under grants that limit
     how many streams run at once, since nobody tells us when one of the bucket's ends. The range asked for is signed, so
@@ -48,7 +54,7 @@ def elsewhere(
     }
     signed = {"Range": asked["range"]} if "range" in asked else {}
     kept = {name: decision.headers[name] for name in ("Cache-Control", "Vary")}
-    return {"Location": links.to(entitled.sha256, told, signed, clock.now())} | kept
+    return Sent(opened.id, {"Location": links.to(entitled.sha256, told, signed, clock.now())} | kept)
 
 
 def _is_plain(asked: Mapping[str, str]) -> bool:

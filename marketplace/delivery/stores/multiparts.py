@@ -28,7 +28,8 @@ def remove(place: Place, older_than: datetime) -> int:
             _ask(place, links, "DELETE", f"/{key}", {"uploadId": upload_id})
             removed += 1
     except requests.RequestException as error:
-        log.warning("parts that were never completed could not be removed: %s", type(error).__name__)
+        status = error.response.status_code if error.response is not None else None  # its text holds the address
+        log.warning("parts that were never completed could not be removed: %s %s", type(error).__name__, status)
     return removed
 
 
