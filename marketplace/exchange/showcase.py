@@ -74,8 +74,8 @@ def as_of_now(listed: dict[str, Any]) -> dict[str, Any]:
     """Return a public document as the clock has it: without expired offers, and whether a release is overdue."""
     now = clock.now()
     still = [one for one in listed["offers"] if not one.get("valid_until") or clock.parse(one["valid_until"]) > now]
-    published = [clock.parse(one["published_at"]) for one in listed["releases"] if one.get("published_at")]
-    due = punctuality.next_due(listed["frequency"], max(published, default=None))
+    published = [clock.parse(one["published_at"]) for one in listed.get("releases", ()) if one.get("published_at")]
+    due = punctuality.next_due(listed.get("frequency", ""), max(published, default=None))
     dated = {"next_release_due_at": clock.text(due) if due else None, "overdue": due is not None and due < now}
     return listed | {"offers": still} | dated
 

@@ -1,15 +1,22 @@
 """Naming where releases are fetched: for its owner alone, with what became of the last time."""
 
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
 from marketplace.catalog.sources import service
 from marketplace.catalog.sources.states import PullProblem
-from marketplace.kit import jobs
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 from tests.api.routes import SOURCE
 from tests.api.trade import Market, audit_count, ok, refused, row_counts
 
 
-def put(market: Market, path: str, **changes: object) -> object:
+def waiting() -> int:
+    """How many times a source is to be asked."""
+    return db.session.scalar(text("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'catalog.pull'")) or 0
+
+
+def put(market: Market, path: str, **changes: object) -> TestResponse:
     return market.provider.call("PUT", path, json=SOURCE | changes)
 
 
@@ -22,9 +29,9 @@ def test_a_source_is_named_read_asked_and_removed(market: Market) -> None:
     assert ok(market.provider.get(path)) == named
     assert ok(market.auditor.get(path))["url"] == "https://data.example.jp/"
 
-    before = db.session.execute(jobs.text("SELECT count(*) FROM procrastinate_jobs")).scalar()
+    before = waiting()
     ok(market.provider.post(f"{path}/pull"), 202)
-    assert db.session.execute(jobs.text("SELECT count(*) FROM procrastinate_jobs")).scalar() == before + 1
+    assert waiting() == before + 1
 
     deeds = audit_count()
     assert market.provider.call("DELETE", path).status_code == 204

@@ -4,7 +4,7 @@ import gzip
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -215,15 +215,8 @@ def test_a_hostile_answer_is_a_plain_reason_and_no_release(
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take a thousand bytes at most."""
-    with limited(monkeypatch):
-        pass
-
-
-@contextmanager
-def limited(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     real = outbound.stream
     monkeypatch.setattr(outbound, "stream", lambda url, headers, _size, seconds: real(url, headers, 1000, seconds))
-    yield
 
 
 def test_an_answer_that_trickles_for_ever_is_given_up(
@@ -262,9 +255,10 @@ def test_failures_are_tried_again_ever_later_and_forgotten_when_it_works(
     _provider, dataset_id = source
     origin.respond = answer(b"", "500 Internal Server Error")
     waits = []
-    for _ in range(3):
-        pulling.pull(dataset_id)
-        waits.append(round((stand(dataset_id).next_at - clock.now()) / timedelta(minutes=1)))
+    with clock.stopped(clock.now()):
+        for _ in range(3):
+            pulling.pull(dataset_id)
+            waits.append((stand(dataset_id).next_at - clock.now()) // timedelta(minutes=1))
     assert waits == [15, 30, 60]
     assert stand(dataset_id).detail == "500"
     origin.respond = answer(CONTENT)
