@@ -250,15 +250,13 @@ def _check_numbers(settings: Settings) -> None:
     for name in (*positive, *counts):
         if getattr(settings, name) < (name in positive):
             raise BadSetting(f"{variable_of(name)} must be {'above zero' if name in positive else 'zero or more'}")
-    days = (
+    bounded = (
         ("konbini_days", 60), ("bank_transfer_days", 60), ("outside_days", 366), ("renewal_lead_days", 25),
-        ("s3_link_seconds", 60),
+        ("s3_link_seconds", 60), ("port", 65_535),
     )  # fmt: skip
-    for name, most in days:
+    for name, most in bounded:
         if not 1 <= getattr(settings, name) <= most:
             raise BadSetting(f"{variable_of(name)} must be 1 to {most}")
-    if settings.port > 65535:
-        raise BadSetting("MARKETPLACE_PORT must be 1 to 65535")
     if not 0 <= settings.commission_basis_points < 10_000:
         raise BadSetting("MARKETPLACE_COMMISSION_BASIS_POINTS must be 0 to 9999 (1000 is 10 %)")
     if settings.seller not in {"agent", "principal"}:
