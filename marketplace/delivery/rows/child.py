@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 import sys
 from typing import Any, BinaryIO
 
 from marketplace.catalog.profiling import confinement
 from marketplace.delivery.rows import engine, pages, readers, statements
 from marketplace.delivery.rows.task import Task
+
+_NO_MEMORY = re.compile("MemoryError|OutOfMemory|Out of Memory|malloc of size")
 
 
 def main(request: str) -> None:  # pragma: no cover - runs only in the querying process, which measures nothing
@@ -29,8 +32,8 @@ def answered(file: BinaryIO, task: Task) -> bytes:
     except MemoryError:
         return _said(problem="memory")
     except Exception as error:  # noqa: BLE001 - a foreign file may break any library; the parent must hear of it
-        ran_out = type(error).__name__ in {"OutOfMemoryException", "ArrowMemoryError"}
-        return _said(problem="memory" if ran_out else type(error).__name__)
+        # What goes wrong while DuckDB reads our batches comes out as an error of DuckDB's, with the reason in its text.
+        return _said(problem="memory" if _NO_MEMORY.search(f"{type(error).__name__} {error}") else type(error).__name__)
 
 
 def _page(file: BinaryIO, task: Task) -> bytes:
