@@ -142,7 +142,7 @@ def give_up(upload_id: str) -> Any:
     return "", 204
 
 
-@blp.after_request  # type: ignore[untyped-decorator] # flask-smorest is untyped
+@blp.after_request
 def name_the_protocol(response: Response) -> Response:
     """Say in every answer which protocol is spoken, and to OPTIONS what of it (tus 1.0, Core)."""
     response.headers["Tus-Resumable"] = VERSION
