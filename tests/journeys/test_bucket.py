@@ -23,6 +23,18 @@ def market(tmp_path_factory, clone, endpoint):
         yield Market(exchange, exchange.assemble(), tmp_path_factory.mktemp("files"))
 
 
+@pytest.fixture
+def redirecting(market):
+    """The exchange sends its buyers to the bucket, until the test is over."""
+    market.exchange.stop()
+    market.exchange.settings["marketplace_s3_delivery"] = "redirect"
+    market.exchange.restart()
+    yield
+    market.exchange.stop()
+    del market.exchange.settings["marketplace_s3_delivery"]
+    market.exchange.restart()
+
+
 def forget(market):
     """Empty the folder in which bytes of the bucket pass, as on another machine."""
     for path in (market.exchange.data_dir / "bucket-cache").glob("??/??/*"):
@@ -55,11 +67,9 @@ def test_a_file_that_the_bucket_has_lost_is_never_charged(market, endpoint):
     assert (quota["used_bytes"], quota["reserved_bytes"], quota["used_downloads"]) == (0, 0, 0)
 
 
+@pytest.mark.usefixtures("redirecting")
 def test_buyers_are_sent_to_the_bucket_and_its_log_is_charged(market, tmp_path):
     sold = market.sold("per_mib", 1000)
-    market.exchange.stop()
-    market.exchange.settings["marketplace_s3_delivery"] = "redirect"
-    market.exchange.restart()
     sent = sold.fetch(expect=307, allow_redirects=False, headers={"Range": "bytes=0-999"})
     fetched = requests.get(sent.headers["Location"], headers={"Range": "bytes=0-999"}, timeout=180)
     assert (fetched.status_code, fetched.content) == (206, sold.content[:1000])
