@@ -151,6 +151,7 @@ def begun(where):
 
 def test_parts_that_were_never_completed_are_removed_from_the_bucket_once_they_are_old(new_store, endpoint, tmp_path):
     store, now = new_store(), datetime.now(UTC)
+    store.receive([CONTENT], 10**6)  # so that there is a bucket
     begun(s3.place(endpoint, prefix=tmp_path.name))
     begun(s3.place(endpoint, prefix=f"{tmp_path.name}-of-another"))
     assert store.clear_abandoned(now - timedelta(hours=1)) == 0
