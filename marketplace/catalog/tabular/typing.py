@@ -30,7 +30,7 @@ def planned(column: dict[str, Any]) -> dict[str, str | None]:
 def _type_of(column: dict[str, Any]) -> str:
     kind, low, high = column.get("type"), column.get("min"), column.get("max")
     if kind in {"boolean", "date"}:
-        return kind
+        return str(kind)
     if low is None or high is None:
         return "string"
     if kind == "integer":
