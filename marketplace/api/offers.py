@@ -9,7 +9,7 @@ from marketplace.identity.permissions import Permission
 from marketplace.kit.pages import Page
 from marketplace.kit.transaction import transaction
 from marketplace.licensing import queries
-from marketplace.licensing.offers import Discount, Limits, OfferDraft, Share
+from marketplace.licensing.offers import LIMIT_NAMES, Discount, Limits, OfferDraft, Share
 from marketplace.licensing.prices import read_price
 from marketplace.licensing.rails import read_rails
 from marketplace.licensing.service_levels import CreditStep
@@ -84,7 +84,7 @@ def _draft(body: dict[str, Any], dataset_id: str) -> OfferDraft:
         dataset_id=dataset_id,
         terms_id=body["terms_id"],
         price=read_price(body["price"]),
-        limits=Limits(body.get("duration_days"), body.get("quota_bytes"), body.get("quota_downloads")),
+        limits=Limits(**{name: body.get(name) for name in LIMIT_NAMES}),
         release_scope=ReleaseScope(body["release_scope"]),
         rails=None if rails is None else read_rails(rails),
         buyer_organization_id=body.get("buyer_organization_id"),

@@ -23,6 +23,12 @@ from marketplace.client.troubles import Trouble, Unusable, WrongBytes
 from marketplace.client.wording import language, plain, say, size, told
 
 WAIT_SECONDS = 3600
+_COUNTED = {
+    "quota_downloads": ("取得回数の上限", "Downloads at most"),
+    "quota_rows": ("行数の上限", "Rows at most"),
+    "quota_requests": ("リクエスト数の上限", "Requests at most"),
+    "quota_streams": ("同時ダウンロードの上限", "Downloads at once"),
+}
 
 
 @click.command("list")
@@ -149,8 +155,9 @@ def _limits(offer: dict[str, Any]) -> list[tuple[str, str]]:
         found.append((say("期間", "Access"), say(f"{days}日間", f"{days} days")))
     if offer.get("quota_bytes"):
         found.append((say("転送量の上限", "Bytes at most"), size(offer["quota_bytes"])))
-    if offer.get("quota_downloads"):
-        found.append((say("取得回数の上限", "Downloads at most"), f"{offer['quota_downloads']:,}"))
+    for name, words in _COUNTED.items():
+        if offer.get(name):
+            found.append((say(*words), f"{offer[name]:,}"))
     return found
 
 

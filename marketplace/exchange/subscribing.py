@@ -15,6 +15,7 @@ from marketplace.kit.errors import NotFound
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Offer
 from marketplace.metering import service as metering
+from marketplace.metering.rules import Allowance
 
 
 def extend(actor: Actor, order: Order) -> bool:
@@ -46,14 +47,25 @@ def grant_of(subscription: Subscription) -> Grant:
     return grant
 
 
+def allowance_of(offer: Offer) -> Allowance:
+    """Return how much a grant under the offer may fetch, each term anew."""
+    return Allowance(
+        bytes=offer.quota_bytes,
+        downloads=offer.quota_downloads,
+        rows=offer.quota_rows,
+        requests=offer.quota_requests,
+        streams=offer.quota_streams,
+    )
+
+
 def open_terms(today: date, subscription_id: str | None = None) -> int:
     """Open the quota of each paid term that has begun, once; return how many were opened."""
     opened = 0
     for term in queries.list_unopened(today, subscription_id):
         subscription = queries.require_subscription(term.subscription_id)
-        limits = licensing.limits_of(licensing.get_offer(subscription.offer_id))
+        allowance = allowance_of(licensing.get_offer(subscription.offer_id))
         if subscriptions.mark_opened(term.subscription_id, term.number):
             grant_id = grant_of(subscription).id
-            metering.renew_quota(grant_id, limits.quota_bytes, limits.quota_downloads, SYSTEM)
+            metering.renew_quota(grant_id, allowance, SYSTEM)
             opened += 1
     return opened

@@ -79,6 +79,9 @@ class Offer(Model):
         CheckConstraint("duration_days > 0", "duration_days"),
         CheckConstraint("quota_bytes > 0", "quota_bytes"),
         CheckConstraint("quota_downloads > 0", "quota_downloads"),
+        CheckConstraint("quota_rows > 0", "quota_rows"),
+        CheckConstraint("quota_requests > 0", "quota_requests"),
+        CheckConstraint("quota_streams > 0", "quota_streams"),
         CheckConstraint("version >= 1 AND (version = 1) = (supersedes IS NULL)", "version"),
         ForeignKeyConstraint(["terms_id", "terms_sha256"], ["terms.id", "terms.sha256"]),
         Index(
@@ -111,6 +114,9 @@ class Offer(Model):
     duration_days: Mapped[int | None]
     quota_bytes: Mapped[int | None] = mapped_column(BigInteger)
     quota_downloads: Mapped[int | None] = mapped_column(BigInteger)
+    quota_rows: Mapped[int | None] = mapped_column(BigInteger)
+    quota_requests: Mapped[int | None] = mapped_column(BigInteger)
+    quota_streams: Mapped[int | None] = mapped_column(BigInteger)
     release_scope: Mapped[str]
     version: Mapped[int]
     supersedes: Mapped[str | None] = mapped_column(ForeignKey("offer.id"))

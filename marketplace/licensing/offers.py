@@ -1,7 +1,7 @@
 """What an offer may say: price, rails, limits, shares, and how they agree with the terms. Pure."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
 from typing import Any
 
@@ -23,11 +23,17 @@ ORDINANCE_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a grant lasts and how much it may fetch; None where there is no limit."""
+    """How long a grant lasts, how much it may fetch, and how many downloads may run at once; None is no limit."""
 
     duration_days: int | None = None
     quota_bytes: int | None = None
     quota_downloads: int | None = None
+    quota_rows: int | None = None
+    quota_requests: int | None = None
+    quota_streams: int | None = None
+
+
+LIMIT_NAMES = tuple(limit.name for limit in fields(Limits))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +167,8 @@ def _promise_faults(draft: OfferDraft) -> Iterator[tuple[str, str]]:
 
 
 def _limit_faults(limits: Limits) -> Iterator[tuple[str, str]]:
-    for name, value, high in (
-        ("duration_days", limits.duration_days, DAYS_MAX),
-        ("quota_bytes", limits.quota_bytes, COUNT_MAX),
-        ("quota_downloads", limits.quota_downloads, COUNT_MAX),
-    ):
+    for name, value in asdict(limits).items():
+        high = DAYS_MAX if name == "duration_days" else COUNT_MAX
         if value is not None and not _is_count(value, 1, high):
             yield f"/limits/{name}", f"a whole number from 1 to {high:,} is needed, or nothing for no limit"
 

@@ -17,6 +17,7 @@ from marketplace.kit.transaction import keep
 from marketplace.licensing import rules
 from marketplace.licensing.errors import OfferNotOpen, TermsNotAccepted
 from marketplace.licensing.models import Acceptance, Offer, Terms
+from marketplace.licensing.offers import LIMIT_NAMES
 from marketplace.licensing.prices import Price, read_price
 from marketplace.licensing.rules import Limits, UsageTerms
 from marketplace.licensing.service_levels import CreditStep, read_steps, said_of
@@ -193,7 +194,7 @@ def is_open(offer: Offer) -> bool:
 
 def limits_of(offer: Offer) -> Limits:
     """Return the limits of an offer as a value."""
-    return Limits(offer.duration_days, offer.quota_bytes, offer.quota_downloads)
+    return Limits(**{name: getattr(offer, name) for name in LIMIT_NAMES})
 
 
 def list_offerers(terms_sha256: str, reader: Actor | None = None) -> list[str]:

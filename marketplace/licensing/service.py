@@ -1,5 +1,6 @@
 """Deeds of licensing: writing terms, making and ending offers, accepting terms."""
 
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import update
@@ -202,9 +203,7 @@ def _insert(draft: OfferDraft, terms: Terms, *, version: int, supersedes: str | 
         service_level=steps_document(draft.service_level),
         buyer_organization_id=draft.buyer_organization_id,
         valid_until=draft.valid_until,
-        duration_days=draft.limits.duration_days,
-        quota_bytes=draft.limits.quota_bytes,
-        quota_downloads=draft.limits.quota_downloads,
+        **asdict(draft.limits),
         release_scope=draft.release_scope.value,
         version=version,
         supersedes=supersedes,

@@ -8,12 +8,12 @@ class QuotaExhausted(Forbidden):
 
     slug = "quota-exhausted"
     title, title_ja = "Quota exhausted", "利用上限に達しています"
-    cause = "The bytes or downloads that this grant includes are used up, or held by downloads still running."
+    cause = "The bytes, downloads, rows or requests that this grant includes are used up, or held by downloads still running."
     cure = (
         "Ask for a smaller range, wait until running downloads have ended, or order the offer again. "
         "Bytes of this grant that you have received before cost nothing again."
     )
-    cause_ja = "この利用権に含まれるバイト数または回数は使い切られたか、進行中のダウンロードに確保されています。"
+    cause_ja = "この利用権に含まれるバイト数、回数、行数またはリクエスト数は使い切られたか、進行中のダウンロードに確保されています。"
     cure_ja = (
         "より小さい範囲を求めるか、進行中のダウンロードの終了を待つか、もう一度注文してください。"
         "この利用権で受け取り済みのバイトに、再び課金されることはありません。"
@@ -29,3 +29,14 @@ class DeliveryStillOpen(Conflict):
     cure = "Ask again when the download has ended; one that broke off is closed within two minutes."
     cause_ja = "受領証は配信の結果を示すものですが、この配信はまだ続いているか、終わりがまだ計量されていません。"
     cure_ja = "ダウンロードの終了後にもう一度求めてください。途切れたものは2分以内に閉じられます。"
+
+
+class TooManyStreams(Forbidden):
+    """As many downloads as the offer allows at once are running under the grant."""
+
+    slug = "too-many-streams"
+    title, title_ja = "Too many downloads at once", "同時ダウンロード数の上限に達しています"
+    cause = "The offer of this grant allows a number of downloads at the same time, and that many are running."
+    cure = "Wait until one of them has ended; one that broke off is closed within two minutes."
+    cause_ja = "この利用権のオファーは同時に行えるダウンロードの数を定めており、その数のダウンロードが進行中です。"
+    cure_ja = "どれかが終わるまで待ってください。途切れたものは2分以内に閉じられます。"

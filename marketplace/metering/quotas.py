@@ -7,8 +7,17 @@ from sqlalchemy import text
 from marketplace.access.rules import Entitlement
 from marketplace.kit import clock
 from marketplace.kit.db import db
-from marketplace.metering.errors import QuotaExhausted
+from marketplace.metering.errors import QuotaExhausted, TooManyStreams
 from marketplace.metering.models import Quota
+
+
+def rows_of(own: str, file_id: str) -> str:
+    """Return the SQL of a content's rows: its own, or else those that the profile of its file counts, or NULL."""
+    counted = (
+        "CASE jsonb_typeof(profile -> 'rows') WHEN 'number' THEN greatest(CAST(profile ->> 'rows' AS numeric), 0) END"
+    )
+    return f"coalesce(CAST({own} AS numeric), (SELECT {counted} FROM file WHERE id = {file_id}))"  # noqa: S608 - as above
+
 
 _OF_ENTITLEMENT = (
     "grant_id", "organization_id", "provider_organization_id", "dataset_id", "release_id", "file_id", "sha256",
@@ -17,8 +26,9 @@ _OF_ENTITLEMENT = (
 _LOCK = text("SELECT FROM quota WHERE grant_id = :grant_id FOR UPDATE")
 # Bytes received before are free, so only the rest of the range is held. A delivery that ends while this
 # runs makes us hold too much, never too little. Units are counted right because of the lock before it:
-# this statement sees whatever happened while we waited.
-_HOLD = text("""
+# this statement sees whatever happened while we waited. Rows are held where they are limited alone, since a file's lie
+# in its profile, which is large; rounded up, they cover what closing counts of the same bytes, rounded down twice.
+_HOLD = text(f"""
 WITH asked AS (
   SELECT CAST(:length AS bigint) - coalesce((
          SELECT sum(upper(r) - lower(r))
@@ -37,22 +47,31 @@ inherited AS (
   RETURNING id),
 taken AS (
   SELECT CASE WHEN needs_unit AND NOT EXISTS (SELECT FROM inherited) THEN 1 ELSE 0 END AS units FROM asked),
+share AS (
+  SELECT CASE WHEN (SELECT limit_rows FROM quota WHERE grant_id = :grant_id) IS NULL THEN 0
+              ELSE CAST(ceil(coalesce({rows_of(":rows", ":file_id")}, 0) * bytes
+                     / greatest(CAST(:size_bytes AS bigint), 1)) AS bigint) END AS rows
+    FROM asked),
 held AS (
-  UPDATE quota SET reserved_bytes = reserved_bytes + asked.bytes, used_downloads = used_downloads + taken.units
-    FROM asked, taken
+  UPDATE quota SET reserved_bytes = reserved_bytes + asked.bytes, used_downloads = used_downloads + taken.units,
+         reserved_rows = reserved_rows + share.rows, open_deliveries = open_deliveries + 1
+    FROM asked, taken, share
    WHERE grant_id = :grant_id
      AND (limit_bytes IS NULL OR used_bytes + reserved_bytes + asked.bytes <= limit_bytes)
      AND (limit_downloads IS NULL OR used_downloads + taken.units <= limit_downloads)
-  RETURNING asked.bytes, asked.needs_unit)
+     AND (limit_rows IS NULL OR used_rows + reserved_rows + share.rows <= limit_rows)
+     AND (limit_requests IS NULL OR used_requests + open_deliveries < limit_requests)
+     AND (limit_streams IS NULL OR open_deliveries < limit_streams)
+  RETURNING asked.bytes, asked.needs_unit, share.rows)
 INSERT INTO delivery (id, grant_id, organization_id, provider_organization_id, client_id, dataset_id, release_id,
-                      file_id, sha256, content_bytes, content_rows, start_byte, length, reserved_bytes, unit_taken,
-                      unit_passed_on, state, progress, opened_at, seen_at)
+                      file_id, sha256, content_bytes, content_rows, purpose, start_byte, length, reserved_bytes,
+                      reserved_rows, unit_taken, unit_passed_on, state, progress, opened_at, seen_at)
 SELECT :id, :grant_id, :organization_id, :provider_organization_id, :client_id, :dataset_id, :release_id,
-       :file_id, :sha256, :size_bytes, :rows, :start_byte, :length, bytes, needs_unit,
+       :file_id, :sha256, :size_bytes, :rows, :purpose, :start_byte, :length, bytes, rows, needs_unit,
        false, 'open', 0, :now, :now
   FROM held
 RETURNING reserved_bytes, unit_taken
-""")
+""")  # noqa: S608 - made of constants
 
 
 class Held(NamedTuple):
@@ -74,7 +93,9 @@ def hold(entitlement: Entitlement, delivery_id: str, start: int, length: int, cl
     where the delivery needs one. A unit pays for one pass over the content of a file. A delivery of its first
     byte needs one, and takes over that of an earlier delivery which broke, or which began further in and so
     paid for the same pass. A delivery that begins further in needs one only while no delivery of that content
-    holds any: else the first byte alone would be limited. Locks the grant's accounting.
+    holds any: else the first byte alone would be limited. Held are also the rows in those bytes where they are
+    limited, one request, and one of the streams that may run at once. Locks the grant's accounting.
+    Raises TooManyStreams where nothing but their number stands against it.
     """
     lock(entitlement.grant_id)
     facts = {name: getattr(entitlement, name) for name in _OF_ENTITLEMENT}
@@ -86,22 +107,31 @@ def hold(entitlement: Entitlement, delivery_id: str, start: int, length: int, cl
     return Held(*held)
 
 
-def _exhausted(grant_id: str) -> QuotaExhausted:
+def _exhausted(grant_id: str) -> QuotaExhausted | TooManyStreams:
     quota = db.session.get_one(Quota, grant_id, populate_existing=True)
-    left = None if quota.limit_bytes is None else quota.limit_bytes - quota.used_bytes - quota.reserved_bytes
-    downloads = None if quota.limit_downloads is None else quota.limit_downloads - quota.used_downloads
-    return QuotaExhausted(
-        _sentence(left, downloads, quota.reserved_bytes),
-        bytes_left=left,
-        bytes_reserved=quota.reserved_bytes,
-        downloads_left=downloads,
-    )
+    if quota.limit_streams is not None and quota.open_deliveries >= quota.limit_streams:
+        return TooManyStreams(
+            f"{quota.open_deliveries} of {quota.limit_streams} are running.", streams_limit=quota.limit_streams
+        )
+    left = {
+        "bytes": _rest(quota.limit_bytes, quota.used_bytes + quota.reserved_bytes),
+        "downloads": _rest(quota.limit_downloads, quota.used_downloads),
+        "rows": _rest(quota.limit_rows, quota.used_rows + quota.reserved_rows),
+        "requests": _rest(quota.limit_requests, quota.used_requests + quota.open_deliveries),
+    }
+    members = {f"{name}_left": count for name, count in left.items()}
+    return QuotaExhausted(_sentence(left, quota), bytes_reserved=quota.reserved_bytes, **members)
 
 
-def _sentence(left: int | None, downloads: int | None, reserved: int) -> str:
+def _rest(limit: int | None, gone: int) -> int | None:
+    return None if limit is None else limit - gone
+
+
+def _sentence(left: dict[str, int | None], quota: Quota) -> str:
+    held = {"bytes": quota.reserved_bytes, "rows": quota.reserved_rows, "requests": quota.open_deliveries}
     parts = []
-    if left is not None:
-        parts.append(f"{left} bytes are left, and {reserved} are held by downloads still running.")
-    if downloads is not None:
-        parts.append(f"{downloads} downloads are left.")
+    for name, count in left.items():
+        if count is not None:
+            running = f", and {held[name]} are held by downloads still running" if name in held else ""
+            parts.append(f"{count} {name} are left{running}.")
     return " ".join(parts)

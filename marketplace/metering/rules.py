@@ -1,8 +1,23 @@
 """How a delivery is judged when it ends: pure."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from marketplace.metering.states import DeliveryState
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a grant may fetch in all, and how many downloads may run at once; None is no limit."""
+
+    bytes: int | None = None
+    downloads: int | None = None
+    rows: int | None = None
+    requests: int | None = None
+    streams: int | None = None
+
+    def limits(self) -> dict[str, int | None]:
+        """Return the limits by the names of their columns."""
+        return {f"limit_{name}": value for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True)

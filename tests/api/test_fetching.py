@@ -154,6 +154,19 @@ def test_a_quota_in_downloads_counts_passes_over_a_file_not_pieces(market: Marke
     assert (quota["limit_downloads"], quota["used_downloads"]) == (1, 1)
 
 
+def test_quotas_in_rows_and_requests_refuse_what_goes_beyond_them(market: Market, goods: Goods) -> None:
+    grant_id = market.bought(goods, "free", quota_rows=10**6, quota_requests=2, quota_streams=1)["grant_id"]
+    for _ in range(2):
+        assert market.fetch(grant_id, NAME).status_code == 200
+    before = row_counts()
+    said = refused(market.fetch(grant_id, NAME), 403, "quota-exhausted")
+    assert (said["requests_left"], said["bytes_left"]) == (0, None)
+    assert row_counts() == before
+    quota = ok(market.buyer.get(f"/v1/grants/{grant_id}"))["quota"]
+    assert (quota["limit_requests"], quota["used_requests"], quota["limit_rows"]) == (2, 2, 10**6)
+    assert (quota["limit_streams"], quota["open_deliveries"], quota["reserved_rows"]) == (1, 0, 0)
+
+
 def test_a_grant_that_ran_out_opens_nothing(market: Market, goods: Goods) -> None:
     grant_id = market.bought(goods, "free", duration_days=1)["grant_id"]
     assert market.fetch(grant_id, NAME).status_code == 200

@@ -10,15 +10,16 @@ from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 from marketplace.metering import service as metering
+from marketplace.metering.rules import Allowance
 from tests.factories.access import GrantFactory, release_with
 from tests.factories.identity import actor_of
 
 NAME = "人流.csv"
 
 
-def entitlement_of(content=b"0123456789", *, limit_bytes=None, limit_downloads=None, grant=None, size_bytes=None):
+def entitlement_of(content=b"0123456789", *, grant=None, size_bytes=None, **limits):
     """A grant with that quota, and its right to one file of that content; ``size_bytes`` may pretend."""
-    grant = grant or granted(limit_bytes=limit_bytes, limit_downloads=limit_downloads)
+    grant = grant or granted(**limits)
     release_id = release_with(grant.dataset_id, {NAME: content})
     return Entitlement(
         grant_id=grant.id,
@@ -35,10 +36,11 @@ def entitlement_of(content=b"0123456789", *, limit_bytes=None, limit_downloads=N
     )
 
 
-def granted(*, limit_bytes=None, limit_downloads=None, **facts):
-    """A grant whose accounting is open."""
+def granted(**facts):
+    """A grant whose accounting is open, within the limits that are given beside its facts."""
+    limits = {name: facts.pop(f"limit_{name}", None) for name in ("bytes", "downloads", "rows", "requests", "streams")}
     grant = GrantFactory(**facts)
-    metering.open_quota(grant.id, limit_bytes, limit_downloads)
+    metering.open_quota(grant.id, Allowance(**limits))
     return grant
 
 

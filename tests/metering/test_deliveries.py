@@ -16,7 +16,7 @@ from marketplace.metering import coverage, queries
 from marketplace.metering import service as metering
 from marketplace.metering.errors import QuotaExhausted
 from marketplace.metering.models import Coverage, Delivery, UsageEvent
-from marketplace.metering.rules import Ending, judge
+from marketplace.metering.rules import Allowance, Ending, judge
 from marketplace.metering.states import DeliveryState
 from tests.factories.identity import OrganizationFactory, actor_of
 from tests.factories.metering import buyer_of, entitlement_of, fetch, granted, provider_of
@@ -165,7 +165,9 @@ def test_a_byte_quota_counts_only_new_bytes_and_says_what_is_left(session):
     with pytest.raises(QuotaExhausted) as refusal, session.begin_nested():
         metering.open_delivery(other, 0, 60, None)
     assert refusal.value.status == 403
-    assert refusal.value.members == {"bytes_left": 50, "bytes_reserved": 0, "downloads_left": None}
+    assert refusal.value.members == {
+        "bytes_left": 50, "bytes_reserved": 0, "downloads_left": None, "rows_left": None, "requests_left": None,
+    }  # fmt: skip
     assert "50 bytes are left" in refusal.value.detail
     assert quota_of(entitlement) == (100, 0, 1)
     assert fetch(entitlement, 0, 100).bytes_new == 0
@@ -193,7 +195,7 @@ def test_without_an_account_nothing_is_opened(session, entitlement):
 
 def test_opening_the_account_again_changes_nothing(session, entitlement):
     fetch(entitlement)
-    metering.open_quota(entitlement.grant_id, 1, 1)
+    metering.open_quota(entitlement.grant_id, Allowance(bytes=1, downloads=1))
     assert quota_of(entitlement) == (100, 0, 1)
     assert queries.get_quota(entitlement.grant_id).limit_bytes is None
 

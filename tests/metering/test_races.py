@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 from marketplace.metering import queries
 from marketplace.metering import service as metering
-from marketplace.metering.errors import QuotaExhausted
+from marketplace.metering.errors import QuotaExhausted, TooManyStreams
 from marketplace.metering.models import Coverage, UsageEvent
 from tests.factories.access import PaidOrderFactory, draft_of, release_with
 from tests.factories.metering import entitlement_of
@@ -45,7 +46,7 @@ def attempt(entitlement, start, length):
     def deed():
         try:
             return metering.open_delivery(entitlement, start, length, None)
-        except QuotaExhausted:
+        except (QuotaExhausted, TooManyStreams):
             # The transaction of a refusal is rolled back at the edge; here nothing else happens in it.
             db.session.rollback()
             return None
@@ -85,6 +86,17 @@ def test_of_64_requests_for_a_download_quota_of_16_exactly_16_succeed(own_databa
     opened = together(own_database, [attempt(entitlement, 0, 100) for _ in range(THREADS)])
     assert sum(each is not None for each in opened) == 16
     assert queries.get_quota(entitlement.grant_id).used_downloads == 16
+
+
+@pytest.mark.parametrize("limit", ["rows", "requests", "streams"])
+def test_of_64_requests_for_16_rows_requests_or_streams_exactly_16_succeed(own_database, limit):
+    entitlement = replace(prepare(size_bytes=640, **{f"limit_{limit}": 16}), rows=64)
+    opened = together(own_database, [attempt(entitlement, n * 10, 10) for n in range(THREADS)])
+    winners = [each for each in opened if each]
+    assert len(winners) == 16
+    together(own_database, [lambda each=each: metering.close_delivery(each.id, 10, 10, "complete") for each in winners])
+    quota = queries.get_quota(entitlement.grant_id)
+    assert (quota.used_rows, quota.reserved_rows, quota.used_requests, quota.open_deliveries) == (16, 0, 16, 0)
 
 
 def test_64_parallel_ranges_of_one_download_take_one_unit(own_database):

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
+from marketplace.access.models import Grant
 from marketplace.catalog.models import File
 from marketplace.metering import queries
 from marketplace.metering import service as metering
+from marketplace.metering.errors import QuotaExhausted, TooManyStreams
 from marketplace.metering.models import Quota, UsageEvent
+from marketplace.metering.rules import Allowance
 from tests.factories.metering import entitlement_of, fetch, provider_of
 
 CONTENT = "日時,地点,人数\n".encode() * 5
@@ -71,6 +74,76 @@ def test_the_share_of_rows_telescopes(cuts, rows):
     assert sum(parts) == rows
 
 
+def of_quota(session, entitlement, *names):
+    """What a quota says under those names."""
+    quota = session.scalars(select(Quota).where(Quota.grant_id == entitlement.grant_id)).one()
+    session.refresh(quota)
+    return tuple(getattr(quota, name) for name in names)
+
+
+def test_rows_are_held_while_they_come_and_what_did_not_come_is_given_back(session):
+    entitlement = profiled(session, 5, limit_rows=9)
+    running = metering.open_delivery(entitlement, 0, len(CONTENT), None)
+    rows = ("used_rows", "reserved_rows")
+    assert of_quota(session, entitlement, *rows) == (0, 5)
+    metering.close_delivery(running.id, len(CONTENT) // 2, len(CONTENT) // 2, "broken")
+    assert of_quota(session, entitlement, *rows) == (2, 0)
+    assert fetch(entitlement).rows_new == 3
+    assert fetch(entitlement).rows_new == 0
+    other = profiled(session, 5, b"x" * 10, grant=session.get_one(Grant, entitlement.grant_id))
+    with pytest.raises(QuotaExhausted) as refusal, session.begin_nested():
+        metering.open_delivery(other, 0, 10, None)
+    assert (refusal.value.members["rows_left"], refusal.value.status) == (4, 403)
+    assert "4 rows are left, and 0 are held" in refusal.value.detail
+    assert fetch(other, 0, 8).rows_new == 4
+    assert of_quota(session, entitlement, *rows) == (9, 0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 70), st.integers(1, 70)), max_size=8), st.integers(0, 200))
+def test_what_is_held_of_rows_covers_what_is_counted_of_the_same_bytes(spans, rows):
+    # Rounded up once at holding, rounded down twice at closing: whatever was covered before.
+    size, covered = 140, 0
+    for _start, length in spans:
+        new = min(length, size - covered)
+        held = -(-rows * new // size)
+        assert rows * (covered + new) // size - rows * covered // size <= held
+        covered += new
+
+
+def test_requests_are_counted_as_they_begin_and_given_back_when_nothing_came(session):
+    entitlement = entitlement_of(limit_requests=2)
+    requests = ("used_requests", "open_deliveries")
+    assert fetch(entitlement, acked=0, outcome="broken").requests == 0
+    assert of_quota(session, entitlement, *requests) == (0, 0)
+    assert fetch(entitlement).requests == 1
+    running = metering.open_delivery(entitlement, 0, 1, None)
+    assert of_quota(session, entitlement, *requests) == (1, 1)
+    with pytest.raises(QuotaExhausted) as refusal, session.begin_nested():
+        metering.open_delivery(entitlement, 0, 1, None)
+    assert refusal.value.members["requests_left"] == 0
+    metering.close_delivery(running.id, 1, 1, "complete")
+    assert of_quota(session, entitlement, *requests) == (2, 0)
+
+
+def test_only_so_many_downloads_run_at_once(session):
+    entitlement = entitlement_of(limit_streams=2)
+    one, _two = (metering.open_delivery(entitlement, n, 1, None) for n in range(2))
+    with pytest.raises(TooManyStreams) as refusal, session.begin_nested():
+        metering.open_delivery(entitlement, 2, 1, None)
+    assert (refusal.value.status, refusal.value.members) == (403, {"streams_limit": 2})
+    assert of_quota(session, entitlement, "open_deliveries") == (2,)
+    metering.close_delivery(one.id, 0, 0, "broken")
+    assert metering.open_delivery(entitlement, 2, 1, None)
+
+
+def test_a_term_begins_with_its_rows_and_requests_anew_and_as_many_streams_as_before(session):
+    entitlement = profiled(session, 5, limit_rows=5, limit_requests=1, limit_streams=1)
+    fetch(entitlement)
+    metering.renew_quota(entitlement.grant_id, Allowance(rows=5, requests=1, streams=9))
+    assert of_quota(session, entitlement, "limit_rows", "limit_requests", "limit_streams") == (10, 2, 1)
+    assert fetch(entitlement).requests == 1
+
+
 def made_of(entitlement, content, rows):
     """The right to what was made of a file."""
     made = {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content), "rows": rows}
@@ -113,12 +186,12 @@ def test_the_rows_of_a_file_without_bytes_are_none(session):
 def test_a_quota_is_opened_anew_for_another_term(session):
     entitlement = entitlement_of(limit_bytes=15, limit_downloads=1)
     fetch(entitlement)
-    metering.renew_quota(entitlement.grant_id, 15, 1)
+    metering.renew_quota(entitlement.grant_id, Allowance(bytes=15, downloads=1))
     quota = session.scalars(select(Quota).where(Quota.grant_id == entitlement.grant_id)).one()
     session.refresh(quota)
     assert (quota.limit_bytes, quota.limit_downloads) == (25, 2)
     assert fetch(entitlement).bytes_new == 0
-    metering.renew_quota(entitlement.grant_id, None, None)
+    metering.renew_quota(entitlement.grant_id, Allowance())
     session.refresh(quota)
     assert (quota.limit_bytes, quota.limit_downloads) == (None, None)
     assert session.scalar(select(File.size_bytes).where(File.id == entitlement.file_id)) == 10
