@@ -27,9 +27,7 @@ def issue(draft: dict[str, Any], grant_id: str) -> Any:
     it breaks, for 15 minutes. It ends with the grant, the client and the organization.
     """
     with transaction():
-        issued = ticketing.issue(
-            actor(), grant_id, draft["file_name"], draft.get("release_id"), draft.get("purpose")
-        )
+        issued = ticketing.issue(actor(), grant_id, draft["file_name"], draft.get("release_id"), draft.get("purpose"))
     url = f"{settings.current().base_url}/tickets/{issued.secret}"
     return created(_shown(issued, url), url)
 

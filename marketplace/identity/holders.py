@@ -37,9 +37,7 @@ _STANDING = (
 )
 
 
-def find_holder(
-    organization_id: str, client_id: str, member_id: str | None, assurance: str | None
-) -> Actor | None:
+def find_holder(organization_id: str, client_id: str, member_id: str | None, assurance: str | None) -> Actor | None:
     """Return the organization acting through its client, with the scopes and capacities that both have now.
 
     None where the organization or the client is shut out, and where the member is gone or may not sign in.

@@ -153,9 +153,7 @@ ENDS = {
 
 @pytest.mark.parametrize(("end", "expected"), ENDS.items(), ids=lambda value: getattr(value, "__name__", ""))
 @pytest.mark.parametrize("begun", [False, True], ids=["fresh", "begun"])
-def test_a_ticket_ends_with_what_it_hangs_on(
-    bought: Bought, end: Any, expected: tuple[int, str], begun: bool
-) -> None:
+def test_a_ticket_ends_with_what_it_hangs_on(bought: Bought, end: Any, expected: tuple[int, str], begun: bool) -> None:
     secret = bought.issue()
     if begun:
         bought.fetch(secret).close()
