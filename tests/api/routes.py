@@ -148,9 +148,7 @@ def everything_of(market: Market) -> Everything:
     ids |= {"coupon_id": coupon["id"], "eligibility_id": eligibility["id"]}
     documents = ok(market.buyer.get(f"/v1/documents?kind=invoice&about={bought['invoice_id']}"))
     ids["document_id"] = documents["items"][0]["id"]
-    statement = "日付,入金額,振込依頼人名\n2026/11/22,100,ヤマダ\n"
-    banking.import_statement(SYSTEM, statement.encode())
-    ids["line_id"] = bank.list_lines().items[0].id
+    ids["line_id"] = transferred()
     market.fetch(bought["grant_id"])
     ids["delivery_id"] = ok(market.buyer.get("/v1/deliveries"))["items"][0]["id"]
     ids |= paid_out(market) | {"delegation_id": delegation_to(market.provider)}
@@ -201,6 +199,13 @@ def everything_of(market: Market) -> Everything:
         "POST /v1/eligibilities/<eligibility_id>/refuse": {"reason": "証明書の期限切れ"},
     }  # fmt: skip
     return Everything(ids, bodies)
+
+
+def transferred() -> str:
+    """The id of a line of a bank statement that nobody knows the reason of."""
+    statement = "日付,入金額,振込依頼人名\n2026/11/22,100,ヤマダ\n"
+    banking.import_statement(SYSTEM, statement.encode())
+    return bank.list_lines().items[0].id
 
 
 def coming(market: Market, goods: Goods) -> dict[str, str]:
