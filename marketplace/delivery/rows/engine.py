@@ -8,6 +8,7 @@ _OWN_SHARE = 2
 
 _CLOSING = (
     "SET threads = 1",
+    "SET enable_progress_bar = false",
     "SET temp_directory = ''",
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",
