@@ -17,7 +17,7 @@ def main(request: str) -> None:  # pragma: no cover - runs only in the querying 
     task = Task.read(request)
     confinement.confine(task.limits.memory_bytes, task.limits.cpu_seconds)
     # What libraries print on the way, such as the progress of a long query, is no part of the answer.
-    with open(0, "rb", closefd=False) as file, open(os.dup(1), "wb") as told:
+    with open(0, "rb", closefd=False) as file, os.fdopen(os.dup(1), "wb") as told:
         os.dup2(2, 1)
         told.write(answered(file, task))
     # Nothing that a foreign file left behind in native libraries gets a chance to run on the way out.
