@@ -6,7 +6,10 @@ import requests
 from tests import live
 from tests.conformance import pandas_client
 
-TITLES = {"title_ja": "大通地区の人流", "title_en": "Footfall in Odori"}
+TITLES = {
+    "title_ja": "大通地区の人流", "title_en": "Footfall in Odori",
+    "description_ja": "1時間ごとの通行量。", "description_en": "Passers-by by the hour.",
+}  # fmt: skip
 CSV = "地点,日付,測定,人数,比率,印\n大通,令和8年11月22日,2026-11-22 09:00,120,0.5,true\n駅前,令和8年11月23日,2026-11-22 10:00,,1.25,false\n".encode(
     "cp932"
 )
