@@ -142,7 +142,9 @@ def test_a_whole_number_may_be_written_as_json_allows(market: Market, goods: Goo
     assert isinstance(made["amount_yen"], int)
 
 
-@pytest.mark.parametrize("field", ["duration_days", "quota_bytes", "quota_downloads", "quota_rows", "quota_requests", "quota_streams"])
+@pytest.mark.parametrize(
+    "field", ["duration_days", "quota_bytes", "quota_downloads", "quota_rows", "quota_requests", "quota_streams"]
+)
 @pytest.mark.parametrize("value", [0, -1, 1.5, "30", True, 1e30, 2**63])
 def test_limits_are_whole_positive_numbers_where_the_wire_has_them(
     market: Market, goods: Goods, field: str, value

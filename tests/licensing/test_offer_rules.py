@@ -187,7 +187,9 @@ def test_an_offer_ends_in_the_future_and_names_a_bylaw_or_none():
     assert faults(said={"fee_ordinance": "条" * 201}) == ["/fee_ordinance"]
 
 
-@pytest.mark.parametrize("name", ["duration_days", "quota_bytes", "quota_downloads", "quota_rows", "quota_requests", "quota_streams"])
+@pytest.mark.parametrize(
+    "name", ["duration_days", "quota_bytes", "quota_downloads", "quota_rows", "quota_requests", "quota_streams"]
+)
 @pytest.mark.parametrize("value", [0, -1, 1.5, "7", True, 2**53])
 def test_limits_are_whole_and_positive(name, value):
     assert faults(**{name: value}) == [f"/limits/{name}"]
