@@ -86,8 +86,9 @@ def test_both_formats_are_billed_alike_whatever_they_ask_for(exchange, python, p
     profile = by_token(exchange, buyer)
     offered = live.offer(parties["provider"], dataset_id, "free", release_scope="all")
     charged = []
-    for grant_id, use_delta_format in ((first, False), (live.buy(buyer, offered)["grant_id"], True)):
-        # The grant that was bought last is used: each reads under its own.
+    for use_delta_format in (False, True):
+        # The grant that was bought last is used: the second reads under its own.
+        grant_id = live.buy(buyer, offered)["grant_id"] if use_delta_format else first
         told = pandas_client.ask(python, deed="read", profile=profile, table=table, use_delta_format=use_delta_format)
         assert len(told["done"]["rows"]) == 3
         charged.append(live.wait_until("the bytes to be charged", lambda grant=grant_id: used(buyer, grant)))
