@@ -79,8 +79,8 @@ from marketplace.web import problems as problem_pages
 from marketplace.web import sessions
 
 RESOURCES = (
-    organizations, applications, clients, delegations, datasets, releases, resumable, sources, terms, offers, coupons, eligibilities,
-    catalog, orders, invoices, documents, paperwork,
+    organizations, applications, clients, delegations, datasets, releases, resumable, sources,
+    terms, offers, coupons, eligibilities, catalog, orders, invoices, documents, paperwork,
     bank, receivables, refunds, disputes, service_levels, payouts, revenue,
     grants, tickets, rows, usage, deliveries, subscriptions, ledger, audit, system,
 )  # fmt: skip

@@ -138,7 +138,7 @@ def last_published(dataset_ids: Sequence[str]) -> dict[str, datetime]:
     newest = select(Release.dataset_id, func.max(Release.published_at)).join(Dataset, Dataset.id == Release.dataset_id)
     shown = (Release.state == ReleaseState.PUBLISHED, Dataset.state == DatasetState.PUBLISHED)
     found = db.session.execute(newest.where(Release.dataset_id.in_(dataset_ids), *shown).group_by(Release.dataset_id))
-    return {row[0]: row[1] for row in found}
+    return {dataset_id: at for dataset_id, at in found if at is not None}
 
 
 def release_ids_at(dataset_id: str, at: datetime) -> list[str]:

@@ -17,9 +17,7 @@ def trace() -> None:
 
 @trace.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--dataset", "dataset_id", metavar="ID", help="compare with its copies alone; with all when absent"
-)
+@click.option("--dataset", "dataset_id", metavar="ID", help="compare with its copies alone; with all when absent")
 @pass_composition
 def leak(composition: Composition, file: Path, dataset_id: str | None) -> None:
     """Name the grants of whose copy FILE is a part, or nobody; docs/leak-tracing.md tells how sure that is."""

@@ -361,9 +361,7 @@ def scopes_for(capacities: frozenset[Capacity]) -> frozenset[str]:
     )
 
 
-NARROWED = frozenset(
-    {Permission.GRANTS_READ, Permission.FILES_FETCH, Permission.TICKETS_ISSUE, Permission.USAGE_READ}
-)
+NARROWED = frozenset({Permission.GRANTS_READ, Permission.FILES_FETCH, Permission.TICKETS_ISSUE, Permission.USAGE_READ})
 """What a token that was narrowed to grants may still be used for."""
 
 DELEGABLE = frozenset(

@@ -1,6 +1,6 @@
 """Holding bytes and download units of a grant; every race is decided by its lock and a conditional UPDATE."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 
@@ -119,7 +119,7 @@ def _exhausted(grant_id: str) -> QuotaExhausted | TooManyStreams:
         "rows": _rest(quota.limit_rows, quota.used_rows + quota.reserved_rows),
         "requests": _rest(quota.limit_requests, quota.used_requests + quota.open_deliveries),
     }
-    members = {f"{name}_left": count for name, count in left.items()}
+    members: dict[str, Any] = {f"{name}_left": count for name, count in left.items()}
     return QuotaExhausted(_sentence(left, quota), bytes_reserved=quota.reserved_bytes, **members)
 
 

@@ -43,7 +43,7 @@ def check_draft(draft: SourceDraft) -> None:
 def next_time(schedule: Schedule, now: datetime, failures: int) -> datetime:
     """Return when a source is asked next: by its schedule, and after failures sooner at first, then ever later."""
     if failures:
-        return now + min(BACKOFF_FIRST * 2 ** min(failures - 1, _DOUBLINGS_MAX), BACKOFF_MAX)
+        return now + min(BACKOFF_FIRST * (1 << min(failures - 1, _DOUBLINGS_MAX)), BACKOFF_MAX)
     if schedule in _PERIODS:
         return now + _PERIODS[schedule]
     year, month = (now.year + 1, 1) if now.month == _MONTH else (now.year, now.month + 1)

@@ -84,7 +84,7 @@ def abandon(actor: Actor, upload_id: str) -> str:
     if ended is None:
         raise NotFound
     _end(actor, Verb.UPLOAD_ABANDONED, ended)
-    return ended.part
+    return str(ended.part)
 
 
 def expire() -> list[str]:
