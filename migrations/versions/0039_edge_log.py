@@ -11,12 +11,12 @@ depends_on = None
 
 def upgrade() -> None:
     """Add; whatever was delivered so far was counted by our server."""
-    op.add_column("delivery", sa.Column("meter", sa.String(), nullable=False, server_default=sa.text("'server'")))
+    op.add_column("delivery", sa.Column("meter", sa.Text(), nullable=False, server_default=sa.text("'server'")))
     op.create_check_constraint("ck_delivery_meter", "delivery", "meter IN ('server', 'edge-log')")
     op.create_table(
         "edge_request",
-        sa.Column("request_id", sa.String(), nullable=False),
-        sa.Column("delivery_id", sa.String(), nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("delivery_id", sa.Text(), nullable=False),
         sa.Column("status", sa.Integer(), nullable=False),
         sa.Column("bytes_sent", sa.BigInteger(), nullable=False),
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
