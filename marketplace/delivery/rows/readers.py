@@ -73,10 +73,12 @@ def _of_parquet(source: Any, columns: Sequence[Column], laid_out: Any, start: in
 def _of_group(source: Any, group: int, columns: Sequence[Column], laid_out: Any, first: int, start: int) -> Batches:
     stored = source.schema_arrow
     wanted = {stored.field(column.place).name for column in columns}
-    # Columns are read by name, and a file may have several of one name: they come in the order of the file.
+    # Columns are read by name, come in the order in which they are asked for, and may share their names.
     read = [place for place, field in enumerate(stored) if field.name in wanted]
     names = [stored.field(place).name for place in read]
-    for batch in source.iter_batches(_BATCH_ROWS, row_groups=[group], columns=sorted(wanted), use_threads=False):
+    for batch in source.iter_batches(
+        _BATCH_ROWS, row_groups=[group], columns=[*dict.fromkeys(names)], use_threads=False
+    ):
         if batch.schema.names != names:  # a.b beside a group a: Arrow takes one for a part of the other
             raise ValueError("columns that cannot be told apart")
         skipped = max(0, min(batch.num_rows, start - first))

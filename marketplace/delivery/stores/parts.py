@@ -43,12 +43,11 @@ class Part:
             sync_folder(self._path.parent)
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield what was written, from the first byte on."""
-        with self._path.open("rb") as file:
-            left = self.at
-            while left and (chunk := file.read(min(COPY_BYTES, left))):
-                left -= len(chunk)
-                yield chunk
+        """Yield what was written, from the first byte on, also when its name has been taken away meanwhile."""
+        start = 0
+        while chunk := os.pread(self._descriptor, min(COPY_BYTES, self.at - start), start):
+            start += len(chunk)
+            yield chunk
 
 
 class Parts:
