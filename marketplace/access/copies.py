@@ -14,7 +14,8 @@ from marketplace.kit import clock, jobs
 from marketplace.kit.db import db
 
 COPY_JOB = "delivery.copy"
-# What the accepted terms say decides, so that nobody gets a marked copy whose terms do not say so.
+# What the accepted terms say decides, so that nobody gets a marked copy whose terms do not say so. The hash of what a
+# provider holds is its word alone: a copy of what we may have under that hash would be a copy of another's file.
 _ORDER = text("""
 INSERT INTO traced_copy (grant_id, source_sha256, method, ordered_at)
 SELECT DISTINCT g.id, f.sha256, t.document ->> 'tracing', CAST(:now AS timestamptz)
@@ -24,6 +25,7 @@ SELECT DISTINCT g.id, f.sha256, t.document ->> 'tracing', CAST(:now AS timestamp
   JOIN access_grant_release r ON r.grant_id = g.id
   JOIN file f ON f.release_id = r.release_id
  WHERE g.id = ANY(CAST(:grant_ids AS text[])) AND t.document ->> 'tracing' IS NOT NULL
+   AND f.origin_url IS NULL
 ON CONFLICT DO NOTHING
 RETURNING source_sha256
 """)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Exists, Row, bindparam, exists, func, or_, select, text
+from sqlalchemy import Exists, Row, TextualSelect, bindparam, exists, func, or_, select, text
 
 from marketplace.access.errors import CopyInTheMaking, GrantExpired, GrantRevoked, GrantSuspended
 from marketplace.access.models import Grant, GrantRelease
@@ -22,11 +23,11 @@ from marketplace.licensing.models import Offer
 
 # One row when the caller owns the grant, with the newest file of that name among the releases bought.
 # The state of release and dataset in the catalogue is not asked: what was sold stays sold. Where the terms say that
-# the grant has a copy of its own, that is what it opens.
-_AUTHORIZE = text("""
+# the grant has a copy of its own, that is what it opens; of what its provider holds there is none.
+_AUTHORIZE_SQL = """
 SELECT g.state, g.expires_at, g.organization_id, g.provider_organization_id, g.dataset_id,
        d.trust_required, d.assurance_required,
-       f.release_id, f.id AS file_id, f.name AS file_name, f.media_type, f.published_at,
+       f.release_id, f.id AS file_id, f.name AS file_name, f.media_type, f.published_at, f.origin_url,
        coalesce(c.sha256, f.sha256) AS sha256, coalesce(c.size_bytes, f.size_bytes) AS size_bytes,
        c.grant_id IS NOT NULL AND c.sha256 IS NULL AS is_in_the_making
   FROM access_grant g
@@ -40,20 +41,26 @@ SELECT g.state, g.expires_at, g.organization_id, g.provider_organization_id, g.d
           AND (CAST(:release_id AS text) IS NULL OR release.id = :release_id)
         ORDER BY release.published_at DESC, release.id DESC
         LIMIT 1) f ON true
-  LEFT JOIN traced_copy c ON c.grant_id = g.id AND c.source_sha256 = f.sha256
+  LEFT JOIN traced_copy c ON c.grant_id = g.id AND c.source_sha256 = f.sha256 AND f.origin_url IS NULL
  WHERE g.id = :grant_id AND g.organization_id = :organization_id
-""").columns(expires_at=UtcDateTime, published_at=UtcDateTime)
+"""
+_AUTHORIZE = text(_AUTHORIZE_SQL).columns(expires_at=UtcDateTime, published_at=UtcDateTime)
+# The same with the newest file of whatever name, the first by its name.
+_AUTHORIZE_ANY = text(
+    _AUTHORIZE_SQL.replace("AND file.name = :file_name", "").replace("release.id DESC", "release.id DESC, file.name")
+).columns(expires_at=UtcDateTime, published_at=UtcDateTime)
 
 _ENTITLED_FILES = text("""
 SELECT g.organization_id, g.provider_organization_id, g.dataset_id,
        file.release_id, file.id AS file_id, file.name AS file_name, file.media_type, release.published_at,
+       file.origin_url,
        coalesce(c.sha256, file.sha256) AS sha256, coalesce(c.size_bytes, file.size_bytes) AS size_bytes,
        c.grant_id IS NOT NULL AND c.sha256 IS NULL AS is_in_the_making
   FROM access_grant g
   JOIN access_grant_release r ON r.grant_id = g.id
   JOIN release ON release.id = r.release_id
   JOIN file ON file.release_id = release.id
-  LEFT JOIN traced_copy c ON c.grant_id = g.id AND c.source_sha256 = file.sha256
+  LEFT JOIN traced_copy c ON c.grant_id = g.id AND c.source_sha256 = file.sha256 AND file.origin_url IS NULL
  WHERE g.id = :grant_id
  ORDER BY release.published_at DESC, release.id DESC, file.name
 """).columns(published_at=UtcDateTime)
@@ -76,31 +83,41 @@ def authorize(actor: Actor, grant_id: str, file_name: str, release_id: str | Non
     Raises NotFound for anything that is not the actor's own, GrantRevoked, GrantSuspended or GrantExpired for what is,
     what ``admission.require`` raises, where the dataset asks more of its buyers now, and CopyInTheMaking.
     """
-    if not is_storable(grant_id, file_name, release_id) or not is_open_to(actor, grant_id):
-        raise NotFound
-    row = (
-        db.session.connection()
-        .execute(
-            _AUTHORIZE,
-            {
-                "grant_id": grant_id,
-                "organization_id": actor.organization_id,
-                "file_name": file_name,
-                "release_id": release_id,
-            },
-        )
-        .one_or_none()
-    )
-    if row is None:
-        raise NotFound
-    _check_standing(row)
-    admission.require(actor, row.trust_required, row.assurance_required)
+    row = _standing_row(actor, grant_id, _AUTHORIZE, file_name, release_id)
     if row.file_id is None:
         raise NotFound(f"This grant opens no file of the name {file_name!r}.")
     return _entitlement(grant_id, row)
 
 
-def _check_standing(row: Row[tuple[object, ...]]) -> None:
+def authorize_upstream(actor: Actor, grant_id: str) -> Entitlement:
+    """Return what stands for the answers of the dataset's upstream: the newest file of the grant, to be replaced.
+
+    Who delivers puts name, size and hash of the answer in place of the file's; release and file remain what metering
+    and the record refer to. No copy is waited for. Raises what ``authorize`` raises; NotFound without any release.
+    """
+    row = _standing_row(actor, grant_id, _AUTHORIZE_ANY, None, None)
+    if row.file_id is None:
+        raise NotFound("This grant opens no release yet.")
+    return _entitlement(grant_id, row, copied=False)
+
+
+def _standing_row(
+    actor: Actor, grant_id: str, statement: TextualSelect, file_name: str | None, release_id: str | None
+) -> Row[Any]:
+    """Return the row of a grant that is the actor's own and good now, in one query."""
+    if not is_storable(grant_id, file_name, release_id) or not is_open_to(actor, grant_id):
+        raise NotFound
+    asked = {"grant_id": grant_id, "organization_id": actor.organization_id, "release_id": release_id}
+    named = {} if file_name is None else {"file_name": file_name}
+    row = db.session.connection().execute(statement, asked | named).one_or_none()
+    if row is None:
+        raise NotFound
+    _check_standing(row)
+    admission.require(actor, row.trust_required, row.assurance_required)
+    return row
+
+
+def _check_standing(row: Row[Any]) -> None:
     now = standing(row.state, row.expires_at, clock.now())
     if now is Standing.REVOKED:
         raise GrantRevoked
@@ -117,8 +134,8 @@ def _last_month_closed() -> Exists:
     return exists().where(RatedLine.grant_id == Grant.id, RatedLine.period == month, RatedLine.closed)
 
 
-def _entitlement(grant_id: str, row: Row[tuple[object, ...]]) -> Entitlement:
-    if row.is_in_the_making:
+def _entitlement(grant_id: str, row: Row[Any], *, copied: bool = True) -> Entitlement:
+    if copied and row.is_in_the_making:
         raise CopyInTheMaking
     return Entitlement(
         grant_id,
@@ -132,6 +149,7 @@ def _entitlement(grant_id: str, row: Row[tuple[object, ...]]) -> Entitlement:
         row.sha256,
         row.size_bytes,
         row.published_at,
+        origin_url=row.origin_url,
     )
 
 

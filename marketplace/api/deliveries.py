@@ -6,6 +6,7 @@ from flask import Response, jsonify
 
 from marketplace.api.endpoint import actor, blueprint, guarded
 from marketplace.api.schemas import deliveries as schemas
+from marketplace.exchange import origins
 from marketplace.identity.permissions import Permission
 from marketplace.kit.transaction import transaction
 from marketplace.metering import queries, receipts
@@ -30,6 +31,19 @@ def list_deliveries(query: dict[str, Any]) -> Any:
 def read(delivery_id: str) -> Any:
     """Read a delivery and how it ended."""
     return queries.get_delivery(actor(), delivery_id)
+
+
+@blp.route("/deliveries/<delivery_id>/report", methods=["POST"])
+@guarded(Permission.DELIVERIES_REPORT)
+@blp.arguments(schemas.ReportDraft)
+@blp.response(200, schemas.ReportView)
+def report(draft: dict[str, Any], delivery_id: str) -> Any:
+    """Report what your own server sent of a delivery that was left to it; the first report ends and charges it.
+
+    Charged is never more than was held, and less than all where `complete` is false.
+    """
+    with transaction():
+        return origins.take_report(actor(), delivery_id, **draft)
 
 
 @blp.route("/deliveries/<delivery_id>/receipt")

@@ -103,6 +103,7 @@ def list_files(grant_id: str) -> list[dict[str, Any]]:
             "media_type": file.media_type,
             "sha256": file.sha256,
             "size_bytes": file.size_bytes,
+            "held_by": "exchange" if file.origin_url is None else "provider",
             "url": f"/v1/grants/{grant_id}/files/{quote(file.file_name)}?release_id={file.release_id}",
         }
         for file in queries.list_entitled_files(actor(), grant_id)
@@ -124,7 +125,7 @@ def list_files(grant_id: str) -> list[dict[str, Any]]:
     responses={
         "200": {"description": "The whole file", "content": {"*/*": {}}},
         "206": {"description": "The range asked for", "content": {"*/*": {}}},
-        "307": {"description": "The file is fetched from the store that holds it, for seconds; send no token there"},
+        "307": {"description": "The file is fetched from the store or provider that holds it; send no token there"},
         "304": {"description": "Not modified"},
         "412": {"description": "A precondition failed"},
         "416": {"description": "The range lies beyond the file"},

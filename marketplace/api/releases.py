@@ -8,7 +8,7 @@ from marketplace.api import uploads
 from marketplace.api.endpoint import actor, blueprint, guarded
 from marketplace.api.schemas import catalog as schemas
 from marketplace.catalog import queries, service
-from marketplace.exchange import listing
+from marketplace.exchange import listing, origins
 from marketplace.identity.permissions import Permission
 from marketplace.kit.errors import NotFound
 from marketplace.kit.transaction import transaction
@@ -56,6 +56,18 @@ def put_file(release_id: str, name: str) -> Any:
         return listing.attach(actor(), release_id, name, media_type, stored)
 
 
+@blp.route("/<release_id>/files/<name>/origin", methods=["PUT"])
+@guarded(Permission.DATASETS_WRITE)
+@blp.arguments(schemas.OriginDraft)
+@blp.response(201, schemas.FileView)
+def put_origin(draft: dict[str, Any], release_id: str, name: str) -> Any:
+    """Declare a file that stays with you: buyers are sent to your server, with a permit that it verifies.
+
+    Nothing is fetched from there. The same again is the same file; another hash or address is refused.
+    """
+    return origins.declare(actor(), release_id, name, origins.OriginDraft(**draft))
+
+
 @blp.route("/<release_id>/files/<name>")
 @guarded(Permission.DATASETS_READ)
 @blp.response(200, schemas.FileView)
@@ -92,5 +104,5 @@ def _shown(release: Any, file: Any) -> dict[str, Any]:
     profile = file.profile
     if profile and queries.get_dataset(release.dataset_id).organization_id != actor().organization_id:
         profile = {name: value for name, value in profile.items() if name != "preview"}
-    names = ("id", "name", "media_type", "sha256", "size_bytes", "profile_state")
+    names = ("id", "name", "media_type", "sha256", "size_bytes", "profile_state", "held_by")
     return {name: getattr(file, name) for name in names} | {"profile": profile}

@@ -38,7 +38,7 @@ def issue(draft: dict[str, Any], grant_id: str) -> Any:
     responses={
         "200": {"description": "The whole file", "content": {"*/*": {}}},
         "206": {"description": "The range asked for", "content": {"*/*": {}}},
-        "307": {"description": "The file is fetched from the store that holds it, for seconds"},
+        "307": {"description": "The file is fetched from the store or provider that holds it, for seconds"},
         "304": {"description": "Not modified"},
         "412": {"description": "A precondition failed"},
         "416": {"description": "The range lies beyond the file"},

@@ -80,13 +80,18 @@ class Release(Model):
 
 
 class File(Model):
-    """One file of a release; its identity is ``sha256``. ``name_key`` makes lookalike names one."""
+    """One file of a release; its identity is ``sha256``. ``name_key`` makes lookalike names one.
+
+    One with an ``origin_url`` stays with its provider: hash and size are what the provider declared.
+    """
 
     __tablename__ = "file"
     __table_args__ = (
         CheckConstraint("profile_state IN ('pending', 'profiled', 'opaque', 'failed')", name="profile_state"),
         CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256"),
         CheckConstraint("size_bytes >= 0", name="size_bytes"),
+        CheckConstraint("origin_url LIKE 'https://%'", name="origin_url"),
+        CheckConstraint("origin_url IS NULL OR profile_state = 'opaque'", name="origin_opaque"),
         UniqueConstraint("release_id", "name_key"),
         Index("ix_file_sha256", "sha256"),
     )
@@ -102,6 +107,12 @@ class File(Model):
     profile_state: Mapped[str]
     profile: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     profiled_at: Mapped[datetime | None]
+    origin_url: Mapped[str | None]
+
+    @property
+    def held_by(self) -> str:
+        """Who has the bytes."""
+        return "exchange" if self.origin_url is None else "provider"
 
 
 class Listing(Model):

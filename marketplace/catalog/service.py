@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 from sqlalchemy import CursorResult, Executable, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -119,14 +120,9 @@ def attach_file(actor: Actor, release_id: str, name: str, media_type: str, sha25
     The same bytes under the same name are entered once, however often it is asked. Raises NotFound,
     DatasetWithdrawn, ReleaseSealed, ReleaseFull, FileNameUnsafe, FileNameTaken, ProviderQuotaExhausted or Invalid.
     """
-    rules.check_file_name(name)
-    rules.check_content(media_type, sha256, size_bytes)
-    release = _own_draft_release(actor, release_id)
-    held = queries.find_lookalike(release_id, rules.name_key(name))
+    release, held = _place_for(actor, release_id, name, media_type, sha256, size_bytes)
     if held:
-        return _same_file(held, name, sha256)
-    if queries.count_files(release_id) >= rules.FILES_PER_RELEASE_MAX:
-        raise ReleaseFull(f"A release holds at most {rules.FILES_PER_RELEASE_MAX:,} files.")
+        return _same_file(held, name, sha256, None)
     storage.occupy(actor.organization_id, size_bytes)
     file = _new_file(release_id, name, media_type, sha256, size_bytes)
     db.session.add(file)
@@ -134,6 +130,26 @@ def attach_file(actor: Actor, release_id: str, name: str, media_type: str, sha25
     jobs.enqueue(PROFILE_JOB, file_id=file.id)
     facts = {"release": release_id, "sha256": sha256, "size_bytes": str(size_bytes)}
     audit.record(actor, Verb.FILE_RECEIVED, subject=file.id, dataset=release.dataset_id, facts=facts)
+    return file
+
+
+def declare_file(
+    actor: Actor, release_id: str, name: str, media_type: str, sha256: str, size_bytes: int, url: str
+) -> File:
+    """Enter a file that stays with its provider; nobody looks into it, and its hash and size are the provider's word.
+
+    The same under the same name is entered once. Raises NotFound, DatasetWithdrawn, ReleaseSealed, ReleaseFull,
+    FileNameUnsafe, FileNameTaken or Invalid.
+    """
+    release, held = _place_for(actor, release_id, name, media_type, sha256, size_bytes)
+    if held:
+        return _same_file(held, name, sha256, url)
+    file = _new_file(release_id, name, media_type, sha256, size_bytes)
+    file.origin_url, file.profile_state = url, ProfileState.OPAQUE
+    db.session.add(file)
+    db.session.flush()
+    declared = {"release": release_id, "sha256": sha256, "size_bytes": str(size_bytes), "host": urlsplit(url).hostname}
+    audit.record(actor, Verb.FILE_DECLARED, subject=file.id, dataset=release.dataset_id, facts=declared)
     return file
 
 
@@ -259,8 +275,21 @@ def _new_file(release_id: str, name: str, media_type: str, sha256: str, size_byt
     )
 
 
-def _same_file(held: File, name: str, sha256: str) -> File:
-    if (held.name, held.sha256) != (name, sha256):
+def _place_for(
+    actor: Actor, release_id: str, name: str, media_type: str, sha256: str, size_bytes: int
+) -> tuple[Release, File | None]:
+    """Return the draft release that takes a file, locked, and what it holds under such a name already."""
+    rules.check_file_name(name)
+    rules.check_content(media_type, sha256, size_bytes)
+    release = _own_draft_release(actor, release_id)
+    held = queries.find_lookalike(release_id, rules.name_key(name))
+    if held is None and queries.count_files(release_id) >= rules.FILES_PER_RELEASE_MAX:
+        raise ReleaseFull(f"A release holds at most {rules.FILES_PER_RELEASE_MAX:,} files.")
+    return release, held
+
+
+def _same_file(held: File, name: str, sha256: str, origin_url: str | None) -> File:
+    if (held.name, held.sha256, held.origin_url) != (name, sha256, origin_url):
         raise FileNameTaken(held_name=held.name, held_sha256=held.sha256)
     return held
 

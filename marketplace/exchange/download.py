@@ -12,7 +12,7 @@ from marketplace.access.rules import Entitlement
 from marketplace.delivery import conditional
 from marketplace.delivery.conditional import Decision
 from marketplace.delivery.stores.s3 import S3Store
-from marketplace.exchange import facilities, redirecting
+from marketplace.exchange import facilities, redirecting, spending
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock, jobs, settings
 from marketplace.kit.errors import NotFound
@@ -64,7 +64,7 @@ def bring(actor: Actor, wanted: Wanted) -> None:
         return
     with transaction():
         entitled = access.authorize(actor, wanted.grant_id, wanted.file_name, wanted.release_id)
-    if not means.store.is_near(entitled.sha256):
+    if entitled.origin_url is None and not means.store.is_near(entitled.sha256):
         means.store.open(entitled.sha256).close()
 
 
@@ -95,10 +95,10 @@ def answer(
     A content that ``elsewhere`` sends for us is answered with a redirect, and never opened.
 
     Whatever path asks, and whether the content is the file or was made of it, comes through here.
-    To be called in the transaction of the grant check. Raises PurposeUnknown, PurposeNotPermitted, QuotaExhausted
-    and what ``open_file`` raises.
+    To be called in the transaction of the grant check. Raises PurposeUnknown, PurposeNotPermitted, QuotaExhausted,
+    BudgetExhausted and what ``open_file`` raises.
     """
-    entitled = _for_purpose(entitled, headers)
+    entitled = for_purpose(entitled, headers)
     decision = conditional.evaluate(
         method,
         headers,
@@ -114,15 +114,18 @@ def answer(
         return Answer(307, sent.headers, 0, 0, None, sent.delivery_id)
     file = open_file()
     try:
-        opened = metering.open_delivery(entitled, decision.start, decision.length, actor.client_id)
+        opened = spending.open_delivery(entitled, decision.start, decision.length, actor.client_id)
     except BaseException:
         file.close()
         raise
     return Answer(decision.status, decision.headers, decision.start, decision.length, file, opened.id)
 
 
-def _for_purpose(entitled: Entitlement, headers: Mapping[str, str]) -> Entitlement:
-    """Enter the purpose that was declared, if any; the purposes accepted with the terms hold in any case."""
+def for_purpose(entitled: Entitlement, headers: Mapping[str, str]) -> Entitlement:
+    """Enter the purpose that was declared, if any; the purposes accepted with the terms hold in any case.
+
+    Raises PurposeUnknown and PurposeNotPermitted.
+    """
     declared = next((value for name, value in headers.items() if name.lower() == PURPOSE), None)
     if declared is None:
         return entitled
@@ -140,7 +143,9 @@ def require_purpose(grant_id: str, purpose: UseApplication) -> None:
 def close_delivery(delivery_id: str, sent: int, acked: int, outcome: str) -> None:
     """Meter what was acknowledged of a delivery, once."""
     with transaction():
-        metering.close_delivery(delivery_id, sent, acked, outcome)
+        usage = metering.close_delivery(delivery_id, sent, acked, outcome)
+        if usage is not None:
+            spending.count_ended(usage.organization_id, usage.grant_id)
 
 
 def note_progress(acked: Mapping[str, int]) -> None:
@@ -166,7 +171,10 @@ def sweep() -> None:
 def _sweep_one() -> bool:
     with transaction():
         waited = timedelta(hours=settings.current().s3_log_hours)
-        return bool(metering.sweep(clock.now() - STALE_AFTER, size=1, edge_before=clock.now() - waited))
+        swept = metering.sweep(clock.now() - STALE_AFTER, size=1, edge_before=clock.now() - waited)
+        for usage in swept:
+            spending.count_ended(usage.organization_id, usage.grant_id)
+        return bool(swept)
 
 
 @jobs.task("delivery.tidy", cron="17 * * * *")

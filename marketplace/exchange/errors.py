@@ -3,6 +3,28 @@
 from marketplace.kit.errors import Conflict, Forbidden, Refusal, Unavailable
 
 
+class RedirectNeeded(Refusal):
+    """A client that follows no redirects asks for a file that its provider holds."""
+
+    slug, status = "redirect-needed", 406
+    title, title_ja = "Fetched from its provider", "提供者から直接取得するファイルです"
+    cause = "The provider holds this file, so the exchange cannot send it itself."
+    cure = "Send the request without `Musubi-Redirect: no`, and follow the redirect without your token."
+    cause_ja = "このファイルは提供者が保有しており、取引所から直接送ることはできません。"
+    cure_ja = "Musubi-Redirect: no を付けずに要求し、トークンを付けずに転送先へ進んでください。"
+
+
+class ReportContradicted(Conflict):
+    """A report comes again under its id, and says something else."""
+
+    slug = "report-contradicted"
+    title, title_ja = "Another report has this id", "このIDの報告は既にあります"
+    cause = "A report with this id was taken before and said something else; that one stands."
+    cure = "Send a report again as it was; a delivery is charged by the first report of it."
+    cause_ja = "このIDの報告は既に受け付けられ、内容が異なります。先の報告が有効です。"
+    cure_ja = "再送では同じ内容を送ってください。配信は最初の報告によって計量されます。"
+
+
 class OwnOffer(Conflict):
     """A provider orders from itself."""
 

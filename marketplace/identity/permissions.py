@@ -150,6 +150,19 @@ PERMISSIONS: dict[Permission, Rule] = {
     Permission.COUPONS_ISSUE: Rule(
         "licensing:write", frozenset({PROVIDER}), "issue and end coupons", changes=True, roles=roles.LISTING
     ),
+    Permission.BUDGETS_READ: Rule(
+        "organization:read",
+        frozenset({BUYER}),
+        "read one's budgets and what they have come to",
+        roles=roles.TRADE_READ,
+    ),
+    Permission.BUDGETS_SET: Rule(
+        "organization:manage",
+        frozenset({BUYER}),
+        "set, change and remove one's budgets",
+        changes=True,
+        roles=roles.FINANCING,
+    ),
     Permission.SUBSCRIPTIONS_READ: Rule(
         "orders:read", EVERYONE, "read subscriptions one is a party to; overseers read all", roles=roles.TRADE_READ
     ),
@@ -338,6 +351,13 @@ PERMISSIONS: dict[Permission, Rule] = {
     Permission.TICKETS_USE: Rule(None, frozenset(), "fetch with a download ticket, authorized by its secret"),
     Permission.USAGE_READ: Rule(
         "usage:read", EVERYONE, "read usage one is a party to; overseers read all", roles=roles.GRANTS_SEEN
+    ),
+    Permission.DELIVERIES_REPORT: Rule(
+        "deliveries:report",
+        frozenset({PROVIDER}),
+        "report what one's own server sent of a delivery",
+        changes=True,
+        roles=roles.LISTING,
     ),
     Permission.SETTLEMENT_CLOSE: Rule(
         "market:operate",

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 SECRETS = re.compile(
-    r"(?P<name>\b(?:Bearer|Basic|DPoP)\s+|\b(?:client_secret|client_assertion|code_verifier|device_code|\w*token|ticket)[\"']?\s*[=:]\s*[\"']?"
+    r"(?P<name>\b(?:Bearer|Basic|DPoP)\s+|\b(?:client_secret|client_assertion|code_verifier|device_code|\w*token|ticket|permit)[\"']?\s*[=:]\s*[\"']?"
     r"|mk_(?:em|in|it|jn|pw|rg|rt|sk|tk)_|sk_(?:test|live)_|rk_(?:test|live)_|whsec_)"
     r"[A-Za-z0-9._~+/=%-]+",
     re.IGNORECASE,
 )
-# A query may hold names, addresses or tickets; a path is enough to see what was asked for.
+# A query may hold names, addresses, tickets or permits; a path is enough to see what was asked for.
 QUERY = re.compile(r"(?P<path>(?:\bhttps?:/)?/[^\s?\"'<>]*)\?[^\s\"'<>]+")
 # Signs that JSON leaves alone but that some readers take for a line break, terminals for a command, or UTF-8 for none.
 LOOSE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")

@@ -6,10 +6,12 @@ a name cannot point elsewhere a moment later (DNS rebinding). Redirects are not 
 
 import ipaddress
 import socket
+import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any, Self
 from urllib.parse import SplitResult, urlsplit
 
 import urllib3
@@ -67,6 +69,13 @@ def check(url: str) -> SplitResult:
     return parts
 
 
+def require_public(url: str) -> SplitResult:
+    """Return the parts of an address whose name lies on the open internet now; asks for it, raises OutboundRefused."""
+    parts = check(url)
+    _address_of(str(parts.hostname))
+    return parts
+
+
 def fetch(url: str, media_types: frozenset[str]) -> bytes:
     """Return what lies at an address; raises OutboundRefused.
 
@@ -88,35 +97,87 @@ def fetch(url: str, media_types: frozenset[str]) -> bytes:
 def stream(url: str, headers: Mapping[str, str], size_bytes_max: int, seconds_max: int) -> Iterator[Streamed]:
     """Yield the answer of an address, to be read piece by piece as it was sent; raises OutboundRefused.
 
-    The status is for the caller to judge; no redirect is followed. A body may have ``size_bytes_max``, take
-    ``seconds_max``, and after a minute must come at 16 KiB a second or faster; its length must be the announced one.
+    The status is for the caller to judge; no redirect is followed. A body may have ``size_bytes_max``, and after a
+    minute must come at 16 KiB a second or faster; its length must be the announced one. ``seconds_max`` after it was
+    connected to, the connection is cut, however far it is: a server that sends its head byte by byte gains nothing.
     """
     parts = check(url)
     host = str(parts.hostname)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     sent = {"Host": host, "Accept-Encoding": "identity"} | dict(headers)
-    with _pool(str(_address_of(host)), host) as pool:
+    with _pool(str(_address_of(host)), host) as pool, _Deadline(pool, seconds_max) as deadline:
         try:
             answer = pool.request("GET", path, headers=sent, preload_content=False, timeout=STREAM_TIMEOUT)
         except (HTTPError, OSError, ValueError) as error:
+            deadline.check()
             raise OutboundUnreachable("it does not answer as it should") from error
         try:
             # What is packed could unfold into anything, and would not be the file that was announced.
             if answer.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
                 raise OutboundRefused("it answers in an encoding that was not asked for")
-            yield Streamed(answer.status, answer.headers, _pieces(answer, size_bytes_max, seconds_max))
+            yield Streamed(answer.status, answer.headers, _pieces(answer, size_bytes_max, seconds_max, deadline))
         finally:
             answer.close()
 
 
-def _pieces(answer: urllib3.BaseHTTPResponse, size_bytes_max: int, seconds_max: int) -> Iterator[bytes]:
+class _Deadline:
+    """The end of all connections that a pool makes meanwhile, whatever they are doing: shaking hands, say."""
+
+    def __init__(self, pool: Any, seconds: float) -> None:
+        self.is_over = False
+        self._sockets: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
+        inner = pool.ConnectionCls
+        pool.ConnectionCls = type(inner.__name__, (inner,), {"_new_conn": self._watched(inner._new_conn)})  # noqa: SLF001 - the one place where the socket is seen before TLS
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        with self._lock:
+            for copy in self._sockets:
+                copy.close()
+            self._sockets.clear()
+
+    def check(self) -> None:
+        """Return before the deadline; raises OutboundTooSlow after it, when an end may be no end."""
+        if self.is_over:
+            raise OutboundTooSlow("it answers too slowly")
+
+    def _watched(self, connect: Any) -> Any:
+        def new_connection(connection: Any) -> socket.socket:
+            made: socket.socket = connect(connection)
+            with self._lock:
+                # A copy: TLS takes the descriptor of the first away, and shutting down either shuts both down.
+                self._sockets.append(made.dup())
+            return made
+
+        return new_connection
+
+    def _cut(self) -> None:
+        self.is_over = True
+        with self._lock:
+            for copy in self._sockets:
+                with suppress(OSError):
+                    copy.shutdown(socket.SHUT_RDWR)
+
+
+def _pieces(
+    answer: urllib3.BaseHTTPResponse, size_bytes_max: int, seconds_max: int, deadline: _Deadline
+) -> Iterator[bytes]:
     begun, received = time.monotonic(), 0
     while True:
         try:
             # What is there, not what would fill the buffer: a byte a minute would keep us from looking at the clock.
             piece = answer.read1(STREAM_CHUNK_BYTES, decode_content=False)
         except (HTTPError, OSError, ValueError) as error:
+            deadline.check()
             raise OutboundUnreachable("it broke off before its end") from error
+        deadline.check()
         if not piece:
             return
         received += len(piece)

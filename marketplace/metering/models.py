@@ -69,7 +69,7 @@ class Delivery(Model):
         ),
         CheckConstraint("state <> 'complete' OR bytes_acked = length", name="complete"),
         CheckConstraint("unit_taken OR NOT unit_passed_on", name="unit"),
-        CheckConstraint("meter IN ('server', 'edge-log')", name="meter"),
+        CheckConstraint("meter IN ('server', 'edge-log', 'origin')", name="meter"),
         Index("ix_delivery_seen_at_open", "seen_at", postgresql_where=text("state = 'open'")),
         Index(
             "ix_delivery_grant_id_sha256_unit",
@@ -109,7 +109,10 @@ class Delivery(Model):
 
 
 class EdgeRequest(Model):
-    """One request that a store's log told of: evidence for a delivery that the store carried out, kept once."""
+    """What a store's log told of one request, or a provider's report of its server: kept once, as evidence.
+
+    Of a report ``report_sha256`` is the hash, ``status`` 200 where it says that all was sent and 206 where not.
+    """
 
     __tablename__ = "edge_request"
     __table_args__ = (
@@ -123,6 +126,7 @@ class EdgeRequest(Model):
     bytes_sent: Mapped[int] = mapped_column(BigInteger)
     occurred_at: Mapped[datetime]
     noted_at: Mapped[datetime]
+    report_sha256: Mapped[str | None]
 
 
 class Coverage(Model):

@@ -14,7 +14,8 @@ class DeliveryState(StrEnum):
 
 
 class Meter(StrEnum):
-    """Whose word counts for what a delivery sent: our server's, or the log of a store that sent it."""
+    """Whose word counts for what a delivery sent: our server's, the log of a store, or the provider's own server's."""
 
     SERVER = "server"
     EDGE_LOG = "edge-log"
+    ORIGIN = "origin"

@@ -3,8 +3,8 @@
 from marketplace.web.language import say
 
 WORDS: dict[str, tuple[str, str]] = {
-    "organization:read": ("組織の登録内容とメンバーを読む", "read your organization and its members"),
-    "organization:manage": ("メンバーとAPIクライアントを管理する", "manage its members and API clients"),
+    "organization:read": ("組織の登録内容・メンバー・予算を読む", "read your organization, its members and budgets"),
+    "organization:manage": ("メンバー・APIクライアント・予算を管理する", "manage its members, API clients and budgets"),
     "catalog:read": ("公開前のデータセットを読む", "read datasets before publication"),
     "catalog:write": ("データセットを登録・公開・取下げする", "list, publish and withdraw datasets"),
     "licensing:read": ("利用条件とクーポンを読む", "read your terms and coupons"),
@@ -28,6 +28,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "fetch the files of what you bought, which is metered",
     ),
     "usage:read": ("利用量を読む", "read your usage"),
+    "deliveries:report": (
+        "自社サーバーからの配信量を報告する（課金の基になります）",
+        "report what your own server sent, which is charged",
+    ),
     "ledger:read": ("取引所の帳簿を読む", "read the books of the exchange"),
     "audit:read": ("監査記録を検索・出力する", "search and export the record"),
     "market:read": ("全ての組織と取引を読む", "read all organizations and trades"),

@@ -39,6 +39,10 @@ TUS = {
 SOURCE = {
     "url": "https://data.example.jp/a.csv", "schedule": "daily", "file_name": "a.csv", "media_type": "text/csv",
 }  # fmt: skip
+# An address on the open internet whose name nobody has to be asked for.
+ORIGIN = {
+    "url": "https://93.184.216.34/people.csv", "sha256": "0f" * 32, "size_bytes": 4, "media_type": "text/csv",
+}  # fmt: skip
 PIECE = "PATCH /v1/uploads/<upload_id>"
 
 APPLICATION = {
@@ -165,6 +169,8 @@ def everything_of(market: Market) -> Everything:
         "PATCH /v1/datasets/<dataset_id>": {"title_en": "Another title"},
         "POST /v1/datasets/<dataset_id>/releases": {"label": "v2"},
         "PUT /v1/datasets/<dataset_id>/source": SOURCE,
+        "PUT /v1/releases/<release_id>/files/<name>/origin": ORIGIN,
+        "POST /v1/deliveries/<delivery_id>/report": {"report_id": "r1", "bytes_sent": 1, "complete": False},
         "POST /v1/terms": {"template": "research"},
         "POST /v1/offers": {"dataset_id": goods.dataset_id} | version,
         "POST /v1/offers/<offer_id>/supersede": version,

@@ -7,6 +7,9 @@ from marshmallow import RAISE, Schema, fields, validate
 
 from marketplace.kit import clock
 
+WHOLE_MAX = 2**53 - 1
+"""The largest integer that every reader of JSON reads exactly (RFC 8259 section 6)."""
+
 
 class Strict(Schema):
     """Input: what is not described is refused."""

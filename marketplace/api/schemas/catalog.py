@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields, validate
 
-from marketplace.api.schemas.base import Instant, PageQuery, Strict, line, one_of, page_of, prose
+from marketplace.api.schemas.base import WHOLE_MAX, Instant, PageQuery, Strict, Whole, line, one_of, page_of, prose
 from marketplace.catalog.rules import TRUSTS
 from marketplace.catalog.states import DatasetState, Frequency, Licence, ProfileState, ReleaseState, Theme
 from marketplace.identity.states import Assurance
@@ -81,6 +81,21 @@ class PublicFileView(Schema):
     size_bytes = fields.Integer(required=True)
     profile_state = one_of(ProfileState, required=True)
     profile = fields.Dict(allow_none=True)
+    held_by = fields.String(
+        metadata={
+            "enum": ["exchange", "provider"],
+            "description": "who sends the bytes; of what the provider holds, hash and size are its word",
+        }
+    )
+
+
+class OriginDraft(Strict):
+    """A file that stays with its provider."""
+
+    url = line(2000, required=True, metadata={"description": "https, on the open internet, without a query"})
+    sha256 = line(64, required=True, metadata={"description": "of its bytes, in lower-case hex"})
+    size_bytes = Whole(required=True, validate=validate.Range(0, WHOLE_MAX))
+    media_type = line(200, required=True)
 
 
 class FileView(PublicFileView):

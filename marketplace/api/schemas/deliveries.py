@@ -1,8 +1,19 @@
 """What the API says of deliveries."""
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
-from marketplace.api.schemas.base import Instant, PageQuery, identifier, one_of, page_of
+from marketplace.api.schemas.base import (
+    WHOLE_MAX,
+    Instant,
+    PageQuery,
+    Strict,
+    Whole,
+    identifier,
+    one_of,
+    page_of,
+    pattern,
+)
+from marketplace.metering.edge import Noted
 from marketplace.metering.states import DeliveryState
 
 
@@ -36,6 +47,26 @@ class DeliveryView(Schema):
     closed_at = Instant(required=True, allow_none=True)
     bytes_sent = fields.Integer(required=True, allow_none=True)
     bytes_acked = fields.Integer(required=True, allow_none=True)
+
+
+class ReportDraft(Strict):
+    """What a provider's own server sent of a delivery. The first report of a delivery counts."""
+
+    report_id = fields.String(
+        required=True,
+        validate=pattern("[A-Za-z0-9._-]{1,64}", "1 to 64 letters, digits, dots, underscores and hyphens"),
+        metadata={"description": "yours, the same each time this report is sent: letters, digits, `.`, `_`, `-`"},
+    )
+    bytes_sent = Whole(required=True, validate=validate.Range(0, WHOLE_MAX))
+    complete = fields.Boolean(required=True, metadata={"description": "all bytes of the permit were sent"})
+
+
+class ReportView(Schema):
+    """What became of a report, and how its delivery stands."""
+
+    report_id = fields.String(required=True)
+    noted = one_of(Noted, required=True, metadata={"description": "new, known (sent before), late (not charged)"})
+    delivery = fields.Nested(DeliveryView, required=True)
 
 
 DeliveryPage = page_of(DeliveryView)

@@ -265,6 +265,9 @@ class GrantFileView(Schema):
     sha256 = fields.String(required=True)
     size_bytes = fields.Integer(required=True)
     url = fields.String(required=True)
+    held_by = fields.String(
+        metadata={"enum": ["exchange", "provider"], "description": "the provider: fetching answers with a redirect"}
+    )
 
 
 class UsageQuery(PageQuery):
