@@ -1,0 +1,497 @@
+"""A provider's API through the exchange: what is offered is asked, metered and limited; all else goes nowhere."""
+
+import gzip
+import json
+import socket
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
+from marketplace.catalog.upstreams import rules
+from marketplace.exchange import proxying
+from marketplace.kit import clock
+from marketplace.kit.db import db
+from tests.api.trade import Goods, Market, Party, audit_count, file_path, ok, refused, row_counts
+from tests.loopback import Origin, Respond, answer, reached
+
+SECRET = "k-3f9c2d71-never-shown"
+BODY = b'{"station": "\xe5\xa4\xa7\xe9\x80\x9a", "passers_by": 123}'
+OPENAPI = {"openapi": "3.1.0", "info": {"title": "人流API", "version": "1"}, "paths": {}, "x-note": "<script>"}
+UPSTREAM: dict[str, Any] = {
+    "base_url": "https://data.example.jp/v1",
+    "paths": ["/stations", "/stations/{id}", "/open/*"],
+    "parameters": ["day", "limit"],
+    "headers": [{"name": "X-Api-Key", "value": SECRET}],
+    "requests_per_minute": 100,
+    "openapi": OPENAPI,
+}
+
+
+@pytest.fixture
+def origin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Origin]:
+    """The provider's server."""
+    with reached(monkeypatch) as made:
+        made.respond = answer(BODY, Content_Type="application/json")
+        yield made
+
+
+def put(market: Market, dataset_id: str, who: Party | None = None, **changes: Any) -> TestResponse:
+    return (who or market.provider).call("PUT", f"/v1/datasets/{dataset_id}/upstream", json=UPSTREAM | changes)
+
+
+def sold(market: Market, kind: str = "free", limits: dict[str, Any] | None = None, **changes: Any) -> tuple[str, Goods]:
+    """A grant of a dataset with an upstream."""
+    goods = market.goods()
+    ok(put(market, goods.dataset_id, **changes))
+    return market.bought(goods, kind, **limits or {})["grant_id"], goods
+
+
+def ask(who: Party, grant_id: str, path: str = "stations/1", method: str = "GET", **more: Any) -> TestResponse:
+    return who.call(method, f"/v1/grants/{grant_id}/api/{path}", **more)
+
+
+def test_what_is_offered_is_read_by_its_provider_without_secrets_and_taken_back(market: Market) -> None:
+    dataset_id = market.goods().dataset_id
+    path = f"/v1/datasets/{dataset_id}/upstream"
+    refused(market.provider.get(path), 404, "not-found")
+    deeds = audit_count()
+    named = ok(put(market, dataset_id))
+    assert audit_count() == deeds + 1
+    assert {name: named[name] for name in ("base_url", "paths", "parameters")} == {
+        name: UPSTREAM[name] for name in ("base_url", "paths", "parameters")
+    }
+    assert (named["header_names"], named["has_openapi"]) == (["x-api-key"], True)
+    assert ok(market.provider.get(path)) == named
+    assert ok(market.auditor.get(path))["base_url"] == "https://data.example.jp/"
+    refused(market.rival.get(path), 404, "not-found")
+    refused(put(market, dataset_id, market.rival), 404, "not-found")
+
+    changed = ok(put(market, dataset_id, headers=[], openapi=None, requests_per_minute=5))
+    assert (changed["header_names"], changed["has_openapi"], changed["requests_per_minute"]) == ([], False, 5)
+    refused(market.rival.call("DELETE", path), 404, "not-found")
+    assert ok(market.provider.get(path)) == changed
+    assert market.provider.call("DELETE", path).status_code == 204
+    refused(market.provider.call("DELETE", path), 404, "not-found")
+
+
+def test_the_secret_is_nowhere_in_clear(market: Market, origin: Origin, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    grant_id, goods = sold(market)
+    answers = [ask(market.buyer, grant_id), market.provider.get(f"/v1/datasets/{goods.dataset_id}/upstream")]
+    origin.respond = answer(SECRET.encode(), "401 Unauthorized", X_Key=SECRET)
+    answers.append(ask(market.buyer, grant_id))
+    refused(answers[-1], 502, "upstream-failed")
+    assert all(SECRET not in f"{one.text}{one.headers}" for one in answers)
+    assert SECRET not in caplog.text
+    for table in ("upstream", "audit_entry"):
+        assert SECRET not in str(db.session.execute(text(f"SELECT t::text FROM {table} t")).all())
+    stored = db.session.scalar(text("SELECT headers_sealed FROM upstream"))
+    assert SECRET.encode() not in bytes(stored)
+    assert origin.asked[0].count(f"x-api-key: {SECRET}\r\n") == 1
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "http": ({"base_url": "http://data.example.jp/"}, "/base_url"),
+    "port": ({"base_url": "https://data.example.jp:8443/"}, "/base_url"),
+    "query": ({"base_url": "https://data.example.jp/?key=1"}, "/base_url"),
+    "dots in the base": ({"base_url": "https://data.example.jp/a/../b"}, "/base_url"),
+    "template in the base": ({"base_url": "https://data.example.jp/{id}"}, "/base_url"),
+    "no paths": ({"paths": []}, "/paths"),
+    "dots": ({"paths": ["/a/../b"]}, "/paths/0"),
+    "encoded dots": ({"paths": ["/a", "/%2e%2e"]}, "/paths/1"),
+    "star in the middle": ({"paths": ["/*/b"]}, "/paths/0"),
+    "relative": ({"paths": ["a"]}, "/paths/0"),
+    "double slash": ({"paths": ["//evil.example/a"]}, "/paths/0"),
+    "token": ({"parameters": ["access_token"]}, "/parameters/0"),
+    "odd parameter": ({"parameters": ["a&b"]}, "/parameters/0"),
+    "line break": ({"headers": [{"name": "X-Key", "value": "a\r\nHost: b"}]}, "/headers/0/value"),
+    "beyond ASCII": ({"headers": [{"name": "X-Key", "value": "鍵"}]}, "/headers/0/value"),
+    "blank end": ({"headers": [{"name": "X-Key", "value": "a "}]}, "/headers/0/value"),
+    "odd name": ({"headers": [{"name": "X Key", "value": "a"}]}, "/headers/0/name"),
+    "host": ({"headers": [{"name": "Host", "value": "a"}]}, "/headers/0/name"),
+    "framing": ({"headers": [{"name": "transfer-encoding", "value": "chunked"}]}, "/headers/0/name"),
+    "twice": ({"headers": [{"name": "X-K", "value": "a"}, {"name": "x-k", "value": "b"}]}, "/headers"),
+    "no requests": ({"requests_per_minute": 0}, "/requests_per_minute"),
+    "large description": ({"openapi": {"x": "y" * rules.OPENAPI_BYTES_MAX}}, "/openapi"),
+}
+
+
+@pytest.mark.parametrize(("changes", "pointer"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_offered_safely_is_refused_and_changes_nothing(
+    market: Market, changes: dict[str, Any], pointer: str
+) -> None:
+    dataset_id = market.dataset()["id"]
+    before = row_counts()
+    refused(put(market, dataset_id, **changes), 422, "invalid-input", pointer)
+    assert row_counts() == before
+
+
+def test_the_description_is_shown_to_everybody_as_data(market: Market) -> None:
+    _grant_id, goods = sold(market)
+    path = f"/v1/datasets/{goods.dataset_id}/upstream/openapi"
+    shown = market.nobody.get(path)
+    assert (shown.status_code, shown.content_type) == (200, "application/json")
+    assert list(json.loads(shown.data)) == list(OPENAPI)
+    assert ok(shown) == OPENAPI
+    assert shown.headers["X-Content-Type-Options"] == "nosniff"
+    ok(put(market, goods.dataset_id, openapi=None))
+    refused(market.nobody.get(path), 404, "not-found")
+    draft = market.dataset()["id"]
+    ok(put(market, draft))
+    refused(market.nobody.get(f"/v1/datasets/{draft}/upstream/openapi"), 404, "not-found")
+
+
+def test_an_answer_comes_whole_and_is_charged_as_a_request_and_by_its_bytes(market: Market, origin: Origin) -> None:
+    grant_id, goods = sold(market)
+    origin.respond = answer(
+        BODY,
+        Content_Type="application/json; charset=utf-8",
+        Last_Modified="Sun, 22 Nov 2026 00:00:00 GMT",
+        ETag='"theirs"',
+        Set_Cookie="session=1",
+        Server="secret/1.0",
+        Keep_Alive="timeout=5",
+        X_Internal="10.0.0.1",
+    )
+    came = ask(market.buyer, grant_id, query_string=[("day", "2026-11-22"), ("day", "大"), ("limit", "1")])
+    assert (came.status_code, came.data) == (200, BODY)
+    assert came.content_type == "application/json; charset=utf-8"
+    assert came.headers["Last-Modified"] == "Sun, 22 Nov 2026 00:00:00 GMT"
+    assert came.headers["Cache-Control"] == "private, no-store"
+    assert came.headers["Accept-Ranges"] == "none"
+    assert came.headers["ETag"] != '"theirs"'
+    assert not {"Set-Cookie", "X-Internal", "Keep-Alive"} & set(came.headers.keys())
+    assert came.headers.get("Server") != "secret/1.0"
+    assert came.headers["RateLimit-Policy"] == '"grant";q=100;w=60'
+    assert came.headers["RateLimit"].startswith('"grant";r=99;t=')
+
+    [head] = origin.asked
+    assert head.startswith("GET /v1/stations/1?day=2026-11-22&day=%E5%A4%A7&limit=1 HTTP/1.1\r\n")
+    assert "Host: data.example.jp\r\n" in head
+    assert market.buyer.token is not None
+    assert market.buyer.token not in head
+    assert market.usage(grant_id)[0] == len(BODY)
+    stated = ok(market.buyer.get("/v1/usage", query_string={"grant_id": grant_id}))
+    assert (stated["total_requests"], stated["total_rows"]) == (1, 0)
+    [delivery] = ok(market.buyer.get("/v1/deliveries"))["items"]
+    assert (delivery["grant_id"], delivery["state"]) == (grant_id, "complete")
+    kept = db.session.execute(text("SELECT release_id, content_bytes, content_rows FROM delivery")).one()
+    assert tuple(kept) == (goods.release_id, len(BODY), 0)
+
+    again = ask(market.buyer, grant_id)
+    assert again.headers["ETag"] == came.headers["ETag"]
+    stated = ok(market.buyer.get("/v1/usage", query_string={"grant_id": grant_id}))
+    assert (stated["total_bytes"], stated["total_requests"]) == (len(BODY), 2)
+    assert market.fetch(grant_id).data == goods.content  # the file beside it
+
+
+def test_conditions_and_ranges_are_not_read_so_that_nobody_guesses_answers_for_nothing(
+    market: Market, origin: Origin
+) -> None:
+    grant_id, _goods = sold(market)
+    tag = ask(market.buyer, grant_id).headers["ETag"]
+    for condition in ({"If-None-Match": tag}, {"If-None-Match": "*"}, {"Range": "bytes=0-0"}, {"If-Match": '"x"'}):
+        came = ask(market.buyer, grant_id, headers=condition)
+        assert (came.status_code, came.data) == (200, BODY), condition
+    assert ok(market.buyer.get("/v1/usage", query_string={"grant_id": grant_id}))["total_requests"] == 5
+
+
+def test_head_asks_nobody_costs_nothing_and_tells_who_would_be_let_in(market: Market, origin: Origin) -> None:
+    grant_id, _goods = sold(market)
+    came = ask(market.buyer, grant_id, method="HEAD")
+    assert (came.status_code, came.data) == (200, b"")
+    assert "Content-Length" not in came.headers
+    assert "ETag" not in came.headers
+    assert ask(market.buyer, grant_id, "other", method="HEAD").status_code == 404
+    assert ask(market.stranger, grant_id, method="HEAD").status_code == 404
+    assert ask(market.buyer, grant_id, method="POST").status_code == 405
+    assert (origin.asked, market.usage(grant_id)) == ([], (0, 0))
+
+
+STRANGE_PATHS = {
+    "not offered": "secrets",
+    "below what is offered": "stations/1/secrets",
+    "the folder itself": "open",
+    "dots": "open/../secrets",
+    "dots alone": "stations/..",
+    "encoded dots": "open/%2e%2e/secrets",
+    "twice encoded dots": "open/%252e%252e/secrets",
+    "encoded slash": "stations/a%2Fb",
+    "backslash": "open/..%5Csecrets",
+    "path parameter": "open/..;/secrets",
+    "semicolon": "open/a;x=1",
+    "full width dots": "open/%EF%BC%8E%EF%BC%8E/secrets",
+    "two-dot leader": "open/%E2%80%A5/secrets",
+    "line break": "open/a%0d%0aX-Evil:%201",
+    "NUL": "open/a%00",
+    "question mark": "open/a%3Fadmin=1",
+    "fragment": "open/a%23b",
+    "another host": "open/@evil.example/..",
+    "not UTF-8": "open/%ff",
+}
+
+
+@pytest.mark.parametrize("path", STRANGE_PATHS.values(), ids=STRANGE_PATHS)
+def test_no_path_that_is_not_offered_is_asked_for(market: Market, origin: Origin, path: str) -> None:
+    grant_id, _goods = sold(market)
+    before = row_counts()
+    document = refused(ask(market.buyer, grant_id, path), 404, "path-not-offered")
+    assert document["paths"] == UPSTREAM["paths"]
+    assert (origin.asked, row_counts()) == ([], before)
+
+
+def test_a_path_that_is_offered_is_encoded_anew(market: Market, origin: Origin) -> None:
+    grant_id, _goods = sold(market)
+    assert ask(market.buyer, grant_id, "open/%E5%A4%A7%E9%80%9A/a%20b@c:d").status_code == 200
+    assert origin.asked[0].startswith("GET /v1/open/%E5%A4%A7%E9%80%9A/a%20b%40c%3Ad HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize("query", [{"admin": "1"}, {"day": "1", "Day": "2"}, {"limit[]": "1"}], ids=str)
+def test_no_parameter_that_is_not_offered_is_sent(market: Market, origin: Origin, query: dict[str, str]) -> None:
+    grant_id, _goods = sold(market)
+    before = row_counts()
+    [strange] = set(query) - {"day"}
+    refused(ask(market.buyer, grant_id, query_string=query), 422, "invalid-input", f"/{strange}")
+    assert (origin.asked, row_counts()) == ([], before)
+
+
+def test_an_address_that_grows_too_long_is_refused(market: Market, origin: Origin) -> None:
+    grant_id, _goods = sold(market)
+    refused(ask(market.buyer, grant_id, query_string={"day": "大" * 1000}), 422, "invalid-input")
+    assert origin.asked == []
+
+
+def test_only_whoever_has_a_good_grant_for_the_purpose_asks(market: Market, origin: Origin) -> None:
+    grant_id, goods = sold(market, "one_off")
+    refused(ask(market.nobody, grant_id), 401, "not-authenticated")
+    refused(ask(market.stranger, grant_id), 404, "not-found")
+    refused(ask(market.provider, grant_id), 403, "capacity-missing")
+    refused(ask(market.buyer.with_scopes("usage:read"), grant_id), 403, "insufficient-scope")
+    refused(ask(market.buyer, grant_id, headers={"Musubi-Purpose": "nonsense"}), 422, "purpose-unknown")
+    ok(market.provider.post(f"/v1/grants/{grant_id}/revoke", {"reason": "規約違反"}))
+    refused(ask(market.buyer, grant_id), 403, "grant-revoked")
+    ok(put(market, goods.dataset_id))
+    again = market.bought(goods, "free")["grant_id"]
+    assert market.provider.call("DELETE", f"/v1/datasets/{goods.dataset_id}/upstream").status_code == 204
+    refused(ask(market.buyer, again), 404, "not-found")
+    assert market.fetch(again).status_code == 200
+    assert (origin.asked, market.usage(grant_id)) == ([], (0, 0))
+
+
+def test_an_expired_grant_asks_nobody(market: Market, origin: Origin) -> None:
+    grant_id, _goods = sold(market, limits={"duration_days": 1})
+    with clock.stopped(clock.now() + timedelta(days=1)):
+        market.buyer = market.buyer.with_scopes("data:read", "usage:read")
+        refused(ask(market.buyer, grant_id), 403, "grant-expired")
+    assert origin.asked == []
+
+
+def test_a_right_that_ends_while_the_provider_answers_gives_nothing(market: Market, origin: Origin) -> None:
+    grant_id, _goods = sold(market)
+
+    def meanwhile(peer: socket.socket, head: str) -> None:
+        answer(BODY)(peer, head)
+
+    real = proxying._taken
+
+    def revoked(admitted: Any) -> Any:
+        taken = real(admitted)
+        ok(market.provider.post(f"/v1/grants/{grant_id}/revoke", {"reason": "規約違反"}))
+        return taken
+
+    origin.respond = meanwhile
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(proxying, "_taken", revoked)
+        refused(ask(market.buyer, grant_id), 403, "grant-revoked")
+    assert len(origin.asked) == 1
+    assert market.usage(grant_id) == (0, 0)
+    assert db.session.scalar(text("SELECT count(*) FROM delivery")) == 0
+
+
+def test_an_exhausted_quota_asks_nobody(market: Market, origin: Origin) -> None:
+    grant_id, _goods = sold(market, limits={"quota_requests": 2})
+    for _ in range(2):
+        assert ask(market.buyer, grant_id).status_code == 200
+    document = refused(ask(market.buyer, grant_id), 403, "quota-exhausted")
+    assert document["requests_left"] == 0
+    assert len(origin.asked) == 2
+
+
+def test_an_answer_larger_than_what_is_left_is_neither_sent_nor_charged(market: Market, origin: Origin) -> None:
+    grant_id, _goods = sold(market, limits={"quota_bytes": len(BODY) - 1})
+    refused(ask(market.buyer, grant_id), 403, "quota-exhausted")
+    assert (len(origin.asked), market.usage(grant_id)) == (1, (0, 0))
+
+
+def test_an_empty_answer_costs_nothing(market: Market, origin: Origin) -> None:
+    grant_id, _goods = sold(market)
+    origin.respond = answer(b"")
+    came = ask(market.buyer, grant_id)
+    assert (came.status_code, came.data, market.usage(grant_id)) == (200, b"", (0, 0))
+
+
+def test_a_minute_has_as_many_requests_as_the_provider_allows(market: Market, origin: Origin) -> None:
+    grant_id, goods = sold(market, requests_per_minute=2)
+    other = market.bought(goods, "free")["grant_id"]
+    start = clock.now().replace(second=15, microsecond=0)
+    with clock.stopped(start):
+        assert [ask(market.buyer, grant_id).headers["RateLimit"] for _ in range(2)] == [
+            '"grant";r=1;t=45',
+            '"grant";r=0;t=45',
+        ]
+        limited = ask(market.buyer, grant_id)
+        document = refused(limited, 429, "rate-limited")
+        assert (limited.headers["Retry-After"], limited.headers["RateLimit"]) == ("45", '"grant";r=0;t=45')
+        assert (limited.headers["RateLimit-Policy"], document["limit"]) == ('"grant";q=2;w=60', 2)
+        assert ask(market.buyer, other).status_code == 200  # another grant has a minute of its own
+    with clock.stopped(start - timedelta(minutes=1)):
+        refused(ask(market.buyer, grant_id), 429, "rate-limited")  # a clock that goes back gives no second minute
+    assert len(origin.asked) == 3
+    with clock.stopped(start + timedelta(minutes=1)):
+        assert ask(market.buyer, grant_id).headers["RateLimit"] == '"grant";r=1;t=45'
+    assert ok(market.buyer.get("/v1/usage", query_string={"grant_id": grant_id}))["total_requests"] == 3
+
+
+def endless(peer: socket.socket, _head: str) -> None:
+    peer.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+    while True:
+        peer.sendall(b"x" * 2**16)
+
+
+def dripping(piece: bytes, begin: bytes = b"HTTP/1.1 200 OK\r\n") -> Respond:
+    """Send for ever, little by little, as fast as it is taken."""
+
+    def respond(peer: socket.socket, _head: str) -> None:
+        peer.sendall(begin)
+        while True:
+            peer.sendall(piece)
+
+    return respond
+
+
+def silent_until_left(peer: socket.socket, _head: str) -> None:
+    peer.recv(1)
+
+
+HOSTILE: dict[str, tuple[Respond, int, str]] = {
+    "endless": (endless, 502, "upstream-failed"),
+    "shorter than announced": (answer(BODY, length=900), 502, "upstream-failed"),
+    "a bomb": (answer(gzip.compress(b" " * 10**6), Content_Encoding="gzip"), 502, "upstream-failed"),
+    "redirect inside": (answer(b"", "302 Found", Location="https://169.254.169.254/latest"), 502, "upstream-failed"),
+    "moved for good": (answer(b"", "308 Permanent Redirect", Location="https://evil.example/"), 502, "upstream-failed"),
+    "part": (answer(BODY, "206 Partial Content", Content_Range="bytes 0-9/100"), 502, "upstream-failed"),
+    "its own credentials refused": (answer(b"bad key", "403 Forbidden"), 502, "upstream-failed"),
+    "its own rate limit": (answer(b"", "429 Too Many Requests"), 502, "upstream-failed"),
+    "broken": (answer(b"Traceback", "500 Internal Server Error"), 502, "upstream-failed"),
+    "not there": (answer(b"no", "404 Not Found"), 404, "upstream-found-nothing"),
+    "not understood": (answer(b"no", "400 Bad Request"), 422, "upstream-input-refused"),
+    "one huge header": (dripping(b"x" * 2**16, b"HTTP/1.1 200 OK\r\nX-Huge: "), 502, "upstream-failed"),
+    "headers without end": (dripping(b"X-More: 1\r\n"), 502, "upstream-failed"),
+    "no HTTP": (lambda peer, _head: peer.sendall(b"hello\r\n\r\n"), 502, "upstream-failed"),
+    "silent": (lambda _peer, _head: None, 502, "upstream-failed"),
+    "never an answer": (silent_until_left, 504, "upstream-timeout"),
+    "hints without end": (dripping(b"HTTP/1.1 100 Continue\r\n\r\n", b""), 504, "upstream-timeout"),
+}
+
+
+@pytest.mark.parametrize(("respond", "status", "slug"), HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_answer_is_a_plain_problem_and_nothing_is_charged_or_held(
+    market: Market, origin: Origin, monkeypatch: pytest.MonkeyPatch, respond: Respond, status: int, slug: str
+) -> None:
+    grant_id, _goods = sold(market, limits={"quota_requests": 1})
+    monkeypatch.setattr(proxying, "BYTES_MAX", 10**6)
+    monkeypatch.setattr(proxying, "SECONDS_MAX", 1 if status == 504 else 120)
+    origin.respond = respond
+    document = refused(ask(market.buyer, grant_id), status, slug)
+    assert "Traceback" not in json.dumps(document)
+    assert "data.example.jp" not in json.dumps(document)
+    assert len(origin.asked) == 1
+    assert market.usage(grant_id) == (0, 0)
+    held = db.session.execute(
+        text("SELECT open_deliveries, used_requests FROM quota WHERE grant_id = :id"), {"id": grant_id}
+    )
+    assert tuple(held.one()) == (0, 0)
+    assert not proxying._under_way
+    origin.respond = answer(BODY)
+    assert ask(market.buyer, grant_id).data == BODY
+
+
+def test_a_body_that_ends_with_the_deadline_is_not_taken_for_whole(
+    market: Market, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant_id, _goods = sold(market)
+    monkeypatch.setattr(proxying, "SECONDS_MAX", 1)
+
+    def stalling(peer: socket.socket, _head: str) -> None:
+        peer.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf")
+        peer.recv(1)
+
+    origin.respond = stalling
+    refused(ask(market.buyer, grant_id), 504, "upstream-timeout")
+    assert market.usage(grant_id) == (0, 0)
+
+
+HEADERS: dict[str, Callable[[TestResponse], bool]] = {
+    "Content-Type: text/html\r\n X-Evil: 1": lambda came: came.content_type == "application/octet-stream",
+    "Content-Type: a\x01b": lambda came: came.content_type == "application/octet-stream",
+    "Last-Modified: soon": lambda came: "soon" not in came.headers["Last-Modified"],
+    "X-Evil: 1\rSet-Cookie: a=b": lambda came: "Set-Cookie" not in came.headers,
+    "Location: https://evil.example/": lambda came: "Location" not in came.headers,
+    "Content-Disposition: inline": lambda came: came.headers["Content-Disposition"].startswith("attachment"),
+    "Content-Type: text/html": lambda came: came.headers["Content-Security-Policy"].startswith("sandbox"),
+}
+
+
+@pytest.mark.parametrize("field", HEADERS, ids=lambda field: field.partition(":")[0] + str(len(field)))
+def test_header_fields_of_the_provider_do_no_harm(market: Market, origin: Origin, field: str) -> None:
+    grant_id, _goods = sold(market)
+
+    def respond(peer: socket.socket, _head: str) -> None:
+        fields = f"HTTP/1.1 200 OK\r\nContent-Length: {len(BODY)}\r\n{field}\r\n\r\n"
+        peer.sendall(fields.encode("latin-1") + BODY)
+
+    origin.respond = respond
+    came = ask(market.buyer, grant_id)
+    assert (came.status_code, came.data) == (200, BODY)
+    assert HEADERS[field](came)
+    assert "X-Evil" not in came.headers
+
+
+def test_no_packet_goes_to_an_inside_address(market: Market, origin: Origin) -> None:
+    grant_id, _goods = sold(market, base_url="https://inside.example.jp/v1")
+    refused(ask(market.buyer, grant_id), 502, "upstream-failed")
+    assert (origin.asked, market.usage(grant_id)) == ([], (0, 0))
+
+
+def test_whoever_comes_while_all_places_are_taken_is_told_to_come_again(market: Market, origin: Origin) -> None:
+    grant_id, goods = sold(market)
+    with proxying._place(goods.dataset_id), proxying._place(goods.dataset_id):
+        busy = ask(market.buyer, grant_id)
+        refused(busy, 503, "upstream-busy")
+        assert "Retry-After" in busy.headers
+    with proxying._place("a"), proxying._place("a"), proxying._place("b"), proxying._place("b"):
+        assert ask(market.buyer, grant_id).status_code == 200
+        with proxying._place("c"), proxying._place("c"):
+            refused(ask(market.buyer, grant_id), 503, "upstream-busy")
+    assert len(origin.asked) == 1
+
+
+def test_headers_sealed_with_another_key_are_a_plain_problem(market: Market, origin: Origin) -> None:
+    grant_id, goods = sold(market)
+    db.session.execute(text("UPDATE upstream SET headers_sealed = headers_sealed || '\\x00'::bytea"))
+    refused(ask(market.buyer, grant_id), 502, "upstream-failed")
+    assert origin.asked == []
+    ok(put(market, goods.dataset_id))
+    assert ask(market.buyer, grant_id).status_code == 200
+
+
+def test_a_withdrawn_dataset_gets_no_upstream_and_keeps_the_one_it_sold(market: Market, origin: Origin) -> None:
+    grant_id, goods = sold(market)
+    ok(market.provider.post(f"/v1/datasets/{goods.dataset_id}/withdraw"))
+    refused(put(market, goods.dataset_id), 409, "dataset-withdrawn")
+    assert ask(market.buyer, grant_id).data == BODY
+    assert market.buyer.get(file_path(grant_id, goods.file_name)).status_code == 200
