@@ -1,6 +1,6 @@
 """What metering refuses."""
 
-from marketplace.kit.errors import Conflict, Forbidden
+from marketplace.kit.errors import Conflict, Forbidden, Refusal
 
 
 class QuotaExhausted(Forbidden):
@@ -46,3 +46,14 @@ class TooManyStreams(Forbidden):
     cure = "Wait until one of them has ended; one that broke off is closed within two minutes."
     cause_ja = "この利用権のオファーは同時に行えるダウンロードの数を定めており、その数のダウンロードが進行中です。"
     cure_ja = "どれかが終わるまで待ってください。途切れたものは2分以内に閉じられます。"
+
+
+class RateLimited(Refusal):
+    """A grant asks an upstream more often than its provider allows in a minute (RFC 6585 section 4)."""
+
+    slug, status = "rate-limited", 429
+    title, title_ja = "Too many requests in this minute", "1分あたりのリクエスト数の上限に達しています"
+    cause = "The provider allows each grant a number of requests a minute, and they were made. Nothing was charged."
+    cure = "Send the same request again after the seconds in Retry-After; RateLimit says how many are left."
+    cause_ja = "提供者が利用権ごとに定めた1分あたりのリクエスト数に達しました。料金は発生していません。"
+    cure_ja = "Retry-After の秒数の後に、同じ要求を送ってください。残りの回数は RateLimit に示されます。"
