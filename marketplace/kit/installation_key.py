@@ -1,7 +1,8 @@
 """The installation's own secret: one file, from which a key for each purpose is derived.
 
-It seals what must be read again (secrets of code generators) and signs what comes back from browsers. Whoever
-loses it must have people set up their code generators anew; nothing else is lost.
+It seals what must be read again (secrets of code generators, header fields for upstreams) and signs what comes back
+from browsers. Whoever loses it must have people set up their code generators anew, and providers their upstreams;
+nothing else is lost.
 """
 
 import secrets

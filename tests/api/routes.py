@@ -43,6 +43,7 @@ SOURCE = {
 ORIGIN = {
     "url": "https://93.184.216.34/people.csv", "sha256": "0f" * 32, "size_bytes": 4, "media_type": "text/csv",
 }  # fmt: skip
+UPSTREAM = {"base_url": "https://data.example.jp/v1", "paths": ["/stations"], "requests_per_minute": 60}
 PIECE = "PATCH /v1/uploads/<upload_id>"
 
 APPLICATION = {
@@ -169,6 +170,7 @@ def everything_of(market: Market) -> Everything:
         "PATCH /v1/datasets/<dataset_id>": {"title_en": "Another title"},
         "POST /v1/datasets/<dataset_id>/releases": {"label": "v2"},
         "PUT /v1/datasets/<dataset_id>/source": SOURCE,
+        "PUT /v1/datasets/<dataset_id>/upstream": UPSTREAM | {"openapi": {"openapi": "3.1.0"}},
         "PUT /v1/releases/<release_id>/files/<name>/origin": ORIGIN,
         "POST /v1/deliveries/<delivery_id>/report": {"report_id": "r1", "bytes_sent": 1, "complete": False},
         "POST /v1/terms": {"template": "research"},
@@ -220,7 +222,10 @@ def coming(market: Market, goods: Goods) -> dict[str, str]:
     ok(market.upload(draft), 201)
     begun = ok(market.provider.post(f"/v1/releases/{draft}/uploads", headers=TUS), 201)["id"]
     ok(market.provider.call("PUT", f"/v1/datasets/{goods.dataset_id}/source", json=SOURCE))
-    return {"release_id": draft, "upload_id": begun}
+    described = UPSTREAM | {"openapi": {"openapi": "3.1.0"}}
+    ok(market.provider.call("PUT", f"/v1/datasets/{goods.dataset_id}/upstream", json=described))
+    # A path that is not offered: whoever is let in is told so, and nobody outside is asked.
+    return {"release_id": draft, "upload_id": begun, "path": "elsewhere"}
 
 
 def subscribed(market: Market, goods: Goods) -> str:

@@ -20,6 +20,8 @@ from marketplace.billing.service_levels.service import MeasurementDraft
 from marketplace.catalog.sources import service as sources
 from marketplace.catalog.sources.rules import SourceDraft
 from marketplace.catalog.sources.states import Schedule
+from marketplace.catalog.upstreams import service as upstreams
+from marketplace.catalog.upstreams.rules import UpstreamDraft
 from marketplace.catalog.uploads import service as uploads
 from marketplace.catalog.uploads.rules import UploadDraft
 from marketplace.exchange import banking, dispute
@@ -113,7 +115,9 @@ def _provided(on: market.Listed) -> dict[str, str]:
     upload = uploads.open_upload(on.provider, UploadDraft(on.release_id, "more.csv", "text/csv", 10))
     source = SourceDraft("https://data.example.jp/a.csv", Schedule.DAILY, "a.csv", "text/csv")
     sources.set_source(on.provider, on.dataset_id, source)
-    return {"upload_id": upload.id}
+    upstream = UpstreamDraft("https://data.example.jp/v1", ["/stations"], 60, openapi={"openapi": "3.1.0"})
+    upstreams.set_upstream(on.provider, on.dataset_id, upstream)
+    return {"upload_id": upload.id, "path": "elsewhere"}
 
 
 def _beside(exchange: Flask, on: market.Listed, buyer: Actor, made: Purchase) -> dict[str, str]:
