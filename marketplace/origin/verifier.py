@@ -37,7 +37,7 @@ class Verifier:
     """WSGI middleware that passes on what a permit of the exchange ``issuer`` opens at ``origin``, and nothing else.
 
     ``origin`` is as buyers write it (``https://data.example.jp``), ``jwks`` what ``/oauth/jwks.json`` answered: fetch
-    that daily and assign it anew with ``trust``, so that keys which the exchange replaces go on being known.
+    that every few minutes and give it to ``trust``, so that a new key of the exchange is soon known.
     """
 
     def __init__(self, app: Any, *, origin: str, issuer: str, jwks: Any, now: Callable[[], float] = time.time) -> None:
@@ -55,9 +55,28 @@ class Verifier:
         try:
             permit = self.permit_of(environ)
         except Refused as refused:
-            start_response("403 Forbidden", [("Content-Type", "text/plain"), ("Cache-Control", "no-store")])
-            return [f"{refused}\n".encode()]
+            return _refuse(start_response, str(refused))
         return self._sent(permit, _as_permitted(environ, permit), start_response)
+
+    def answer_auth_request(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer nginx's ``auth_request`` as a WSGI app of its own: 204 with the delivery's id, or 403.
+
+        It reads ``X-Original-URI`` and ``X-Original-Method``. What was sent is nginx's to tell, in its log.
+        """
+        path, _, query = environ.get("HTTP_X_ORIGINAL_URI", "").partition("?")
+        asked = {
+            "PATH_INFO": unquote(path, "latin-1"),
+            "QUERY_STRING": query,
+            "HTTP_RANGE": environ.get("HTTP_RANGE", ""),
+        }
+        try:
+            permit = self.permit_of(asked | {"REQUEST_METHOD": environ.get("HTTP_X_ORIGINAL_METHOD")})
+        except Refused as refused:
+            return _refuse(start_response, str(refused))
+        if permit["range"] is None and asked["HTTP_RANGE"]:
+            return _refuse(start_response, "the permit is for all, and nginx would send a part")
+        start_response("204 No Content", [("X-Delivery", permit["jti"])])
+        return []
 
     def permit_of(self, environ: dict[str, Any]) -> dict[str, Any]:
         """Return the claims of a permit that holds for this request now; raises Refused."""
@@ -131,6 +150,11 @@ class Verifier:
                 key for key, (expiry, running, *_) in self._counted.items() if expiry <= self._now() and not running
             ]
             return [Sent(key, *self._counted.pop(key)[2:]) for key in over]
+
+
+def _refuse(start_response: Any, why: str) -> Iterable[bytes]:
+    start_response("403 Forbidden", [("Content-Type", "text/plain"), ("Cache-Control", "no-store")])
+    return [f"{why}\n".encode()]
 
 
 def _as_permitted(environ: dict[str, Any], permit: dict[str, Any]) -> dict[str, Any]:
