@@ -154,6 +154,8 @@ class _Deadline:
             with self._lock:
                 # A copy: TLS takes the descriptor of the first away, and shutting down either shuts both down.
                 self._sockets.append(made.dup())
+            if self.is_over:
+                self._cut()
             return made
 
         return new_connection
