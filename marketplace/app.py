@@ -18,6 +18,8 @@ from marketplace.api import (
     audit,
     bank,
     boundary,
+    budgets,
+    calls,
     catalog,
     clients,
     coupons,
@@ -54,6 +56,7 @@ from marketplace.api import (
     system,
     terms,
     tickets,
+    upstreams,
     usage,
     watch,
     webhooks,
@@ -79,9 +82,9 @@ from marketplace.web import problems as problem_pages
 from marketplace.web import sessions
 
 RESOURCES = (
-    organizations, applications, clients, delegations, datasets, releases, resumable, sources,
+    organizations, applications, clients, delegations, datasets, releases, resumable, sources, upstreams, calls,
     terms, offers, coupons, eligibilities, catalog, orders, invoices, documents, paperwork,
-    bank, receivables, refunds, disputes, service_levels, payouts, revenue,
+    bank, receivables, refunds, disputes, service_levels, payouts, revenue, budgets,
     grants, tickets, rows, usage, deliveries, subscriptions, ledger, audit, system,
 )  # fmt: skip
 

@@ -25,6 +25,7 @@ ORDER = (
     "subscription_term",
     "access_grant",
     "quota",
+    "budget",
     "payout_account",
     "payout",
     "the ledger",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
-from decimal import ROUND_FLOOR, Context, Decimal, Inexact, localcontext
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, Inexact, localcontext
 
 from marketplace.licensing.prices import Price
 from marketplace.licensing.states import PriceKind, UsageUnit
@@ -100,6 +100,11 @@ def line_yen(exact: Decimal) -> int:
     if exact < 0:
         raise ValueError("an invoice line is not negative: corrections are credit notes")
     return int(exact.to_integral_value(rounding=ROUND_FLOOR, context=_WIDE))
+
+
+def whole_yen_up(exact: Decimal) -> int:
+    """Return exact yen as whole ones that are not less: for what may become due, never for what is billed."""
+    return int(exact.to_integral_value(rounding=ROUND_CEILING, context=_WIDE))
 
 
 def _charged_units(price: Price, quantity: Decimal) -> Decimal:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from marketplace.identity import rules
 from marketplace.identity.actors import Actor
 from marketplace.identity.models import ApiClient, InvoiceRegistration, Member, Organization
-from marketplace.identity.states import AuthenticationMethod, Capacity, ClientState, OrganizationState
+from marketplace.identity.states import AuthenticationMethod, Capacity, ClientState, MemberRole, OrganizationState
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
@@ -156,6 +156,13 @@ def list_members(organization_id: str, *, cursor: str | None = None, size: int =
     """Return the members of an organization, newest first."""
     statement = select(Member).where(Member.organization_id == organization_id)
     return _page(statement, Member.id, cursor, size)
+
+
+def list_addresses(organization_id: str, member_roles: Iterable[MemberRole]) -> Sequence[str]:
+    """Return the e-mail addresses of an organization's members in these roles."""
+    chosen = (Member.organization_id == organization_id, Member.role.in_([role.value for role in member_roles]))
+    addresses = select(Member.email).where(*chosen, Member.email.is_not(None)).order_by(Member.id)
+    return [str(address) for address in db.session.scalars(addresses)]
 
 
 def list_memberships(person_id: str) -> Sequence[tuple[Member, Organization]]:

@@ -148,6 +148,28 @@ def get_quota(grant_id: str) -> Quota:
     return quota
 
 
+def holder_of(delivery_id: str) -> tuple[str, str]:
+    """Return the buyer and the grant of a delivery that there is, for the stories of the exchange itself."""
+    whose = select(Delivery.organization_id, Delivery.grant_id).where(Delivery.id == delivery_id)
+    row = db.session.execute(whose).one()
+    return row.organization_id, row.grant_id
+
+
+def used_since(grant_id: str, since: datetime) -> UsageTotal:
+    """Return what a grant has used from an instant on, whoever asks."""
+    of_grant = (UsageEvent.grant_id == grant_id, UsageEvent.occurred_at >= since)
+    return UsageTotal(*_figures(db.session.execute(select(*_sums()).where(*of_grant)).one()))
+
+
+def list_grants_in_use(organization_id: str, since: datetime) -> Sequence[str]:
+    """Return the grants of an organization with usage from an instant on, or with deliveries that still run."""
+    used = select(UsageEvent.grant_id).where(
+        UsageEvent.organization_id == organization_id, UsageEvent.occurred_at >= since
+    )
+    running = select(Delivery.grant_id).where(Delivery.organization_id == organization_id, Delivery.state == "open")
+    return sorted(db.session.scalars(used.union(running)))
+
+
 def get_delivery(actor: Actor, delivery_id: str) -> Delivery:
     """Return a delivery to its two parties and to overseers; NotFound for everyone else."""
     delivery = db.session.get(Delivery, delivery_id, populate_existing=True) if is_id(delivery_id) else None

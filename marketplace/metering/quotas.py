@@ -74,6 +74,22 @@ RETURNING reserved_bytes, unit_taken
 """)  # noqa: S608 - made of constants
 
 
+# Deliveries that somebody is ending have their lock already, and count what they come to themselves.
+_HOLD_ROWS = text(f"""
+WITH running AS (
+  SELECT id, CAST(ceil(coalesce({rows_of("content_rows", "file_id")}, 0) * reserved_bytes
+                     / greatest(content_bytes, 1)) AS bigint) AS rows
+    FROM delivery
+   WHERE grant_id = :grant_id AND state = 'open' AND reserved_rows = 0
+     FOR UPDATE SKIP LOCKED),
+held AS (
+  UPDATE delivery d SET reserved_rows = running.rows FROM running WHERE d.id = running.id AND running.rows > 0
+  RETURNING d.reserved_rows)
+UPDATE quota SET reserved_rows = reserved_rows + (SELECT sum(reserved_rows) FROM held)
+ WHERE grant_id = :grant_id AND EXISTS (SELECT FROM held)
+""")  # noqa: S608 - made of constants
+
+
 class Held(NamedTuple):
     """What a delivery holds of its grant's quota: bytes that are not charged yet, and perhaps a unit."""
 
@@ -105,6 +121,30 @@ def hold(entitlement: Entitlement, delivery_id: str, start: int, length: int, cl
     if held is None:
         raise _exhausted(entitlement.grant_id)
     return Held(*held)
+
+
+def require_left(grant_id: str) -> None:
+    """Refuse where nothing at all is left, before somebody is asked for an answer; what it costs is held later.
+
+    Raises QuotaExhausted and TooManyStreams.
+    """
+    quota = db.session.get_one(Quota, grant_id, populate_existing=True)
+    gone = (
+        (quota.limit_bytes, quota.used_bytes + quota.reserved_bytes),
+        (quota.limit_downloads, quota.used_downloads),
+        (quota.limit_requests, quota.used_requests + quota.open_deliveries),
+        (quota.limit_streams, quota.open_deliveries),
+    )
+    if any(limit is not None and used >= limit for limit, used in gone):
+        raise _exhausted(grant_id)
+
+
+def hold_rows(grant_id: str) -> None:
+    """Hold the rows of the grant's running deliveries also where they are not limited, for whom they cost.
+
+    The caller holds the grant's accounting.
+    """
+    db.session.connection().execute(_HOLD_ROWS, {"grant_id": grant_id})
 
 
 def _exhausted(grant_id: str) -> QuotaExhausted | TooManyStreams:

@@ -29,7 +29,7 @@ PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 PREFIXES = {
     "organization_id": "org", "client_id": "cli", "member_id": "mem", "dataset_id": "ds", "release_id": "rel",
     "offer_id": "ofr", "order_id": "ord", "invoice_id": "inv", "grant_id": "grt", "identifier": "trm", "entry_id": "aud",
-    "coupon_id": "cpn", "delegation_id": "dlg", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc", "payout_id": "pyt", "file_id": "pyf", "delivery_id": "dlv", "upload_id": "upl",
+    "coupon_id": "cpn", "delegation_id": "dlg", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc", "payout_id": "pyt", "file_id": "pyf", "budget_id": "bdg", "delivery_id": "dlv", "upload_id": "upl",
 }  # fmt: skip
 # What the headers of an upload in pieces say: four bytes of a file, of which the first ones come now.
 TUS = {
@@ -51,6 +51,7 @@ APPLICATION = {
     "contact_name": "佐藤 花子", "contact_email": "hanako@example.jp",
 }  # fmt: skip
 COUPON = {"basis_points": 1_000, "valid_until": (clock.now() + timedelta(days=30)).isoformat()}
+BUDGET = {"name": "研究費", "limit_yen": 10_000}
 PAYOUT_ACCOUNT = {
     "bank_code": "0501",
     "branch_code": "013",
@@ -150,7 +151,8 @@ def everything_of(market: Market) -> Everything:
     } | coming(market, goods)  # fmt: skip
     coupon = ok(market.provider.post("/v1/coupons", COUPON), 201)
     eligibility = ok(market.buyer.post("/v1/eligibilities", EVIDENCE | {"class": "sme"}), 201)
-    ids |= {"coupon_id": coupon["id"], "eligibility_id": eligibility["id"]}
+    budget = ok(market.buyer.post("/v1/budgets", BUDGET), 201)
+    ids |= {"coupon_id": coupon["id"], "eligibility_id": eligibility["id"], "budget_id": budget["id"]}
     documents = ok(market.buyer.get(f"/v1/documents?kind=invoice&about={bought['invoice_id']}"))
     ids["document_id"] = documents["items"][0]["id"]
     ids["line_id"] = transferred()
@@ -202,6 +204,7 @@ def everything_of(market: Market) -> Everything:
             "valid_from": "2023-10-01",
         },
         "POST /v1/coupons": COUPON,
+        "POST /v1/budgets": BUDGET, "PATCH /v1/budgets/<budget_id>": {"limit_yen": 20_000},
         "POST /v1/eligibilities": EVIDENCE,
         "POST /v1/eligibilities/<eligibility_id>/grant": {"valid_until": COUPON["valid_until"]},
         "POST /v1/eligibilities/<eligibility_id>/refuse": {"reason": "証明書の期限切れ"},

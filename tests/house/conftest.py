@@ -11,6 +11,7 @@ from marketplace.api import streams
 from marketplace.app import create_app
 from marketplace.billing import queries
 from marketplace.billing.bank import queries as bank
+from marketplace.billing.budgets.rules import BudgetDraft
 from marketplace.billing.discounts import service as discounts
 from marketplace.billing.discounts.rules import CouponDraft, EligibilityDraft
 from marketplace.billing.disputes import queries as disputes
@@ -24,7 +25,7 @@ from marketplace.catalog.upstreams import service as upstreams
 from marketplace.catalog.upstreams.rules import UpstreamDraft
 from marketplace.catalog.uploads import service as uploads
 from marketplace.catalog.uploads.rules import UploadDraft
-from marketplace.exchange import banking, dispute
+from marketplace.exchange import banking, dispute, spending
 from marketplace.exchange.purchase import Purchase
 from marketplace.identity import delegations
 from marketplace.identity.actors import SYSTEM, Actor
@@ -127,6 +128,7 @@ def _beside(exchange: Flask, on: market.Listed, buyer: Actor, made: Purchase) ->
         coupon, _code = discounts.issue_coupon(on.provider, CouponDraft(until, basis_points=1_000))
         evidence = EligibilityDraft(DiscountClass.SME, "履歴事項全部証明書", "5f" * 32)
         ids = {"coupon_id": coupon.id, "eligibility_id": discounts.apply(buyer, evidence).id}
+        ids["budget_id"] = spending.set_budget(buyer, BudgetDraft("研究費", 10_000)).id
         measured = MeasurementDraft(on.dataset_id, "2020-01", 10_000, "監視記録", "a1" * 32)
         service_levels.measure(actor_of(OrganizationFactory(operator=True)), measured)
     monthly = market.offered(on, price=Price(PriceKind.SUBSCRIPTION, 3_000, term_months=1))

@@ -1,0 +1,125 @@
+"""Spending: what a fetch may cost is held against the buyer's budgets, and what it did cost stays there."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+from marketplace.access import queries as access
+from marketplace.access.models import Grant
+from marketplace.access.rules import Entitlement
+from marketplace.billing import queries as orders
+from marketplace.billing.budgets import queries as budgets
+from marketplace.billing.budgets import rules
+from marketplace.billing.budgets import service as budgeting
+from marketplace.billing.budgets.models import Budget
+from marketplace.billing.budgets.queries import BudgetView
+from marketplace.billing.budgets.rules import BudgetDraft, Worth
+from marketplace.billing.budgets.service import Before, Meter
+from marketplace.billing.subscriptions import queries as subscribed
+from marketplace.exchange import usage_wording
+from marketplace.identity.actors import Actor
+from marketplace.kit import clock
+from marketplace.kit.errors import Invalid, NotFound
+from marketplace.licensing.states import BillingPeriod, UsageUnit
+from marketplace.metering import periods, quotas
+from marketplace.metering import queries as usage
+from marketplace.metering import service as metering
+from marketplace.metering.service import OpenedDelivery
+
+_COUNTED = {
+    UsageUnit.MIB: ("used_bytes", "reserved_bytes", "bytes_new"),
+    UsageUnit.ROW: ("used_rows", "reserved_rows", "rows_new"),
+    UsageUnit.REQUEST: ("used_requests", "open_deliveries", "requests"),
+}
+"""Where a grant's usage, what is held of it, and what single deliveries came to are counted, by the price's unit."""
+
+
+def set_budget(actor: Actor, draft: BudgetDraft) -> BudgetView:
+    """Set a budget, and count what its grants have come to this month already; that refuses nothing.
+
+    Raises BudgetsFull, or Invalid for a grant that is not the caller's.
+    """
+    for index, grant_id in enumerate(draft.grant_ids or ()):
+        _require_own(actor, grant_id, f"/grant_ids/{index}")
+    budget = budgeting.set_budget(actor, draft)
+    in_use = usage.list_grants_in_use(actor.organization_id, periods.month_start(clock.now()))
+    for grant_id in in_use:
+        if draft.grant_ids is None or grant_id in draft.grant_ids:
+            quotas.lock(grant_id)
+            _count_against([budget], grant_id, enforced=False)
+    return budgets.view(budget)
+
+
+def open_delivery(entitled: Entitlement, start: int, length: int, client_id: str | None) -> OpenedDelivery:
+    """Open a delivery as metering does, and hold what it may cost in every budget that the grant belongs to.
+
+    To be called in the transaction of the grant check. Raises QuotaExhausted, TooManyStreams and BudgetExhausted; roll
+    back then.
+    """
+    opened = metering.open_delivery(entitled, start, length, client_id)
+    _count(entitled.organization_id, entitled.grant_id, enforced=True)
+    return opened
+
+
+def count_ended(organization_id: str, grant_id: str) -> None:
+    """Count what a grant has come to after one of its deliveries has ended; what was held and not used is free again.
+
+    To be called in the transaction that closed it. Nothing is refused: it was delivered.
+    """
+    _count(organization_id, grant_id, enforced=False)
+
+
+def _count(organization_id: str, grant_id: str, *, enforced: bool) -> None:
+    # The grant's accounting is held by the caller, so the state that is read here cannot change until it is kept.
+    held = budgets.lock_of_grant(organization_id, grant_id)
+    if held:
+        _count_against(held, grant_id, enforced=enforced)
+
+
+def _count_against(held: Sequence[Budget], grant_id: str, *, enforced: bool) -> None:
+    grant = access.require_grant(grant_id)
+    order = orders.require_order(grant.order_id)
+    worth = Worth(subscribed.price_of_order(order), usage_wording.shares_off(order))
+    charged_from = grant.starts_at + timedelta(days=worth.price.trial_days)
+    if worth.price.unit is None or clock.now() < charged_from:
+        return
+    if worth.price.unit is UsageUnit.ROW:
+        quotas.hold_rows(grant_id)
+    meter = _meter(grant, worth, worth.price.unit, charged_from)
+    for budget in held:
+        budgeting.count(budget, meter, worth, enforced=enforced)
+
+
+def _meter(grant: Grant, worth: Worth, unit: UsageUnit, charged_from: datetime) -> Meter:
+    quota = usage.get_quota(grant.id)
+    used, reserved, _new = _COUNTED[unit]
+    return Meter(
+        grant_id=grant.id,
+        month=periods.month_of(clock.now()),
+        units_used=getattr(quota, used),
+        units_held=getattr(quota, reserved),
+        before=partial(_before, grant.id, worth, unit, charged_from, getattr(quota, used)),
+    )
+
+
+def _before(grant_id: str, worth: Worth, unit: UsageUnit, charged_from: datetime, used: int) -> Before:
+    this_month = max(periods.month_start(clock.now()), charged_from)
+    before_month = used - _used_since(grant_id, unit, this_month)
+    if worth.price.period is BillingPeriod.MONTH:
+        return Before(before_month)
+    in_trial = used - _used_since(grant_id, unit, charged_from)
+    return Before(in_trial, rules.charged(worth, before_month - in_trial))
+
+
+def _used_since(grant_id: str, unit: UsageUnit, since: datetime) -> int:
+    _used, _reserved, new = _COUNTED[unit]
+    return int(getattr(usage.used_since(grant_id, since), new))
+
+
+def _require_own(actor: Actor, grant_id: str, pointer: str) -> None:
+    try:
+        is_own = access.get_grant(actor, grant_id).organization_id == actor.organization_id
+    except NotFound:
+        is_own = False
+    if not is_own:
+        raise Invalid(errors=[{"pointer": pointer, "detail": "is no grant of your organization"}])
