@@ -40,7 +40,7 @@ def notes(monkeypatch: pytest.MonkeyPatch) -> Notes:
     made = Notes()
     monkeypatch.setattr(jobs, "_tasks", {"test.note": made.take})
     monkeypatch.setattr(jobs, "_periodic", {})
-    monkeypatch.setattr(jobs, "_slow", set())
+    monkeypatch.setattr(jobs, "_queues", {})
     return made
 
 
