@@ -125,6 +125,12 @@ def take_report(actor: Actor, delivery_id: str, report_id: str, bytes_sent: int,
     if noted is not Noted.KNOWN:
         facts = said | {"report_sha256": sha256, "noted": noted.value}
         del facts["delivery_id"]
-        parties = {"counterparty": delivery.organization_id, "dataset": delivery.dataset_id}
-        audit.record(actor, Verb.DELIVERY_REPORTED, subject=delivery_id, facts=facts, **parties)
+        audit.record(
+            actor,
+            Verb.DELIVERY_REPORTED,
+            subject=delivery_id,
+            counterparty=delivery.organization_id,
+            dataset=delivery.dataset_id,
+            facts=facts,
+        )
     return Reported(delivery, report_id, noted)

@@ -151,6 +151,7 @@ def _file(file: File, profiled: set[str]) -> dict[str, Any]:
         "media_type": file.media_type,
         "size_bytes": file.size_bytes,
         "sha256": file.sha256,
+        "held_by": file.held_by,
         "profile_state": file.profile_state,
         "profile": file.profile if file.id in profiled else None,
     }
