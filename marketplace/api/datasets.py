@@ -70,7 +70,7 @@ def revise(changes: dict[str, Any], dataset_id: str) -> Any:
     """Change what is said of a dataset, if it is still at the version in If-Match."""
     with transaction():
         dataset = listing.revise(actor(), dataset_id, _typed(changes), expected_version())
-        return dataset, 200, {"ETag": version_tag(dataset.version)}
+        return _dated([dataset])[0], 200, {"ETag": version_tag(dataset.version)}
 
 
 @blp.route("/<dataset_id>/withdraw", methods=["POST"])
@@ -79,7 +79,7 @@ def revise(changes: dict[str, Any], dataset_id: str) -> Any:
 def withdraw(dataset_id: str) -> Any:
     """Take a dataset out of the catalogue for good; grants already sold are untouched."""
     with transaction():
-        return listing.withdraw_dataset(actor(), dataset_id)
+        return _dated([listing.withdraw_dataset(actor(), dataset_id)])[0]
 
 
 @blp.route("/<dataset_id>/releases", methods=["POST"])
@@ -117,7 +117,7 @@ def _dated(datasets: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def _created(dataset: Any) -> Any:
-    return created(dataset, f"/v1/datasets/{dataset.id}", ETag=version_tag(dataset.version))
+    return created(_dated([dataset])[0], f"/v1/datasets/{dataset.id}", ETag=version_tag(dataset.version))
 
 
 def _typed(fields: dict[str, Any]) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class DatasetView(Schema):
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
     next_release_due_at = Instant(
-        allow_none=True, metadata={"description": "by `update_frequency`, where one dataset or the list is read"}
+        allow_none=True, metadata={"description": "by `update_frequency`"}
     )
     overdue = fields.Boolean(metadata={"description": "the newest release is older than that promises"})
 
