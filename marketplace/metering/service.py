@@ -209,8 +209,8 @@ def _close(row: Row[Any], ending: Ending) -> Usage:
     span = {"first": row.start_byte, "end": row.start_byte + ending.bytes_acked}
     content = {"grant_id": row.grant_id, "sha256": row.sha256}
     counted = db.session.connection().execute(_FINISH, facts | figures | span | content).one()
-    whose = (row.grant_id, row.organization_id)
-    usage = Usage(usage_id, row.id, ending.state, counted.bytes_new, ending.bytes_acked, *counted[1:], *whose)
+    news = (counted.rows_new, counted.requests, row.grant_id, row.organization_id)
+    usage = Usage(usage_id, row.id, ending.state, counted.bytes_new, ending.bytes_acked, *news)
     _record_closing(row, usage, ending)
     return usage
 

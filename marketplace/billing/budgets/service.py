@@ -135,7 +135,7 @@ def count(budget: Budget, meter: Meter, worth: Worth, *, enforced: bool) -> None
     _add(budget, rules.period_of(BudgetPeriod(budget.period), meter.month), more, enforced=enforced)
 
 
-def _share(named: dict[str, Any], meter: Meter) -> Row[Any]:
+def _share(named: dict[str, Any], meter: Meter) -> Row[int, Decimal, int, int]:
     columns = (BudgetShare.units_before, BudgetShare.yen_before, BudgetShare.yen_used, BudgetShare.yen_held)
     found = db.session.execute(select(*columns).filter_by(**named)).one_or_none()
     if found is not None:
