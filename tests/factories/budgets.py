@@ -22,7 +22,10 @@ def buying() -> tuple[Organization, Actor]:
 def grant_at(price: Price, buyer: Organization, *deductions: dict[str, object], **facts: Any) -> Grant:
     """A grant of this buyer whose order took something off, with its accounting open."""
     offer = OfferOnFactory(
-        price_kind=price.kind.value, amount_yen=price.amount_yen, price=price_document(price), rails=["invoice"] * price.is_metered
+        price_kind=price.kind.value,
+        amount_yen=price.amount_yen,
+        price=price_document(price),
+        rails=["invoice"] * price.is_metered,
     )
     order = PaidOrderFactory(
         offer=offer,

@@ -21,10 +21,10 @@ from marketplace.billing.service_levels.service import MeasurementDraft
 from marketplace.catalog.sources import service as sources
 from marketplace.catalog.sources.rules import SourceDraft
 from marketplace.catalog.sources.states import Schedule
-from marketplace.catalog.upstreams import service as upstreams
-from marketplace.catalog.upstreams.rules import UpstreamDraft
 from marketplace.catalog.uploads import service as uploads
 from marketplace.catalog.uploads.rules import UploadDraft
+from marketplace.catalog.upstreams import service as upstreams
+from marketplace.catalog.upstreams.rules import UpstreamDraft
 from marketplace.exchange import banking, dispute, spending
 from marketplace.exchange.purchase import Purchase
 from marketplace.identity import delegations

@@ -66,9 +66,7 @@ class DatasetView(Schema):
     version = fields.Integer(required=True)
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
-    next_release_due_at = Instant(
-        allow_none=True, metadata={"description": "by `update_frequency`"}
-    )
+    next_release_due_at = Instant(allow_none=True, metadata={"description": "by `update_frequency`"})
     overdue = fields.Boolean(metadata={"description": "the newest release is older than that promises"})
 
 
