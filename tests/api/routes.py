@@ -160,8 +160,13 @@ def everything_of(market: Market) -> Everything:
     ids["delivery_id"] = ok(market.buyer.get("/v1/deliveries"))["items"][0]["id"]
     ids |= paid_out(market) | {"delegation_id": delegation_to(market.provider)}
     ids |= given_back(market, bought) | {"subscription_id": subscribed(market, goods)}
+    return Everything(ids, bodies_of(market, goods, offer, bought))
+
+
+def bodies_of(market: Market, goods: Goods, offer: dict[str, Any], bought: dict[str, Any]) -> dict[str, Any]:
+    """A body that works for each address that takes one."""
     version = {"terms_id": offer["terms_id"], "price": PRICES["one_off"]}
-    bodies = {
+    return {
         "POST /v1/organizations": APPLICATION,
         "POST /v1/organizations/<organization_id>/trust": {"trust": "qualified"}, "POST /v1/organizations/<organization_id>/suspend": {"reason": "規約違反"},
         "POST /v1/organizations/<organization_id>/members": {"name": "鈴木 一郎", "role": "developer"},
@@ -209,7 +214,6 @@ def everything_of(market: Market) -> Everything:
         "POST /v1/eligibilities/<eligibility_id>/grant": {"valid_until": COUPON["valid_until"]},
         "POST /v1/eligibilities/<eligibility_id>/refuse": {"reason": "証明書の期限切れ"},
     }  # fmt: skip
-    return Everything(ids, bodies)
 
 
 def transferred() -> str:

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from marketplace.identity.states import Capacity
-from tests.api.routes import Everything, Route, everything_of, routes
+from tests.api.routes import PLACEHOLDER, Everything, Route, everything_of, routes
 from tests.api.trade import Market, Party, call, fresh_key, ok, refused, row_counts
 
 HOSTILE = ("2.5", "true", "-1", str(2**63), "1e30", '"一万"', '"１０"', '"10"', "[1]", "{}")
@@ -24,8 +24,7 @@ def description(app: Flask) -> dict[str, Any]:
 
 
 def operation(description: dict[str, Any], route: Route) -> dict[str, Any]:
-    path = route.rule.replace("<", "{").replace(">", "}")
-    return description["paths"][path][route.method.lower()]
+    return description["paths"][PLACEHOLDER.sub(r"{\1}", route.rule)][route.method.lower()]
 
 
 def body_schema(description: dict[str, Any], route: Route) -> dict[str, Any] | None:
@@ -46,9 +45,7 @@ def caller(market: Market, route: Route) -> Party:
 
 
 def send(market: Market, everything: Everything, route: Route, raw: str, key: str | None = None) -> Any:
-    path = route.rule
-    for name, value in everything.ids.items():
-        path = path.replace(f"<{name}>", value)
+    path = PLACEHOLDER.sub(lambda found: everything.ids[found[1]], route.rule)
     headers = {"Idempotency_Key": key or fresh_key(), "If_Match": '"1"'}
     return caller(market, route).send(route.method, path, raw, **headers)
 

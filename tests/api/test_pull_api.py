@@ -13,24 +13,12 @@ import pytest
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from marketplace.catalog.upstreams import rules
 from marketplace.exchange import proxying
 from marketplace.kit import clock, outbound
 from marketplace.kit.db import db
-from tests.api.trade import Goods, Market, Party, audit_count, file_path, ok, refused, row_counts
+from tests.api.trade import Market, file_path, ok, refused, row_counts
+from tests.api.upstreams import BODY, SECRET, UPSTREAM, ask, put, sold
 from tests.loopback import Origin, Respond, answer, reached
-
-SECRET = "k-3f9c2d71-never-shown"
-BODY = b'{"station": "\xe5\xa4\xa7\xe9\x80\x9a", "passers_by": 123}'
-OPENAPI = {"openapi": "3.1.0", "info": {"title": "人流API", "version": "1"}, "paths": {}, "x-note": "<script>"}
-UPSTREAM: dict[str, Any] = {
-    "base_url": "https://data.example.jp/v1",
-    "paths": ["/stations", "/stations/{id}", "/open/*"],
-    "parameters": ["day", "limit"],
-    "headers": [{"name": "X-Api-Key", "value": SECRET}],
-    "requests_per_minute": 100,
-    "openapi": OPENAPI,
-}
 
 
 @pytest.fixture
@@ -39,45 +27,6 @@ def origin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Origin]:
     with reached(monkeypatch) as made:
         made.respond = answer(BODY, Content_Type="application/json")
         yield made
-
-
-def put(market: Market, dataset_id: str, who: Party | None = None, **changes: Any) -> TestResponse:
-    return (who or market.provider).call("PUT", f"/v1/datasets/{dataset_id}/upstream", json=UPSTREAM | changes)
-
-
-def sold(market: Market, kind: str = "free", limits: dict[str, Any] | None = None, **changes: Any) -> tuple[str, Goods]:
-    """A grant of a dataset with an upstream."""
-    goods = market.goods()
-    ok(put(market, goods.dataset_id, **changes))
-    return market.bought(goods, kind, **limits or {})["grant_id"], goods
-
-
-def ask(who: Party, grant_id: str, path: str = "stations/1", method: str = "GET", **more: Any) -> TestResponse:
-    return who.call(method, f"/v1/grants/{grant_id}/api/{path}", **more)
-
-
-def test_what_is_offered_is_read_by_its_provider_without_secrets_and_taken_back(market: Market) -> None:
-    dataset_id = market.goods().dataset_id
-    path = f"/v1/datasets/{dataset_id}/upstream"
-    refused(market.provider.get(path), 404, "not-found")
-    deeds = audit_count()
-    named = ok(put(market, dataset_id))
-    assert audit_count() == deeds + 1
-    assert {name: named[name] for name in ("base_url", "paths", "parameters")} == {
-        name: UPSTREAM[name] for name in ("base_url", "paths", "parameters")
-    }
-    assert (named["header_names"], named["has_openapi"]) == (["x-api-key"], True)
-    assert ok(market.provider.get(path)) == named
-    assert ok(market.auditor.get(path))["base_url"] == "https://data.example.jp/"
-    refused(market.rival.get(path), 404, "not-found")
-    refused(put(market, dataset_id, market.rival), 404, "not-found")
-
-    changed = ok(put(market, dataset_id, headers=[], openapi=None, requests_per_minute=5))
-    assert (changed["header_names"], changed["has_openapi"], changed["requests_per_minute"]) == ([], False, 5)
-    refused(market.rival.call("DELETE", path), 404, "not-found")
-    assert ok(market.provider.get(path)) == changed
-    assert market.provider.call("DELETE", path).status_code == 204
-    refused(market.provider.call("DELETE", path), 404, "not-found")
 
 
 def test_the_secret_is_nowhere_in_clear(market: Market, origin: Origin, caplog: pytest.LogCaptureFixture) -> None:
@@ -94,57 +43,6 @@ def test_the_secret_is_nowhere_in_clear(market: Market, origin: Origin, caplog: 
     stored = db.session.scalar(text("SELECT headers_sealed FROM upstream"))
     assert SECRET.encode() not in bytes(stored)
     assert origin.asked[0].count(f"x-api-key: {SECRET}\r\n") == 1
-
-
-REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "http": ({"base_url": "http://data.example.jp/"}, "/base_url"),
-    "port": ({"base_url": "https://data.example.jp:8443/"}, "/base_url"),
-    "query": ({"base_url": "https://data.example.jp/?key=1"}, "/base_url"),
-    "dots in the base": ({"base_url": "https://data.example.jp/a/../b"}, "/base_url"),
-    "template in the base": ({"base_url": "https://data.example.jp/{id}"}, "/base_url"),
-    "no paths": ({"paths": []}, "/paths"),
-    "dots": ({"paths": ["/a/../b"]}, "/paths/0"),
-    "encoded dots": ({"paths": ["/a", "/%2e%2e"]}, "/paths/1"),
-    "star in the middle": ({"paths": ["/*/b"]}, "/paths/0"),
-    "relative": ({"paths": ["a"]}, "/paths/0"),
-    "double slash": ({"paths": ["//evil.example/a"]}, "/paths/0"),
-    "token": ({"parameters": ["access_token"]}, "/parameters/0"),
-    "odd parameter": ({"parameters": ["a&b"]}, "/parameters/0"),
-    "line break": ({"headers": [{"name": "X-Key", "value": "a\r\nHost: b"}]}, "/headers/0/value"),
-    "beyond ASCII": ({"headers": [{"name": "X-Key", "value": "鍵"}]}, "/headers/0/value"),
-    "blank end": ({"headers": [{"name": "X-Key", "value": "a "}]}, "/headers/0/value"),
-    "odd name": ({"headers": [{"name": "X Key", "value": "a"}]}, "/headers/0/name"),
-    "host": ({"headers": [{"name": "Host", "value": "a"}]}, "/headers/0/name"),
-    "framing": ({"headers": [{"name": "transfer-encoding", "value": "chunked"}]}, "/headers/0/name"),
-    "twice": ({"headers": [{"name": "X-K", "value": "a"}, {"name": "x-k", "value": "b"}]}, "/headers"),
-    "no requests": ({"requests_per_minute": 0}, "/requests_per_minute"),
-    "large description": ({"openapi": {"x": "y" * rules.OPENAPI_BYTES_MAX}}, "/openapi"),
-}
-
-
-@pytest.mark.parametrize(("changes", "pointer"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_offered_safely_is_refused_and_changes_nothing(
-    market: Market, changes: dict[str, Any], pointer: str
-) -> None:
-    dataset_id = market.dataset()["id"]
-    before = row_counts()
-    refused(put(market, dataset_id, **changes), 422, "invalid-input", pointer)
-    assert row_counts() == before
-
-
-def test_the_description_is_shown_to_everybody_as_data(market: Market) -> None:
-    _grant_id, goods = sold(market)
-    path = f"/v1/datasets/{goods.dataset_id}/upstream/openapi"
-    shown = market.nobody.get(path)
-    assert (shown.status_code, shown.content_type) == (200, "application/json")
-    assert list(json.loads(shown.data)) == list(OPENAPI)
-    assert ok(shown) == OPENAPI
-    assert shown.headers["X-Content-Type-Options"] == "nosniff"
-    ok(put(market, goods.dataset_id, openapi=None))
-    refused(market.nobody.get(path), 404, "not-found")
-    draft = market.dataset()["id"]
-    ok(put(market, draft))
-    refused(market.nobody.get(f"/v1/datasets/{draft}/upstream/openapi"), 404, "not-found")
 
 
 def test_an_answer_comes_whole_and_is_charged_as_a_request_and_by_its_bytes(market: Market, origin: Origin) -> None:

@@ -41,6 +41,7 @@ from marketplace.licensing.prices import Price
 from marketplace.licensing.states import DiscountClass, PriceKind
 from marketplace.metering import queries as metering
 from marketplace.sandbox import controls
+from tests.api.routes import PLACEHOLDER
 from tests.factories import market, money, payouts
 from tests.factories.identity import ApiClientFactory, MemberFactory, OrganizationFactory, actor_of
 from tests.identity.joining import steps
@@ -54,10 +55,7 @@ class Trade:
 
     def path(self, rule: str) -> str:
         """The address of a rule, filled in."""
-        for name, value in self.ids.items():
-            rule = rule.replace(f"<{name}>", value)
-        assert "<" not in rule, f"the trade has no value for {rule}"
-        return rule
+        return PLACEHOLDER.sub(lambda found: self.ids[found[1]], rule)
 
 
 @pytest.fixture(scope="module")
