@@ -6,7 +6,7 @@ import sys
 from benchmarks import machine
 
 BENCHMARKS = {
-    "download": "1 GiB, 1 MiB and 10 KiB against a bare sendfile server",
+    "download": "1 GiB, 1 MiB and 10 KiB against nginx, a bare sendfile server and Flask's send_file",
     "memory": "an idle server, and one serving 200 slow downloads",
     "revocation": "from the commit of a revocation to the last byte of a hundred streams",
     "purchase": "orders a second against pgbench's TPC-B on the same database server",

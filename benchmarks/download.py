@@ -1,4 +1,4 @@
-"""How fast files go out, against a bare sendfile server and the usual stack.
+"""How fast files go out, against nginx with static files, a bare sendfile server and the usual stack.
 
 Servers run on one core and the client on another. Variants are shuffled inside each round and the ratio is taken
 inside the round: wall time on a shared machine scatters, the pair much less, processor time least.
@@ -10,21 +10,27 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from benchmarks import machine, world
+from benchmarks import machine, nginx, world
 
 GIB, MIB, KIB = 2**30, 2**20, 2**10
 ROUNDS, ROUNDS_QUICK = 4, 1
+USUAL = "gunicorn gthread, Flask send_file"
+LABEL, WIDTH = 38, 26
+TITLES = (
+    "of the limit", "the same by CPU", "x send_file", "GB/s", "answers/s", "CPU us an answer", "its database",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How a file is asked for: until ``requests`` are answered, or for ``seconds``."""
+    """How a file is asked for: until ``requests`` are answered, or for ``seconds``; ``aim`` is a share of nginx."""
 
     name: str
     size_bytes: int
@@ -32,24 +38,26 @@ class Load:
     requests: int | None = None
     seconds: float = 60.0
     bytes_per_second: float | None = None
+    aim: str = ""
 
 
 LOADS = (
-    Load("1 GiB", GIB, connections=1, requests=4),
-    Load("1 MiB", MIB, connections=8, seconds=2.0),
-    Load("10 KiB", 10 * KIB, connections=16, seconds=2.0),
+    Load("1 GiB", GIB, connections=1, requests=4, aim="0.9 of nginx"),
+    Load("1 MiB", MIB, connections=8, seconds=2.0, aim="0.45 of nginx"),
+    Load("10 KiB", 10 * KIB, connections=16, seconds=2.0, aim="0.12 of nginx, and 10 times send_file"),
 )
 QUICK_LOADS = tuple(replace(load, seconds=1.0 if load.requests is None else load.seconds) for load in LOADS)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A running server: its process, that of its database, and how it is asked for a file."""
+    """A running server: its process, that of its database, how it is asked for a file, and where it has it."""
 
     process_id: int
     address_of: Callable[[Path], str]
     headers: Sequence[str] = ()
     database_process: int | None = None
+    kept: Callable[[Path], Path] = Path
 
     def cpu_seconds(self) -> tuple[float, float]:
         """Return the processor time used so far by the server and by its database."""
@@ -73,6 +81,7 @@ class Figures:
     answered: int
     cpu_seconds: float
     database_seconds: float
+    resident: float
 
     @property
     def gigabytes_per_second(self) -> float:
@@ -94,6 +103,11 @@ class Figures:
         """Processor time of the database for one request."""
         return self.database_seconds / self.answered * 1e6
 
+    @property
+    def all_microseconds(self) -> float:
+        """Processor time of both for one request; a tick at least, for less is not counted."""
+        return max(self.cpu_microseconds + self.database_microseconds, 1e6 / machine.TICKS_PER_SECOND / self.answered)
+
 
 def measure_download(target: Target, file: Path, load: Load) -> Figures:
     """Download the file as the load says and return the figures; raises RuntimeError when a request fails."""
@@ -108,7 +122,8 @@ def measure_download(target: Target, file: Path, load: Load) -> Figures:
     if load.requests and told["bytes_read"] != load.requests * load.size_bytes:
         raise RuntimeError(f"{url}: {told['bytes_read']} bytes came, not {load.requests} x {load.size_bytes}")
     server, database = (after - earlier for after, earlier in zip(target.cpu_seconds(), before, strict=True))
-    return Figures(told["seconds"], told["bytes_read"], told["answered"], server, database)
+    resident = machine.resident(target.kept(file))
+    return Figures(told["seconds"], told["bytes_read"], told["answered"], server, database, resident)
 
 
 def client_command(url: str, headers: Sequence[str], load: Load) -> list[str]:
@@ -140,8 +155,8 @@ def started(command: Sequence[str]) -> Iterator[Target]:
 
 
 def bare(congestion: str) -> AbstractContextManager[Target]:
-    """Run the limit: C, epoll and sendfile, without any care."""
-    return started([str(machine.compiled("bare_server")), str(machine.WORKSHOP), congestion])
+    """Run C, epoll and sendfile, without any care."""
+    return started([str(machine.compiled("bare_server")), str(machine.shelf()), congestion])
 
 
 def program(name: str) -> Callable[[str], AbstractContextManager[Target]]:
@@ -150,33 +165,59 @@ def program(name: str) -> Callable[[str], AbstractContextManager[Target]]:
 
 
 @contextlib.contextmanager
-def marketplace(congestion: str) -> Iterator[Target]:
-    """Run the real exchange with the files of all loads in it, bought under one grant by one client."""
+def static(congestion: str) -> Iterator[Target]:
+    """Run nginx over the files: the limit of the aims, which asks nobody."""
+    with nginx.serving(machine.shelf(), congestion) as (process_id, port):
+        yield Target(process_id, lambda file: f"http://127.0.0.1:{port}/{file.name}")
+
+
+def marketplace(**environment: str) -> Callable[[str], AbstractContextManager[Target]]:
+    """Run the real exchange under these settings."""
+    return lambda congestion: _marketplace(congestion, environment)
+
+
+@contextlib.contextmanager
+def _marketplace(congestion: str, environment: Mapping[str, str]) -> Iterator[Target]:
+    """Run the exchange with the files of all loads in it, bought under one grant by one client."""
     with world.installed() as exchange:
         grant_id = exchange.shop([machine.file_of(load.size_bytes) for load in LOADS]).grant_id
         headers = [f"Authorization: {exchange.bearer(exchange.buyer)}"]
         files = f"{exchange.settings.base_url}/v1/grants/{grant_id}/files"
-        with exchange.serving(congestion) as process_id:
-            yield Target(process_id, lambda file: f"{files}/{file.name}", headers, exchange.database_process)
+        with exchange.serving(congestion, **environment) as process_id:
+            address_of, kept = (lambda file: f"{files}/{file.name}"), cache(exchange.kept)
+            yield Target(process_id, address_of, headers, exchange.database_process, kept)
 
 
-LIMIT = Variant("bare C sendfile (the limit)", bare)
+OURS = Variant("the marketplace: authorised, metered", marketplace())
 VARIANTS = [
-    LIMIT,
-    Variant("the marketplace: authorised, metered", marketplace),
+    Variant("nginx, static, asks nobody", static),
+    Variant("bare C sendfile, asks nobody", bare),
+    OURS,
     Variant("our worker, bare application", program("worker")),
-    Variant("gunicorn gthread, Flask send_file", program("usual")),
+    Variant(USUAL, program("usual")),
 ]
 
 
 def main(arguments: list[str], variants: Sequence[Variant] = VARIANTS) -> None:
-    """Print the ratios of all variants to the first one."""
+    """Print the ratios of all variants to the first one that runs here."""
     options = _options(arguments)
     print(f"congestion control of the listeners: {options.congestion}; rounds: {options.rounds}")
     with contextlib.ExitStack() as stack:
-        targets = {variant.name: stack.enter_context(variant.running(options.congestion)) for variant in variants}
+        targets = _running(stack, variants, options.congestion)
+        print(f"the limit: {next(iter(targets))}")
         for load in QUICK_LOADS if options.quick else LOADS:
             _print_load(load, _rounds(load, targets, options.rounds))
+
+
+def _running(stack: contextlib.ExitStack, variants: Sequence[Variant], congestion: str) -> dict[str, Target]:
+    """Start what can be started here, and say of the rest why it cannot."""
+    targets = {}
+    for variant in variants:
+        try:
+            targets[variant.name] = stack.enter_context(variant.running(congestion))
+        except machine.Skipped as reason:
+            print(f"  {variant.name:{LABEL}} skipped: {reason}")
+    return targets
 
 
 def _rounds(load: Load, targets: dict[str, Target], rounds: int) -> dict[str, list[Figures]]:
@@ -184,7 +225,7 @@ def _rounds(load: Load, targets: dict[str, Target], rounds: int) -> dict[str, li
     figures: dict[str, list[Figures]] = {name: [] for name in targets}
     for number in range(rounds + 1):
         for name, target in random.sample(list(targets.items()), len(targets)):
-            machine.warm(file)
+            machine.warm(target.kept(file))
             found = measure_download(target, file, load)
             if number:  # the first round only warms up
                 figures[name].append(found)
@@ -192,19 +233,21 @@ def _rounds(load: Load, targets: dict[str, Target], rounds: int) -> dict[str, li
 
 
 def _print_load(load: Load, figures: dict[str, list[Figures]]) -> None:
-    print(f"\n{load.name}, {load.connections} connection(s)")
-    print(f"  {'':36} {'ratio to the limit':22} {'GB/s':20} {'answers/s':22} {'server CPU us/answer':22} database")
-    limit = next(iter(figures.values()))
+    resident = min(one.resident for found in figures.values() for one in found)
+    print(f"\n{load.name}, {load.connections} connection(s); the aim: {load.aim}; least of the file in memory: {resident:.0%}")
+    print(f"  {'':{LABEL}} " + "".join(f"{title:{WIDTH}}" for title in TITLES))
+    limit, usual = next(iter(figures.values())), figures.get(USUAL)
     for name, found in figures.items():
-        ratios = [one.per_second / best.per_second for one, best in zip(found, limit, strict=True)]
         columns = (
-            machine.median(ratios),
+            machine.median(one.per_second / best.per_second for one, best in zip(found, limit, strict=True)),
+            machine.median(best.all_microseconds / one.all_microseconds for one, best in zip(found, limit, strict=True)),
+            machine.median(one.per_second / low.per_second for one, low in zip(found, usual or found, strict=True)),
             machine.median(one.gigabytes_per_second for one in found),
             machine.median(one.per_second for one in found),
             machine.median(one.cpu_microseconds for one in found),
             machine.median(one.database_microseconds for one in found),
         )
-        print(f"  {name:36} {columns[0]:22} {columns[1]:20} {columns[2]:22} {columns[3]:22} {columns[4]}", flush=True)
+        print(f"  {name:{LABEL}} " + "".join(f"{column:{WIDTH}}" for column in columns), flush=True)
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:

@@ -32,8 +32,8 @@ def use_congestion_control(name: str) -> None:
 
 
 def bare_worker_app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Serve /NAME from the workshop through our worker, asking nobody and counting into nothing."""
-    file = (machine.WORKSHOP / Path(environ["PATH_INFO"]).name).open("rb")
+    """Serve /NAME through our worker, asking nobody and counting into nothing."""
+    file = (machine.shelf() / Path(environ["PATH_INFO"]).name).open("rb")
     count = file.seek(0, 2)
     start_response("200 OK", [("Content-Length", str(count)), ("Content-Type", "application/octet-stream")])
     body: Iterable[bytes] = environ["marketplace.send_file"](file, 0, count, _forget)
@@ -48,7 +48,7 @@ def plain_flask_app() -> Callable[..., Iterable[bytes]]:
 
     @app.get("/<name>")
     def send(name: str) -> flask.Response:
-        return flask.send_file(machine.WORKSHOP / name)
+        return flask.send_file(machine.shelf() / name)
 
     return app
 

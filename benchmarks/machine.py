@@ -18,6 +18,8 @@ from marketplace.kit import embedded
 
 HERE = Path(__file__).parent
 WORKSHOP = HERE.parent / "var" / "bench"
+# One for each run, so that none removes what another serves; programs that a run starts have it from their environment.
+SHELF = WORKSHOP / os.environ.setdefault("MUSUBI_BENCH_SHELF", f"files-{os.getpid()}")
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -79,10 +81,15 @@ def compiled(name: str) -> Path:
     return program
 
 
+def shelf() -> Path:
+    """Return the folder of the files that are served."""
+    SHELF.mkdir(parents=True, exist_ok=True)
+    return SHELF
+
+
 def file_of(size_bytes: int) -> Path:
     """Return a file of that size, made of a repeated random MiB."""
-    WORKSHOP.mkdir(parents=True, exist_ok=True)
-    file = WORKSHOP / f"{size_bytes}.bin"
+    file = shelf() / f"{size_bytes}.bin"
     if not file.exists() or file.stat().st_size != size_bytes:
         piece = os.urandom(2**20)
         with file.open("wb") as out:
@@ -93,8 +100,7 @@ def file_of(size_bytes: int) -> Path:
 
 def tidy() -> None:
     """Remove the files that were served; the compiled programs stay."""
-    for file in WORKSHOP.glob("*.bin"):
-        file.unlink()
+    shutil.rmtree(SHELF, ignore_errors=True)
 
 
 def warm(file: Path) -> None:
@@ -102,6 +108,15 @@ def warm(file: Path) -> None:
     with file.open("rb") as source:
         while source.read(2**24):
             pass
+
+
+def resident(file: Path) -> float:
+    """Return which share of a file lies in memory; 1 where nothing can tell (fincore of util-linux)."""
+    if shutil.which("fincore") is None:
+        return 1.0
+    asked = ["fincore", "--bytes", "--noheadings", "--output", "RES", file]
+    told = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+    return min(1.0, int(told) / file.stat().st_size)  # pages are whole
 
 
 def server_core() -> int:
@@ -200,8 +215,10 @@ def print_ratios(figures: Mapping[str, Sequence[float]], unit: str) -> None:
 
 
 def median(figures: Iterable[float]) -> str:
-    """Write median, least and greatest."""
+    """Write median, least and greatest; of a single figure, that."""
     ordered = sorted(figures)
+    if len(ordered) == 1:
+        return f"{ordered[0]:.3g}"
     return f"{statistics.median(ordered):.3g} [{ordered[0]:.3g}-{ordered[-1]:.3g}]"
 
 

@@ -1,6 +1,7 @@
 """A whole exchange to measure: its own database server, its own folder, and parties that trade; gone afterwards."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from marketplace.app import create_app, prepare
 from marketplace.catalog import service as catalog
 from marketplace.catalog.rules import DatasetDraft
 from marketplace.catalog.states import ProfileState
+from marketplace.delivery.stores.local import LocalStore
 from marketplace.demo import cast, stage
 from marketplace.exchange import listing, purchase
 from marketplace.identity import service as identity
@@ -92,6 +94,13 @@ class World:
             draft = OfferDraft(dataset_id, terms.id, price, limits, ReleaseScope.CURRENT)
             offer = listing.make_offer(self.provider, draft)
             return Shop(dataset_id, offer.id, offer.terms_sha256, "")
+
+    def kept(self, file: Path) -> Path:
+        """Return where the exchange keeps the bytes of a file that was listed."""
+        with file.open("rb") as source:
+            sha256 = hashlib.file_digest(source, "sha256").hexdigest()
+        with LocalStore(self.settings.store_dir).open(sha256) as stored:
+            return Path(stored.name)
 
     def draft(self) -> tuple[str, str]:
         """Register a dataset and open a release of it, inside an application context; returns both ids."""
