@@ -126,8 +126,6 @@ STRANGE_PATHS = {
     "semicolon": "open/a;x=1",
     "full width dots": "open/%EF%BC%8E%EF%BC%8E/secrets",
     "two-dot leader": "open/%E2%80%A5/secrets",
-    "line break": "open/a%0d%0aX-Evil:%201",
-    "NUL": "open/a%00",
     "question mark": "open/a%3Fadmin=1",
     "fragment": "open/a%23b",
     "another host": "open/@evil.example/..",
@@ -141,6 +139,20 @@ def test_no_path_that_is_not_offered_is_asked_for(market: Market, origin: Origin
     before = row_counts()
     document = refused(ask(market.buyer, grant_id, path), 404, "path-not-offered")
     assert document["paths"] == UPSTREAM["paths"]
+    assert (origin.asked, row_counts()) == ([], before)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "slug"),
+    [("open/a%0d%0aX-Evil:%201", 404, "not-found"), ("open/a%00", 400, "bad-request")],
+    ids=["line break", "NUL"],
+)
+def test_a_path_with_control_signs_is_no_address(
+    market: Market, origin: Origin, path: str, status: int, slug: str
+) -> None:
+    grant_id, _goods = sold(market)
+    before = row_counts()
+    refused(ask(market.buyer, grant_id, path), status, slug)
     assert (origin.asked, row_counts()) == ([], before)
 
 
@@ -169,7 +181,7 @@ def test_only_whoever_has_a_good_grant_for_the_purpose_asks(market: Market, orig
     grant_id, goods = sold(market, "one_off")
     refused(ask(market.nobody, grant_id), 401, "not-authenticated")
     refused(ask(market.stranger, grant_id), 404, "not-found")
-    refused(ask(market.provider, grant_id), 403, "capacity-missing")
+    refused(ask(market.provider, grant_id), 403, "insufficient-scope")
     refused(ask(market.buyer.with_scopes("usage:read"), grant_id), 403, "insufficient-scope")
     refused(ask(market.buyer, grant_id, headers={"Musubi-Purpose": "nonsense"}), 422, "purpose-unknown")
     ok(market.provider.post(f"/v1/grants/{grant_id}/revoke", {"reason": "規約違反"}))

@@ -15,6 +15,7 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 ALL_SCOPES = frozenset(rule.scope for rule in PERMISSIONS.values() if rule.scope)
 # What is nobody's trade: the inside of an organization stays with it.
 OWN_HOUSE = {
+    Permission.BUDGETS_READ,
     Permission.MEMBERS_READ,
     Permission.CLIENTS_READ,
     Permission.DELEGATIONS_READ,
