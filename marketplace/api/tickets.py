@@ -46,9 +46,10 @@ def issue(draft: dict[str, Any], grant_id: str) -> Any:
 )
 def fetch(secret: str) -> Response:
     """Fetch the file of a ticket, or a range of it (RFC 9110), charged like any download; HEAD costs nothing."""
-    ticketing.bring(secret, request.method)
+    headers = dict(request.headers.items())
+    ticketing.bring(secret, request.method, headers)
     with transaction():
-        answer = ticketing.open_delivery(secret, request.method, dict(request.headers.items()))
+        answer = ticketing.open_delivery(secret, request.method, headers)
     response = streams.respond(current_app, answer)
     # What was made for one caller stays out of caches; here no Authorization field says so.
     response.headers["Cache-Control"] = "private, no-store"

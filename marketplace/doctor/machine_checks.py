@@ -10,7 +10,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from marketplace.delivery.stores import choosing
-from marketplace.delivery.stores.s3 import S3Store
 from marketplace.doctor.findings import Finding, Ward
 from marketplace.kit import clock
 from marketplace.kit.settings import Settings
@@ -170,10 +169,8 @@ MACHINE: Ward[Machine] = Ward(
 
 
 def _bucket_trouble(given: Settings) -> str | None:
-    if choosing.place_of(given) is None:
-        return None
-    store = choosing.store_of(given)
-    return store.trouble() if isinstance(store, S3Store) else None
+    # Only a bucket is opened: a folder would be made by that.
+    return None if choosing.place_of(given) is None else choosing.store_of(given).trouble()
 
 
 def _open_to_others(mode: int | None, path: Path) -> Finding | None:

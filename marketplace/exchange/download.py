@@ -11,7 +11,6 @@ from marketplace.access import queries as access
 from marketplace.access.rules import Entitlement
 from marketplace.delivery import conditional
 from marketplace.delivery.conditional import Decision
-from marketplace.delivery.stores.s3 import S3Store
 from marketplace.exchange import facilities, redirecting, spending
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock, jobs, settings
@@ -56,16 +55,17 @@ class Answer:
 def bring(actor: Actor, wanted: Wanted) -> None:
     """Have the bytes at hand before the transaction of the grant check, within which nobody outside is asked.
 
-    To be called before ``open_delivery``, outside any transaction. Raises NotFound, GrantRevoked, GrantExpired,
-    BytesMissing and StoreUnavailable.
+    To be called before ``open_delivery``, outside any transaction. Raises what that raises, and StoreUnavailable.
     """
-    means = facilities.current()
-    if wanted.method != "GET" or means.links is not None or not isinstance(means.store, S3Store):
+    store = facilities.current().store
+    if wanted.method != "GET" or not store.asks_outside:
         return
     with transaction():
-        entitled = access.authorize(actor, wanted.grant_id, wanted.file_name, wanted.release_id)
-    if entitled.origin_url is None and not means.store.is_near(entitled.sha256):
-        means.store.open(entitled.sha256).close()
+        entitled = for_purpose(_entitled(actor, wanted), wanted.headers)
+        needed = _decide(entitled, wanted.method, wanted.headers).length > 0
+        needed = needed and redirecting.is_sent_by_us(entitled, wanted.headers)
+    if needed:
+        store.bring_near(entitled.sha256)
 
 
 def open_delivery(actor: Actor, wanted: Wanted) -> Answer:
@@ -75,11 +75,16 @@ def open_delivery(actor: Actor, wanted: Wanted) -> Answer:
     so that bytes that are not there are never charged. Raises NotFound, GrantRevoked, GrantExpired,
     QuotaExhausted or BytesMissing.
     """
+    entitled = _entitled(actor, wanted)
+    open_file = partial(facilities.current().store.open, entitled.sha256)
+    return answer(actor, entitled, wanted.method, wanted.headers, open_file, redirecting.elsewhere)
+
+
+def _entitled(actor: Actor, wanted: Wanted) -> Entitlement:
     entitled = access.authorize(actor, wanted.grant_id, wanted.file_name, wanted.release_id)
     if wanted.sha256 not in {None, entitled.sha256}:
         raise NotFound
-    open_file = partial(facilities.current().store.open, entitled.sha256)
-    return answer(actor, entitled, wanted.method, wanted.headers, open_file, redirecting.elsewhere)
+    return entitled
 
 
 def answer(
@@ -99,15 +104,7 @@ def answer(
     BudgetExhausted and what ``open_file`` raises.
     """
     entitled = for_purpose(entitled, headers)
-    decision = conditional.evaluate(
-        method,
-        headers,
-        entitled.sha256,
-        entitled.published_at,
-        entitled.size_bytes,
-        media_type=entitled.media_type,
-        file_name=entitled.file_name,
-    )
+    decision = _decide(entitled, method, headers)
     if decision.length == 0:
         return Answer(decision.status, decision.headers, 0, 0, None, None)
     if elsewhere is not None and (sent := elsewhere(actor, entitled, headers, decision)) is not None:
@@ -121,6 +118,18 @@ def answer(
     return Answer(decision.status, decision.headers, decision.start, decision.length, file, opened.id)
 
 
+def _decide(entitled: Entitlement, method: str, headers: Mapping[str, str]) -> Decision:
+    return conditional.evaluate(
+        method,
+        headers,
+        entitled.sha256,
+        entitled.published_at,
+        entitled.size_bytes,
+        media_type=entitled.media_type,
+        file_name=entitled.file_name,
+    )
+
+
 def for_purpose(entitled: Entitlement, headers: Mapping[str, str]) -> Entitlement:
     """Enter the purpose that was declared, if any; the purposes accepted with the terms hold in any case.
 
@@ -132,6 +141,12 @@ def for_purpose(entitled: Entitlement, headers: Mapping[str, str]) -> Entitlemen
     purpose = purposes.read(declared)
     require_purpose(entitled.grant_id, purpose)
     return replace(entitled, purpose=purpose.value)
+
+
+def declared(headers: Mapping[str, str], purpose: str | None) -> Mapping[str, str]:
+    """Return the header fields with the purpose that an address was issued for, and no other."""
+    kept = {name: value for name, value in headers.items() if name.lower() != PURPOSE}
+    return kept if purpose is None else kept | {PURPOSE: purpose}
 
 
 def require_purpose(grant_id: str, purpose: UseApplication) -> None:

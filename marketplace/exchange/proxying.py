@@ -28,14 +28,14 @@ from marketplace.catalog.upstreams.errors import (
 )
 from marketplace.delivery import headers as fields
 from marketplace.delivery import http_dates
-from marketplace.exchange import download
+from marketplace.exchange import download, spending
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock, outbound
 from marketplace.kit.errors import NotFound
 from marketplace.kit.installation_key import Unsealable
 from marketplace.kit.outbound import OutboundRefused, OutboundTooLarge, OutboundTooSlow, Streamed
 from marketplace.kit.transaction import transaction
-from marketplace.metering import quotas, windows
+from marketplace.metering import windows
 from marketplace.metering.windows import Rate
 
 log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ def _admitted(actor: Actor, asked: Call) -> _Admitted:
         raise NotFound("The dataset of this grant has no API.")
     url = rules.address(upstream.base_url, upstream.paths, upstream.parameters, asked.path, asked.query)
     download.for_purpose(entitled, asked.headers)
-    quotas.require_left(entitled.grant_id)
+    spending.require_left(entitled.organization_id, entitled.grant_id)
     if asked.method == "HEAD":
         return _Admitted(entitled.dataset_id, url, {}, None)
     try:

@@ -48,7 +48,7 @@ def elsewhere(actor: Actor, entitled: Entitlement, headers: Mapping[str, str], d
     if entitled.origin_url is not None:
         return _to_origin(actor, entitled, {name.lower(): value for name, value in headers.items()}, decision)
     links, asked = facilities.current().links, {name.lower(): value for name, value in headers.items()}
-    if links is None or not _is_plain(asked) or usage.get_quota(entitled.grant_id).limit_streams is not None:
+    if links is None or is_sent_by_us(entitled, headers):
         return None
     opened = spending.open_delivery(entitled, decision.start, decision.length, actor.client_id)
     edge.entrust(opened.id)
@@ -60,6 +60,16 @@ def elsewhere(actor: Actor, entitled: Entitlement, headers: Mapping[str, str], d
     }
     signed = {"Range": asked["range"]} if "range" in asked else {}
     return _sent(opened.id, links.to(entitled.sha256, told, signed, clock.now()), decision)
+
+
+def is_sent_by_us(entitled: Entitlement, headers: Mapping[str, str]) -> bool:
+    """Whether the bytes that a request asks for pass the exchange, wherever they lie."""
+    if entitled.origin_url is not None:
+        return False
+    asked = {name.lower(): value for name, value in headers.items()}
+    if facilities.current().links is None or not _is_plain(asked):
+        return True
+    return usage.get_quota(entitled.grant_id).limit_streams is not None
 
 
 def _to_origin(actor: Actor, entitled: Entitlement, asked: Mapping[str, str], decision: Decision) -> Sent:

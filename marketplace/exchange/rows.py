@@ -72,6 +72,7 @@ def open_page(
     release_id = asked.get("release_id") or (cursors.release_of(cursor) if cursor else None)
     with transaction():
         table = _table(actor, grant_id, file_name, release_id)
+        download.for_purpose(table.entitled, purpose)
     wanted = query.checked(asked, table.columns, means.row_page_rows_max)
     after = cursors.read(cursor, grant_id, table.entitled.sha256, wanted).row if cursor else None
     found = _read(table, wanted, after, means)

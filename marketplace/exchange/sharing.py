@@ -13,7 +13,6 @@ from marketplace.access import shares
 from marketplace.access.rules import Entitlement
 from marketplace.access.shares import SharedFile
 from marketplace.catalog.states import ConversionState
-from marketplace.delivery.stores.s3 import S3Store
 from marketplace.exchange import download, facilities, tabular
 from marketplace.exchange.download import Answer
 from marketplace.exchange.errors import PermitUnknown, TableInTheMaking, TableUnreadable
@@ -56,6 +55,7 @@ class Permit:
     client_id: str
     member_id: str | None
     assurance: str | None
+    purpose: str | None = None
 
 
 def list_datasets(actor: Actor, after: str, size: int) -> Sequence[str]:
@@ -85,14 +85,16 @@ def _table(dataset_id: str, files: list[SharedFile]) -> Table:
     return Table(dataset_id, versions[-1].file_name, versions)
 
 
-def snapshot(actor: Actor, table: Table, version: int) -> Snapshot:
-    """Return one version of a table, after the grant check of every download.
+def snapshot(actor: Actor, table: Table, version: int, headers: Mapping[str, str]) -> Snapshot:
+    """Return one version of a table, after the grant check of every download, for the purpose that is declared.
 
     A table that was not converted yet is asked for, in the open transaction, which must be kept.
-    Raises what ``access.authorize`` raises; TableInTheMaking and TableUnreadable come from ``ready``.
+    Raises what ``access.authorize`` and ``download.for_purpose`` raise; TableInTheMaking and TableUnreadable come
+    from ``ready``.
     """
     file = table.versions[version]
     entitled = access.authorize(actor, file.grant_id, file.file_name, file.release_id)
+    entitled = download.for_purpose(entitled, headers)
     content, columns = _parquet(entitled)
     if not columns:
         tabular.ask(entitled.file_id, entitled.sha256)
@@ -134,14 +136,14 @@ def permit_for(actor: Actor, table: Table, found: Snapshot) -> Permit:
         actor.client_id,
         actor.member_id,
         assurance,
+        content.purpose,
     )
 
 
 def bring(permit: Permit, method: str) -> None:
     """Have the bytes at hand before the transaction of the grant check, within which nobody outside is asked."""
-    store = facilities.current().store
-    if method == "GET" and isinstance(store, S3Store) and not store.is_near(permit.sha256):
-        store.open(permit.sha256).close()
+    if method == "GET":
+        facilities.current().store.bring_near(permit.sha256)
 
 
 def open_delivery(permit: Permit, method: str, headers: Mapping[str, str]) -> Answer:
@@ -154,7 +156,8 @@ def open_delivery(permit: Permit, method: str, headers: Mapping[str, str]) -> An
     content, _columns = _parquet(entitled)
     if content.sha256 != permit.sha256:
         raise NotFound
-    return download.answer(actor, content, method, headers, partial(facilities.current().store.open, content.sha256))
+    asked = download.declared(headers, permit.purpose)
+    return download.answer(actor, content, method, asked, partial(facilities.current().store.open, content.sha256))
 
 
 def _holder_of(permit: Permit) -> Actor:

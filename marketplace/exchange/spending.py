@@ -1,6 +1,7 @@
 """Spending: what a fetch may cost is held against the buyer's budgets, and what it did cost stays there."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -61,6 +62,25 @@ def open_delivery(entitled: Entitlement, start: int, length: int, client_id: str
     return opened
 
 
+def require_left(organization_id: str, grant_id: str) -> None:
+    """Refuse where quota or budgets leave nothing at all, before somebody outside is asked for an answer.
+
+    What the answer costs is held when it is there. Holds the grant's accounting until the transaction ends.
+    Raises QuotaExhausted, TooManyStreams and BudgetExhausted.
+    """
+    quotas.lock(grant_id)
+    quotas.require_left(grant_id)
+    held = budgets.lock_of_grant(organization_id, grant_id)
+    counted = _counted(grant_id) if held else None
+    if counted is None:
+        return
+    meter, worth = counted
+    least = 0 if worth.price.unit is UsageUnit.ROW else 1
+    for budget in held:
+        budgeting.count(budget, meter, worth, enforced=False)
+        budgeting.require_room(budget, replace(meter, units_held=meter.units_held + least), worth)
+
+
 def count_ended(organization_id: str, grant_id: str) -> None:
     """Count what a grant has come to after one of its deliveries has ended; what was held and not used is free again.
 
@@ -77,17 +97,23 @@ def _count(organization_id: str, grant_id: str, *, enforced: bool) -> None:
 
 
 def _count_against(held: Sequence[Budget], grant_id: str, *, enforced: bool) -> None:
+    counted = _counted(grant_id)
+    if counted is not None:
+        for budget in held:
+            budgeting.count(budget, *counted, enforced=enforced)
+
+
+def _counted(grant_id: str) -> tuple[Meter, Worth] | None:
+    """Return how far a grant is and how it is charged; None where its usage costs nothing now."""
     grant = access.require_grant(grant_id)
     order = orders.require_order(grant.order_id)
     worth = Worth(subscribed.price_of_order(order), usage_wording.shares_off(order))
     charged_from = grant.starts_at + timedelta(days=worth.price.trial_days)
     if worth.price.unit is None or clock.now() < charged_from:
-        return
+        return None
     if worth.price.unit is UsageUnit.ROW:
         quotas.hold_rows(grant_id)
-    meter = _meter(grant, worth, worth.price.unit, charged_from)
-    for budget in held:
-        budgeting.count(budget, meter, worth, enforced=enforced)
+    return _meter(grant, worth, worth.price.unit, charged_from), worth
 
 
 def _meter(grant: Grant, worth: Worth, unit: UsageUnit, charged_from: datetime) -> Meter:

@@ -40,11 +40,11 @@ def issue(actor: Actor, grant_id: str, file_name: str, release_id: str | None, p
     return Issued(ticket, entitled, secret)
 
 
-def bring(secret: str, method: str) -> None:
+def bring(secret: str, method: str, headers: Mapping[str, str]) -> None:
     """Have the bytes at hand, as ``download.bring``; to be called before ``open_delivery``, outside any transaction."""
     with transaction():
         ticket = tickets.get_open(secret)
-        actor, wanted = _holder_of(ticket), _wanted(ticket, method, {})
+        actor, wanted = _holder_of(ticket), _wanted(ticket, method, headers)
     download.bring(actor, wanted)
 
 
@@ -64,9 +64,8 @@ def open_delivery(secret: str, method: str, headers: Mapping[str, str]) -> Answe
 
 def _wanted(ticket: Ticket, method: str, headers: Mapping[str, str]) -> Wanted:
     """Return what the ticket opens, for the purpose it was issued for and no other."""
-    kept = {name: value for name, value in headers.items() if name.lower() != download.PURPOSE}
-    declared = {download.PURPOSE: ticket.purpose} if ticket.purpose else {}
-    return Wanted(ticket.grant_id, ticket.file_name, ticket.release_id, method, kept | declared, ticket.sha256)
+    asked = download.declared(headers, ticket.purpose)
+    return Wanted(ticket.grant_id, ticket.file_name, ticket.release_id, method, asked, ticket.sha256)
 
 
 def _holder_of(ticket: Ticket) -> Actor:

@@ -126,13 +126,33 @@ def count(budget: Budget, meter: Meter, worth: Worth, *, enforced: bool) -> None
 
     ``enforced`` raises BudgetExhausted where that is more than before and passes the limit; roll back then.
     """
-    named = {"budget_id": budget.id, "grant_id": meter.grant_id, "month": f"{meter.month:%Y-%m}"}
+    named = _named(budget, meter)
     db.session.execute(_MOVE_ON, named | {"monthly": budget.period == BudgetPeriod.MONTH})
     share = _share(named, meter)
-    spent = rules.spent(worth, meter.units_used - share.units_before, meter.units_held, share.yen_before)
+    spent = _spent(share, meter, worth)
     db.session.execute(_KEEP_SHARE, named | {"yen_used": spent.yen_used, "yen_held": spent.yen_held})
     more = Spent(spent.yen_used - share.yen_used, spent.yen_held - share.yen_held)
     _add(budget, rules.period_of(BudgetPeriod(budget.period), meter.month), more, enforced=enforced)
+
+
+def require_room(budget: Budget, meter: Meter, worth: Worth) -> None:
+    """Refuse what a grant would come to where that passes the limit, and count nothing.
+
+    The caller has counted what it comes to now, and holds what that takes. Raises BudgetExhausted.
+    """
+    share = _share(_named(budget, meter), meter)
+    spent = _spent(share, meter, worth)
+    more = spent.yen_used + spent.yen_held - share.yen_used - share.yen_held
+    if more > 0 and more > queries.view(budget).yen_left:
+        raise _exhausted(budget, more)
+
+
+def _named(budget: Budget, meter: Meter) -> dict[str, Any]:
+    return {"budget_id": budget.id, "grant_id": meter.grant_id, "month": f"{meter.month:%Y-%m}"}
+
+
+def _spent(share: Row[int, Decimal, int, int], meter: Meter, worth: Worth) -> Spent:
+    return rules.spent(worth, meter.units_used - share.units_before, meter.units_held, share.yen_before)
 
 
 def _share(named: dict[str, Any], meter: Meter) -> Row[int, Decimal, int, int]:

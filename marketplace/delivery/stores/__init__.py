@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, ClassVar, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,9 @@ class Stored:
 
 class Store(Protocol):
     """What every store of bytes can do."""
+
+    asks_outside: ClassVar[bool]
+    """Whether ``open`` may ask a service for bytes; then ``bring_near`` is called before, outside transactions."""
 
     def receive(
         self,
@@ -31,10 +34,18 @@ class Store(Protocol):
         """Open the bytes of that name for reading; raises BytesMissing."""
         ...
 
+    def bring_near(self, sha256: str) -> None:
+        """Have ``open`` answer without asking anybody; raises BytesMissing and StoreUnavailable."""
+        ...
+
     def holds(self, sha256: str) -> bool:
         """Whether the bytes of that name are there."""
         ...
 
     def clear_abandoned(self, older_than: datetime) -> int:
         """Remove what uploads that died before that instant have left; return how many."""
+        ...
+
+    def trouble(self) -> str | None:
+        """Return what keeps a service from storing bytes, if there is one and it does not."""
         ...

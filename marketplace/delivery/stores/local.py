@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 from marketplace.delivery.errors import BytesMissing, DigestMismatch, StorageFull, UploadTruncated
 from marketplace.delivery.stores import Stored
@@ -21,6 +21,8 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 class LocalStore:
     """A content-addressed folder: identical content is kept once, and is never changed in place."""
+
+    asks_outside: ClassVar[bool] = False
 
     def __init__(self, root: Path | str) -> None:
         """Use ``root``, which is created; uploads on their way lie in ``root/incoming``, on its file system."""
@@ -55,6 +57,9 @@ class LocalStore:
         except OSError as error:
             raise BytesMissing(f"The bytes {sha256} cannot be read.") from error
 
+    def bring_near(self, sha256: str) -> None:
+        """Do nothing: what is here is near."""
+
     def holds(self, sha256: str) -> bool:
         """Whether the bytes of that name are there."""
         return self._path(sha256).is_file()
@@ -69,6 +74,10 @@ class LocalStore:
                     path.unlink()
                     removed += 1
         return removed
+
+    def trouble(self) -> str | None:
+        """Return None: no service is asked."""
+        return None
 
     def _path(self, sha256: str) -> Path:
         if not _NAME.fullmatch(sha256):

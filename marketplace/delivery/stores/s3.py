@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 from marketplace.delivery.errors import (
     BytesMissing,
@@ -36,6 +36,8 @@ _FULL = ("QuotaExceeded", "StorageFull", "InsufficientStorage", "507 ")
 
 class S3Store:
     """A content-addressed bucket: what is kept is in the bucket, what lies in the folder can be fetched again."""
+
+    asks_outside: ClassVar[bool] = True
 
     def __init__(self, place: Place, folder: Path, cache_bytes_max: int) -> None:
         """Use ``folder`` for what passes; it holds more than ``cache_bytes_max`` only for a single larger file."""
@@ -69,8 +71,7 @@ class S3Store:
 
         Raises BytesMissing for what the bucket does not hold or holds damaged, and StoreUnavailable.
         """
-        if not self._cache.holds(sha256):
-            self._fetch(sha256)
+        self.bring_near(sha256)
         file = self._cache.open(sha256)
         os.utime(file.fileno())  # what was read last is removed last
         return file
@@ -82,6 +83,11 @@ class S3Store:
     def is_near(self, sha256: str) -> bool:
         """Whether ``open`` will answer without asking the bucket."""
         return self._cache.holds(sha256)
+
+    def bring_near(self, sha256: str) -> None:
+        """Have ``open`` answer without asking the bucket; raises BytesMissing and StoreUnavailable."""
+        if not self.is_near(sha256):
+            self._fetch(sha256)
 
     def clear_abandoned(self, older_than: datetime) -> int:
         """Remove what uploads that died before that instant have left in the folder and in the bucket; return how many.

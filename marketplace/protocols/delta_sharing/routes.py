@@ -167,7 +167,8 @@ def _key(table: Table) -> str:
 def _snapshot(share: str, schema: str, table: str, wanted: asking.Wanted) -> tuple[Table, Snapshot]:
     with transaction():  # kept also where the table is yet to be made, since it is asked for here
         found = _find(share, schema, table)
-        snapshot = sharing.snapshot(actor(), found, asking.version_of(wanted, found.versions))
+        version = asking.version_of(wanted, found.versions)
+        snapshot = sharing.snapshot(actor(), found, version, dict(request.headers.items()))
     return found, sharing.ready(snapshot)
 
 
