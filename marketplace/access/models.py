@@ -1,8 +1,10 @@
 """Tables of access: grants, the releases that each opens, and what suspends them."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.kit.db import Model
@@ -12,7 +14,8 @@ class Grant(Model):
     """The right of one organization to fetch releases of one dataset under accepted terms.
 
     Expiry is not a state: it follows from ``expires_at`` and the time (``rules.standing``).
-    ``revoked_for`` names the refund or dispute that revoked it, which alone can undo that.
+    ``revoked_for`` names the refund or dispute that revoked it, which alone can undo that. With ``policy_sha256``
+    the accepted terms give a part of each table alone: no file is opened but as a ``PolicedCopy``.
     """
 
     __tablename__ = "access_grant"
@@ -24,6 +27,7 @@ class Grant(Model):
             "num_nonnulls(revoked_at, revoked_reason) = CASE state WHEN 'revoked' THEN 2 ELSE 0 END", name="revoked"
         ),
         CheckConstraint("revoked_for IS NULL OR state = 'revoked'", name="revoked_for"),
+        CheckConstraint("policy_sha256 ~ '^[0-9a-f]{64}$'", name="policy_sha256"),
         Index("ix_access_grant_organization_id_id", "organization_id", "id"),
         Index("ix_access_grant_provider_organization_id_id", "provider_organization_id", "id"),
         Index("ix_access_grant_dataset_id_id", "dataset_id", "id"),
@@ -45,6 +49,7 @@ class Grant(Model):
     revoked_at: Mapped[datetime | None]
     revoked_reason: Mapped[str | None]
     revoked_for: Mapped[str | None]
+    policy_sha256: Mapped[str | None]
 
 
 class GrantSuspension(Model):
@@ -97,3 +102,31 @@ class TracedCopy(Model):
     sha256: Mapped[str | None]
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)
     made_at: Mapped[datetime | None]
+
+
+class PolicedCopy(Model):
+    """The part of a content that a grant opens under the data policy of its terms; ordered, then made once.
+
+    ``recipe_sha256`` names what was done: the policy, and the grant where its hashes go in; copies of one recipe are
+    one content. ``problem`` says why there is none, and then the grant opens nothing in the file's place.
+    """
+
+    __tablename__ = "policed_copy"
+    __table_args__ = (
+        CheckConstraint("num_nonnulls(sha256, size_bytes, rows, media_type, profile) IN (0, 5)", name="made"),
+        CheckConstraint("num_nonnulls(sha256, problem) = CASE WHEN ended_at IS NULL THEN 0 ELSE 1 END", name="ended"),
+        Index("ix_policed_copy_source_sha256_recipe_sha256", "source_sha256", "recipe_sha256"),
+        Index("ix_policed_copy_sha256", "sha256"),
+    )
+
+    grant_id: Mapped[str] = mapped_column(ForeignKey("access_grant.id"), primary_key=True)
+    source_sha256: Mapped[str] = mapped_column(primary_key=True)
+    recipe_sha256: Mapped[str]
+    ordered_at: Mapped[datetime]
+    sha256: Mapped[str | None]
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    rows: Mapped[int | None] = mapped_column(BigInteger)
+    media_type: Mapped[str | None]
+    profile: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    problem: Mapped[str | None]
+    ended_at: Mapped[datetime | None]

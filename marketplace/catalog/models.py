@@ -11,7 +11,10 @@ from marketplace.kit.db import Model
 
 
 class Dataset(Model):
-    """What a provider describes; ``source`` holds the foreign record it was imported from, whole."""
+    """What a provider describes; ``source`` holds the foreign record it was imported from, whole.
+
+    ``key_columns`` are those by which a row of its tables is known from one release to the next.
+    """
 
     __tablename__ = "dataset"
     __table_args__ = (
@@ -20,6 +23,7 @@ class Dataset(Model):
         CheckConstraint("title_ja <> '' OR title_en <> ''", name="title"),
         CheckConstraint("jsonb_typeof(themes) = 'array' AND themes <> '[]'", name="themes"),
         CheckConstraint("region = 'JP' OR region ~ '^[0-9]{6}$'", name="region"),
+        CheckConstraint("jsonb_typeof(key_columns) = 'array'", name="key_columns"),
         CheckConstraint("trust_required IN ('verified', 'qualified')", name="trust_required"),
         CheckConstraint("assurance_required IN ('aal1', 'aal2', 'aal3')", name="assurance_required"),
         UniqueConstraint("organization_id", "origin_id"),
@@ -42,6 +46,7 @@ class Dataset(Model):
     contact_email: Mapped[str]
     update_frequency: Mapped[str]
     keywords: Mapped[list[str]]
+    key_columns: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
     licence_hint: Mapped[str | None]
     trust_required: Mapped[str | None]
     assurance_required: Mapped[str | None]

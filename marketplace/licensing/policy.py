@@ -8,14 +8,17 @@ from typing import Any
 
 from marketplace.kit.labels import Labelled
 from marketplace.licensing import periods, wording
+from marketplace.licensing.data_policy import DataPolicy, RowRule
 from marketplace.licensing.rules import terms_sha256
 from marketplace.licensing.states import (
+    Comparison,
     ContractType,
     DisclosureScope,
     Fee,
     Nda,
     PeriodUnit,
     Tracing,
+    Treatment,
     UseApplication,
 )
 from marketplace.licensing.templates import PUBLIC_LICENCES
@@ -30,6 +33,19 @@ CONTEXT = [
 ]
 YEN = "http://dbpedia.org/resource/Japanese_yen"
 _PERIOD_LETTER = {PeriodUnit.DAY: "D", PeriodUnit.WEEK: "W", PeriodUnit.MONTH: "M", PeriodUnit.YEAR: "Y"}
+NO_VALUE = {"@id": "musubi:noValue"}
+_OPERATORS = {
+    Comparison.EQ: "eq",
+    Comparison.NE: "neq",
+    Comparison.LT: "lt",
+    Comparison.LE: "lteq",
+    Comparison.GT: "gt",
+    Comparison.GE: "gteq",
+    Comparison.IN: "isAnyOf",
+    Comparison.PREFIX: "musubi:beginsWith",
+    Comparison.IS_NULL: "eq",
+    Comparison.NOT_NULL: "neq",
+}
 Rule = dict[str, Any]
 
 
@@ -73,9 +89,9 @@ def _permissions(terms: UsageTerms) -> list[Rule]:
     limits = _where(terms) + _until(terms)
     rules = []
     if purposes:
-        rules.append(_rule("use", _purposes(terms, "isAnyOf") + limits, duties))
+        rules.append(_rule(_use(terms), _purposes(terms, "isAnyOf") + limits, duties))
     if agreed in terms.use_application:
-        rules.append(_rule("use", limits, [*duties, {"action": "obtainConsent"}]))
+        rules.append(_rule(_use(terms), limits, [*duties, {"action": "obtainConsent"}]))
     asked = terms.scope_of_disclosure.code is DisclosureScope.INDIVIDUAL
     consent = [{"action": "obtainConsent"}] if asked else []
     rules.append(_rule("distribute", _recipients(terms, "isAnyOf") + limits, _attribution(terms) + consent))
@@ -100,7 +116,32 @@ def _obligations(terms: UsageTerms) -> list[Rule]:
     return [{"action": "musubi:keepConfidential"}] if terms.nda is Nda.REQUIRED else []
 
 
-def _rule(action: str, constraints: list[Rule], duties: list[Rule]) -> Rule:
+def _use(terms: UsageTerms) -> Any:
+    """Return what may be used: the data, or the part that a policy leaves, as the action's refinement (2.5.2)."""
+    if terms.data_policy is None:
+        return "use"
+    return [{"rdf:value": {"@id": "odrl:use"}, "refinement": _part(terms.data_policy)}]
+
+
+def _part(policy: DataPolicy) -> list[Rule]:
+    omitted = [one.column for one in policy.columns if one.treatment is Treatment.OMIT]
+    masked = [
+        {"musubi:column": one.column, "musubi:treatment": _iri("treatment", one.treatment)}
+        | ({} if one.length is None else {"musubi:length": one.length})
+        for one in policy.columns
+        if one.treatment is not Treatment.OMIT
+    ]
+    said = (("musubi:columns", "isNoneOf", omitted), ("musubi:maskedColumns", "isAllOf", masked))
+    return [_constraint(*one) for one in said if one[2]] + [_cell(one) for one in policy.rows]
+
+
+def _cell(rule: RowRule) -> Rule:
+    value: Any = list(rule.value) if isinstance(rule.value, tuple) else rule.value
+    right = NO_VALUE if value is None else value
+    return {"musubi:column": rule.column} | _constraint("musubi:cell", _OPERATORS[rule.operator], right)
+
+
+def _rule(action: Any, constraints: list[Rule], duties: list[Rule]) -> Rule:
     rule: Rule = {"action": action}
     if constraints:
         rule["constraint"] = constraints

@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 from marketplace.kit.canonical import digest_of
 from marketplace.kit.labels import Labelled
 from marketplace.licensing import periods, reading
+from marketplace.licensing.data_policy import DataPolicy
 from marketplace.licensing.offers import Limits, OfferDraft, check_offer
 from marketplace.licensing.prices import Price
+from marketplace.licensing.reading_policies import read_data_policy, write_data_policy
 from marketplace.licensing.states import (
     ContractType,
     DisclosureScope,
@@ -86,6 +88,7 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "express_warranty": _choices(ExpressWarranty),
     "legal_compliance": reading.choice(GoverningLaw),
     "tracing": reading.code(Tracing),
+    "data_policy": reading.optional(read_data_policy),
 }
 _REQUIRED = ("contract_type", "nda", "use_application", "scope_of_disclosure", "personal_data", "fee")
 # Every field of _BLANK that matters is required of custom terms, so none of these values is ever kept.
@@ -130,12 +133,13 @@ def restore_terms(document: Any) -> UsageTerms:
 def terms_document(terms: UsageTerms) -> dict[str, Any]:
     """Return the terms as JSON: the 15 items, null where nothing is stated, with vocabulary and template.
 
-    ``tracing`` is a member only where copies differ by grant.
+    ``tracing`` is a member only where copies differ by grant, ``data_policy`` only where a part is given.
     """
     items = {item.field: _written(getattr(terms, item.field)) for item in ITEMS}
     # Absent where it changes nothing, so that terms of before keep their hash.
     traced = {} if terms.tracing is Tracing.MANIFEST else {"tracing": terms.tracing.value}
-    return {"vocabulary": VOCABULARY, "template": terms.template.value, **items, **traced}
+    policed = {} if terms.data_policy is None else {"data_policy": _written(terms.data_policy)}
+    return {"vocabulary": VOCABULARY, "template": terms.template.value, **items, **traced, **policed}
 
 
 def terms_sha256(terms: UsageTerms) -> str:
@@ -154,7 +158,7 @@ def _written(value: Any) -> Any:
         return periods.write_period(value)
     if isinstance(value, PriceRange):
         return {"min_yen": value.min_yen, "max_yen": value.max_yen}
-    return value
+    return write_data_policy(value) if isinstance(value, DataPolicy) else value
 
 
 def _disagreements(terms: UsageTerms) -> Iterator[tuple[str, str]]:
@@ -162,6 +166,8 @@ def _disagreements(terms: UsageTerms) -> Iterator[tuple[str, str]]:
     yield from _template_faults(terms)
     if terms.fee is Fee.FREE and terms.price_range not in (None, PriceRange(0, 0)):
         yield "/price_range", "terms without a fee state no price range"
+    if terms.data_policy is not None and terms.tracing is not Tracing.MANIFEST:
+        yield "/tracing", "a part of the data is given without marks; leave out tracing, or the data_policy"
     conditions = privacy.listing_conditions(terms.personal_data.code)
     unsaid = (None, TEMPLATES.get(terms.template, _BLANK).notices)
     if ListingCondition.ITEMS_PUBLISHED in conditions and terms.notices in unsaid:

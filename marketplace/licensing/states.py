@@ -86,6 +86,29 @@ class Tracing(Labelled):
     CANARY = "canary", "識別用の行", "Marker rows"
 
 
+class Treatment(Labelled):
+    """What is done to a column of a table before it leaves; no item of CADDE."""
+
+    OMIT = "omit", "除外", "left out"
+    HASH = "hash", "鍵付きハッシュ", "replaced by a keyed hash"
+    TRUNCATE = "truncate", "切詰め", "cut"
+
+
+class Comparison(Labelled):
+    """What a column of a row must be for the row to be given: the operators of the row API."""
+
+    EQ = "eq", "が次に等しい", "equals"
+    NE = "ne", "が次と異なる", "differs from"
+    LT = "lt", "が次より小さい", "is less than"
+    LE = "le", "が次以下", "is at most"
+    GT = "gt", "が次より大きい", "is greater than"
+    GE = "ge", "が次以上", "is at least"
+    IN = "in", "が次のいずれか", "is one of"
+    PREFIX = "prefix", "が次で始まる", "begins with"
+    IS_NULL = "is_null", "に値がない", "has no value"
+    NOT_NULL = "not_null", "に値がある", "has a value"
+
+
 class PeriodUnit(Labelled):
     """The unit in which a licence period is counted."""
 

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Generic, TypeVar
 
 from marketplace.kit.labels import Labelled
+from marketplace.licensing.data_policy import DataPolicy
 from marketplace.licensing.states import (
     ContractType,
     DisclosureScope,
@@ -73,7 +74,8 @@ class UsageTerms:
 
     ``template`` is not an item of CADDE: it names the standard text that the items restate, and two of
     the templates (CC BY 4.0, 政府標準利用規約2.0) are public licences whose text binds beside the items.
-    Nor is ``tracing``, which stands in the document only where copies differ from the provider's file.
+    Nor is ``tracing``, which stands in the document only where copies differ from the provider's file, nor
+    ``data_policy``, which does where the user gets only a part of the data.
     """
 
     contract_type: ContractType
@@ -93,6 +95,7 @@ class UsageTerms:
     legal_compliance: Choice[GoverningLaw] = Choice(GoverningLaw.JAPAN)
     template: Template = Template.CUSTOM
     tracing: Tracing = Tracing.MANIFEST
+    data_policy: DataPolicy | None = None
 
     @property
     def closed(self) -> bool:

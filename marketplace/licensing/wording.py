@@ -5,9 +5,10 @@ from datetime import date
 from typing import Any
 
 from marketplace.kit.labels import Labelled
+from marketplace.licensing.data_policy import ColumnRule, RowRule
 from marketplace.licensing.regions import region_name
 from marketplace.licensing.rules import terms_sha256
-from marketplace.licensing.states import ContractType, DisclosureScope, Nda, Tracing, UseApplication
+from marketplace.licensing.states import ContractType, DisclosureScope, Nda, Tracing, Treatment, UseApplication
 from marketplace.licensing.templates import PUBLIC_LICENCES
 from marketplace.licensing.terms import (
     ANYWHERE,
@@ -148,6 +149,26 @@ _TRACED: dict[Tracing, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
 }
 
+_POLICED = (
+    "データ提供者は、本データの表に次の処理を行ったものだけを提供する。元の表は提供されない。",
+    "The provider provides tables of the data only as follows; the tables themselves are not provided.",
+)
+_TREATED: dict[Treatment, tuple[str, str]] = {
+    Treatment.OMIT: ("列「{column}」は除外する。", 'The column "{column}" is left out.'),
+    Treatment.HASH: (
+        "列「{column}」の値は、利用権ごとに異なる鍵によるハッシュ(HMAC-SHA256)に置き換える。",
+        'Values of the column "{column}" are replaced by a hash (HMAC-SHA256) under a key that differs by grant.',
+    ),
+    Treatment.TRUNCATE: (
+        "列「{column}」の値は、先頭の{length}文字だけを提供する。",
+        'Of values of the column "{column}" the first {length} characters are provided.',
+    ),
+}
+_ROWS = (
+    "行は、次の条件を全て満たすものだけを提供する。",
+    "Only rows that meet all of the following conditions are provided.",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Clause:
@@ -182,7 +203,7 @@ def to_text(terms: UsageTerms, language: int) -> str:
         heading = (f"第{index}条({clause.heading})", f"{index}. {clause.heading}")[language]
         lines += [f"{heading} [CADDE {clause.number}]", f"  {clause.sentence}", f"  {clause.value}"]
         lines += [f"  {words}" for words in clause.consequences]
-    lines += [*_traced(terms, language), "", *_public_licence(terms, language)]
+    lines += [*_traced(terms, language), *_policed(terms, language), "", *_public_licence(terms, language)]
     lines.append(f"SHA-256{_COLON[language]}{terms_sha256(terms)}")
     return "\n".join(lines) + "\n"
 
@@ -193,6 +214,31 @@ def _traced(terms: UsageTerms, language: int) -> list[str]:
     number = len(ITEMS) + 1
     heading = (f"第{number}条(流出の追跡)", f"{number}. Tracing of leaks")[language]
     return [heading, f"  {_say(terms.tracing, language)}", *(f"  {one}" for one in _TRACED[terms.tracing][language])]
+
+
+def _policed(terms: UsageTerms, language: int) -> list[str]:
+    policy = terms.data_policy
+    if policy is None:
+        return []
+    number = len(ITEMS) + 1
+    heading = (f"第{number}条(提供する列と行)", f"{number}. Columns and rows provided")[language]
+    words = [_POLICED[language], *(_say_column(one, language) for one in policy.columns)]
+    if policy.rows:
+        words += [_ROWS[language], *(_say_row(one, language) for one in policy.rows)]
+    return [heading, *(f"  {one}" for one in words)]
+
+
+def _say_column(rule: ColumnRule, language: int) -> str:
+    return _TREATED[rule.treatment][language].format(column=rule.column, length=rule.length)
+
+
+def _say_row(rule: RowRule, language: int) -> str:
+    said = (f"・列「{rule.column}」{rule.operator.ja}", f'- "{rule.column}" {rule.operator.en}')[language]
+    if rule.value is None:
+        return said
+    values = rule.value if isinstance(rule.value, tuple) else (rule.value,)
+    words = [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
+    return f"{said}{_COLON[language]}{_JOIN[language].join(words)}"
 
 
 def _public_licence(terms: UsageTerms, language: int) -> list[str]:

@@ -20,7 +20,10 @@ class TermsDraft(Strict):
     title_en = line()
     template = line(50)
     items = fields.Dict(
-        metadata={"description": "the 15 trading-policy items of CADDE 4.0, and tracing: manifest, row_order or canary"}
+        metadata={
+            "description": "the 15 trading-policy items of CADDE 4.0; tracing: manifest, row_order or canary; "
+            "data_policy: which columns and rows of tables are given"
+        }
     )
 
 
