@@ -234,14 +234,15 @@ def _rounds(load: Load, targets: dict[str, Target], rounds: int) -> dict[str, li
 
 def _print_load(load: Load, figures: dict[str, list[Figures]]) -> None:
     resident = min(one.resident for found in figures.values() for one in found)
-    print(f"\n{load.name}, {load.connections} connection(s); the aim: {load.aim}; least of the file in memory: {resident:.0%}")
+    print(f"\n{load.name}, {load.connections} connection(s); the aim: {load.aim}; in memory: {resident:.0%} of it")
     print(f"  {'':{LABEL}} " + "".join(f"{title:{WIDTH}}" for title in TITLES))
     limit, usual = next(iter(figures.values())), figures.get(USUAL)
     for name, found in figures.items():
+        pairs, beside = list(zip(found, limit, strict=True)), zip(found, usual or found, strict=True)
         columns = (
-            machine.median(one.per_second / best.per_second for one, best in zip(found, limit, strict=True)),
-            machine.median(best.all_microseconds / one.all_microseconds for one, best in zip(found, limit, strict=True)),
-            machine.median(one.per_second / low.per_second for one, low in zip(found, usual or found, strict=True)),
+            machine.median(one.per_second / best.per_second for one, best in pairs),
+            machine.median(best.all_microseconds / one.all_microseconds for one, best in pairs),
+            machine.median(one.per_second / other.per_second for one, other in beside),
             machine.median(one.gigabytes_per_second for one in found),
             machine.median(one.per_second for one in found),
             machine.median(one.cpu_microseconds for one in found),

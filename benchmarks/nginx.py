@@ -44,8 +44,8 @@ def program() -> str:
 def serving(folder: Path, congestion: str) -> Iterator[tuple[int, int]]:
     """Serve the files of a folder on loopback from the servers' core; gives the process and its port.
 
-    nginx has no directive for the congestion control of a listener. It inherits ours instead, by the variable ``NGINX``,
-    as it does when its binary is replaced while it runs (nginx.org, Controlling nginx).
+    nginx has no directive for the congestion control of a listener. It inherits ours instead, by the variable
+    ``NGINX``, as it does when its binary is replaced while it runs (nginx.org, Controlling nginx).
     """
     with tempfile.TemporaryDirectory(prefix="musubi-nginx-") as home, _listener(congestion) as listening:
         port = listening.getsockname()[1]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import any_, func, literal, or_, select
+from sqlalchemy import func, select, text
 
 from marketplace.billing.budgets.models import Budget, BudgetAlert, BudgetCount
 from marketplace.billing.budgets.rules import period_of
@@ -15,6 +15,12 @@ from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import is_id
 from marketplace.kit.pages import Page
+
+_LOCK_OF_GRANT = text("""
+SELECT id FROM budget
+ WHERE organization_id = :organization_id AND (grant_ids IS NULL OR :grant_id = ANY(grant_ids))
+ ORDER BY id FOR UPDATE
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +84,13 @@ def list_budgets(actor: Actor, *, cursor: str | None = None, size: int = pages.S
 def lock_of_grant(organization_id: str, grant_id: str) -> Sequence[Budget]:
     """Return the budgets that usage of a grant counts against, and hold them, always in the same order.
 
-    For nearly all grants there is none, and this is all that a download costs them.
+    For nearly all grants there is none, and this is all that a download costs them: past the ORM.
     """
-    query = select(Budget).where(
-        Budget.organization_id == organization_id,
-        or_(Budget.grant_ids.is_(None), literal(grant_id) == any_(Budget.grant_ids)),
-    )
-    held = query.order_by(Budget.id).with_for_update()
+    asked = {"organization_id": organization_id, "grant_id": grant_id}
+    ids = db.session.connection().execute(_LOCK_OF_GRANT, asked).scalars().all()
+    if not ids:
+        return []
+    held = select(Budget).where(Budget.id.in_(ids)).order_by(Budget.id)
     return db.session.scalars(held, execution_options={"populate_existing": True}).all()
 
 
