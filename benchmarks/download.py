@@ -10,7 +10,7 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks import machine, nginx, world
+from benchmarks.download_servers import EVENTS, THREADED
 
 GIB, MIB, KIB = 2**30, 2**20, 2**10
 ROUNDS, ROUNDS_QUICK = 4, 1
@@ -159,9 +160,10 @@ def bare(congestion: str) -> AbstractContextManager[Target]:
     return started([str(machine.compiled("bare_server")), str(machine.shelf()), congestion])
 
 
-def program(name: str) -> Callable[[str], AbstractContextManager[Target]]:
+def program(name: str, worker: str = THREADED) -> Callable[[str], AbstractContextManager[Target]]:
     """Run one of the servers of `download_servers`."""
-    return lambda congestion: started([sys.executable, "-m", "benchmarks.download_servers", name, congestion])
+    command = [sys.executable, "-m", "benchmarks.download_servers", name]
+    return lambda congestion: started([*command, congestion, worker])
 
 
 @contextlib.contextmanager
@@ -171,29 +173,33 @@ def static(congestion: str) -> Iterator[Target]:
         yield Target(process_id, lambda file: f"http://127.0.0.1:{port}/{file.name}")
 
 
-def marketplace(**environment: str) -> Callable[[str], AbstractContextManager[Target]]:
-    """Run the real exchange under these settings."""
-    return lambda congestion: _marketplace(congestion, environment)
+def marketplace(worker: str) -> Callable[[str], AbstractContextManager[Target]]:
+    """Run the real exchange with one of its workers."""
+    return lambda congestion: _marketplace(congestion, worker)
 
 
 @contextlib.contextmanager
-def _marketplace(congestion: str, environment: Mapping[str, str]) -> Iterator[Target]:
+def _marketplace(congestion: str, worker: str) -> Iterator[Target]:
     """Run the exchange with the files of all loads in it, bought under one grant by one client."""
     with world.installed() as exchange:
         grant_id = exchange.shop([machine.file_of(load.size_bytes) for load in LOADS]).grant_id
         headers = [f"Authorization: {exchange.bearer(exchange.buyer)}"]
         files = f"{exchange.settings.base_url}/v1/grants/{grant_id}/files"
-        with exchange.serving(congestion, **environment) as process_id:
+        with exchange.serving(congestion, worker) as process_id:
             address_of, kept = (lambda file: f"{files}/{file.name}"), cache(exchange.kept)
             yield Target(process_id, address_of, headers, exchange.database_process, kept)
 
 
-OURS = Variant("the marketplace: authorised, metered", marketplace())
+OURS = [
+    Variant("the marketplace, threaded worker", marketplace(THREADED)),
+    Variant("the marketplace, event worker", marketplace(EVENTS)),
+]
 VARIANTS = [
     Variant("nginx, static, asks nobody", static),
     Variant("bare C sendfile, asks nobody", bare),
-    OURS,
-    Variant("our worker, bare application", program("worker")),
+    *OURS,
+    Variant("threaded worker, bare application", program("worker")),
+    Variant("event worker, bare application", program("worker", EVENTS)),
     Variant(USUAL, program("usual")),
 ]
 

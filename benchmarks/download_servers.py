@@ -1,4 +1,7 @@
-"""The servers that `download` compares, each started as a program: python -m benchmarks.download_servers NAME."""
+"""The servers that `download` compares, each started as a program.
+
+python -m benchmarks.download_servers NAME CONGESTION [WORKER]
+"""
 
 import os
 import socket
@@ -12,9 +15,12 @@ import gunicorn.sock
 from benchmarks import machine
 from marketplace.kit import settings
 from marketplace.server.body import Outcome
-from marketplace.server.config import ServerConfig, run
+from marketplace.server.config import WORKER, ServerConfig, run
 
 THREADS = 16
+GRACEFUL_SECONDS = 6
+THREADED, EVENTS = "threads", "events"
+WORKERS = {THREADED: WORKER, EVENTS: "marketplace.server.event_worker.EventWorker"}
 
 
 def use_congestion_control(name: str) -> None:
@@ -60,17 +66,19 @@ def marketplace_app() -> Any:
     return create_serving_app(settings.from_environment(os.environ))
 
 
-def main(name: str, congestion: str) -> None:
+def main(name: str, congestion: str, worker: str = THREADED) -> None:
     """Serve until SIGTERM and print the port."""
     use_congestion_control(congestion)
     port = int(os.environ["MARKETPLACE_PORT"]) if name == "marketplace" else 0
-    applications: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
-        "worker": (lambda: bare_worker_app, {}),
-        "usual": (plain_flask_app, {"worker_class": "gthread"}),
-        "marketplace": (marketplace_app, {}),
+    applications: dict[str, tuple[Callable[[], Any], str]] = {
+        "worker": (lambda: bare_worker_app, WORKERS[worker]),
+        "usual": (plain_flask_app, "gthread"),
+        "marketplace": (marketplace_app, WORKERS[worker]),
     }
-    create, options = applications[name]
-    config = ServerConfig(port=port, threads=THREADS, **options)
+    create, worker_class = applications[name]
+    config = ServerConfig(
+        port=port, threads=THREADS, worker_class=worker_class, graceful_timeout_seconds=GRACEFUL_SECONDS
+    )
     run(create, config, on_ready=lambda address: print(address[1], flush=True))
 
 
@@ -79,4 +87,4 @@ def _forget(_sent: int, _acked: int, _outcome: Outcome) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(*sys.argv[1:])

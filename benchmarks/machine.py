@@ -157,6 +157,13 @@ def memory_bytes(process_id: int) -> tuple[int, int]:
     return sum(rss for rss, _ in found) * 1024, sum(pss for _, pss in found) * 1024
 
 
+def tcp_memory_bytes() -> int:
+    """Return what the kernel holds in the buffers of all TCP sockets of this machine (proc(5), net/sockstat)."""
+    line = next(line for line in Path("/proc/net/sockstat").read_text().splitlines() if line.startswith("TCP:"))
+    words = line.split()
+    return int(words[words.index("mem") + 1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def shuffled_rounds(deeds: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
     """Do all deeds in each round, in another order each time, and return what each came to, round by round."""
     figures: dict[str, list[float]] = {name: [] for name in deeds}

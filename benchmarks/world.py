@@ -16,7 +16,7 @@ import psycopg
 from flask import Flask
 from psycopg import sql
 
-from benchmarks import machine
+from benchmarks import download_servers, machine
 from marketplace.app import create_app, prepare
 from marketplace.catalog import service as catalog
 from marketplace.catalog.rules import DatasetDraft
@@ -123,10 +123,12 @@ class World:
             return True
 
     @contextlib.contextmanager
-    def serving(self, congestion: str = "cubic", **environment: str) -> Iterator[int]:
+    def serving(
+        self, congestion: str = "cubic", worker: str = download_servers.THREADED, **environment: str
+    ) -> Iterator[int]:
         """Run the real server on the servers' core as its own process and return its id."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.download_servers", "marketplace", congestion],
+            [sys.executable, "-m", "benchmarks.download_servers", "marketplace", congestion, worker],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=machine.HERE.parent,
             env=_environment(self.settings) | environment,
             preexec_fn=machine.pinned_to(machine.server_core()),  # noqa: PLW1509 - no threads but idle ones
