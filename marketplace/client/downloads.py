@@ -10,11 +10,11 @@ from typing import Any
 import requests
 from urllib3.exceptions import HTTPError
 
-from marketplace.client import pauses
+from marketplace.client import elsewhere, pauses
 from marketplace.client.exchange import Exchange
 from marketplace.client.files import CHUNK_BYTES, Part, disk_full, safe_name, sha256_of, written
 from marketplace.client.troubles import Trouble, Unreachable, WrongBytes
-from marketplace.client.wire import json_of, not_an_exchange
+from marketplace.client.wire import PASSING, json_of, not_an_exchange
 from marketplace.client.wording import say
 
 FRUITLESS_MAX = 5
@@ -22,8 +22,6 @@ FRUITLESS_MAX = 5
 
 PAUSE_SECONDS_MAX = 30
 Report = Callable[[int], None]
-HERE = {"Musubi-Redirect": "no"}
-"""Asks an exchange that would send us to its store to send the bytes itself: tokens follow no redirects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +145,29 @@ def _receive(exchange: Exchange, wanted: Wanted, part: Part, report: Report) -> 
 def _asked(exchange: Exchange, wanted: Wanted, part: Part) -> requests.Response:
     """Return the answer that goes on where the part ends (RFC 9110 sections 13.1.5 and 14.2)."""
     condition = {"Range": f"bytes={part.at}-", "If-Range": f'"{wanted.sha256}"'} if part.at else {}
-    response = exchange.ask("GET", wanted.url, headers=HERE | condition, stream=True)
+    response = exchange.ask("GET", wanted.url, headers=condition, stream=True, led=True)
     try:
-        _check(response, wanted, part)
+        if not response.is_redirect:
+            _check(response, wanted, part)
+            return response
+        with response:
+            response = _led(response)
+        _check_extent(response, wanted, part)
     except BaseException:
         response.close()
         raise
+    return response
+
+
+def _led(redirect: requests.Response) -> requests.Response:
+    """Return the answer of whoever sends the bytes for the exchange; what it refuses may go well at a new address."""
+    try:
+        response = elsewhere.follow(redirect)
+    except PASSING as error:
+        raise _Broke from error
+    if response.status_code >= 400:
+        response.close()
+        raise _Broke
     return response
 
 
@@ -161,6 +176,10 @@ def _check(response: requests.Response, wanted: Wanted, part: Part) -> None:
         json_of(response)
     if response.headers.get("ETag", "").removeprefix("W/") not in {"", f'"{wanted.sha256}"'}:
         raise _wrong(wanted)
+    _check_extent(response, wanted, part)
+
+
+def _check_extent(response: requests.Response, wanted: Wanted, part: Part) -> None:
     if response.status_code == 206:
         if response.headers.get("Content-Range") != f"bytes {part.at}-{wanted.size_bytes - 1}/{wanted.size_bytes}":
             raise _wrong(wanted)

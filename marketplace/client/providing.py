@@ -33,17 +33,17 @@ JAPAN = timedelta(hours=9)
 def upload(
     what: tuple[Path, ...], dataset: str, label: str | None, publish: bool, server: str | None, as_json: bool
 ) -> None:
-    """Send WHAT, files and the files of folders, into a draft release of a dataset, one after the other.
+    """Send WHAT, files and all files of folders, into a draft release of a dataset, one after the other.
 
-    What was broken off goes on where it stopped; what is there already is not sent again. Of a folder, hidden
-    files and folders within are left out, since a release is flat.
+    What was broken off goes on where it stopped; what is there already is not sent again. A release is flat: of a
+    folder, inner/a.csv is sent as inner_a.csv. What is hidden is left out.
     """
     thing = named(dataset, "ds")
     exchange = exchange_of(server, thing)
     files = _files(what)
     release_id = _draft(exchange, thing.id, label or _today())
     there = {str(one["name"]): str(one["sha256"]) for one in _read(exchange, release_id)["files"]}
-    sent = [_sent(exchange, release_id, path, there, quiet=as_json) for path in files]
+    sent = [_sent(exchange, release_id, name, path, there, quiet=as_json) for name, path in files]
     state = _published(exchange, release_id) if publish else "draft"
     if as_json:
         print_json({"release_id": release_id, "state": state, "files": [_shown(one) for one in sent]})
@@ -54,12 +54,12 @@ def upload(
         click.echo(told)
 
 
-def _files(what: tuple[Path, ...]) -> list[Path]:
-    """Return the files that are meant, each name once; raises Unusable where two would have one name, or none is."""
-    found: list[Path] = []
+def _files(what: tuple[Path, ...]) -> list[tuple[str, Path]]:
+    """Return the files that are meant by name, each once; raises Unusable where two would have one name, or none is."""
+    found: list[tuple[str, Path]] = []
     for one in what:
-        found += sorted(_within(one)) if one.is_dir() else [one]
-    names = [path.name for path in found]
+        found += sorted(_within(one)) if one.is_dir() else [(one.name, one)]
+    names = [name for name, _path in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice or not found:
         told = ", ".join(map(plain, twice))
@@ -71,12 +71,14 @@ def _files(what: tuple[Path, ...]) -> list[Path]:
     return found
 
 
-def _within(folder: Path) -> Iterator[Path]:
-    for path in folder.iterdir():
-        if path.name.startswith("."):
+def _within(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the files of a folder and of those within, named by the folders on the way; links to folders lead away."""
+    for path in folder.rglob("*"):
+        way = path.relative_to(folder).parts
+        if path.is_dir() or any(step.startswith(".") for step in way):
             continue
         if path.is_file():
-            yield path
+            yield "_".join(way), path
         else:
             note(say(f"{plain(str(path))} は送りません。", f"{plain(str(path))} is left out."))
 
@@ -93,21 +95,21 @@ def _draft(exchange: Exchange, dataset_id: str, label: str) -> str:
     return str(opened["id"])
 
 
-def _sent(exchange: Exchange, release_id: str, path: Path, there: dict[str, str], *, quiet: bool) -> Sent:
-    with _progress(path, quiet=quiet) as report:
-        sent = uploads.send(exchange, release_id, path, there, report)
+def _sent(exchange: Exchange, release_id: str, name: str, path: Path, there: dict[str, str], *, quiet: bool) -> Sent:
+    with _progress(name, path, quiet=quiet) as report:
+        sent = uploads.send(exchange, release_id, name, path, there, report)
     if not quiet:
         state = say("既にあります", "is there already") if sent.was_there else say("送信しました", "sent")
-        click.echo(f"{plain(path.name)}  {size(sent.size_bytes)}  sha256 {sent.sha256}  {state}")
+        click.echo(f"{plain(name)}  {size(sent.size_bytes)}  sha256 {sent.sha256}  {state}")
     return sent
 
 
 @contextmanager
-def _progress(path: Path, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+def _progress(name: str, path: Path, *, quiet: bool) -> Iterator[Callable[[int], None]]:
     """Show how far a file is, to a terminal alone."""
     hidden = quiet or not is_watched()
     length = path.stat().st_size
-    with click.progressbar(length=length, label=plain(path.name), file=sys.stderr, hidden=hidden) as bar:
+    with click.progressbar(length=length, label=plain(name), file=sys.stderr, hidden=hidden) as bar:
         yield lambda at: bar.update(at - bar.pos)
 
 
@@ -140,7 +142,7 @@ def _sealed(label: str) -> Trouble:
 
 def _shown(sent: Sent) -> dict[str, Any]:
     return {
-        "name": sent.path.name,
+        "name": sent.name,
         "sha256": sent.sha256,
         "size_bytes": sent.size_bytes,
         "sent_bytes": sent.sent_bytes,

@@ -31,15 +31,15 @@ Report = Callable[[int], None]
 class Sent:
     """A file that is in the release; ``sent_bytes`` is what went now."""
 
-    path: Path
+    name: str
     sha256: str
     size_bytes: int
     sent_bytes: int
     was_there: bool = False
 
 
-def send(exchange: Exchange, release_id: str, path: Path, there: dict[str, str], report: Report) -> Sent:
-    """Have a file be in a draft release; ``there`` names what is, with SHA-256, ``report`` is told how far it is.
+def send(exchange: Exchange, release_id: str, name: str, path: Path, there: dict[str, str], report: Report) -> Sent:
+    """Have a file be in a draft release under a name; ``there`` is what is, with SHA-256, ``report`` hears how far.
 
     Raises what the exchange refuses, Unreachable, DiskTrouble, WrongBytes where the file changes meanwhile, or
     Trouble where the release holds another file of that name.
@@ -47,26 +47,26 @@ def send(exchange: Exchange, release_id: str, path: Path, there: dict[str, str],
     sha256 = sha256_of(path)
     with troubled(path):
         size_bytes = path.stat().st_size
-    if path.name in there:
-        if there[path.name] != sha256:
-            raise _another(path)
+    if name in there:
+        if there[name] != sha256:
+            raise _another(name)
         report(size_bytes)
-        return Sent(path, sha256, size_bytes, 0, was_there=True)
-    upload = _begun(exchange, release_id, path, sha256, size_bytes)
+        return Sent(name, sha256, size_bytes, 0, was_there=True)
+    upload = _begun(exchange, release_id, name, sha256, size_bytes)
     begun_at = _whole(upload.get("offset_bytes"))
     _fill(exchange, str(upload.get("id")), path, begun_at, size_bytes, report)
-    return Sent(path, sha256, size_bytes, size_bytes - begun_at)
+    return Sent(name, sha256, size_bytes, size_bytes - begun_at)
 
 
-def _begun(exchange: Exchange, release_id: str, path: Path, sha256: str, size_bytes: int) -> dict[str, Any]:
+def _begun(exchange: Exchange, release_id: str, name: str, sha256: str, size_bytes: int) -> dict[str, Any]:
     """Return the upload that was begun of the same bytes and not ended, or a new one."""
     address = f"/v1/releases/{part(release_id)}/uploads"
     for upload in exchange.walk(address):
-        same = (upload.get("name"), upload.get("sha256"), upload.get("size_bytes")) == (path.name, sha256, size_bytes)
+        same = (upload.get("name"), upload.get("sha256"), upload.get("size_bytes")) == (name, sha256, size_bytes)
         if same and upload.get("file_id") is None:
             return upload
-    said = {"filename": path.name, "filetype": _type_of(path), "sha256": sha256}
-    told = ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in said.items())
+    said = {"filename": name, "filetype": _type_of(name), "sha256": sha256}
+    told = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in said.items())
     headers = TUS | {"Upload-Length": str(size_bytes), "Upload-Metadata": told}
     made: dict[str, Any] = json_of(exchange.ask("POST", address, headers=headers))
     return made
@@ -127,14 +127,14 @@ def _whole(said: Any) -> int:
     return int(text)
 
 
-def _type_of(path: Path) -> str:
-    return mimetypes.guess_type(path.name, strict=False)[0] or "application/octet-stream"
+def _type_of(name: str) -> str:
+    return mimetypes.guess_type(name, strict=False)[0] or "application/octet-stream"
 
 
-def _another(path: Path) -> Trouble:
-    name = plain(path.name)
+def _another(name: str) -> Trouble:
+    told = plain(name)
     return Trouble(
-        say(f"版には別の内容の {name} があります。", f"The release holds another file named {name}."),
+        say(f"版には別の内容の {told} があります。", f"The release holds another file named {told}."),
         say(
             "名前を変えるか、--release で新しい版を作ってください。",
             "Rename it, or begin another release with --release.",

@@ -26,7 +26,7 @@ PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.Chunk
 """Troubles of a connection that may be over with the next one."""
 
 
-class _Unproven(AuthBase):
+class Unproven(AuthBase):
     """Keeps requests from looking for passwords in ~/.netrc, which would take the place of the token."""
 
     def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -53,7 +53,7 @@ class Wire:
         self.origin = origin
         self.proving: Proving | None = None
         self._http = requests.Session()
-        self._http.auth = _Unproven()
+        self._http.auth = Unproven()
         self._http.headers.update(
             {
                 "User-Agent": f"musubi-cli/{__version__}",
@@ -87,16 +87,19 @@ class Wire:
             return self.once(method, path, fresh, **kwargs)
 
     def once(
-        self, method: str, path: str, fresh: Callable[[], dict[str, Any]] = dict, **kwargs: Any
+        self, method: str, path: str, fresh: Callable[[], dict[str, Any]] = dict, *, led: bool = False, **kwargs: Any
     ) -> requests.Response:
-        """Send a request once; redirects are not followed, since they would carry the token elsewhere."""
+        """Send a request once; redirects are not followed, since they would carry the token elsewhere.
+
+        Whoever may be ``led`` gets to see them.
+        """
         if not path.startswith("/"):
             raise not_an_exchange(path)  # appended to an origin, it could name another host
         response = self._sent(method, path, kwargs | fresh())
         if self.proving is not None and self.proving.asks_again(response):
             response.close()
             response = self._sent(method, path, kwargs | fresh())
-        if response.is_redirect:
+        if response.is_redirect and not led:
             raise Trouble(
                 say(
                     f"{self.origin} は別のアドレス（{plain(response.headers['Location'])}）を示しました。",

@@ -16,7 +16,14 @@ from tests.journeys.test_command_line import TITLES, Terminal
 
 LARGE = random.Random(29).randbytes(2**20) * 20
 SMALL = "日時,人数\n2026-11-22,123\n".encode()
-FILES = {"人流.csv": SMALL, "気温.csv": "日時,気温\n2026-11-22,3\n".encode(), "large.bin": LARGE, "empty.csv": b""}
+INNER = "日時,雨量\n2026-11-22,0\n".encode()
+FILES = {
+    "人流.csv": SMALL,
+    "inner_北_雨量.csv": INNER,
+    "気温.csv": "日時,気温\n2026-11-22,3\n".encode(),
+    "large.bin": LARGE,
+    "empty.csv": b"",
+}
 DYING = """
 import os, signal, sys
 from marketplace.client import entry, uploads
@@ -53,10 +60,12 @@ def terminal(exchange: tuple[live.Exchange, Any, str], tmp_path: Path) -> Termin
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     made = tmp_path / "data"
-    (made / "inner").mkdir(parents=True)
+    (made / "inner" / "北").mkdir(parents=True)
+    (made / ".hidden").mkdir()
     for name, content in FILES.items():
-        (made / name).write_bytes(content)
-    (made / ".hidden").write_bytes(b"not sent")
+        made.joinpath(*name.split("_")).write_bytes(content)
+    for name in (".hidden/a.csv", "inner/.b.csv", ".c.csv"):
+        (made / name).write_bytes(b"not sent")
     return made
 
 
@@ -69,9 +78,7 @@ def test_a_folder_becomes_a_published_release_and_is_not_sent_twice(
 ) -> None:
     _started, provider, dataset_id = exchange
     said = ("upload", folder, "--dataset", dataset_id, "--release", "2026-11", "--json")
-    out, told = terminal.run(*said)
-    assert "inner" in told
-    sent = shown(out)
+    sent = shown(terminal.run(*said)[0])
     assert {name: file["sent_bytes"] for name, file in sent.items()} == {n: len(c) for n, c in FILES.items()}
     assert {name: file["sha256"] for name, file in sent.items()} == {
         name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()
@@ -114,3 +121,13 @@ def test_another_file_of_a_name_that_is_taken_is_not_sent(
     assert "another file" in terminal.run(*said, code=1)[1]
     [file] = provider.get(f"/v1/releases/{release_id}")["files"]
     assert file["sha256"] == hashlib.sha256(SMALL).hexdigest()
+
+
+def test_two_files_that_would_have_one_name_are_refused_before_anything_is_sent(
+    exchange: tuple[live.Exchange, Any, str], terminal: Terminal, folder: Path
+) -> None:
+    _started, provider, dataset_id = exchange
+    (folder / "inner_北_雨量.csv").write_bytes(b"another")
+    said = ("upload", folder, "--dataset", dataset_id, "--release", "doubled", "--json")
+    assert "inner_北_雨量.csv" in terminal.run(*said, code=2)[1]
+    assert "doubled" not in [one["label"] for one in provider.get(f"/v1/datasets/{dataset_id}/releases")["items"]]
