@@ -15,12 +15,11 @@ import gunicorn.sock
 from benchmarks import machine
 from marketplace.kit import settings
 from marketplace.server.body import Outcome
-from marketplace.server.config import WORKER, ServerConfig, run
+from marketplace.server.config import ServerConfig, run
 
 THREADS = 16
 GRACEFUL_SECONDS = 6
 THREADED, EVENTS = "threads", "events"
-WORKERS = {THREADED: WORKER, EVENTS: "marketplace.server.event_worker.EventWorker"}
 
 
 def use_congestion_control(name: str) -> None:
@@ -71,9 +70,9 @@ def main(name: str, congestion: str, worker: str = THREADED) -> None:
     use_congestion_control(congestion)
     port = int(os.environ["MARKETPLACE_PORT"]) if name == "marketplace" else 0
     applications: dict[str, tuple[Callable[[], Any], str]] = {
-        "worker": (lambda: bare_worker_app, WORKERS[worker]),
+        "worker": (lambda: bare_worker_app, worker),
         "usual": (plain_flask_app, "gthread"),
-        "marketplace": (marketplace_app, WORKERS[worker]),
+        "marketplace": (marketplace_app, worker),
     }
     create, worker_class = applications[name]
     config = ServerConfig(

@@ -64,7 +64,7 @@ def _measure(exchange: World, worker: str, readers: int, seconds: float) -> None
             last = machine.memory_bytes(process_id)[1]
     print(f"  {worker}: {served} of {readers} served by one process, the last after {ramp:.0f} s")
     print(
-        f"    PSS {idle / MIB:.0f} MiB idle, {first / MIB:.0f} with all, {last / MIB:.0f} after {2 * seconds:.0f} s more: "
+        f"    PSS {idle / MIB:.0f} MiB idle, {first / MIB:.0f} with all, {last / MIB:.0f} {2 * seconds:.0f} s later: "
         f"{(last - idle) / max(served, 1) / KIB:.1f} KiB a reader; TCP memory of the kernel {kernel / MIB:.0f} MiB"
     )
     for name, found in busy.items():

@@ -1,12 +1,15 @@
-"""A page of rows, read in its confined process and without one, against DuckDB on the same local file, in pairs."""
+"""A page of rows, by itself and through the exchange, against DuckDB on the same local file, in pairs."""
 
 import argparse
+import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks import machine, world
+from benchmarks.download_servers import EVENTS, THREADED
+from benchmarks.world import Shop, World
 from marketplace.catalog import profiling
 from marketplace.delivery.rows import child, columns, query, reader
 from marketplace.delivery.rows.task import RowLimits, Source, Task
@@ -36,16 +42,35 @@ def main(arguments: list[str]) -> None:
     """Print seconds, and the paired ratio to DuckDB in one thread on the file, each with and without a process."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks rows")
     parser.add_argument("--quick", action="store_true", help="a smaller table and fewer pairs")
-    is_quick = parser.parse_args(arguments).quick
-    with tempfile.TemporaryDirectory() as folder:
+    parser.add_argument("--worker", choices=(THREADED, EVENTS), default=EVENTS)
+    options = parser.parse_args(arguments)
+    rows, pairs = (ROWS_QUICK, PAIRS_QUICK) if options.quick else (ROWS, PAIRS)
+    with tempfile.TemporaryDirectory() as folder, world.installed() as exchange:
         path = Path(folder) / "table.parquet"
-        _write(path, ROWS_QUICK if is_quick else ROWS)
-        for name, (asked, statement) in QUERIES.items():
-            print(f"{name}, {LIMIT} of {ROWS_QUICK if is_quick else ROWS} rows, as an Arrow stream")
-            _compare(path, asked, statement.format(path), PAIRS_QUICK if is_quick else PAIRS)
+        write_table(path, rows)
+        shop = exchange.table_shop(path)
+        with exchange.serving("cubic", options.worker):
+            for name, (asked, statement) in QUERIES.items():
+                print(f"{name}, {LIMIT} of {rows} rows, as an Arrow stream")
+                _compare(path, asked, statement.format(path), pairs, _through(exchange, shop, path.name, asked))
 
 
-def _write(path: Path, rows: int) -> None:
+def _through(exchange: World, shop: Shop, name: str, asked: dict[str, Any]) -> Callable[[], None]:
+    """Return what asks the exchange for the page over HTTP: authorised, held, metered and recorded."""
+    address = f"{exchange.settings.base_url}/v1/grants/{shop.grant_id}/files/{name}/rows"
+    headers = {"Authorization": exchange.bearer(exchange.buyer), "Content-Type": "application/json"}
+    body = json.dumps(asked | {"limit": LIMIT, "format": "arrow"}).encode()
+
+    def ask() -> None:
+        with urllib.request.urlopen(urllib.request.Request(address, data=body, headers=headers)) as answer:
+            if pa.ipc.open_stream(answer.read()).read_all().num_rows != LIMIT:
+                raise RuntimeError("not the whole page")
+
+    return ask
+
+
+def write_table(path: Path, rows: int) -> None:
+    """Write a table of numbers and Japanese texts as Parquet."""
     numbers = range(rows)
     table = pa.table(
         {
@@ -58,7 +83,7 @@ def _write(path: Path, rows: int) -> None:
     pq.write_table(table, path, row_group_size=131_072)
 
 
-def _compare(path: Path, asked: dict[str, Any], statement: str, pairs: int) -> None:
+def _compare(path: Path, asked: dict[str, Any], statement: str, pairs: int, through: Callable[[], None]) -> None:
     task = _task(path, asked)
     own = duckdb.connect(":memory:")
     own.execute("SET threads = 1")
@@ -69,13 +94,13 @@ def _compare(path: Path, asked: dict[str, Any], statement: str, pairs: int) -> N
             [sys.executable, "-c", BARE, statement], check=True
         ),
         "our page, in its confined process": lambda: _apart(path, task),
+        "the same through the exchange, over HTTP": through,
     }
-    figures: dict[str, list[float]] = {name: [] for name in deeds}
-    for _pair in range(pairs):
-        for name, deed in deeds.items():
-            figures[name].append(_seconds(deed))
-    bare, _here_too, bare_apart, _apart_too = figures.values()
-    for (name, seconds), limit in zip(figures.items(), (bare, bare, bare_apart, bare_apart), strict=True):
+    through()
+    figures = machine.shuffled_rounds({name: partial(_seconds, deed) for name, deed in deeds.items()}, pairs)
+    bare, _here_too, bare_apart, _apart_too, _through_too = figures.values()
+    limits = (bare, bare, bare_apart, bare_apart, bare_apart)
+    for (name, seconds), limit in zip(figures.items(), limits, strict=True):
         ratio = statistics.median(one / other for one, other in zip(seconds, limit, strict=True))
         print(f"  {name:44} {statistics.median(seconds):8.3f} s, {ratio:6.2f} x the limit")
 

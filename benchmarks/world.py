@@ -23,7 +23,7 @@ from marketplace.catalog.rules import DatasetDraft
 from marketplace.catalog.states import ProfileState
 from marketplace.delivery.stores.local import LocalStore
 from marketplace.demo import cast, stage
-from marketplace.exchange import listing, purchase
+from marketplace.exchange import listing, purchase, tabular
 from marketplace.identity import service as identity
 from marketplace.identity.actors import Actor
 from marketplace.identity.oauth import access_tokens
@@ -31,7 +31,7 @@ from marketplace.identity.oauth.access_tokens import Bearer
 from marketplace.identity.permissions import scopes_for
 from marketplace.identity.rules import ApplicationDraft
 from marketplace.identity.states import Capacity, OrganizationKind
-from marketplace.kit import postgres
+from marketplace.kit import jobs, postgres
 from marketplace.kit.db import db
 from marketplace.kit.settings import Settings
 from marketplace.kit.transaction import transaction
@@ -84,6 +84,19 @@ class World:
                 offer = self._offer(dataset_id)
                 listing.publish(self.provider, release_id)
                 offer_id, terms_sha256 = offer.id, offer.terms_sha256
+            return Shop(dataset_id, offer_id, terms_sha256, self.buy(offer_id, terms_sha256))
+
+    def table_shop(self, file: Path) -> Shop:
+        """Let the provider list a table, look into it and convert it, and the buyer buy it."""
+        with self.app.app_context():
+            release_id, dataset_id = self.draft()
+            self._keep(release_id, file, "application/vnd.apache.parquet")
+            jobs.run_pending(catalog.PROFILE_JOB)
+            with transaction():
+                offer = self._offer(dataset_id)
+                listing.publish(self.provider, release_id)
+                offer_id, terms_sha256 = offer.id, offer.terms_sha256
+            jobs.run_pending(tabular.CONVERT_JOB)
             return Shop(dataset_id, offer_id, terms_sha256, self.buy(offer_id, terms_sha256))
 
     def priced(self, dataset_id: str, yen: int = 5000) -> Shop:
@@ -143,11 +156,15 @@ class World:
             process.communicate()
 
     def _attach(self, release_id: str, file: Path) -> None:
+        attached_id = self._keep(release_id, file, "application/octet-stream")
+        with transaction():
+            catalog.record_profile(attached_id, None, ProfileState.OPAQUE)
+
+    def _keep(self, release_id: str, file: Path, media_type: str) -> str:
         with file.open("rb") as source:
             stored = listing.receive(iter(lambda: source.read(CHUNK_BYTES), b""), None, file.stat().st_size)
         with transaction():
-            attached = listing.attach(self.provider, release_id, file.name, "application/octet-stream", stored)
-            catalog.record_profile(attached.id, None, ProfileState.OPAQUE)
+            return str(listing.attach(self.provider, release_id, file.name, media_type, stored).id)
 
     def _offer(self, dataset_id: str) -> Offer:
         terms = licensing.write_terms(self.provider, TermsDraft({"template": "cc-by-4.0"}))
