@@ -110,7 +110,7 @@ def _batch(arrays: list[Any], laid_out: Any, first: int) -> Any:
 
     count = len(arrays[0])
     cast = [_decoded(array).cast(field.type) for array, field in zip(arrays, laid_out, strict=False)]
-    return pa.record_batch([*cast, pa.array(range(first, first + count), pa.int64())], schema=laid_out)
+    return pa.record_batch([*cast, pa.arange(first, first + count)], schema=laid_out)
 
 
 def _decoded(array: Any) -> Any:
