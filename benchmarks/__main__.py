@@ -9,6 +9,7 @@ BENCHMARKS = {
     "download": "1 GiB, 1 MiB and 10 KiB against nginx, a bare sendfile server and Flask's send_file",
     "memory": "an idle server, and one serving 200 slow downloads",
     "readers": "5,000 slow readers on one process: memory, and what others wait meanwhile",
+    "billing": "what is charged against what arrived, as the client's kernel counted it",
     "revocation": "from the commit of a revocation to the last byte of a hundred streams",
     "purchase": "orders a second against pgbench's TPC-B on the same database server",
     "paid": "paid purchases, also by way of the sandbox, against pgbench's TPC-B; statements of each",
