@@ -30,6 +30,7 @@ def _server_config(settings: Settings) -> server.ServerConfig:
         host=settings.host,
         port=settings.port,
         threads=settings.threads,
+        worker_class=settings.worker_class,
         request_line_bytes_max=settings.request_line_bytes_max,
         header_fields_max=settings.header_fields_max,
         header_bytes_max=settings.header_bytes_max,

@@ -33,6 +33,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     threads: int = 16
+    worker_class: str = "threads"
     trusted_proxies: tuple[str, ...] = ()
     proxy_header: str = "X-Forwarded-For"
     data_dir: Path = Path("var")
@@ -71,6 +72,8 @@ class Settings:
     s3_delivery: str = "proxy"
     s3_link_seconds: int = 60
     s3_log_hours: int = 48
+    usage_months_kept: int = 0
+    grant_requests_per_minute: int = 0
     preview_rows_max: int = 20
     profile_memory_bytes_max: int = 2**30
     profile_cpu_seconds_max: int = 120
@@ -204,7 +207,7 @@ def check(settings: Settings) -> None:
     _check_numbers(settings)
     _check_base_url(settings)
     _check_proxies(settings)
-    _check_tokens(settings)
+    _check_choices(settings)
     _check_database(settings)
     _check_mail(settings)
     _check_provider(settings)
@@ -252,25 +255,33 @@ def _check_numbers(settings: Settings) -> None:
             raise BadSetting(f"{variable_of(name)} must be {'above zero' if name in positive else 'zero or more'}")
     bounded = (
         ("konbini_days", 60), ("bank_transfer_days", 60), ("outside_days", 366), ("renewal_lead_days", 25),
-        ("s3_link_seconds", 60), ("port", 65_535),
+        ("s3_link_seconds", 60), ("port", 65_535), ("token_ttl_seconds", 3600),
     )  # fmt: skip
     for name, most in bounded:
         if not 1 <= getattr(settings, name) <= most:
             raise BadSetting(f"{variable_of(name)} must be 1 to {most}")
     if not 0 <= settings.commission_basis_points < 10_000:
         raise BadSetting("MARKETPLACE_COMMISSION_BASIS_POINTS must be 0 to 9999 (1000 is 10 %)")
-    if settings.seller not in {"agent", "principal"}:
-        raise BadSetting("MARKETPLACE_SELLER must be agent (providers sell) or principal (the exchange sells)")
-    if settings.stripe_connect not in {"off", "transfers"}:
-        raise BadSetting("STRIPE_CONNECT must be off (payouts by bank) or transfers (to connected accounts)")
+
+
+def _check_choices(settings: Settings) -> None:
+    choices = (
+        ("worker_class", ("threads", "events"), "threads (gunicorn's loop) or events (a loop of our own)"),
+        ("seller", ("agent", "principal"), "agent (providers sell) or principal (the exchange sells)"),
+        ("stripe_connect", ("off", "transfers"), "off (payouts by bank) or transfers (to connected accounts)"),
+        ("proxy_header", ("X-Forwarded-For", "Forwarded"), "X-Forwarded-For or Forwarded, as your proxy sends"),
+        ("trust_to_sell", ("verified", "qualified"), "verified, or qualified (chosen sellers alone)"),
+        ("security_profile", ("baseline", "fapi2"), "baseline, or fapi2 (PAR, DPoP and keys for all clients)"),
+    )
+    for name, possible, told in choices:
+        if getattr(settings, name) not in possible:
+            raise BadSetting(f"{variable_of(name)} must be {told}")
 
 
 def _check_proxies(settings: Settings) -> None:
     for name in ("request_line_bytes_max", "header_bytes_max"):
         if not 1 <= getattr(settings, name) <= 8190:
             raise BadSetting(f"{variable_of(name)} must be 1 to 8190, the most that the server reads")
-    if settings.proxy_header not in {"X-Forwarded-For", "Forwarded"}:
-        raise BadSetting("MARKETPLACE_PROXY_HEADER must be X-Forwarded-For or Forwarded, as your proxy sends")
     try:
         widest = min((network.prefixlen for network in settings.proxy_networks), default=1)
     except ValueError as error:
@@ -280,15 +291,6 @@ def _check_proxies(settings: Settings) -> None:
         ) from error
     if widest == 0:
         raise BadSetting("MARKETPLACE_TRUSTED_PROXIES must not hold everybody: anybody could then choose an address")
-
-
-def _check_tokens(settings: Settings) -> None:
-    if settings.token_ttl_seconds > 3600:
-        raise BadSetting("MARKETPLACE_TOKEN_TTL_SECONDS must be at most 3600: longer tokens outlive revocations")
-    if settings.trust_to_sell not in {"verified", "qualified"}:
-        raise BadSetting("MARKETPLACE_TRUST_TO_SELL must be verified, or qualified (chosen sellers alone)")
-    if settings.security_profile not in {"baseline", "fapi2"}:
-        raise BadSetting("MARKETPLACE_SECURITY_PROFILE must be baseline, or fapi2 (PAR, DPoP and keys for all clients)")
 
 
 def _check_mail(settings: Settings) -> None:

@@ -14,7 +14,10 @@ from gunicorn.glogging import Logger
 from marketplace.server import refusals
 
 # epoll and SIOCOUTQ are Linux's; elsewhere gunicorn's own worker serves, and the application counts what it yields.
-WORKER = "marketplace.server.worker.SendfileWorker" if sys.platform == "linux" else "gthread"
+WORKERS = {
+    "threads": "marketplace.server.worker.SendfileWorker",
+    "events": "marketplace.server.event_worker.EventWorker",
+}
 DESCRIPTORS_RESERVED = 256
 Address = tuple[str, int]
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -31,6 +34,7 @@ class ServerConfig:
     names whose ``X-Forwarded-Proto`` counts. With a certificate the server speaks TLS itself; it then cannot send
     files outside its threads, so a proxy in front serves many slow readers better. ``answer_fields`` are header
     fields of the answers that the server gives itself, ``problems_url`` is where the pages about them lie.
+    ``worker_class`` is ``threads``, ``events``, or a class of gunicorn's.
     """
 
     host: str = "127.0.0.1"
@@ -53,7 +57,7 @@ class ServerConfig:
     access_log: bool = False
     certificate: Path | None = None
     private_key: Path | None = None
-    worker_class: str = WORKER
+    worker_class: str = "threads"
 
 
 class RootLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
@@ -110,7 +114,7 @@ def settings_of(config: ServerConfig) -> dict[str, Any]:
     return {
         "bind": bind_of(config.host, config.port),
         "workers": config.processes,
-        "worker_class": config.worker_class,
+        "worker_class": worker_named(config.worker_class),
         "threads": config.threads,
         "worker_connections": connections_max(config.connections_max),
         "backlog": config.backlog,
@@ -130,6 +134,12 @@ def settings_of(config: ServerConfig) -> dict[str, Any]:
         "reuse_port": False,
         "control_socket_disable": True,
     }
+
+
+def worker_named(name: str) -> str:
+    """Return the class of a worker by the setting's word for it; any other name is one of gunicorn's own."""
+    known = WORKERS.get(name, name)
+    return known if sys.platform == "linux" else "gthread"
 
 
 def bind_of(host: str, port: int) -> str:

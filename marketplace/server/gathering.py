@@ -17,7 +17,9 @@ BODY_BYTES_GATHERED = 64 * 1024
 PATIENCE_SECONDS = 20.0
 BYTES_PER_SECOND_MIN = 1024
 RECEIVE_BYTES = 64 * 1024
+PIECE_BYTES = 8 * 1024
 _END = b"\r\n\r\n"
+_ENDS = b"\r\n" + b"\r\n" + _END  # an empty line that is passed over, the end of the request line, and that of the head
 _LENGTH = re.compile(rb"^content-length:[ \t]*([0-9]{1,9})[ \t]*\r\n", re.IGNORECASE | re.MULTILINE)
 _EXPECTS = re.compile(rb"^expect:", re.IGNORECASE | re.MULTILINE)
 
@@ -41,10 +43,20 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc]  # gunicorn has no ty
         """Count from here on: the next request has come."""
         self._received, self._waited = 0, 0.0
 
+    def read(self, size: int | None = None, read_ahead: int | None = None) -> bytes:
+        """Return ``size`` bytes, or the next piece: never more of it than the parser looks at between its limits."""
+        if size is None and len(self.buf.getbuffer()) > PIECE_BYTES:
+            size = PIECE_BYTES
+        read: bytes = super().read(size, read_ahead)
+        return read
+
     def chunk(self, size_hint: int | None = None) -> bytes:
-        """Return what came next."""
+        """Return what came next; a sender who says nothing for the socket's own time is too slow, too."""
         before = monotonic()
-        piece: bytes = super().chunk(size_hint)
+        try:
+            piece: bytes = super().chunk(size_hint)
+        except TimeoutError as silence:
+            raise SenderTooSlow(errno.ECONNRESET, "the sender is silent") from silence
         self._received += len(piece)
         self._waited += monotonic() - before
         if self._waited > PATIENCE_SECONDS + self._received / BYTES_PER_SECOND_MIN:
@@ -55,8 +67,9 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc]  # gunicorn has no ty
 class Gathering:
     """What has come of the requests whose heads, or short bodies, are not complete yet."""
 
-    def __init__(self, head_bytes_max: int, head_seconds: float = HEAD_SECONDS) -> None:
-        self._bytes_max = head_bytes_max + BODY_BYTES_GATHERED
+    def __init__(self, line_bytes_max: int, fields_bytes_max: int, head_seconds: float = HEAD_SECONDS) -> None:
+        self._line_bytes_max = line_bytes_max
+        self._head_bytes_max = line_bytes_max + fields_bytes_max + len(_ENDS)
         self._head_seconds = head_seconds
 
     def is_complete(self, conn: Any) -> bool:
@@ -66,7 +79,7 @@ class Gathering:
         """
         unreader = _paced(conn)
         data, ended = unreader.take_buffered(), False
-        if not _suffices(data):
+        if not self._suffices(data):
             try:
                 piece = conn.sock.recv(RECEIVE_BYTES, socket.MSG_DONTWAIT)
                 data, ended = data + piece, not piece
@@ -75,13 +88,33 @@ class Gathering:
             except OSError:
                 ended = True
         unreader.unread(data)
-        if ended or len(data) >= self._bytes_max or _suffices(data):
+        if ended or self._suffices(data):
             conn.gather_until = None
             unreader.begin()
             return True
         if getattr(conn, "gather_until", None) is None:
             conn.gather_until = monotonic() + self._head_seconds
         return False
+
+    def _suffices(self, data: bytes) -> bool:
+        """Whether the head has come, with the body where that is announced as a short one, or will never be one.
+
+        This decides about waiting alone; what the request is, the parser says.
+        """
+        head_end = data.find(_END)
+        if head_end < 0:
+            return self._is_hopeless(data)
+        if _EXPECTS.search(data, 0, head_end):
+            return True  # the body comes when it is asked for
+        announced = _LENGTH.search(data, 0, head_end + 2)
+        length = int(announced[1]) if announced else 0
+        return length > BODY_BYTES_GATHERED or len(data) >= head_end + len(_END) + length
+
+    def _is_hopeless(self, data: bytes) -> bool:
+        """Whether the parser refuses this beginning of a head, whatever follows: it is too long, or has a bare LF."""
+        if len(data) > self._head_bytes_max or data.count(b"\n") != data.count(b"\r\n"):
+            return True
+        return len(data) > self._line_bytes_max + len(_ENDS) and data.find(b"\r\n", 2) < 0
 
 
 class PlainInput:
@@ -118,18 +151,3 @@ def _paced(conn: Any) -> PacedUnreader:
         conn.parser.unreader = PacedUnreader(conn.sock)
     unreader: PacedUnreader = conn.parser.unreader
     return unreader
-
-
-def _suffices(data: bytes) -> bool:
-    """Whether the head has come, with the body where that is announced as a short one.
-
-    This decides about waiting alone; what the request is, the parser says.
-    """
-    head_end = data.find(_END)
-    if head_end < 0:
-        return False
-    if _EXPECTS.search(data, 0, head_end):
-        return True  # the body comes when it is asked for
-    announced = _LENGTH.search(data, 0, head_end + 2)
-    length = int(announced[1]) if announced else 0
-    return length > BODY_BYTES_GATHERED or len(data) >= head_end + len(_END) + length

@@ -67,8 +67,8 @@ class SendfileWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ha
         self._problems_url: str = getattr(self.app, "problems_url", "/problems")
         self._answer_fields: refusals.Fields = getattr(self.app, "answer_fields", ())
         fields = self.cfg.limit_request_fields * (self.cfg.limit_request_field_size + 2)
-        head_seconds = getattr(self.app, "head_seconds", HEAD_SECONDS)
-        self._gathering = Gathering(self.cfg.limit_request_line + fields, head_seconds)
+        self._head_seconds: float = getattr(self.app, "head_seconds", HEAD_SECONDS)
+        self._gathering = Gathering(self.cfg.limit_request_line, fields, self._head_seconds)
         self._request = _Request()
         self._ended = threading.Lock()
         self._over = False
@@ -137,6 +137,12 @@ class SendfileWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ha
         with contextlib.suppress(OSError):
             util.write_nonblock(client, refusals.rendered(refusal, self._problems_url, self._answer_fields))
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Take new connections, or none for now; for good, where this worker is about to end."""
+        super().set_accept_enabled(enabled)
+        if not enabled and not self.alive:
+            self._leave_listeners()
+
     def murder_keepalived(self, force: bool = False) -> None:
         """Close connections that were idle for too long; with ``force``, the loop is about to end."""
         if force:
@@ -201,12 +207,16 @@ class SendfileWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ha
 
     def _take(self, body: FileBody, response: Any) -> Iterable[bytes]:
         """Send the headers and keep the body for the sender; to gunicorn the response is over."""
-        transfer = Transfer(body, response.sock)
-        transfer.prepare()
-        response.send_headers()
+        transfer = self._headed(body, response)
         body.hand_over()
         self._request.transfer = transfer
         return ()
+
+    def _headed(self, body: FileBody, response: Any) -> Transfer:
+        transfer = Transfer(body, response.sock)
+        transfer.prepare()
+        response.send_headers()
+        return transfer
 
     def _end_leftovers(self) -> None:
         """End bodies the application made and then lost, for example by failing afterwards."""
@@ -237,6 +247,18 @@ class SendfileWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ha
                 self.method_queue.defer(callback)
                 return
         conn.close()
+
+    def _leave_listeners(self) -> None:
+        """Take who waits, and close our end: else whoever comes would be kept waiting by the kernel until we are gone."""
+        for listener in self.sockets:
+            self._take_waiting(listener)
+            listener.close()
+
+    def _take_waiting(self, listener: Any) -> None:
+        taken = -1
+        while taken < self.nr_conns < self.worker_connections:
+            taken = self.nr_conns
+            self.accept(listener)
 
     def _leave_loop(self) -> None:
         with self._ended:

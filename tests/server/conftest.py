@@ -7,7 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -127,14 +130,20 @@ def small_file(tmp_path_factory):
     return file
 
 
-@pytest.fixture
-def start(tmp_path):
+@pytest.fixture(params=["threads", "events"])
+def worker(request):
+    """What serves, by the setting's word for it: whatever is said of one holds for the other."""
+    return request.param
+
+
+@contextmanager
+def starting(folder: Path) -> Iterator[Callable[..., Tiny]]:
     """Start servers; each is ended by its own process id."""
     started: list[Tiny] = []
 
     def start_one(file: Path, **settings) -> Tiny:
         number = len(started)
-        log, errors = tmp_path / f"reports-{number}.jsonl", tmp_path / f"errors-{number}.log"
+        log, errors = folder / f"reports-{number}.jsonl", folder / f"errors-{number}.log"
         log.touch()
         given = {"file": str(file), "log": str(log), "port": 0, "threads": 4, "graceful_timeout_seconds": 20}
         with errors.open("w") as stderr:
@@ -156,6 +165,13 @@ def start(tmp_path):
             tiny.process.terminate()
         tiny.process.wait(WAIT_SECONDS)
         tiny.process.stdout.close()
+
+
+@pytest.fixture
+def start(tmp_path, worker):
+    """Start servers of the worker class that is tried."""
+    with starting(tmp_path) as start_one:
+        yield partial(start_one, worker_class=worker)
 
 
 @pytest.fixture

@@ -14,10 +14,11 @@ WAIT_SECONDS = 120
 EVERY_ANSWER = headers.of_every_answer("http://127.0.0.1")
 
 
-@pytest.fixture(scope="module")
-def exchange(tmp_path_factory, clone):
+@pytest.fixture(scope="module", params=["threads", "events"])
+def exchange(tmp_path_factory, clone, request):
     settings = {
         "marketplace_threads": 4,
+        "marketplace_worker_class": request.param,
         "marketplace_header_fields_max": 20,
         "marketplace_request_line_bytes_max": 2000,
     }

@@ -19,6 +19,7 @@ from flask import Flask, Response
 from werkzeug.test import create_environ
 
 from marketplace.server.body import FileBody
+from marketplace.server.config import worker_named
 
 AMBIGUOUS = {
     "both lengths": b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -120,8 +121,9 @@ def test_a_unix_socket_is_served_by_iteration(start, small_file, tmp_path):
     assert server.stop()[0][2] == "complete"
 
 
+@pytest.mark.parametrize("worker", ["gthread"], indirect=True)
 def test_gunicorns_plain_threaded_worker_runs_the_same_application(start, small_file):
-    server = start(small_file, worker_class="gthread")
+    server = start(small_file)
     with server.client() as client:
         assert client.get("/file?from=5&count=100")[2] == small_file.read_bytes()[5:105]
     assert server.reports(1)[0][:3] == [100, 100, "complete"]
@@ -166,9 +168,8 @@ def test_flask_passes_the_body_through_untouched(small_file):
     assert reports == [(10, 10, "complete")]
 
 
-def test_gunicorns_own_command_accepts_the_worker(tmp_path):
+def test_gunicorns_own_command_accepts_the_worker(tmp_path, worker):
     (tmp_path / "served.py").write_text("def application(environ, start_response): ...")
-    worker = "marketplace.server.worker.SendfileWorker"
-    command = [sys.executable, "-m", "gunicorn", "--check-config", "-k", worker, "served:application"]
+    command = [sys.executable, "-m", "gunicorn", "--check-config", "-k", worker_named(worker), "served:application"]
     checked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr

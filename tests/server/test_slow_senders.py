@@ -72,7 +72,7 @@ def test_with_each_byte_the_time_for_a_head_goes_on():
     ours, theirs = socket.socketpair()
     with ours, theirs:
         conn = SimpleNamespace(sock=ours, parser=SimpleNamespace(unreader=PacedUnreader(ours)), gather_until=None)
-        heads = Gathering(1000)
+        heads = Gathering(500, 500)
         theirs.sendall(b"GET ")
         assert not heads.is_complete(conn)
         until = conn.gather_until
@@ -91,7 +91,7 @@ def test_what_cannot_become_a_request_is_not_waited_for(end):
     with ours, theirs:
         conn = SimpleNamespace(sock=ours, parser=SimpleNamespace(unreader=PacedUnreader(ours)), gather_until=None)
         theirs.sendall(b"x" * (gathering.BODY_BYTES_GATHERED + 10 if end == "too much" else 1))
-        heads = Gathering(1)
+        heads = Gathering(1, 0)
         if end == "shut":
             assert not heads.is_complete(conn)
             theirs.shutdown(socket.SHUT_WR)

@@ -19,7 +19,7 @@ _changed = threading.Condition()
 
 
 class TinyExchange:
-    """Routes: /ping, /file?from=&count=, /reports?n=, and ways to go wrong."""
+    """Routes: /ping, /mirror, /file?from=&count=, /reports?n=, and ways to go wrong."""
 
     def __init__(self, file: Path, log: Path) -> None:
         self.file, self.log = file, log
@@ -35,6 +35,13 @@ class TinyExchange:
 
     def on_echo(self, environ, start_response, query):
         return _text(start_response, str(len(environ["wsgi.input"].read())))
+
+    def on_mirror(self, environ, start_response, query):
+        """Answer with what was understood of the request."""
+        told = {name: value for name, value in environ.items() if name.startswith(("HTTP_", "CONTENT_"))}
+        names = ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "RAW_URI", "SERVER_PROTOCOL", "wsgi.url_scheme")
+        told |= {name: environ[name] for name in names} | {"body": environ["wsgi.input"].read().decode("latin-1")}
+        return _text(start_response, json.dumps(told, sort_keys=True))
 
     def on_file(self, environ, start_response, query):
         body = self._body(environ, query, self.report)

@@ -1,0 +1,153 @@
+"""One connection of the event worker: reads heads, gives requests away, pushes what is left of answers, parts."""
+
+import contextlib
+import math
+import os
+import socket
+from collections.abc import Callable
+from enum import Enum
+from time import monotonic
+from typing import Any
+
+from gunicorn import http
+
+from marketplace.server.gathering import Gathering, PacedUnreader
+from marketplace.server.linger import DRAIN_BYTES_MAX, LINGER_SECONDS
+from marketplace.server.outlet import Outlet
+
+NEVER = math.inf
+
+
+class Stage(Enum):
+    """Who has a connection, and what for."""
+
+    WAITING = "for the next request, or the rest of it"
+    SERVED = "by a thread or the sender; the loop keeps away"
+    PUSHING = "what the kernel had no room for"
+    PARTING = "shut for writing, until the peer closes, too"
+    GONE = "closed"
+
+
+class Connection:
+    """What gunicorn's code sees as its connection, and the event loop as a machine with five stages.
+
+    ``serve`` is called with the connection when a request can be read in one go, ``gone`` once when it is closed. All
+    methods but those of gunicorn run on the loop. ``deadline`` is when `expire` acts, in monotonic seconds.
+    """
+
+    initialized, is_http2, data_ready = True, False, True
+
+    def __init__(self, cfg: Any, wire: socket.socket, addresses: tuple[Any, Any], stall_seconds: float) -> None:
+        wire.settimeout(stall_seconds)  # to threads that read or write; for the kernel, it never blocks
+        self.wire, self.sock = wire, Outlet(wire)
+        self.client, self.server = addresses
+        self.parser = http.get_parser(cfg, wire, self.client)
+        self.parser.unreader = PacedUnreader(wire)
+        self.stage = Stage.WAITING
+        self.gather_until: float | None = None
+        self._keepalive, self._stall_seconds = cfg.keepalive, stall_seconds
+        self.deadline = monotonic() + self._keepalive
+        self._stays = True
+        self._noted = False
+
+    def attend(self, gathering: Gathering, serve: Callable[["Connection"], None], gone: Callable[[], None]) -> None:
+        """Say how requests are gathered, who serves them, and who wants to know of the end."""
+        self._gathering, self._serve, self._gone = gathering, serve, gone
+
+    def init(self) -> None:
+        """Do nothing: gunicorn asks for it, and it is done."""
+
+    def wake(self) -> None:
+        """Take up what the kernel told; while others have the connection, only note it."""
+        self._noted = True
+        if self.stage is Stage.WAITING:
+            self._read()
+        elif self.stage is Stage.PUSHING:
+            self._push()
+        elif self.stage is Stage.PARTING:
+            self._drain()
+
+    def return_to_loop(self, *, stays: bool) -> None:
+        """Take the connection back after an answer; without ``stays`` it ends when the answer is out."""
+        self._stays = stays
+        self.stage = Stage.PUSHING
+        self.deadline = monotonic() + self._stall_seconds
+        self._push()
+
+    def expire(self, now: float) -> None:
+        """Close what has waited long enough."""
+        if now >= self.deadline:
+            self.drop()
+
+    def hurry(self, until: float) -> None:
+        """Wait no longer than ``until`` for the next request or the peer's end; answers keep their time."""
+        if self.stage in {Stage.WAITING, Stage.PARTING}:
+            self.deadline = min(self.deadline, until)
+
+    def drop(self) -> None:
+        """Close at once."""
+        if self.stage is not Stage.GONE:
+            self.stage = Stage.GONE
+            self._gone()
+            self.wire.close()
+
+    def close(self) -> None:
+        """Close when there is no loop any more."""
+        self.wire.close()
+
+    def _read(self) -> None:
+        while self._noted:
+            if self._gathering.is_complete(self):
+                self._give_away()
+                return
+            self._noted = not self.sock.drained
+        if self.gather_until is not None:
+            # Each byte begins the time for silence anew; that for the head goes on.
+            self.deadline = min(monotonic() + self._keepalive, self.gather_until)
+
+    def _give_away(self) -> None:
+        if self.sock.ended and not self.parser.unreader.buf.getbuffer():
+            self._part()  # it ends between two requests
+            return
+        self.stage, self.deadline = Stage.SERVED, NEVER
+        self._serve(self)
+
+    def _push(self) -> None:
+        before = len(self.sock.waiting)
+        try:
+            done = self.sock.push() if before else True
+        except OSError:
+            self.drop()
+            return
+        if len(self.sock.waiting) < before:
+            self.deadline = monotonic() + self._stall_seconds
+        if done and self._stays:
+            self._await_request()
+        elif done:
+            self._part()
+
+    def _await_request(self) -> None:
+        self.stage, self.deadline = Stage.WAITING, monotonic() + self._keepalive
+        if self.parser.unreader.buf.getbuffer():
+            self._noted = True  # the next request came with this one
+        self._read()
+
+    def _part(self) -> None:
+        """Send FIN and wait for the peer's, so that no reset overtakes the answer (RFC 9112 section 9.6)."""
+        self.stage, self.deadline = Stage.PARTING, monotonic() + LINGER_SECONDS
+        self._thrown_away = 0
+        with contextlib.suppress(OSError):
+            self.wire.shutdown(socket.SHUT_WR)
+        self._drain()
+
+    def _drain(self) -> None:
+        try:
+            while piece := os.read(self.sock.fileno(), DRAIN_BYTES_MAX):
+                self._thrown_away += len(piece)
+                if self._thrown_away >= DRAIN_BYTES_MAX:
+                    break
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self.drop()

@@ -1,0 +1,193 @@
+"""The event worker: connections wait with one loop, and threads see requests that can be read in one go."""
+
+import select
+import socket
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from gunicorn.workers import gthread
+
+from marketplace.server.body import FileBody, Outcome
+from marketplace.server.connection import Connection
+from marketplace.server.loop import EDGES, READABLE, WRITABLE, Loop
+from marketplace.server.outlet import Outlet
+from marketplace.server.sender import Sender
+from marketplace.server.transfer import Transfer
+from marketplace.server.worker import STOP_POLL_SECONDS, SendfileWorker
+
+SCAN_SECONDS = 1.0
+ACCEPTS_MAX = 64
+LINGER_AT_STOP_SECONDS = gthread.STOP_KEEPALIVE_LINGER
+
+
+class EventWorker(SendfileWorker):
+    """`SendfileWorker` with a loop of its own in gunicorn's place, for plain HTTP/1.x.
+
+    Heads are read by gunicorn's parser and requests are answered by gunicorn's code, as in the threaded worker, so that
+    both answer alike. Here no thread waits for a client: not for the first byte, not for room for the answer. A
+    connection is entered in epoll once. Over TLS, and where gunicorn is told to speak HTTP/2, this is the threaded
+    worker.
+    """
+
+    _loop: Loop | None = None
+    _accepting: bool
+
+    def run(self) -> None:
+        """Serve until told to stop; no download stays unreported."""
+        if self.cfg.is_ssl or self.cfg.http2_cleartext != "off":
+            super().run()
+            return
+        self._connections: set[Connection] = set()
+        self._acceptors: dict[int, Callable[[], None]] = {}
+        self._scan_seconds = min(SCAN_SECONDS, self._stall_seconds / 2, self._head_seconds / 2)
+        self._next_scan, self._quitting = 0.0, False
+        self._loop, self._sender = Loop(), Sender(self._stall_seconds)
+        self._sender.start()
+        try:
+            self._serve_all(self._loop)
+        finally:
+            self._sender.close()  # what is reported from here on is posted still
+            self._leave_loop()
+            self._loop.close()
+            self.tpool.shutdown(wait=False)
+
+    def handle_exit(self, sig: Any, frame: Any) -> None:
+        """Begin to stop."""
+        super().handle_exit(sig, frame)
+        if self._loop is not None:
+            self._loop.ring()
+
+    def handle_quit(self, sig: Any, frame: Any) -> None:
+        """Stop at once, but between two deeds of the loop: an exception raised here could lose a report."""
+        if self._loop is None:
+            super().handle_quit(sig, frame)
+            return
+        self.alive, self._quitting = False, True
+        self.cfg.worker_int(self)
+        self._loop.ring()
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Take new connections, or leave them to others."""
+        if self._loop is None:
+            super().set_accept_enabled(enabled)
+        elif enabled != self._accepting:
+            self._accepting = enabled
+            for listener in self.sockets:
+                self._watch_listener(self._loop, listener)
+
+    def _watch_listener(self, loop: Loop, listener: Any) -> None:
+        accept = self._acceptors.setdefault(listener.fileno(), partial(self._accept_waiting, loop, listener))
+        if self._accepting:
+            listener.settimeout(0)
+            loop.watch(listener.fileno(), READABLE | select.EPOLLEXCLUSIVE, accept)
+        else:
+            loop.forget(listener.fileno(), accept)
+
+    def _serve_all(self, loop: Loop) -> None:
+        while self.alive:
+            self.set_accept_enabled(self.nr_conns < self.worker_connections)
+            loop.turn(self._scan_seconds)
+            self._look_around()
+            if not self.is_parent_alive():
+                break
+        self.alive = False
+        self.set_accept_enabled(False)
+        self._leave_listeners()
+        self._let_go(loop)
+
+    def _let_go(self, loop: Loop) -> None:
+        """Give running answers the graceful time; connections between two requests get two seconds of it."""
+        until = time.monotonic() + self.cfg.graceful_timeout
+        while self._connections and not self._quitting and (now := time.monotonic()) < until:
+            for connection in tuple(self._connections):
+                connection.hurry(now + LINGER_AT_STOP_SECONDS)
+            self._break_off_in_time()
+            loop.turn(STOP_POLL_SECONDS)
+            self._look_around()
+
+    def _look_around(self) -> None:
+        """Tell the arbiter that we live, and close what has waited long enough; about once a second."""
+        now = time.monotonic()
+        if now < self._next_scan:
+            return
+        self._next_scan = now + min(self._scan_seconds, SCAN_SECONDS if self.alive else STOP_POLL_SECONDS)
+        self.notify()
+        for connection in tuple(self._connections):
+            connection.expire(now)
+
+    def _take_waiting(self, listener: Any) -> None:
+        if self._loop is None:
+            super()._take_waiting(listener)
+        else:
+            self._accept_waiting(self._loop, listener)
+
+    def _accept_waiting(self, loop: Loop, listener: Any) -> None:
+        for _ in range(min(ACCEPTS_MAX, self.worker_connections - self.nr_conns)):
+            try:
+                wire, client = listener.accept()
+            except OSError:  # nobody waits any more, or the one who did is gone
+                return
+            self._take_in(loop, wire, client, listener.getsockname())
+
+    def _take_in(self, loop: Loop, wire: socket.socket, client: Any, server: Any) -> None:
+        connection = Connection(self.cfg, wire, (client, server), self._stall_seconds)
+        connection.attend(self._gathering, self._give_thread, partial(self._forget, loop, connection))
+        self.nr_conns += 1
+        self._connections.add(connection)
+        loop.watch(wire.fileno(), READABLE | WRITABLE | EDGES, connection.wake)
+
+    def _forget(self, loop: Loop, connection: Connection) -> None:
+        self.nr_conns -= 1
+        self._connections.discard(connection)
+        loop.forget(connection.sock.fileno(), connection.wake)
+
+    def _give_thread(self, connection: Connection) -> None:
+        self.tpool.submit(self._answer, connection)
+
+    def _answer(self, connection: Connection) -> None:
+        """On a thread of the pool: answer one request, and begin its download."""
+        stays = False
+        try:
+            stays = bool(gthread.ThreadWorker.handle(self, connection))
+        except Exception:
+            self.log.exception("a request was given up")
+        finally:
+            self._end_leftovers()
+            transfer = self._request.take_transfer()
+            if transfer is None:
+                self._give_back(connection, stays=stays)
+            else:
+                self._sender.submit(transfer, partial(self._ended_transfer, connection, stays))
+
+    def _headed(self, body: FileBody, response: Any) -> Transfer:
+        outlet = response.sock
+        if not isinstance(outlet, Outlet):
+            return super()._headed(body, response)
+        transfer = Transfer(body, outlet.wire)
+        transfer.prepare()
+        response.send_headers()
+        outlet.settle()  # nothing may come between the head and the bytes that are counted
+        return transfer
+
+    def _on_loop(self, conn: Any, callback: Callable[[], None]) -> None:
+        if self._loop is None:
+            super()._on_loop(conn, callback)
+            return
+        with self._ended:
+            if not self._over:
+                self._loop.post(callback)
+                return
+        conn.close()
+
+    def _ended_transfer(self, conn: Any, keepalive: bool, outcome: Outcome) -> None:
+        if not isinstance(conn, Connection):
+            super()._ended_transfer(conn, keepalive, outcome)
+        elif outcome is Outcome.COMPLETE:
+            self._give_back(conn, stays=keepalive)
+        else:
+            self._on_loop(conn, conn.drop)
+
+    def _give_back(self, connection: Connection, *, stays: bool) -> None:
+        self._on_loop(connection, partial(connection.return_to_loop, stays=stays))
