@@ -20,6 +20,7 @@ from marketplace.identity import holders, judging
 from marketplace.identity.actors import Actor
 from marketplace.identity.permissions import Permission
 from marketplace.kit.errors import NotFound
+from marketplace.kit.transaction import transaction
 
 MEDIA_TYPE = "application/vnd.apache.parquet"
 
@@ -141,9 +142,16 @@ def permit_for(actor: Actor, table: Table, found: Snapshot) -> Permit:
 
 
 def bring(permit: Permit, method: str) -> None:
-    """Have the bytes at hand before the transaction of the grant check, within which nobody outside is asked."""
-    if method == "GET":
-        facilities.current().store.bring_near(permit.sha256)
+    """Have the bytes at hand before the transaction of the grant check, within which nobody outside is asked.
+
+    To be called before ``open_delivery``, outside any transaction. Raises what that raises, and StoreUnavailable.
+    """
+    store = facilities.current().store
+    if method != "GET" or not store.asks_outside:
+        return
+    with transaction():
+        _granted(permit)
+    store.bring_near(permit.sha256)
 
 
 def open_delivery(permit: Permit, method: str, headers: Mapping[str, str]) -> Answer:
@@ -151,13 +159,18 @@ def open_delivery(permit: Permit, method: str, headers: Mapping[str, str]) -> An
 
     Raises PermitUnknown, and what ``access.authorize`` and ``download.answer`` raise.
     """
+    actor, content = _granted(permit)
+    asked = download.declared(headers, permit.purpose)
+    return download.answer(actor, content, method, asked, partial(facilities.current().store.open, content.sha256))
+
+
+def _granted(permit: Permit) -> tuple[Actor, Entitlement]:
     actor = _holder_of(permit)
     entitled = access.authorize(actor, permit.grant_id, permit.file_name, permit.release_id)
     content, _columns = _parquet(entitled)
     if content.sha256 != permit.sha256:
         raise NotFound
-    asked = download.declared(headers, permit.purpose)
-    return download.answer(actor, content, method, asked, partial(facilities.current().store.open, content.sha256))
+    return actor, content
 
 
 def _holder_of(permit: Permit) -> Actor:
