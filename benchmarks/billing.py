@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks billing")
     parser.add_argument("--quick", action="store_true", help="fewer downloads")
     parser.add_argument("--downloads", type=int)
-    parser.add_argument("--worker", choices=(THREADED, EVENTS), default=EVENTS)
+    parser.add_argument("--worker", choices=(THREADED, EVENTS), default=THREADED)
     options = parser.parse_args(arguments)
     count = options.downloads or (DOWNLOADS_QUICK if options.quick else DOWNLOADS)
     file = machine.file_of(SIZE_BYTES)

@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks readers")
     parser.add_argument("--quick", action="store_true", help="a tenth of the readers, a shorter look")
     parser.add_argument("--readers", type=int)
-    parser.add_argument("--worker", choices=(THREADED, EVENTS), default=EVENTS)
+    parser.add_argument("--worker", choices=(THREADED, EVENTS), default=THREADED)
     options = parser.parse_args(arguments)
     readers = options.readers or (READERS_QUICK if options.quick else READERS)
     seconds = SECONDS_QUICK if options.quick else SECONDS

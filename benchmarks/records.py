@@ -5,7 +5,7 @@ import hashlib
 import time
 from collections.abc import Callable
 
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
 from benchmarks import machine, purchase, world
 from benchmarks.purchase import per_second
@@ -26,6 +26,8 @@ THREADS = 8
 ROUNDS, SECONDS = 4, 2.0
 ROUNDS_QUICK, SECONDS_QUICK = 1, 1.5
 SIZE_BYTES = 10 * 1024
+WEIGHED, WEIGHED_QUICK = 2_000, 300
+_WEIGHT = text("SELECT pg_database_size(current_database()), pg_current_wal_insert_lsn() - '0/0'::pg_lsn")
 
 
 def main(arguments: list[str]) -> None:
@@ -36,6 +38,7 @@ def main(arguments: list[str]) -> None:
     with world.installed() as exchange:
         _measure_audit(ENTRIES_QUICK if quick else ENTRIES)
         _measure_metering(exchange, *((ROUNDS_QUICK, SECONDS_QUICK) if quick else (ROUNDS, SECONDS)))
+        _weigh(exchange, WEIGHED_QUICK if quick else WEIGHED)
 
 
 def _measure_audit(count: int) -> None:
@@ -79,8 +82,27 @@ def _measure_metering(exchange: World, rounds: int, seconds: float) -> None:
     }
     for deed in deeds.values():
         deed()
+    costs = machine.Costs(exchange.database_process)
     print(f"\nmetering, {THREADS} threads of one process; a delivery is opened and closed: two durable transactions")
-    machine.print_ratios(machine.shuffled_rounds(deeds, rounds), "a second")
+    machine.print_ratios(machine.shuffled_rounds(costs.noted(deeds), rounds), "a second")
+    costs.print()
+
+
+def _weigh(exchange: World, count: int) -> None:
+    """Print what deliveries leave in the database with their entries and leaves, and what is written ahead of it."""
+    shop = exchange.shop([machine.file_of(SIZE_BYTES)])
+    before = _weight()
+    for _ in range(count):
+        _deliver(exchange, shop.grant_id)
+    sequencer.sequence_all()
+    kept, written = ((late - early) / count for late, early in zip(_weight(), before, strict=True))
+    print(f"  a delivery, record included: {kept / 1024:.1f} KiB in the database, {written / 1024:.1f} KiB of WAL")
+
+
+def _weight() -> tuple[int, int]:
+    kept, written = db.session.execute(_WEIGHT).one()
+    db.session.rollback()
+    return int(kept), int(written)
 
 
 def _deliveries(exchange: World, shops: list[Shop], seconds: float) -> float:

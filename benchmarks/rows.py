@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> None:
     """Print seconds, and the paired ratio to DuckDB in one thread on the file, each with and without a process."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks rows")
     parser.add_argument("--quick", action="store_true", help="a smaller table and fewer pairs")
-    parser.add_argument("--worker", choices=(THREADED, EVENTS), default=EVENTS)
+    parser.add_argument("--worker", choices=(THREADED, EVENTS), default=THREADED)
     options = parser.parse_args(arguments)
     rows, pairs = (ROWS_QUICK, PAIRS_QUICK) if options.quick else (ROWS, PAIRS)
     with tempfile.TemporaryDirectory() as folder, world.installed() as exchange:

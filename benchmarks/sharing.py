@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> None:
     """Print seconds, and the paired ratio to pyarrow and pandas on the file."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks sharing")
     parser.add_argument("--quick", action="store_true", help="a smaller table and fewer rounds")
-    parser.add_argument("--worker", choices=(THREADED, EVENTS), default=EVENTS)
+    parser.add_argument("--worker", choices=(THREADED, EVENTS), default=THREADED)
     options = parser.parse_args(arguments)
     rows, rounds = (ROWS_QUICK, ROUNDS_QUICK) if options.quick else (ROWS, ROUNDS)
     with tempfile.TemporaryDirectory() as folder, world.installed() as exchange:
