@@ -22,6 +22,7 @@ BENCHMARKS = {
     "documents": "an invoice of 1,000 lines as PDF against the bare library drawing the same texts",
     "tokens": "signatures against the bare library; tokens, Bearer and DPoP against a bare route of the same server",
     "logins": "what others wait while a hundred people sign in at once",
+    "events": "deliveries metered, one and a hundred to a transaction, against pgbench inserting bare rows",
     "records": "audit entries placed and verified, deliveries metered",
 }
 

@@ -93,14 +93,15 @@ def main(arguments: list[str]) -> None:
 
 def _deeds(exchange: World, shop: Shop, script: Path, seconds: float, clients: int) -> dict[str, Callable[[], float]]:
     return {
-        "pgbench and our posting function (the limit)": partial(_pgbench, exchange, script, seconds, clients),
+        "pgbench and our posting function (the limit)": partial(pgbench, exchange, script, seconds, clients),
         "pgbench TPC-B": partial(purchase.tpcb, exchange, seconds, clients),
         "ledger.post": partial(_in_threads, exchange, _post, seconds, clients),
         "sales.book_sale": partial(_in_threads, exchange, partial(_sell, exchange, shop), seconds, clients),
     }
 
 
-def _pgbench(exchange: World, script: Path, seconds: float, clients: int) -> float:
+def pgbench(exchange: World, script: Path, seconds: float, clients: int) -> float:
+    """Run a script with prepared statements against the exchange's database and return its transactions a second."""
     url = make_url(str(exchange.settings.database_url))
     place = ["-h", str(url.query["host"]), "-U", str(url.username), str(url.database)]
     command = [machine.postgresql_program("pgbench"), "-n", "-M", "prepared", "-c", str(clients), "-j", "1"]
