@@ -52,15 +52,15 @@ def _measure(exchange: World, worker: str, readers: int, seconds: float) -> None
     authorization = exchange.bearer(exchange.buyer)
     files = [f"{exchange.settings.base_url}/v1/grants/{grant_id}/files/{file.name}" for grant_id in grants]
     with exchange.serving("cubic", worker) as process_id:
-        probes = {name: _probe(exchange, path, authorization) for name, path in _paths(grants[0]).items()}
-        calm = {name: _latencies(probe, seconds / 2) for name, probe in probes.items()}
+        paths = {"/v1/health": "/v1/health", "/v1/grants/{id}, by its token": f"/v1/grants/{grants[0]}"}
+        calm = {name: _latencies(_probe(exchange, path, authorization), seconds / 2) for name, path in paths.items()}
         idle = machine.memory_bytes(process_id)[1]
         start = time.perf_counter()
         with _reading(files, authorization, readers):
             served = _wait_served(readers)
             ramp = time.perf_counter() - start
             first, kernel = machine.memory_bytes(process_id)[1], machine.tcp_memory_bytes()
-            busy = {name: _latencies(probe, seconds) for name, probe in probes.items()}
+            busy = {name: _latencies(_probe(exchange, path, authorization), seconds) for name, path in paths.items()}
             last = machine.memory_bytes(process_id)[1]
     print(f"  {worker}: {served} of {readers} served by one process, the last after {ramp:.0f} s")
     print(
@@ -68,11 +68,7 @@ def _measure(exchange: World, worker: str, readers: int, seconds: float) -> None
         f"{(last - idle) / max(served, 1) / KIB:.1f} KiB a reader; TCP memory of the kernel {kernel / MIB:.0f} MiB"
     )
     for name, found in busy.items():
-        print(f"    {name:28} calm {_told(calm[name])}, meanwhile {_told(found)}", flush=True)
-
-
-def _paths(grant_id: str) -> dict[str, str]:
-    return {"/v1/health": "/v1/health", "/v1/grants/{id}, by its token": f"/v1/grants/{grant_id}"}
+        print(f"    {name:30} calm {_told(calm[name])}, meanwhile {_told(found)}", flush=True)
 
 
 def _probe(exchange: World, path: str, authorization: str) -> Callable[[], None]:
