@@ -16,6 +16,7 @@ from marketplace.server.linger import DRAIN_BYTES_MAX, LINGER_SECONDS
 from marketplace.server.outlet import Outlet
 
 NEVER = math.inf
+Attendant = Callable[["Connection"], None]
 
 
 class Stage(Enum):
@@ -23,16 +24,18 @@ class Stage(Enum):
 
     WAITING = "for the next request, or the rest of it"
     SERVED = "by a thread or the sender; the loop keeps away"
+    SETTLING = "for the peer to acknowledge a download that is in the kernel"
     PUSHING = "what the kernel had no room for"
     PARTING = "shut for writing, until the peer closes, too"
     GONE = "closed"
 
 
 class Connection:
-    """What gunicorn's code sees as its connection, and the event loop as a machine with five stages.
+    """What gunicorn's code sees as its connection, and the event loop as a machine of stages.
 
-    ``serve`` is called with the connection when a request can be read in one go, ``gone`` once when it is closed. All
-    methods but those of gunicorn run on the loop. ``deadline`` is when `expire` acts, in monotonic seconds.
+    ``serve`` is called with the connection when a request can be read in one go, ``settle`` when the kernel tells
+    something while it is settling, ``gone`` once when it is closed. All methods run on the loop, but `has_request` and
+    those of gunicorn. ``deadline`` is when `expire` acts, in monotonic seconds; ``woken`` is for others to clear.
     """
 
     initialized, is_http2, data_ready = True, False, True
@@ -48,20 +51,22 @@ class Connection:
         self._keepalive, self._stall_seconds = cfg.keepalive, stall_seconds
         self.deadline = monotonic() + self._keepalive
         self._stays = True
-        self._noted = False
+        self.woken = self._noted = False
 
-    def attend(self, gathering: Gathering, serve: Callable[["Connection"], None], gone: Callable[[], None]) -> None:
-        """Say how requests are gathered, who serves them, and who wants to know of the end."""
-        self._gathering, self._serve, self._gone = gathering, serve, gone
+    def attend(self, gathering: Gathering, serve: Attendant, settle: Attendant, gone: Callable[[], None]) -> None:
+        """Say how requests are gathered, who serves and settles, and who wants to know of the end."""
+        self._gathering, self._serve, self._settle, self._gone = gathering, serve, settle, gone
 
     def init(self) -> None:
         """Do nothing: gunicorn asks for it, and it is done."""
 
     def wake(self) -> None:
         """Take up what the kernel told; while others have the connection, only note it."""
-        self._noted = True
+        self._noted = self.woken = True
         if self.stage is Stage.WAITING:
             self._read()
+        elif self.stage is Stage.SETTLING:
+            self._settle(self)
         elif self.stage is Stage.PUSHING:
             self._push()
         elif self.stage is Stage.PARTING:
@@ -95,18 +100,34 @@ class Connection:
         """Close when there is no loop any more."""
         self.wire.close()
 
+    def has_request(self) -> bool:
+        """Whether a request can be read now; for whoever has the connection, on any thread."""
+        if self.parser.unreader.buf.getbuffer():
+            self._noted = True  # it came with the one before, and nothing more may come
+        return self._gathered() and not self._is_over()
+
     def _read(self) -> None:
-        while self._noted:
-            if self._gathering.is_complete(self):
-                self._give_away()
-                return
-            self._noted = not self.sock.drained
-        if self.gather_until is not None:
+        if self._gathered():
+            self._give_away()
+        elif self.gather_until is not None:
             # Each byte begins the time for silence anew; that for the head goes on.
             self.deadline = min(monotonic() + self._keepalive, self.gather_until)
 
+    def _gathered(self) -> bool:
+        while self._noted:
+            self._noted = False  # before looking: what is told after that is looked at again
+            if self._gathering.is_complete(self):
+                self._noted = True  # there may be more than was read
+                return True
+            if not self.sock.drained:
+                self._noted = True
+        return False
+
+    def _is_over(self) -> bool:
+        return self.sock.ended and not self.parser.unreader.buf.getbuffer()
+
     def _give_away(self) -> None:
-        if self.sock.ended and not self.parser.unreader.buf.getbuffer():
+        if self._is_over():
             self._part()  # it ends between two requests
             return
         self.stage, self.deadline = Stage.SERVED, NEVER

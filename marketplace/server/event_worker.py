@@ -10,11 +10,12 @@ from typing import Any
 from gunicorn.workers import gthread
 
 from marketplace.server.body import FileBody, Outcome
-from marketplace.server.connection import Connection
+from marketplace.server.connection import NEVER, Connection
 from marketplace.server.loop import EDGES, READABLE, WRITABLE, Loop
 from marketplace.server.outlet import Outlet
-from marketplace.server.sender import Sender
-from marketplace.server.transfer import Transfer
+from marketplace.server.sender import FIRST_PUSH_BYTES, Sender
+from marketplace.server.settling import Download, Settling
+from marketplace.server.transfer import Push, Transfer
 from marketplace.server.worker import STOP_POLL_SECONDS, SendfileWorker
 
 SCAN_SECONDS = 1.0
@@ -27,16 +28,22 @@ class EventWorker(SendfileWorker):
 
     Heads are read by gunicorn's parser and requests are answered by gunicorn's code, as in the threaded worker, so that
     both answer alike. Here no thread waits for a client: not for the first byte, not for room for the answer. A
-    connection is entered in epoll once. Over TLS, and where gunicorn is told to speak HTTP/2, this is the threaded
-    worker.
+    connection is entered in epoll once. Over TLS this is the threaded worker.
     """
 
     _loop: Loop | None = None
     _accepting: bool
 
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        """Refuse what the loop cannot do; raises ValueError."""
+        super().check_config(cfg, log)
+        if cfg.http2_cleartext != "off":
+            raise ValueError("http2_cleartext needs the threaded worker: the event worker speaks HTTP/1 without TLS")
+
     def run(self) -> None:
         """Serve until told to stop; no download stays unreported."""
-        if self.cfg.is_ssl or self.cfg.http2_cleartext != "off":
+        if self.cfg.is_ssl:
             super().run()
             return
         self._connections: set[Connection] = set()
@@ -44,10 +51,13 @@ class EventWorker(SendfileWorker):
         self._scan_seconds = min(SCAN_SECONDS, self._stall_seconds / 2, self._head_seconds / 2)
         self._next_scan, self._quitting = 0.0, False
         self._loop, self._sender = Loop(), Sender(self._stall_seconds)
+        self._settling = Settling(self._loop.ring)
         self._sender.start()
         try:
             self._serve_all(self._loop)
         finally:
+            self._settling.closed = True
+            self._settle_old(NEVER)
             self._sender.close()  # what is reported from here on is posted still
             self._leave_loop()
             self._loop.close()
@@ -88,7 +98,7 @@ class EventWorker(SendfileWorker):
     def _serve_all(self, loop: Loop) -> None:
         while self.alive:
             self.set_accept_enabled(self.nr_conns < self.worker_connections)
-            loop.turn(self._scan_seconds)
+            loop.turn(self._settling.patience(self._scan_seconds))
             self._look_around()
             if not self.is_parent_alive():
                 break
@@ -104,12 +114,13 @@ class EventWorker(SendfileWorker):
             for connection in tuple(self._connections):
                 connection.hurry(now + LINGER_AT_STOP_SECONDS)
             self._break_off_in_time()
-            loop.turn(STOP_POLL_SECONDS)
+            loop.turn(self._settling.patience(STOP_POLL_SECONDS))
             self._look_around()
 
     def _look_around(self) -> None:
         """Tell the arbiter that we live, and close what has waited long enough; about once a second."""
         now = time.monotonic()
+        self._settle_old(now)
         if now < self._next_scan:
             return
         self._next_scan = now + min(self._scan_seconds, SCAN_SECONDS if self.alive else STOP_POLL_SECONDS)
@@ -133,7 +144,8 @@ class EventWorker(SendfileWorker):
 
     def _take_in(self, loop: Loop, wire: socket.socket, client: Any, server: Any) -> None:
         connection = Connection(self.cfg, wire, (client, server), self._stall_seconds)
-        connection.attend(self._gathering, self._give_thread, partial(self._forget, loop, connection))
+        gone = partial(self._forget, loop, connection)
+        connection.attend(self._gathering, self._give_thread, self._settle, gone)
         self.nr_conns += 1
         self._connections.add(connection)
         loop.watch(wire.fileno(), READABLE | WRITABLE | EDGES, connection.wake)
@@ -146,8 +158,15 @@ class EventWorker(SendfileWorker):
     def _give_thread(self, connection: Connection) -> None:
         self.tpool.submit(self._answer, connection)
 
-    def _answer(self, connection: Connection) -> None:
-        """On a thread of the pool: answer one request, and begin its download."""
+    def _answer(self, connection: Connection, arrived: Download | None = None) -> None:
+        """On a thread of the pool: answer a request, and those that have come when its download has arrived."""
+        while arrived is None or self._goes_on(connection, arrived):
+            arrived = self._answer_one(connection)
+            if arrived is None:
+                return
+
+    def _answer_one(self, connection: Connection) -> Download | None:
+        """Answer one request and begin its download; return it if it has arrived already."""
         stays = False
         try:
             stays = bool(gthread.ThreadWorker.handle(self, connection))
@@ -156,15 +175,52 @@ class EventWorker(SendfileWorker):
         finally:
             self._end_leftovers()
             transfer = self._request.take_transfer()
-            if transfer is None:
-                self._give_back(connection, stays=stays)
+        if transfer is not None:
+            return self._send(connection, Download(transfer, stays))
+        self._give_back(connection, stays=stays)
+        return None
+
+    def _send(self, connection: Connection, download: Download) -> Download | None:
+        connection.woken = False
+        pushed = download.transfer.push_first(FIRST_PUSH_BYTES)
+        if pushed is not Push.SENT:
+            self._leave_to_sender(connection, download, over=pushed is Push.BROKEN)
+            return None
+        if download.transfer.arrived():
+            return download
+        arrived = self._settling.add(connection, download)
+        if self._settling.closed and self._settling.take(connection) is not None:
+            self._leave_to_sender(connection, download)
+        return arrived
+
+    def _goes_on(self, connection: Connection, download: Download) -> bool:
+        """Report a download that has arrived; tell whether the next request is here, or give the connection back."""
+        outcomes: list[Outcome] = []
+        download.transfer.on_end = outcomes.append
+        download.transfer.conclude(Outcome.COMPLETE)
+        if outcomes == [Outcome.COMPLETE] and download.stays and self.alive and connection.has_request():
+            return True
+        self._ended_transfer(connection, download.stays, *outcomes)
+        return False
+
+    def _settle(self, connection: Connection) -> None:
+        arrived = self._settling.take_arrived(connection)
+        if arrived is not None:
+            self.tpool.submit(self._answer, connection, arrived)
+
+    def _settle_old(self, now: float) -> None:
+        for connection, download in self._settling.take_old(now):
+            if download.transfer.arrived():
+                self._sender.report(download.transfer, partial(self._ended_transfer, connection, download.stays))
             else:
-                self._sender.submit(transfer, partial(self._ended_transfer, connection, stays))
+                self._leave_to_sender(connection, download)
+
+    def _leave_to_sender(self, connection: Connection, download: Download, *, over: bool = False) -> None:
+        on_end = partial(self._ended_transfer, connection, download.stays)
+        self._sender.take_over(download.transfer, on_end, over=over)
 
     def _headed(self, body: FileBody, response: Any) -> Transfer:
-        outlet = response.sock
-        if not isinstance(outlet, Outlet):
-            return super()._headed(body, response)
+        outlet: Outlet = response.sock
         transfer = Transfer(body, outlet.wire)
         transfer.prepare()
         response.send_headers()
@@ -182,9 +238,7 @@ class EventWorker(SendfileWorker):
         conn.close()
 
     def _ended_transfer(self, conn: Any, keepalive: bool, outcome: Outcome) -> None:
-        if not isinstance(conn, Connection):
-            super()._ended_transfer(conn, keepalive, outcome)
-        elif outcome is Outcome.COMPLETE:
+        if outcome is Outcome.COMPLETE:
             self._give_back(conn, stays=keepalive)
         else:
             self._on_loop(conn, conn.drop)

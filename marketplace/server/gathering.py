@@ -20,8 +20,8 @@ RECEIVE_BYTES = 64 * 1024
 PIECE_BYTES = 8 * 1024
 _END = b"\r\n\r\n"
 _ENDS = b"\r\n" + b"\r\n" + _END  # an empty line that is passed over, the end of the request line, and that of the head
-_LENGTH = re.compile(rb"^content-length:[ \t]*([0-9]{1,9})[ \t]*\r\n", re.IGNORECASE | re.MULTILINE)
-_EXPECTS = re.compile(rb"^expect:", re.IGNORECASE | re.MULTILINE)
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r\n", re.IGNORECASE)
+_EXPECTS = re.compile(rb"\r\nexpect:", re.IGNORECASE)
 
 
 class SenderTooSlow(ConnectionResetError):

@@ -87,11 +87,20 @@ class Sender:
         The caller pushes the first bytes, so that what fits at once needs no second thread; when the body ends
         within this call, it is reported on the calling thread.
         """
-        transfer.on_end = on_end
         pushed = transfer.push_first(FIRST_PUSH_BYTES)
         over = pushed is Push.BROKEN or (pushed is Push.SENT and transfer.arrived())
+        self.take_over(transfer, on_end, over=over)
+
+    def take_over(self, transfer: Transfer, on_end: OnEnd, *, over: bool) -> None:
+        """Go on with a transfer that somebody has begun to push; one that is ``over`` is reported on this thread."""
+        transfer.on_end = on_end
         if over or not self._admit(transfer):
             transfer.conclude(Outcome.BROKEN)
+
+    def report(self, transfer: Transfer, on_end: OnEnd) -> None:
+        """Report a transfer that has arrived, on a thread of the sender's."""
+        transfer.on_end = on_end
+        self._reports.submit(transfer.conclude, Outcome.COMPLETE)
 
     def stop(self, chosen: Callable[[Transfer], bool]) -> None:
         """Break off the transfers that are ``chosen`` when the loop comes to it; the rest goes on."""

@@ -1,5 +1,6 @@
 """The event worker's parts by themselves, on real sockets, and what many slow readers cost it."""
 
+import logging
 import os
 import socket
 import threading
@@ -7,13 +8,19 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from gunicorn.config import Config
+from gunicorn.workers import gthread
 
 from marketplace.server import outlet as outlet_module
+from marketplace.server.body import Outcome
 from marketplace.server.connection import Connection, Stage
+from marketplace.server.event_worker import EventWorker
 from marketplace.server.gathering import BODY_BYTES_GATHERED, Gathering
 from marketplace.server.linger import DRAIN_BYTES_MAX
 from marketplace.server.loop import READABLE, Loop
 from marketplace.server.outlet import Outlet
+from marketplace.server.settling import YOUNG_SECONDS, Download, Settling
+from marketplace.server.transfer import Push
 
 MIB = 2**20
 READERS = 300
@@ -147,16 +154,17 @@ class Served:
     """A connection over a socket pair, and what became of it."""
 
     def __init__(self, ours: socket.socket, peer: socket.socket, stall_seconds: float = WAIT_SECONDS) -> None:
-        from gunicorn.config import Config
-
         config = Config()
         config.set("keepalive", 15)
-        self.peer, self.requests, self.ends = peer, 0, 0
+        self.peer, self.requests, self.settled, self.ends = peer, 0, 0, 0
         self.connection = Connection(config, ours, (("127.0.0.1", 1), ("127.0.0.1", 2)), stall_seconds)
-        self.connection.attend(Gathering(1000, 10_000), self.serve, self.end)
+        self.connection.attend(Gathering(1000, 10_000), self.serve, self.settle, self.end)
 
     def serve(self, _connection: Connection) -> None:
         self.requests += 1
+
+    def settle(self, _connection: Connection) -> None:
+        self.settled += 1
 
     def end(self) -> None:
         self.ends += 1
@@ -270,6 +278,77 @@ def test_who_goes_on_talking_after_our_end_is_closed(served):
     assert sent >= DRAIN_BYTES_MAX
 
 
+class Bytes:
+    """A transfer of which the peer has acknowledged everything, or not."""
+
+    def __init__(self, *, has_arrived: bool = False) -> None:
+        self.has_arrived = has_arrived
+
+    def arrived(self) -> bool:
+        return self.has_arrived
+
+
+@pytest.fixture
+def rings():
+    return []
+
+
+@pytest.fixture
+def settling(rings):
+    return Settling(lambda: rings.append("ring"))
+
+
+def test_whatever_the_kernel_tells_of_a_settling_connection_is_looked_into(served):
+    served.say(REQUEST)
+    served.connection.stage = Stage.SETTLING
+    served.say(REQUEST)
+    assert (served.settled, served.requests) == (1, 1)
+    assert served.connection.woken
+
+
+def test_a_download_is_taken_by_one_alone(served, settling):
+    download = Download(Bytes(has_arrived=True), stays=True)
+    assert settling.add(served.connection, download) is None
+    assert served.connection.stage is Stage.SETTLING
+    assert [settling.take_arrived(served.connection), settling.take(served.connection)] == [download, None]
+    assert served.connection.stage is Stage.SERVED
+    assert settling.take_arrived(served.connection) is None
+
+
+def test_a_peer_who_was_quicker_than_we_is_not_waited_for(served, settling, rings):
+    served.connection.woken = True  # while the bytes were pushed
+    download = Download(Bytes(has_arrived=True), stays=True)
+    assert settling.add(served.connection, download) is download
+    assert settling.take(served.connection) is None
+    assert rings == []
+
+
+def test_a_word_that_acknowledges_nothing_ends_nothing(served, settling):
+    served.connection.woken = True
+    settling.add(served.connection, Download(Bytes(), stays=True))
+    assert settling.take_arrived(served.connection) is None
+    assert served.connection.stage is Stage.SETTLING
+
+
+def test_who_says_nothing_is_looked_at_until_it_is_the_senders(served, settling):
+    young = Download(Bytes(), stays=True, since=100.0)
+    settling.add(served.connection, young)
+    assert settling.take_old(100.0) == []
+    assert settling.take_old(100.0 + 2 * YOUNG_SECONDS) == [(served.connection, young)]
+    assert settling.take_old(200.0) == []
+    there = Download(Bytes(has_arrived=True), stays=True, since=100.0)
+    settling.add(served.connection, there)
+    assert settling.take_old(100.0) == [(served.connection, there)]
+
+
+def test_a_loop_that_sleeps_long_is_woken_for_the_first_one_alone(served, settling, rings):
+    assert settling.patience(5.0) == 5.0
+    settling.add(served.connection, Download(Bytes(), stays=True))
+    assert (settling.patience(5.0), rings) == (YOUNG_SECONDS, ["ring"])
+    settling.add(served.connection, Download(Bytes(), stays=True))
+    assert rings == ["ring"]
+
+
 def test_a_slow_head_has_the_time_for_heads_however_often_a_byte_comes(served):
     served.say(b"GET / HT")
     first = served.connection.gather_until
@@ -323,9 +402,51 @@ def test_beyond_the_most_connections_new_ones_wait_until_one_ends(start, small_f
     three.vanish()
 
 
-def test_a_listener_whose_caller_is_gone_already_is_no_fault(loop):
-    from marketplace.server.event_worker import EventWorker
+def test_http_2_without_tls_is_refused_at_the_start():
+    config = Config()
+    EventWorker.check_config(config, None)
+    config.set("http2_cleartext", "both")
+    with pytest.raises(ValueError, match="needs the threaded worker"):
+        EventWorker.check_config(config, None)
 
+
+def test_a_download_that_began_after_the_end_of_the_loop_goes_to_the_sender(served, settling):
+    left, settling.closed = [], True
+    transfer = SimpleNamespace(push_first=lambda _: Push.SENT, arrived=lambda: False)
+    worker = SimpleNamespace(_settling=settling, _leave_to_sender=lambda *told: left.append(told))
+    download = Download(transfer, stays=True)
+    assert EventWorker._send(worker, served.connection, download) is None
+    assert left == [(served.connection, download)]
+    assert settling.take(served.connection) is None
+
+
+def test_a_download_that_turns_out_broken_ends_its_connection(served):
+    ended = []
+    transfer = SimpleNamespace(conclude=lambda _: transfer.on_end(Outcome.BROKEN))
+    worker = SimpleNamespace(alive=True, _ended_transfer=lambda *told: ended.append(told))
+    served.peer.sendall(REQUEST)
+    assert not EventWorker._goes_on(worker, served.connection, Download(transfer, stays=True))
+    assert ended == [(served.connection, True, Outcome.BROKEN)]
+
+
+def test_a_request_that_fails_beyond_all_care_ends_its_connection_alone(served, monkeypatch, caplog):
+    def fail(*_):
+        raise RuntimeError("beyond all care")
+
+    given = []
+    monkeypatch.setattr(gthread.ThreadWorker, "handle", fail)
+    worker = SimpleNamespace(
+        log=logging.getLogger(__name__),
+        _end_leftovers=lambda: None,
+        _request=SimpleNamespace(take_transfer=lambda: None),
+        _give_back=lambda connection, stays: given.append((connection, stays)),
+    )
+    assert EventWorker._answer_one(worker, served.connection) is None
+    assert given == [(served.connection, False)]
+    assert "a request was given up" in caplog.text
+
+
+def test_a_listener_whose_caller_is_gone_already_is_no_fault(loop):
     worker = SimpleNamespace(worker_connections=5, nr_conns=0, _take_in=None)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0)
