@@ -2,13 +2,11 @@
 
 from flask import Response, current_app, request
 
-from marketplace.api import problems, streams
+from marketplace.api import streams
 from marketplace.api.endpoint import actor, blueprint, guarded
-from marketplace.exchange import proxying
+from marketplace.exchange import pacing, proxying
 from marketplace.exchange.proxying import Call
 from marketplace.identity.permissions import Permission
-from marketplace.metering.errors import RateLimited
-from marketplace.metering.windows import WINDOW_SECONDS
 
 blp = blueprint("calls", "/v1/grants", "The provider's own API, asked through the exchange.")
 _RATE = {
@@ -28,20 +26,10 @@ def ask(grant_id: str, path: str) -> Response:
     HEAD asks nobody and is free: it says whether GET would be let in.
     """
     asked = Call(grant_id, request.method, path, list(request.args.items(multi=True)), dict(request.headers.items()))
-    try:
-        proxied = proxying.call(actor(), asked)
-    except RateLimited as refusal:
-        return _rated(problems.answer(refusal), refusal.members["limit"], 0, refusal.members["retry_after_seconds"])
+    proxied = proxying.call(actor(), asked)
     response = streams.respond(current_app, proxied.answer)
+    response.headers.update(pacing.fields_of(proxied.rate))
     if proxied.rate is None:
         # What GET would answer is not known, its length least of all (RFC 9110 section 9.3.2).
         response.automatically_set_content_length = False
-        return response
-    return _rated(response, proxied.rate.limit, proxied.rate.left, proxied.rate.seconds)
-
-
-def _rated(response: Response, limit: int, left: int, seconds: int) -> Response:
-    """Tell what is left of the minute (draft-ietf-httpapi-ratelimit-headers-10)."""
-    response.headers["RateLimit-Policy"] = f'"grant";q={limit};w={WINDOW_SECONDS}'
-    response.headers["RateLimit"] = f'"grant";r={left};t={seconds}'
     return response

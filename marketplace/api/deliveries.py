@@ -6,10 +6,11 @@ from flask import Response, jsonify
 
 from marketplace.api.endpoint import actor, blueprint, guarded
 from marketplace.api.schemas import deliveries as schemas
-from marketplace.exchange import origins
+from marketplace.exchange import correcting, origins
 from marketplace.identity.permissions import Permission
 from marketplace.kit.transaction import transaction
 from marketplace.metering import queries, receipts
+from marketplace.metering.corrections import Correction
 
 blp = blueprint("deliveries", "/v1", "What was sent and what arrived of it, with signed receipts (受領証).")
 JOSE, JWK_SET = "application/jose", "application/jwk-set+json"
@@ -44,6 +45,28 @@ def report(draft: dict[str, Any], delivery_id: str) -> Any:
     """
     with transaction():
         return origins.take_report(actor(), delivery_id, **draft)
+
+
+@blp.route("/deliveries/<delivery_id>/corrections")
+@guarded(Permission.USAGE_READ)
+@blp.response(200, schemas.UsageCorrectionView(many=True))
+def list_corrections(delivery_id: str) -> Any:
+    """List what was added to the usage of a delivery and taken off it, oldest first."""
+    return queries.list_corrections(actor(), delivery_id)
+
+
+@blp.route("/deliveries/<delivery_id>/corrections", methods=["POST"])
+@guarded(Permission.USAGE_CORRECT)
+@blp.arguments(schemas.UsageCorrectionDraft)
+@blp.response(200, schemas.UsageCorrectionView)
+def correct(draft: dict[str, Any], delivery_id: str) -> Any:
+    """Correct the usage of a delivery beside what was counted: its provider takes off, the operator adds as well.
+
+    Quota and budgets follow at once, the bill with the next settlement: in the month of the delivery, as an adjustment
+    where that was billed. The same again under its `reference` changes nothing.
+    """
+    with transaction():
+        return correcting.correct(actor(), delivery_id, Correction(**draft))
 
 
 @blp.route("/deliveries/<delivery_id>/receipt")

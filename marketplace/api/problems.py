@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, SecurityError
 
+from marketplace.exchange import pacing
 from marketplace.identity.errors import (
     AssuranceTooLow,
     DpopNonceNeeded,
@@ -115,6 +116,7 @@ def answer(refusal: Refusal) -> Response:
         response.headers["DPoP-Nonce"] = refusal.nonce
     if refusal.status in {429, 503}:
         response.headers["Retry-After"] = str(refusal.members.get("retry_after_seconds", RETRY_AFTER_SECONDS))
+    response.headers.update(pacing.fields_of_refusal(refusal))
     return response
 
 

@@ -159,6 +159,7 @@ class Verb(StrEnum):
     RECEIPT_SIGNED = "metering.receipt.signed"
     QUOTA_RENEWED = "metering.quota.renewed"
     USAGE_SETTLED = "metering.usage.settled"
+    USAGE_CORRECTED = "metering.usage.corrected"
     # audit
     RECORD_SEARCHED = "audit.record.searched"
     RECORD_EXPORTED = "audit.record.exported"

@@ -163,7 +163,8 @@ class InvoiceIssuer(Model):
 class RatedLine(Model):
     """What a settlement made of a grant's usage in one period: the proof of its invoice line.
 
-    The revisions of a period add up: quantities are cumulative within it, in bytes, rows or requests;
+    The revisions of a period add up: quantities are cumulative within it, in bytes, rows or requests, and fall where
+    usage was corrected;
     ``amount_yen_exact`` and ``line_yen`` are what this revision adds, and may be negative. ``period`` is a
     month in Japan such as 2026-11, or ``grant``. Only ``invoice_id`` is ever set later, once (a trigger holds it):
     the invoice that bills the line, or of which an adjustment below zero was given back.
@@ -171,7 +172,7 @@ class RatedLine(Model):
 
     __tablename__ = "rated_line"
     __table_args__ = (
-        CheckConstraint("0 <= quantity_from AND quantity_from <= quantity_to", name="stretch"),
+        CheckConstraint("0 <= quantity_from AND 0 <= quantity_to", name="stretch"),
         CheckConstraint("revision >= 1", name="revision"),
         CheckConstraint("period ~ '^(grant|[0-9]{4}-[0-9]{2})$'", name="period"),
         CheckConstraint("unit IN ('byte', 'row', 'request')", name="unit"),

@@ -138,7 +138,7 @@ def _sofar(grant_id: str, period: str) -> Sofar:
     sums = select(
         func.coalesce(func.max(line.revision), 0),
         func.coalesce(func.bool_or(line.closed), False),
-        func.coalesce(func.max(line.quantity_to), 0),
+        func.coalesce(func.sum(line.quantity_to - line.quantity_from), 0),
         func.coalesce(func.sum(line.amount_yen_exact), Decimal(0)),
         func.coalesce(func.sum(line.line_yen), 0),
     )

@@ -111,3 +111,11 @@ def _shorten(name: str) -> str:
     stem, dot, ending = name.rpartition(".")
     tail = (dot + ending) if stem and len(ending.encode()) <= 16 else ""
     return name.encode()[: NAME_BYTES_MAX - len(tail.encode())].decode(errors="ignore") + tail
+
+
+def rate_limit(limit: int, left: int, seconds: int, window_seconds: int) -> dict[str, str]:
+    """Return the fields that tell of a grant's window (draft-ietf-httpapi-ratelimit-headers-10 sections 3 and 4)."""
+    return {
+        "RateLimit-Policy": f'"grant";q={limit};w={window_seconds}',
+        "RateLimit": f'"grant";r={left};t={seconds}',
+    }

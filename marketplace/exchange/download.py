@@ -11,7 +11,7 @@ from marketplace.access import queries as access
 from marketplace.access.rules import Entitlement
 from marketplace.delivery import conditional
 from marketplace.delivery.conditional import Decision
-from marketplace.exchange import facilities, redirecting, spending
+from marketplace.exchange import facilities, pacing, redirecting, spending
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock, jobs, settings
 from marketplace.kit.errors import NotFound
@@ -94,28 +94,33 @@ def answer(
     headers: Mapping[str, str],
     open_file: Callable[[], BinaryIO],
     elsewhere: Elsewhere | None = None,
+    *,
+    is_rated: bool = False,
 ) -> Answer:
     """Answer one GET or HEAD for an entitled content, held and metered; ``open_file`` is asked where bytes are sent.
 
-    A content that ``elsewhere`` sends for us is answered with a redirect, and never opened.
+    A content that ``elsewhere`` sends for us is answered with a redirect, and never opened. ``is_rated`` says that the
+    request was counted in the grant's minute before.
 
     Whatever path asks, and whether the content is the file or was made of it, comes through here.
-    To be called in the transaction of the grant check. Raises PurposeUnknown, PurposeNotPermitted, QuotaExhausted,
-    BudgetExhausted and what ``open_file`` raises.
+    To be called in the transaction of the grant check. Raises PurposeUnknown, PurposeNotPermitted, RateLimited,
+    QuotaExhausted, BudgetExhausted and what ``open_file`` raises.
     """
     entitled = for_purpose(entitled, headers)
     decision = _decide(entitled, method, headers)
     if decision.length == 0:
         return Answer(decision.status, decision.headers, 0, 0, None, None)
+    told = {} if is_rated else pacing.fields_of(pacing.take(entitled.grant_id))
     if elsewhere is not None and (sent := elsewhere(actor, entitled, headers, decision)) is not None:
-        return Answer(307, sent.headers, 0, 0, None, sent.delivery_id)
+        return Answer(307, dict(sent.headers) | told, 0, 0, None, sent.delivery_id)
     file = open_file()
     try:
         opened = spending.open_delivery(entitled, decision.start, decision.length, actor.client_id)
     except BaseException:
         file.close()
         raise
-    return Answer(decision.status, decision.headers, decision.start, decision.length, file, opened.id)
+    told = dict(decision.headers) | told
+    return Answer(decision.status, told, decision.start, decision.length, file, opened.id)
 
 
 def _decide(entitled: Entitlement, method: str, headers: Mapping[str, str]) -> Decision:

@@ -28,14 +28,13 @@ from marketplace.catalog.upstreams.errors import (
 )
 from marketplace.delivery import headers as fields
 from marketplace.delivery import http_dates
-from marketplace.exchange import download, spending
+from marketplace.exchange import download, pacing, spending
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock, outbound
 from marketplace.kit.errors import NotFound
 from marketplace.kit.installation_key import Unsealable
 from marketplace.kit.outbound import OutboundRefused, OutboundTooLarge, OutboundTooSlow, Streamed
 from marketplace.kit.transaction import transaction
-from marketplace.metering import windows
 from marketplace.metering.windows import Rate
 
 log = logging.getLogger(__name__)
@@ -126,13 +125,13 @@ def _admitted(actor: Actor, asked: Call) -> _Admitted:
     except Unsealable as error:
         log.exception("the headers of %s were sealed with another installation key", entitled.dataset_id)
         raise UpstreamFailed("The provider must set up its API anew.") from error
-    return _Admitted(entitled.dataset_id, url, headers, windows.take(entitled.grant_id, upstream.requests_per_minute))
+    return _Admitted(entitled.dataset_id, url, headers, pacing.take(entitled.grant_id, upstream.requests_per_minute))
 
 
 def _answered(actor: Actor, asked: Call, taken: _Taken) -> download.Answer:
     now = access.authorize_upstream(actor, asked.grant_id)
     purpose = {name: value for name, value in asked.headers.items() if name.lower() == download.PURPOSE}
-    answer = download.answer(actor, _content(now, asked.path, taken), "GET", purpose, lambda: taken.file)
+    answer = download.answer(actor, _content(now, asked.path, taken), "GET", purpose, lambda: taken.file, is_rated=True)
     return replace(answer, headers=dict(answer.headers) | {"Accept-Ranges": "none"})
 
 

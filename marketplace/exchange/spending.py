@@ -89,6 +89,20 @@ def count_ended(organization_id: str, grant_id: str) -> None:
     _count(organization_id, grant_id, enforced=False)
 
 
+def count_corrected(organization_id: str, grant_id: str) -> None:
+    """Count what a grant has come to after its usage was corrected, in this month or before.
+
+    To be called in the transaction that corrected it. What earlier months came to is not counted again.
+    """
+    held = budgets.lock_of_grant(organization_id, grant_id)
+    counted = _counted(grant_id) if held else None
+    if counted is None:
+        return
+    for budget in held:
+        budgeting.begin_anew(budget, counted[0])
+    _count_against(held, grant_id, enforced=False)
+
+
 def _count(organization_id: str, grant_id: str, *, enforced: bool) -> None:
     # The grant's accounting is held by the caller, so the state that is read here cannot change until it is kept.
     held = budgets.lock_of_grant(organization_id, grant_id)

@@ -72,6 +72,7 @@ class Permission(StrEnum):
     TICKETS_ISSUE = "tickets.issue"
     TICKETS_USE = "tickets.use"
     USAGE_READ = "usage.read"
+    USAGE_CORRECT = "usage.correct"
     DELIVERIES_REPORT = "deliveries.report"
     SETTLEMENT_CLOSE = "settlement.close"
     LEDGER_READ = "ledger.read"

@@ -352,6 +352,9 @@ PERMISSIONS: dict[Permission, Rule] = {
     Permission.USAGE_READ: Rule(
         "usage:read", EVERYONE, "read usage one is a party to; overseers read all", roles=roles.GRANTS_SEEN
     ),
+    Permission.USAGE_CORRECT: Rule(
+        "usage:correct", frozenset({PROVIDER, OPERATOR}), "correct metered usage", changes=True, roles=roles.FINANCING
+    ),
     Permission.DELIVERIES_REPORT: Rule(
         "deliveries:report",
         frozenset({PROVIDER}),

@@ -249,6 +249,7 @@ def _check_numbers(settings: Settings) -> None:
     counts = (
         "preview_rows_max", "s3_retries_max", "stripe_max_retries", "hold_days", "credit_limit_yen",
         "overdue_grace_days", "renewal_grace_days", "payout_minimum_yen", "payout_approval_yen",
+        "usage_months_kept", "grant_requests_per_minute",
     )  # fmt: skip
     for name in (*positive, *counts):
         if getattr(settings, name) < (name in positive):

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import INT8MULTIRANGE
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -148,30 +148,62 @@ class Coverage(Model):
     bytes_added: Mapped[int] = mapped_column(BigInteger)
 
 
+class UsageKey(Model):
+    """That a delivery, or a correction of it, was counted: once for good, whatever becomes of the event's month.
+
+    ``reference`` is empty for the delivery itself. A trigger on the events adds the key.
+    """
+
+    __tablename__ = "usage_key"
+    __table_args__ = (UniqueConstraint("delivery_id", "reference", name="uq_usage_key_delivery_id"),)
+
+    event_id: Mapped[str] = mapped_column(primary_key=True)
+    delivery_id: Mapped[str]
+    reference: Mapped[str]
+    occurred_at: Mapped[datetime]
+
+
 class UsageEvent(Model):
-    """What one closed delivery costs: new bytes, the rows in them, one request. Append-only by trigger."""
+    """What one closed delivery costs: new bytes, the rows in them, one request. Append-only by trigger, kept by month.
+
+    A correction is an event of its own that names the one it corrects: what it adds or, below zero, takes off. It has
+    the instant of that one, so it falls into its month. ``xid`` is the transaction that wrote the row.
+    """
 
     __tablename__ = "usage_event"
     __table_args__ = (
-        CheckConstraint("bytes_new BETWEEN 0 AND bytes_acked", name="bytes"),
-        CheckConstraint("rows_new >= 0 AND requests IN (0, 1)", name="counts"),
+        CheckConstraint("corrects_event_id IS NOT NULL OR (bytes_new >= 0 AND bytes_new <= bytes_acked)", name="bytes"),
+        CheckConstraint("corrects_event_id IS NOT NULL OR (rows_new >= 0 AND requests IN (0, 1))", name="counts"),
+        CheckConstraint(
+            "num_nonnulls(corrects_event_id, reference, reason, corrected_at) IN (0, 4)", name="correction"
+        ),
+        CheckConstraint("corrects_event_id IS NULL OR bytes_acked = 0", name="corrected"),
+        CheckConstraint("reference <> '' AND reason <> ''", name="words"),
         Index("ix_usage_event_grant_id_occurred_at", "grant_id", "occurred_at"),
         Index("ix_usage_event_organization_id_occurred_at", "organization_id", "occurred_at"),
         Index("ix_usage_event_provider_organization_id_occurred_at", "provider_organization_id", "occurred_at"),
+        Index("ix_usage_event_xid", "xid"),
+        {"postgresql_partition_by": "RANGE (occurred_at)"},
     )
+    __mapper_args__ = {"primary_key": ["id"]}  # noqa: RUF012 - read by SQLAlchemy as it is
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    delivery_id: Mapped[str] = mapped_column(ForeignKey("delivery.id"), unique=True)
+    delivery_id: Mapped[str] = mapped_column(ForeignKey("delivery.id"))
     grant_id: Mapped[str] = mapped_column(ForeignKey("quota.grant_id"))
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
     provider_organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
     dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"))
     sha256: Mapped[str]
-    occurred_at: Mapped[datetime]
+    occurred_at: Mapped[datetime] = mapped_column(primary_key=True)
     bytes_new: Mapped[int] = mapped_column(BigInteger)
     bytes_acked: Mapped[int] = mapped_column(BigInteger)
     rows_new: Mapped[int] = mapped_column(BigInteger)
     requests: Mapped[int] = mapped_column(Integer)
+    corrects_event_id: Mapped[str | None] = mapped_column(ForeignKey("usage_key.event_id"))
+    reference: Mapped[str | None]
+    reason: Mapped[str | None]
+    corrected_at: Mapped[datetime | None]
+    xid: Mapped[int] = mapped_column(BigInteger, server_default=text("((pg_current_xact_id())::text)::bigint"))
 
 
 class UsageClaim(Model):
@@ -180,6 +212,6 @@ class UsageClaim(Model):
     __tablename__ = "usage_claim"
     __table_args__ = (Index("ix_usage_claim_claimed_by", "claimed_by"),)
 
-    event_id: Mapped[str] = mapped_column(ForeignKey("usage_event.id"), primary_key=True)
+    event_id: Mapped[str] = mapped_column(ForeignKey("usage_key.event_id"), primary_key=True)
     claimed_by: Mapped[str]
     claimed_at: Mapped[datetime]

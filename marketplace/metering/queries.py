@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Date, Row, Select, Text, cast, func, or_, select, tuple_
+from sqlalchemy import BigInteger, Date, Row, Select, Text, case, cast, func, or_, select, tuple_, union_all
 
 from marketplace.access.rules import is_open_to
 from marketplace.identity.actors import Actor
@@ -16,10 +16,28 @@ from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import is_id
 from marketplace.kit.pages import Page
 from marketplace.metering.models import Delivery, Quota, UsageClaim, UsageEvent
+from marketplace.metering.rollup_models import RollupCursor, UsageRollup
 
 Q = TypeVar("Q", bound=Select[Any])
 
-_DAY = cast(func.timezone(JST.key, UsageEvent.occurred_at), Date)
+_PARTIES = ("grant_id", "dataset_id", "organization_id", "provider_organization_id")
+_FIGURES = ("bytes_new", "bytes_acked", "rows_new", "requests")
+# Usage as it stands, whatever has been summed up: the hours, and each event that is in none of them yet. The columns
+# of both are of the same types, so that PostgreSQL asks the indexes of both for what is wanted alone.
+_USAGE = union_all(
+    select(
+        *(getattr(UsageRollup, name) for name in _PARTIES),
+        UsageRollup.hour.label("at"),
+        *(getattr(UsageRollup, name) for name in (*_FIGURES, "deliveries")),
+    ),
+    select(
+        *(getattr(UsageEvent, name) for name in _PARTIES),
+        UsageEvent.occurred_at.label("at"),
+        *(cast(getattr(UsageEvent, name), BigInteger).label(name) for name in _FIGURES),
+        cast(case((UsageEvent.corrects_event_id.is_(None), 1), else_=0), BigInteger).label("deliveries"),
+    ).where(UsageEvent.xid >= select(RollupCursor.next_xid).scalar_subquery()),
+).subquery("usage")
+_DAY = cast(func.timezone(JST.key, _USAGE.c.at), Date)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +86,12 @@ def statement(
     actor: Actor, wanted: UsageFilter | None = None, cursor: str | None = None, size: int = pages.SIZE_DEFAULT
 ) -> Page[UsageLine]:
     """List usage by day and grant, newest first: a party's own, everyone's for overseers."""
-    parties = (UsageEvent.grant_id, UsageEvent.dataset_id, UsageEvent.organization_id)
-    grouped = (_DAY.label("day"), *parties, UsageEvent.provider_organization_id)
-    query = _restricted(select(*grouped, *_sums()), actor, wanted).group_by(*grouped)
+    usage = _USAGE.c
+    grouped = (_DAY.label("day"), *(usage[name] for name in _PARTIES))
+    query = _restricted(select(*grouped, *_sums()), usage, actor, wanted).group_by(*grouped)
     if key := pages.decode_cursor(cursor, 2):
-        query = query.where(tuple_(cast(_DAY, Text), UsageEvent.grant_id) < (str(key[0]), str(key[1])))
-    query = query.order_by(_DAY.desc(), UsageEvent.grant_id.desc()).limit(size + 1)
+        query = query.where(tuple_(cast(_DAY, Text), usage.grant_id) < (str(key[0]), str(key[1])))
+    query = query.order_by(_DAY.desc(), usage.grant_id.desc()).limit(size + 1)
     lines = [_line(row) for row in db.session.execute(query)]
     return pages.cut(lines, size, lambda line: [line.day.isoformat(), line.grant_id])
 
@@ -91,48 +109,53 @@ def _line(row: Row[Any]) -> UsageLine:
 
 def total(actor: Actor, wanted: UsageFilter | None = None) -> UsageTotal:
     """Return the sum of the statement's lines."""
-    row = db.session.execute(_restricted(select(*_sums()), actor, wanted)).one()
+    row = db.session.execute(_restricted(select(*_sums()), _USAGE.c, actor, wanted)).one()
     return UsageTotal(*_figures(row))
 
 
 def _figures(row: Row[Any]) -> tuple[int, int, int, int, int]:
     # Sums of bigint come back as Decimal.
-    return int(row.bytes_new), int(row.bytes_acked), int(row.rows_new), int(row.requests), row.deliveries
+    return int(row.bytes_new), int(row.bytes_acked), int(row.rows_new), int(row.requests), int(row.deliveries)
 
 
 def list_events(
     actor: Actor, wanted: UsageFilter | None = None, cursor: str | None = None, size: int = pages.SIZE_DEFAULT
 ) -> Page[UsageEvent]:
     """List single usage events, newest first: a party's own, everyone's for overseers."""
-    query = _restricted(select(UsageEvent), actor, wanted).order_by(UsageEvent.id.desc()).limit(size + 1)
+    event = UsageEvent
+    query = _restricted(select(event), UsageEvent, actor, wanted).order_by(event.id.desc()).limit(size + 1)
     if key := pages.decode_cursor(cursor, 1):
-        query = query.where(UsageEvent.id < str(key[0]))
+        query = query.where(event.id < str(key[0]))
     return pages.cut(db.session.scalars(query).all(), size, lambda event: [event.id])
 
 
+def list_corrections(actor: Actor, delivery_id: str) -> Sequence[UsageEvent]:
+    """Return what was added to and taken off the usage of a delivery, oldest first; NotFound as ``get_delivery``."""
+    delivery = get_delivery(actor, delivery_id)
+    of_delivery = (UsageEvent.grant_id == delivery.grant_id, UsageEvent.delivery_id == delivery.id)
+    query = select(UsageEvent).where(*of_delivery, UsageEvent.corrects_event_id.is_not(None))
+    return db.session.scalars(query.order_by(UsageEvent.id)).all()
+
+
 def _sums() -> tuple[Any, ...]:
-    columns = (UsageEvent.bytes_new, UsageEvent.bytes_acked, UsageEvent.rows_new, UsageEvent.requests)
-    return (
-        *(func.coalesce(func.sum(column), 0).label(column.key) for column in columns),
-        func.count().label("deliveries"),
-    )
+    return tuple(func.coalesce(func.sum(_USAGE.c[name]), 0).label(name) for name in (*_FIGURES, "deliveries"))
 
 
-def _restricted(query: Q, actor: Actor, wanted: UsageFilter | None) -> Q:
+def _restricted(query: Q, usage: Any, actor: Actor, wanted: UsageFilter | None) -> Q:
     wanted = wanted or UsageFilter()
-    event = UsageEvent
+    at = usage.occurred_at if usage is UsageEvent else usage.at
     if not actor.oversees:
         me = actor.organization_id
-        query = query.where(or_(event.organization_id == me, event.provider_organization_id == me))
+        query = query.where(or_(usage.organization_id == me, usage.provider_organization_id == me))
     if actor.grant_ids is not None:
-        query = query.where(event.grant_id.in_(actor.grant_ids))
-    for column in (event.grant_id, event.dataset_id, event.organization_id, event.provider_organization_id):
-        if (value := getattr(wanted, column.key)) is not None:
-            query = query.where(column == value)
+        query = query.where(usage.grant_id.in_(actor.grant_ids))
+    for name in _PARTIES:
+        if (value := getattr(wanted, name)) is not None:
+            query = query.where(getattr(usage, name) == value)
     if wanted.from_on is not None:
-        query = query.where(event.occurred_at >= _midnight(wanted.from_on))
+        query = query.where(at >= _midnight(wanted.from_on))
     if wanted.to_on is not None and wanted.to_on != date.max:
-        query = query.where(event.occurred_at < _midnight(wanted.to_on + timedelta(days=1)))
+        query = query.where(at < _midnight(wanted.to_on + timedelta(days=1)))
     return query
 
 
@@ -157,15 +180,25 @@ def holder_of(delivery_id: str) -> tuple[str, str]:
 
 def used_since(grant_id: str, since: datetime) -> UsageTotal:
     """Return what a grant has used from an instant on, whoever asks."""
-    of_grant = (UsageEvent.grant_id == grant_id, UsageEvent.occurred_at >= since)
-    return UsageTotal(*_figures(db.session.execute(select(*_sums()).where(*of_grant)).one()))
+    # Whole hours as they are summed up, and single events of the one in which it lies.
+    at, hour = _USAGE.c.at, since.replace(minute=0, second=0, microsecond=0)
+    after = hour if hour == since else hour + timedelta(hours=1)
+    of_grant = select(*_sums()).where(_USAGE.c.grant_id == grant_id, at >= after)
+    rest = _sums_of_events().where(
+        UsageEvent.grant_id == grant_id, UsageEvent.occurred_at >= since, UsageEvent.occurred_at < after
+    )
+    whole, part = (_figures(db.session.execute(query).one()) for query in (of_grant, rest))
+    return UsageTotal(*map(sum, zip(whole, part, strict=True)))
+
+
+def _sums_of_events() -> Select[Any]:
+    sums = (func.coalesce(func.sum(getattr(UsageEvent, name)), 0).label(name) for name in _FIGURES)
+    return select(*sums, func.count().filter(UsageEvent.corrects_event_id.is_(None)).label("deliveries"))
 
 
 def list_grants_in_use(organization_id: str, since: datetime) -> Sequence[str]:
-    """Return the grants of an organization with usage from an instant on, or with deliveries that still run."""
-    used = select(UsageEvent.grant_id).where(
-        UsageEvent.organization_id == organization_id, UsageEvent.occurred_at >= since
-    )
+    """Return the grants of an organization with usage from an hour on, or with deliveries that still run."""
+    used = select(_USAGE.c.grant_id).where(_USAGE.c.organization_id == organization_id, _USAGE.c.at >= since)
     running = select(Delivery.grant_id).where(Delivery.organization_id == organization_id, Delivery.state == "open")
     return sorted(db.session.scalars(used.union(running)))
 
@@ -207,8 +240,9 @@ def list_deliveries(
 
 def claimed_bytes(grant_id: str) -> int:
     """Return how many bytes of the grant settlements have claimed so far, claims of this transaction included."""
-    claimed = select(func.coalesce(func.sum(UsageEvent.bytes_new), 0)).join(UsageClaim)
-    return int(db.session.scalar(claimed.where(UsageEvent.grant_id == grant_id)) or 0)
+    claimed = select(UsageClaim.event_id).where(UsageClaim.event_id == UsageEvent.id).exists()
+    of_grant = select(func.sum(UsageEvent.bytes_new)).where(UsageEvent.grant_id == grant_id, claimed)
+    return int(db.session.scalar(of_grant) or 0)
 
 
 def list_unclaimed_grant_ids(until: datetime) -> Sequence[str]:

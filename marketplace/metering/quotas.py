@@ -1,5 +1,6 @@
 """Holding bytes and download units of a grant; every race is decided by its lock and a conditional UPDATE."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
@@ -21,7 +22,7 @@ def rows_of(own: str, file_id: str) -> str:
 
 _OF_ENTITLEMENT = (
     "grant_id", "organization_id", "provider_organization_id", "dataset_id", "release_id", "file_id", "sha256",
-    "size_bytes", "rows", "purpose",
+    "size_bytes", "rows", "purpose", "token_id", "family_id",
 )  # fmt: skip
 _LOCK = text("SELECT FROM quota WHERE grant_id = :grant_id FOR UPDATE")
 # Bytes received before are free, so only the rest of the range is held. A delivery that ends while this
@@ -64,10 +65,12 @@ held AS (
      AND (limit_streams IS NULL OR open_deliveries < limit_streams)
   RETURNING asked.bytes, asked.needs_unit, share.rows)
 INSERT INTO delivery (id, grant_id, organization_id, provider_organization_id, client_id, dataset_id, release_id,
-                      file_id, sha256, content_bytes, content_rows, purpose, start_byte, length, reserved_bytes,
+                      file_id, sha256, content_bytes, content_rows, purpose, token_id, family_id, start_byte, length,
+                      reserved_bytes,
                       reserved_rows, unit_taken, unit_passed_on, state, progress, opened_at, seen_at)
 SELECT :id, :grant_id, :organization_id, :provider_organization_id, :client_id, :dataset_id, :release_id,
-       :file_id, :sha256, :size_bytes, :rows, :purpose, :start_byte, :length, bytes, rows, needs_unit,
+       :file_id, :sha256, :size_bytes, :rows, :purpose, :token_id, :family_id, :start_byte, :length,
+       bytes, rows, needs_unit,
        false, 'open', 0, :now, :now
   FROM held
 RETURNING reserved_bytes, unit_taken
@@ -88,6 +91,18 @@ held AS (
 UPDATE quota SET reserved_rows = reserved_rows + (SELECT sum(reserved_rows) FROM held)
  WHERE grant_id = :grant_id AND EXISTS (SELECT FROM held)
 """)  # noqa: S608 - made of constants
+
+
+# What runs was promised its bytes: what is added must fit beside that. Taking off always fits.
+_ADJUST = text("""
+UPDATE quota SET used_bytes = used_bytes + CAST(:bytes AS bigint), used_rows = used_rows + CAST(:rows AS bigint),
+       used_requests = used_requests + CAST(:requests AS bigint)
+ WHERE grant_id = :grant_id
+   AND (:bytes <= 0 OR limit_bytes IS NULL OR used_bytes + reserved_bytes + :bytes <= limit_bytes)
+   AND (:rows <= 0 OR limit_rows IS NULL OR used_rows + reserved_rows + :rows <= limit_rows)
+   AND (:requests <= 0 OR limit_requests IS NULL OR used_requests + open_deliveries + :requests <= limit_requests)
+RETURNING grant_id
+""")
 
 
 class Held(NamedTuple):
@@ -145,6 +160,16 @@ def hold_rows(grant_id: str) -> None:
     The caller holds the grant's accounting.
     """
     db.session.connection().execute(_HOLD_ROWS, {"grant_id": grant_id})
+
+
+def adjust(grant_id: str, news: Mapping[str, int]) -> None:
+    """Add corrected ``bytes``, ``rows`` and ``requests`` to what is used, or take them off.
+
+    Raises QuotaExhausted where what is added is not left.
+    """
+    lock(grant_id)
+    if db.session.connection().execute(_ADJUST, {"grant_id": grant_id} | news).one_or_none() is None:
+        raise _exhausted(grant_id)
 
 
 def _exhausted(grant_id: str) -> QuotaExhausted | TooManyStreams:

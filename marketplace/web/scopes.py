@@ -28,6 +28,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "fetch the files of what you bought, which is metered",
     ),
     "usage:read": ("利用量を読む", "read your usage"),
+    "usage:correct": ("計量された利用量を訂正する（請求に反映されます）", "correct metered usage, which is billed"),
     "deliveries:report": (
         "自社サーバーからの配信量を報告する（課金の基になります）",
         "report what your own server sent, which is charged",

@@ -179,6 +179,7 @@ def bodies_of(market: Market, goods: Goods, offer: dict[str, Any], bought: dict[
         "PUT /v1/datasets/<dataset_id>/source": SOURCE,
         "PUT /v1/datasets/<dataset_id>/upstream": UPSTREAM | {"openapi": {"openapi": "3.1.0"}},
         "PUT /v1/releases/<release_id>/files/<name>/origin": ORIGIN,
+        "POST /v1/deliveries/<delivery_id>/corrections": {"reference": "c1", "reason": "訂正", "bytes": -1},
         "POST /v1/deliveries/<delivery_id>/report": {"report_id": "r1", "bytes_sent": 1, "complete": False},
         "POST /v1/terms": {"template": "research"},
         "POST /v1/offers": {"dataset_id": goods.dataset_id} | version,

@@ -1,5 +1,6 @@
 """The schema: up, down and up again, and the same as the models say."""
 
+import re
 from pathlib import Path
 
 import psycopg
@@ -34,8 +35,12 @@ EVERYTHING = """
 """
 
 
+# Parts of a table come with the months; the models know the whole.
+PARTS = re.compile(r"(?:pk_|ix_)?usage_event_(?:rest|[0-9]{4}_[0-9]{2})")
+
+
 def is_ours(table):
-    return not table.startswith("procrastinate_") and table != "alembic_version"
+    return not (table.startswith("procrastinate_") or table == "alembic_version" or PARTS.match(table))
 
 
 def described(engine, query):

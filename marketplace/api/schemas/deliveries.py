@@ -69,4 +69,33 @@ class ReportView(Schema):
     delivery = fields.Nested(DeliveryView, required=True)
 
 
+class UsageCorrectionDraft(Strict):
+    """What to add to the usage of a delivery; below zero to take it off."""
+
+    reference = fields.String(
+        required=True,
+        validate=pattern("[A-Za-z0-9._-]{1,64}", "1 to 64 letters, digits, dots, underscores and hyphens"),
+        metadata={"description": "yours, the same each time this correction is sent"},
+    )
+    reason = fields.String(required=True, metadata={"description": "for both parties to read"})
+    bytes = Whole(validate=validate.Range(-WHOLE_MAX, WHOLE_MAX))
+    rows = Whole(validate=validate.Range(-WHOLE_MAX, WHOLE_MAX))
+    requests = Whole(validate=validate.Range(-1, 1))
+
+
+class UsageCorrectionView(Schema):
+    """A correction as it is kept: an event of its own, which counts at the instant of the one it corrects."""
+
+    id = fields.String(required=True)
+    delivery_id = fields.String(required=True)
+    corrects_event_id = fields.String(required=True)
+    reference = fields.String(required=True)
+    reason = fields.String(required=True)
+    bytes = fields.Integer(required=True, attribute="bytes_new")
+    rows = fields.Integer(required=True, attribute="rows_new")
+    requests = fields.Integer(required=True)
+    occurred_at = Instant(required=True)
+    corrected_at = Instant(required=True)
+
+
 DeliveryPage = page_of(DeliveryView)

@@ -48,6 +48,11 @@ UPDATE budget_share SET yen_used = :yen_used, yen_held = :yen_held
  WHERE budget_id = :budget_id AND grant_id = :grant_id AND month = :month
 """)
 
+_BEGIN_ANEW = text("""
+UPDATE budget_share SET units_before = :units_before, yen_before = :yen_before
+ WHERE budget_id = :budget_id AND grant_id = :grant_id AND month = :month
+""")
+
 
 class Before(NamedTuple):
     """What a grant's price does not count in the running month: units, and yen that earlier months came to."""
@@ -133,6 +138,13 @@ def count(budget: Budget, meter: Meter, worth: Worth, *, enforced: bool) -> None
     db.session.execute(_KEEP_SHARE, named | {"yen_used": spent.yen_used, "yen_held": spent.yen_held})
     more = Spent(spent.yen_used - share.yen_used, spent.yen_held - share.yen_held)
     _add(budget, rules.period_of(BudgetPeriod(budget.period), meter.month), more, enforced=enforced)
+
+
+def begin_anew(budget: Budget, meter: Meter) -> None:
+    """Ask again what a grant's running month does not count, since usage was corrected; counts nothing yet."""
+    before = meter.before()
+    facts = _named(budget, meter) | {"units_before": before.units, "yen_before": before.yen}
+    db.session.execute(_BEGIN_ANEW, facts)
 
 
 def require_room(budget: Budget, meter: Meter, worth: Worth) -> None:

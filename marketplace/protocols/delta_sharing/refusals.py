@@ -6,6 +6,7 @@ import logging
 from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from marketplace.exchange import pacing
 from marketplace.identity.errors import InvalidToken
 from marketplace.kit import settings
 from marketplace.kit.errors import Refusal
@@ -18,10 +19,11 @@ _CODES = {
     401: "UNAUTHENTICATED",
     403: "PERMISSION_DENIED",
     404: "RESOURCE_DOES_NOT_EXIST",
+    429: "RESOURCE_EXHAUSTED",
     500: "INTERNAL_ERROR",
     503: "TEMPORARILY_UNAVAILABLE",
 }
-# Clients try 429 again for minutes, as if a quota or a payment were a moment's trouble.
+# Clients try 429 again for minutes, as if a quota or a payment were a moment's trouble. A minute's rate is one.
 _INSTEAD = {402: 403, 429: 403}
 
 
@@ -56,7 +58,8 @@ def register(blueprint: Blueprint) -> None:
 def answer(refusal: Refusal) -> Response:
     """Return a refusal as the protocol words it, with cause and cure in one message."""
     g.refused = refusal.slug
-    status = _INSTEAD.get(refusal.status, refusal.status)
+    paced = pacing.fields_of_refusal(refusal)
+    status = refusal.status if paced else _INSTEAD.get(refusal.status, refusal.status)
     status = status if status in _CODES else 400
     code = "MALFORMED_REQUEST" if isinstance(refusal, Malformed) else _CODES[status]
     own = isinstance(refusal, NotAsAgreed)
@@ -66,6 +69,7 @@ def answer(refusal: Refusal) -> Response:
         response.headers["WWW-Authenticate"] = _challenge(refusal)
     if status == 503:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    response.headers.update(paced)
     return response
 
 
