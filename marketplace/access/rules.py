@@ -42,7 +42,8 @@ class Entitlement:
 
     ``sha256`` and ``size_bytes`` are those of the bytes that go out: the file's own, or those of what was made of it.
     ``rows`` are the rows in them; None where they are the file's, as its profile counts them. ``purpose`` is there
-    where it was declared, ``origin_url`` where the provider has the bytes.
+    where it was declared, ``origin_url`` where the provider has the bytes, ``token_id`` and ``family_id`` where an
+    access token asks, with the end of which it ends.
     """
 
     grant_id: str
@@ -59,6 +60,8 @@ class Entitlement:
     rows: int | None = None
     purpose: str | None = None
     origin_url: str | None = None
+    token_id: str | None = None
+    family_id: str | None = None
 
 
 def expiry(starts_at: datetime, duration_days: int | None, last_day: date | None = None) -> datetime | None:

@@ -106,7 +106,7 @@ def answer(
     To be called in the transaction of the grant check. Raises PurposeUnknown, PurposeNotPermitted, RateLimited,
     QuotaExhausted, BudgetExhausted and what ``open_file`` raises.
     """
-    entitled = for_purpose(entitled, headers)
+    entitled = replace(for_purpose(entitled, headers), token_id=actor.token_id, family_id=actor.family_id)
     decision = _decide(entitled, method, headers)
     if decision.length == 0:
         return Answer(decision.status, decision.headers, 0, 0, None, None)

@@ -15,6 +15,7 @@ class Actor:
     are there when a person acts. ``grant_ids`` is there when the token was narrowed to these grants (RFC 9396).
     ``trust`` is the organization's; ``keyed`` means that the client proved itself by a key (RFC 7523).
     ``delegate_id`` is there when another organization acts in its name, which may do what is ``delegated`` and no more.
+    ``token_id`` and ``family_id`` name the access token and the consent that it came of, where there is one.
     """
 
     organization_id: str
@@ -30,6 +31,8 @@ class Actor:
     keyed: bool = False
     delegate_id: str | None = None
     delegated: frozenset[Permission] | None = None
+    token_id: str | None = None
+    family_id: str | None = None
 
     @property
     def oversees(self) -> bool:

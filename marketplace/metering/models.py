@@ -92,6 +92,8 @@ class Delivery(Model):
     content_bytes: Mapped[int] = mapped_column(BigInteger)
     content_rows: Mapped[int | None] = mapped_column(BigInteger)
     purpose: Mapped[str | None]
+    token_id: Mapped[str | None]
+    family_id: Mapped[str | None]
     start_byte: Mapped[int] = mapped_column(BigInteger)
     length: Mapped[int] = mapped_column(BigInteger)
     reserved_bytes: Mapped[int] = mapped_column(BigInteger)

@@ -12,14 +12,19 @@ from marketplace.access.states import Cause
 from marketplace.api import cutting, streams
 from marketplace.delivery.streaming import CHUNK_BYTES
 from marketplace.identity import service as identity
-from marketplace.identity.actors import SYSTEM
-from marketplace.identity.oauth import access_tokens
+from marketplace.identity.actors import SYSTEM, Actor
+from marketplace.identity.oauth import access_tokens, families
 from marketplace.identity.oauth.access_tokens import Bearer
+from marketplace.identity.oauth.consents import Consent
+from marketplace.identity.states import Assurance
+from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 from marketplace.licensing.states import PriceKind
+from marketplace.metering.running import rights
 from marketplace.server.body import FileBody
 from tests.factories import market
+from tests.factories.identity import MemberFactory, PersonFactory
 from tests.live import wait_until
 
 CONTENT = bytes(4 * CHUNK_BYTES)
@@ -38,7 +43,7 @@ class Running:
         offer = market.offered(self.listed, PriceKind.FREE)
         self.grant_id = str(market.bought(app, self.buyer, offer).grant_id)
         with transaction():
-            token = access_tokens.issue(Bearer(str(self.buyer.client_id), self.buyer.organization_id, "data:read"))
+            self.family_id, token = consented(self.buyer)
         answer = app.test_client().get(
             f"/v1/grants/{self.grant_id}/files/{market.NAME}",
             headers={"Authorization": f"Bearer {token}"},
@@ -72,6 +77,33 @@ class Running:
             {"grant_id": self.grant_id},
         ).one()
         return tuple(row)
+
+
+def consented(buyer: Actor) -> tuple[str, str]:
+    """Have a member of the buyer let its program fetch; return the consent's family, and a token of it."""
+    member = MemberFactory(organization_id=buyer.organization_id, person_id=PersonFactory().id)
+    consent = Consent(member.id, buyer.organization_id, "data:read", None, Assurance.AAL1.value, clock.now())
+    family_id = families.open_family(str(buyer.client_id), consent, None)
+    said = {"member_id": member.id, "acr": consent.acr, "authenticated_at": consent.authenticated_at}
+    bearer = Bearer(str(buyer.client_id), buyer.organization_id, consent.scope, family_id=family_id, **said)
+    return family_id, access_tokens.issue(bearer)
+
+
+def token_revoked(running: Running) -> None:
+    access_tokens.revoke(token_of(running))
+
+
+def consent_withdrawn_after_the_token_ran_out(running: Running) -> None:
+    db.session.execute(text("DELETE FROM access_token WHERE jti = :jti"), {"jti": token_of(running)})
+    families.revoke(running.family_id)
+
+
+def consent_forgotten(running: Running) -> None:
+    _say("DELETE FROM token_family WHERE id = :id", running.family_id)
+
+
+def token_of(running: Running) -> str:
+    return str(db.session.scalar(text("SELECT token_id FROM delivery WHERE id = :id"), {"id": running.delivery_id}))
 
 
 def revoked(running: Running) -> None:
@@ -110,7 +142,10 @@ def cutter_of(app: Flask) -> cutting.Cutter:
     return app.extensions[streams.EXTENSION]._beside[0]
 
 
-ENDS = [revoked, suspended, organization_suspended, client_suspended, more_trust_asked, run_out, runs_out_soon]
+ENDS = [
+    revoked, suspended, organization_suspended, client_suspended, more_trust_asked, run_out, runs_out_soon,
+    token_revoked, consent_withdrawn_after_the_token_ran_out, consent_forgotten,
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -157,6 +192,15 @@ def test_what_nobody_tells_is_found_by_looking(own_database: Flask) -> None:
         revoked(running)
     wait_until("the download to be stopped", running.is_stopped)
     assert running.ended() == ("broken", CHUNK_BYTES, CHUNK_BYTES)
+
+
+def test_a_token_that_runs_out_and_is_forgotten_ends_nothing(own_database: Flask) -> None:
+    running = Running(own_database)
+    with transaction():
+        db.session.execute(text("DELETE FROM access_token WHERE jti = :jti"), {"jti": token_of(running)})
+        [right] = rights([running.delivery_id])
+    assert right.stands
+    assert running.ended()[0] == "broken"
 
 
 def test_a_change_that_is_taken_back_ends_nothing(own_database: Flask) -> None:

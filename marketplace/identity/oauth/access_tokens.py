@@ -116,6 +116,7 @@ _STANDING = (
         _clients.authentication_method,
         _members.id.label("member_id"),
         _members.role,
+        _tokens.family_id,
     )
     .select_from(AccessToken.__table__)
     .join(ApiClient.__table__, _clients.id == _tokens.client_id)
@@ -223,6 +224,8 @@ def holder_of(claims: Claims) -> Actor:
         grant_ids=frozenset(claims.grant_ids) if claims.grant_ids is not None else None,
         trust=Trust(standing.trust),
         keyed=standing.authentication_method == AuthenticationMethod.PRIVATE_KEY_JWT.value,
+        token_id=claims.jti,
+        family_id=standing.family_id,
     )
 
 
