@@ -249,7 +249,7 @@ class SendfileWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ha
         conn.close()
 
     def _leave_listeners(self) -> None:
-        """Take who waits, and close our end: whoever came later would be kept waiting by the kernel until we are gone."""
+        """Take who waits, and close our end: whoever came later would wait in the kernel until we are gone."""
         for listener in self.sockets:
             self._take_waiting(listener)
             listener.close()
