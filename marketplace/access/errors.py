@@ -47,6 +47,17 @@ class CopyInTheMaking(Unavailable):
     cure_ja = "Retry-Afterの秒数の後に、同じ要求を送ってください。"
 
 
+class PartNotPossible(Forbidden):
+    """The terms give a part of each table, and of this file it cannot be made; told only to the grant's owner."""
+
+    slug = "part-not-possible"
+    title, title_ja = "The part that the terms give cannot be made", "条件に定めた部分を提供できません"
+    cause = "The terms give certain columns or rows alone, and of this file that part cannot be made: it is not opened."
+    cure = "Tell the provider what the detail says; a corrected release or offer opens it."
+    cause_ja = "利用条件は一部の列や行だけを提供するもので、このファイルからはその部分を作成できないため、開けません。"
+    cure_ja = "detailの内容を提供者に伝えてください。版または提供条件が訂正されれば取得できます。"
+
+
 class TicketUnknown(NotFound):
     """No ticket has this secret, or its time is over, or whoever asked for it is shut out: nobody can tell which."""
 

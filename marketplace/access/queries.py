@@ -7,7 +7,13 @@ from typing import Any
 
 from sqlalchemy import Exists, Row, TextualSelect, bindparam, exists, func, or_, select, text
 
-from marketplace.access.errors import CopyInTheMaking, GrantExpired, GrantRevoked, GrantSuspended
+from marketplace.access.errors import (
+    CopyInTheMaking,
+    GrantExpired,
+    GrantRevoked,
+    GrantSuspended,
+    PartNotPossible,
+)
 from marketplace.access.models import Grant, GrantRelease
 from marketplace.access.rules import Entitlement, is_open_to, is_visible, standing
 from marketplace.access.states import Standing
@@ -23,13 +29,24 @@ from marketplace.licensing.models import Offer
 
 # One row when the caller owns the grant, with the newest file of that name among the releases bought.
 # The state of release and dataset in the catalogue is not asked: what was sold stays sold. Where the terms say that
-# the grant has a copy of its own, that is what it opens; of what its provider holds there is none.
-_AUTHORIZE_SQL = """
+# the grant has a copy of its own, that is what it opens; of what its provider holds there is none. Under a data policy
+# it opens the part that was made and nothing else: where there is none, no hash of the file comes out of here.
+_CONTENT = """
+       f.origin_url, g.policy_sha256 IS NOT NULL AS is_part, p.rows, p.problem, coalesce(p.media_type, f.media_type)
+         AS media_type,
+       CASE WHEN g.policy_sha256 IS NULL THEN coalesce(c.sha256, f.sha256) ELSE p.sha256 END AS sha256,
+       CASE WHEN g.policy_sha256 IS NULL THEN coalesce(c.size_bytes, f.size_bytes) ELSE p.size_bytes END AS size_bytes,
+       (c.grant_id IS NOT NULL AND c.sha256 IS NULL) OR (g.policy_sha256 IS NOT NULL AND p.sha256 IS NULL)
+         AS is_in_the_making
+"""
+_COPIES = """
+  LEFT JOIN traced_copy c ON c.grant_id = g.id AND c.source_sha256 = f.sha256 AND f.origin_url IS NULL
+  LEFT JOIN policed_copy p ON p.grant_id = g.id AND p.source_sha256 = f.sha256 AND g.policy_sha256 IS NOT NULL
+"""
+_AUTHORIZE_SQL = f"""
 SELECT g.state, g.expires_at, g.organization_id, g.provider_organization_id, g.dataset_id,
        d.trust_required, d.assurance_required,
-       f.release_id, f.id AS file_id, f.name AS file_name, f.media_type, f.published_at, f.origin_url,
-       coalesce(c.sha256, f.sha256) AS sha256, coalesce(c.size_bytes, f.size_bytes) AS size_bytes,
-       c.grant_id IS NOT NULL AND c.sha256 IS NULL AS is_in_the_making
+       f.release_id, f.id AS file_id, f.name AS file_name, f.published_at, {_CONTENT}
   FROM access_grant g
   JOIN dataset d ON d.id = g.dataset_id
   LEFT JOIN LATERAL (
@@ -41,29 +58,26 @@ SELECT g.state, g.expires_at, g.organization_id, g.provider_organization_id, g.d
           AND (CAST(:release_id AS text) IS NULL OR release.id = :release_id)
         ORDER BY release.published_at DESC, release.id DESC
         LIMIT 1) f ON true
-  LEFT JOIN traced_copy c ON c.grant_id = g.id AND c.source_sha256 = f.sha256 AND f.origin_url IS NULL
+  {_COPIES}
  WHERE g.id = :grant_id AND g.organization_id = :organization_id
-"""
+"""  # noqa: S608 - made of constants
 _AUTHORIZE = text(_AUTHORIZE_SQL).columns(expires_at=UtcDateTime, published_at=UtcDateTime)
 # The same with the newest file of whatever name, the first by its name.
 _AUTHORIZE_ANY = text(
     _AUTHORIZE_SQL.replace("AND file.name = :file_name", "").replace("release.id DESC", "release.id DESC, file.name")
 ).columns(expires_at=UtcDateTime, published_at=UtcDateTime)
 
-_ENTITLED_FILES = text("""
+_ENTITLED_FILES = text(f"""
 SELECT g.organization_id, g.provider_organization_id, g.dataset_id,
-       file.release_id, file.id AS file_id, file.name AS file_name, file.media_type, release.published_at,
-       file.origin_url,
-       coalesce(c.sha256, file.sha256) AS sha256, coalesce(c.size_bytes, file.size_bytes) AS size_bytes,
-       c.grant_id IS NOT NULL AND c.sha256 IS NULL AS is_in_the_making
+       f.release_id, f.id AS file_id, f.name AS file_name, release.published_at, {_CONTENT}
   FROM access_grant g
   JOIN access_grant_release r ON r.grant_id = g.id
   JOIN release ON release.id = r.release_id
-  JOIN file ON file.release_id = release.id
-  LEFT JOIN traced_copy c ON c.grant_id = g.id AND c.source_sha256 = file.sha256 AND file.origin_url IS NULL
+  JOIN file f ON f.release_id = release.id
+  {_COPIES}
  WHERE g.id = :grant_id
- ORDER BY release.published_at DESC, release.id DESC, file.name
-""").columns(published_at=UtcDateTime)
+ ORDER BY release.published_at DESC, release.id DESC, f.name
+""").columns(published_at=UtcDateTime)  # noqa: S608 - made of constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +95,8 @@ def authorize(actor: Actor, grant_id: str, file_name: str, release_id: str | Non
 
     Where several releases of the grant hold the name, the newest is meant unless ``release_id`` names one.
     Raises NotFound for anything that is not the actor's own, GrantRevoked, GrantSuspended or GrantExpired for what is,
-    what ``admission.require`` raises, where the dataset asks more of its buyers now, and CopyInTheMaking.
+    what ``admission.require`` raises, where the dataset asks more of its buyers now, CopyInTheMaking and
+    PartNotPossible.
     """
     row = _standing_row(actor, grant_id, _AUTHORIZE, file_name, release_id)
     if row.file_id is None:
@@ -93,11 +108,14 @@ def authorize_upstream(actor: Actor, grant_id: str) -> Entitlement:
     """Return what stands for the answers of the dataset's upstream: the newest file of the grant, to be replaced.
 
     Who delivers puts name, size and hash of the answer in place of the file's; release and file remain what metering
-    and the record refer to. No copy is waited for. Raises what ``authorize`` raises; NotFound without any release.
+    and the record refer to. No copy is waited for. Raises what ``authorize`` raises; NotFound without any release, and
+    PartNotPossible under a data policy, since nobody knows the columns of an answer.
     """
     row = _standing_row(actor, grant_id, _AUTHORIZE_ANY, None, None)
     if row.file_id is None:
         raise NotFound("This grant opens no release yet.")
+    if row.is_part:
+        raise PartNotPossible("The dataset's API gives no part of what it answers.")
     return _entitlement(grant_id, row, copied=False)
 
 
@@ -135,6 +153,8 @@ def _last_month_closed() -> Exists:
 
 
 def _entitlement(grant_id: str, row: Row[Any], *, copied: bool = True) -> Entitlement:
+    if row.is_part and (reason := _not_possible(row)):
+        raise PartNotPossible(reason)
     if copied and row.is_in_the_making:
         raise CopyInTheMaking
     return Entitlement(
@@ -149,8 +169,15 @@ def _entitlement(grant_id: str, row: Row[Any], *, copied: bool = True) -> Entitl
         row.sha256,
         row.size_bytes,
         row.published_at,
+        rows=row.rows,
         origin_url=row.origin_url,
+        is_part=row.is_part,
     )
+
+
+def _not_possible(row: Row[Any]) -> str | None:
+    held = "Its provider has the file, and no part of it can be made here."
+    return held if row.origin_url is not None else row.problem
 
 
 def get_grant(actor: Actor, grant_id: str) -> Grant:
@@ -227,9 +254,9 @@ def list_release_ids(grant_id: str) -> Sequence[str]:
 def list_entitled_files(actor: Actor, grant_id: str) -> list[Entitlement]:
     """List the files that a grant opens, newest release first, to whoever may see the grant.
 
-    Withdrawn releases are in it, though the catalogue hides them: the grant still opens them. Raises
-    CopyInTheMaking while the hash of one is not known yet.
+    Withdrawn releases are in it, though the catalogue hides them: the grant still opens them. Files of which the part
+    that the terms give cannot be made are not. Raises CopyInTheMaking while the hash of one is not known yet.
     """
     grant = get_grant(actor, grant_id)
     rows = db.session.execute(_ENTITLED_FILES, {"grant_id": grant.id})
-    return [_entitlement(grant.id, row) for row in rows]
+    return [_entitlement(grant.id, row) for row in rows if not (row.is_part and _not_possible(row))]

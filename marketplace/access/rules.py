@@ -43,7 +43,8 @@ class Entitlement:
     ``sha256`` and ``size_bytes`` are those of the bytes that go out: the file's own, or those of what was made of it.
     ``rows`` are the rows in them; None where they are the file's, as its profile counts them. ``purpose`` is there
     where it was declared, ``origin_url`` where the provider has the bytes, ``token_id`` and ``family_id`` where an
-    access token asks, with the end of which it ends.
+    access token asks, with the end of which it ends. ``is_part``: the content was made of
+    the file under the data policy of the terms, and is all of it that the grant opens.
     """
 
     grant_id: str
@@ -62,6 +63,7 @@ class Entitlement:
     origin_url: str | None = None
     token_id: str | None = None
     family_id: str | None = None
+    is_part: bool = False
 
 
 def expiry(starts_at: datetime, duration_days: int | None, last_day: date | None = None) -> datetime | None:

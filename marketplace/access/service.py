@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.dialects import postgresql
 
-from marketplace.access import copies, queries
+from marketplace.access import copies, policed, queries
 from marketplace.access.errors import RevocationNotYours
 from marketplace.access.models import Grant, GrantRelease, GrantSuspension
 from marketplace.access.rules import GrantDraft, checked_reason, expiry, may_revoke
@@ -44,6 +44,7 @@ def issue(actor: Actor, draft: GrantDraft) -> Grant:
         return db.session.scalars(select(Grant).where(Grant.order_id == draft.order_id)).one()
     release_ids = _open_releases(issued.id, draft)
     copies.order([issued.id])
+    policed.order([issued.id])
     audit.record(actor, Verb.GRANT_ISSUED, **_told(draft, issued.id, release_ids))
     return issued
 
@@ -58,6 +59,7 @@ def _columns(draft: GrantDraft) -> dict[str, Any]:
         "dataset_id": draft.dataset_id,
         "acceptance_id": draft.acceptance_id,
         "terms_sha256": draft.terms_sha256,
+        "policy_sha256": policed.policy_of(draft.terms_sha256),
         "release_scope": str(draft.release_scope),
         "state": GrantState.ACTIVE.value,
     }
@@ -103,6 +105,7 @@ def extend_to_release(dataset_id: str, release_id: str, actor: Actor = SYSTEM) -
     grant_ids = db.session.scalars(_EXTEND, facts).all()
     if grant_ids:
         copies.order(grant_ids)
+        policed.order(grant_ids)
         facts = {"release_id": release_id, "grants": len(grant_ids)}
         audit.record(actor, Verb.GRANT_EXTENDED, subject=release_id, dataset=dataset_id, facts=facts)
     return len(grant_ids)

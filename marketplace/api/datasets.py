@@ -126,6 +126,7 @@ def _typed(fields: dict[str, Any]) -> dict[str, Any]:
         "update_frequency": Frequency,
         "licence_hint": lambda word: None if word is None else Licence(word),
         "keywords": tuple,
+        "key_columns": tuple,
         "trust_required": lambda word: None if word is None else Trust(word),
         "assurance_required": lambda word: None if word is None else Assurance(word),
     }

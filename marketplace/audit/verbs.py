@@ -150,6 +150,7 @@ class Verb(StrEnum):
     TICKET_ISSUED = "access.ticket.issued"
     TICKET_USED = "access.ticket.used"
     COPY_MADE = "access.copy.made"
+    PART_REFUSED = "access.part.refused"
     LEAK_TRACED = "access.leak.traced"
     # metering
     DELIVERY_OPENED = "metering.delivery.opened"

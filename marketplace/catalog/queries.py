@@ -166,6 +166,12 @@ def get_file(file_id: str) -> File:
     return _present(find_file_by_id(file_id))
 
 
+def find_profiled(sha256: str) -> File | None:
+    """Return a file of that content whose profile is known, or None."""
+    profiled = (File.sha256 == sha256, File.profile_state == ProfileState.PROFILED)
+    return db.session.scalar(select(File).where(*profiled).order_by(File.id).limit(1))
+
+
 def find_file(release_id: str, name: str) -> File | None:
     """Return the file of exactly this name in a release, or None."""
     return db.session.scalar(select(File).where(File.release_id == storable(release_id), File.name == storable(name)))

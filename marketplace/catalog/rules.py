@@ -17,6 +17,8 @@ DESCRIPTION_LENGTH_MAX = 20_000
 CONTACT_LENGTH_MAX = 300
 URL_LENGTH_MAX = 2_000
 KEYWORDS_MAX = 50
+KEY_COLUMNS_MAX = 20
+COLUMN_NAME_LENGTH_MAX = 300
 KEYWORD_LENGTH_MAX = 100
 LABEL_LENGTH_MAX = 100
 NAME_BYTES_MAX = 255
@@ -43,6 +45,7 @@ class DatasetDraft:
 
     ``region`` is a local-government code of 6 digits or ``JP``; the contact is an office, not a person.
     ``trust_required`` and ``assurance_required`` are asked of whoever orders and fetches it; None asks nothing.
+    By ``key_columns`` a row of its tables is known from one release to the next.
     """
 
     title_ja: str = ""
@@ -57,13 +60,15 @@ class DatasetDraft:
     contact_email: str = ""
     update_frequency: Frequency = Frequency.UNKNOWN
     keywords: tuple[str, ...] = ()
+    key_columns: tuple[str, ...] = ()
     licence_hint: Licence | None = None
     trust_required: Trust | None = None
     assurance_required: Assurance | None = None
 
     def columns(self) -> dict[str, Any]:
         """Return the fields as they are stored."""
-        return asdict(self) | {"themes": list(self.themes), "keywords": list(self.keywords)}
+        lists = {name: list(getattr(self, name)) for name in ("themes", "keywords", "key_columns")}
+        return asdict(self) | lists
 
 
 DRAFT_FIELDS = frozenset(field.name for field in fields(DatasetDraft))
@@ -84,6 +89,7 @@ def check_draft(draft: DatasetDraft) -> None:
         "contact_email": email_fault(draft.contact_email),
         "update_frequency": None if draft.update_frequency in set(Frequency) else "must be an EU frequency code",
         "keywords": keywords_fault(draft.keywords),
+        "key_columns": key_columns_fault(draft.key_columns),
         "licence_hint": None if draft.licence_hint in {None, *Licence} else "must be one of the listed licences",
         "trust_required": None if draft.trust_required in {None, *TRUSTS} else "must be verified or qualified",
         "assurance_required": None if draft.assurance_required in {None, *Assurance} else "must be aal1, aal2 or aal3",
@@ -193,6 +199,13 @@ def keywords_fault(keywords: tuple[str, ...]) -> str | None:
     if len(set(keywords)) != len(keywords) or not all(word.strip() for word in keywords):
         return "must be distinct and not empty"
     return next(filter(None, (text_fault(word, KEYWORD_LENGTH_MAX) for word in keywords)), None)
+
+
+def key_columns_fault(columns: tuple[str, ...]) -> str | None:
+    """Return what is wrong with the columns by which rows are known, or None."""
+    if len(columns) > KEY_COLUMNS_MAX or len(set(columns)) != len(columns) or not all(columns):
+        return f"must name at most {KEY_COLUMNS_MAX} columns, each once"
+    return next(filter(None, (text_fault(name, COLUMN_NAME_LENGTH_MAX) for name in columns)), None)
 
 
 def _refuse(faults: dict[str, str | None]) -> None:

@@ -58,7 +58,8 @@ def revise_dataset(actor: Actor, dataset_id: str, changes: Mapping[str, Any], ex
     if unknown:
         raise Invalid(errors=[{"pointer": f"/{name}", "detail": "is no field of a dataset"} for name in unknown])
     draft = replace(draft_of(dataset), **changes)
-    draft = replace(draft, themes=tuple(draft.themes), keywords=tuple(draft.keywords))
+    lists = {name: tuple(getattr(draft, name)) for name in ("themes", "keywords", "key_columns")}
+    draft = replace(draft, **lists)  # type: ignore[arg-type] # tuples, as the fields of these names are
     rules.check_draft(draft)
     if not _write_draft(dataset.id, expected_version, draft):
         raise VersionStale(version=_reread(Dataset, dataset_id).version)
@@ -229,7 +230,7 @@ def import_ckan_package(actor: Actor, package: dict[str, Any]) -> Dataset:
 def draft_of(dataset: Dataset) -> DatasetDraft:
     """Return what is said of a dataset, as a draft that can be changed."""
     values = {field: getattr(dataset, field) for field in rules.DRAFT_FIELDS}
-    return DatasetDraft(**values | {"themes": tuple(dataset.themes), "keywords": tuple(dataset.keywords)})
+    return DatasetDraft(**values | {name: tuple(values[name]) for name in ("themes", "keywords", "key_columns")})
 
 
 def _renew_import(actor: Actor, read: ckan.ReadPackage, package: dict[str, Any]) -> Dataset:

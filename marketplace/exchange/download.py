@@ -11,7 +11,7 @@ from marketplace.access import queries as access
 from marketplace.access.rules import Entitlement
 from marketplace.delivery import conditional
 from marketplace.delivery.conditional import Decision
-from marketplace.exchange import facilities, pacing, redirecting, spending
+from marketplace.exchange import facilities, pacing, policing, redirecting, spending
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock, jobs, settings
 from marketplace.kit.errors import NotFound
@@ -84,7 +84,7 @@ def _entitled(actor: Actor, wanted: Wanted) -> Entitlement:
     entitled = access.authorize(actor, wanted.grant_id, wanted.file_name, wanted.release_id)
     if wanted.sha256 not in {None, entitled.sha256}:
         raise NotFound
-    return entitled
+    return policing.named(entitled)
 
 
 def answer(

@@ -47,6 +47,17 @@ class TermsDiffer(Conflict):
     cure_ja = "terms_sha256 の示す利用条件を読み、そのハッシュで同意してください。"
 
 
+class PolicyNotEnforceable(Refusal):
+    """An offer, or a release of what is offered, of which the part that the terms give cannot be made."""
+
+    slug, status = "policy-not-enforceable", 422
+    title, title_ja = "The data policy cannot be carried out", "条件に定めた部分を作成できません"
+    cause = "The terms give certain columns or rows alone; of these files, or of an API's answers, that cannot be made."
+    cure = "Name columns that every table of the release has, with values that fit them, or offer under other terms."
+    cause_ja = "利用条件は一部の列や行だけを提供するものですが、このファイルまたはAPIからはその部分を作成できません。"
+    cure_ja = "版の全ての表にある列と、その型に合う値を示すか、別の利用条件で提供してください。"
+
+
 class NothingToDeliver(Conflict):
     """An offer for a dataset without any published release."""
 
@@ -177,6 +188,17 @@ class TableUnreadable(Conflict):
     cure = "Fetch the file itself under `/v1/grants/{id}/files`, and write to the provider."
     cause_ja = "このファイルからParquetを作成できません。"
     cure_ja = "/v1/grants/{id}/files からファイルそのものを取得し、提供者に連絡してください。"
+
+
+class ChangesUnreadable(Conflict):
+    """Two versions of a shared table of which nobody can say in rows what changed."""
+
+    slug = "changes-unreadable"
+    title, title_ja = "Changes not readable", "変更を読み取れません"
+    cause = "What changed between these versions cannot be told as rows of one table."
+    cure = "Read the versions themselves, or ask for changes from a later version on."
+    cause_ja = "これらの版の間の変更は、一つの表の行としては表せません。"
+    cure_ja = "各版そのものを読み取るか、より新しい版からの変更を求めてください。"
 
 
 class PermitUnknown(Forbidden):

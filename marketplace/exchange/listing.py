@@ -10,7 +10,7 @@ from marketplace.catalog import listings, profiling, queries, service, waiting
 from marketplace.catalog.models import Dataset, File, Release
 from marketplace.catalog.states import DatasetState, ProfileState
 from marketplace.delivery.stores import Stored
-from marketplace.exchange import facilities, showcase, tabular
+from marketplace.exchange import facilities, policing, showcase, tabular
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
 from marketplace.identity.errors import NotDelegated, TrustTooLow
@@ -67,12 +67,13 @@ def publish(actor: Actor, release_id: str) -> Release:
     """Make a release visible, open it to the grants that include future releases, and list it.
 
     Raises RowsNotCounted while the dataset is for sale by the row and the release has a file without a count: its
-    rows would be metered as none.
+    rows would be metered as none. Raises PolicyNotEnforceable while a part of it is for sale that cannot be made.
     """
     _stand_in_line(actor, queries.get_own_release(actor, release_id).dataset_id)
     release = service.publish_release(actor, release_id)
     if offers.has_open_row_offer(release.dataset_id):
         licensing.require_counted(release.id)
+    policing.require_publishable(release.dataset_id, release.id)
     access.extend_to_release(release.dataset_id, release.id, actor)
     tabular.ask_for_release(release.id)
     refresh(release.dataset_id)
@@ -106,12 +107,13 @@ def withdraw_dataset(actor: Actor, dataset_id: str) -> Dataset:
 def make_offer(actor: Actor, draft: OfferDraft) -> Offer:
     """Offer a dataset, and show the offer where the dataset is listed.
 
-    Raises TrustTooLow, and what licensing raises.
+    Raises TrustTooLow, PolicyNotEnforceable, and what licensing raises.
     """
     _stand_in_line(actor, draft.dataset_id)
     _require_trust_to_sell(actor, draft)
     _refuse_own_gain(actor, draft)
     offer = licensing.make_offer(actor, draft)
+    policing.require_enforceable(offer.dataset_id, offer.terms_id)
     refresh(offer.dataset_id)
     return offer
 
@@ -123,6 +125,7 @@ def supersede_offer(actor: Actor, offer_id: str, draft: OfferDraft) -> Offer:
     _require_trust_to_sell(actor, draft)
     _refuse_own_gain(actor, draft, before)
     offer = licensing.supersede_offer(actor, offer_id, draft)
+    policing.require_enforceable(offer.dataset_id, offer.terms_id)
     refresh(offer.dataset_id)
     return offer
 

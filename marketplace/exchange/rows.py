@@ -7,7 +7,7 @@ import hashlib
 import json
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -16,7 +16,6 @@ from typing import Any, BinaryIO
 
 from marketplace.access import queries as access
 from marketplace.access.rules import Entitlement
-from marketplace.catalog import queries as catalog
 from marketplace.catalog.states import ConversionState
 from marketplace.delivery.rows import columns as tables
 from marketplace.delivery.rows import cursors, query, reader
@@ -86,24 +85,15 @@ def open_page(
 
 def _table(actor: Actor, grant_id: str, file_name: str, release_id: str | None) -> Table:
     entitled = access.authorize(actor, grant_id, file_name, release_id)
-    profile = catalog.get_file(entitled.file_id).profile
+    profile = tabular.profile_of(entitled.sha256, entitled.file_id)
     if not profile:
         raise NotTabular
-    columns = _licensed(tables.columns_of(profile))
+    columns = tables.columns_of(profile)
     # Its Parquet has the same rows and types, and is read many times as fast; without it, the file itself does.
     made = tabular.find(entitled.sha256) if profile["format"] != "parquet" and profile.get("complete") else None
     if made is not None and made.state == ConversionState.DONE and made.sha256:
         return Table(entitled, made.sha256, Source("parquet"), columns)
     return Table(entitled, entitled.sha256, Source.of(profile), columns)
-
-
-def _licensed(columns: Sequence[Column]) -> tuple[Column, ...]:
-    """Return the columns that the terms of the grant leave: all, as long as terms know of no such policy.
-
-    This is the one place where policies on columns belong: what is not returned here can neither be shown nor
-    asked about. Policies on rows belong beside it, as predicates that ``query.checked`` adds to every query.
-    """
-    return tuple(columns)
 
 
 def _read(table: Table, wanted: Query, after: int | None, means: Settings) -> reader.Read:

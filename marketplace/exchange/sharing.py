@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -12,10 +12,12 @@ from marketplace.access import queries as access
 from marketplace.access import shares
 from marketplace.access.rules import Entitlement
 from marketplace.access.shares import SharedFile
+from marketplace.catalog.models import Conversion
 from marketplace.catalog.states import ConversionState
-from marketplace.exchange import download, facilities, tabular
+from marketplace.delivery.changes import CHANGE_TYPE
+from marketplace.exchange import changes, download, facilities, tabular
 from marketplace.exchange.download import Answer
-from marketplace.exchange.errors import PermitUnknown, TableInTheMaking, TableUnreadable
+from marketplace.exchange.errors import ChangesUnreadable, PermitUnknown, TableInTheMaking, TableUnreadable
 from marketplace.identity import holders, judging
 from marketplace.identity.actors import Actor
 from marketplace.identity.permissions import Permission
@@ -23,6 +25,7 @@ from marketplace.kit.errors import NotFound
 from marketplace.kit.transaction import transaction
 
 MEDIA_TYPE = "application/vnd.apache.parquet"
+RESERVED = frozenset({CHANGE_TYPE, "_commit_version", "_commit_timestamp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,22 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What a version brought: all its rows where it is the first, else what it changed of the one ``before``.
+
+    ``found.content`` is what is fetched; while that is not made, ``found`` has no columns.
+    """
+
+    found: Snapshot
+    before: Snapshot | None
+
+
+@dataclass(frozen=True, slots=True)
 class Permit:
-    """What a signed address allows: one content of one grant, to whoever asked for it, until its time is over."""
+    """What a signed address allows: one content of one grant, to whoever asked for it, until its time is over.
+
+    With a version ``before``, the content is what was changed of that.
+    """
 
     grant_id: str
     release_id: str
@@ -57,6 +74,9 @@ class Permit:
     member_id: str | None
     assurance: str | None
     purpose: str | None = None
+    before_grant_id: str | None = None
+    before_release_id: str | None = None
+    before_file_name: str | None = None
 
 
 def list_datasets(actor: Actor, after: str, size: int) -> Sequence[str]:
@@ -104,7 +124,10 @@ def snapshot(actor: Actor, table: Table, version: int, headers: Mapping[str, str
 
 def _parquet(entitled: Entitlement) -> tuple[Entitlement, list[dict[str, Any]]]:
     """Return the Parquet of an entitled table in its place, without columns where it is not ready."""
-    made = tabular.find(entitled.sha256)
+    return _made_of(entitled, tabular.find(entitled.sha256))
+
+
+def _made_of(entitled: Entitlement, made: Conversion | None) -> tuple[Entitlement, list[dict[str, Any]]]:
     if made is None or made.sha256 is None or made.size_bytes is None:
         return entitled, []
     name = f"{PurePosixPath(entitled.file_name).stem}.parquet"
@@ -122,7 +145,40 @@ def ready(found: Snapshot) -> Snapshot:
     raise TableInTheMaking
 
 
-def permit_for(actor: Actor, table: Table, found: Snapshot) -> Permit:
+def feed(versions: Sequence[Snapshot]) -> list[Change]:
+    """Return what each version brought, all but the first compared with the one before it.
+
+    A first version 0 is given as it is. What was not compared yet is asked for, in the open transaction, which must be
+    kept. Versions that changed nothing are left out. Raises ChangesUnreadable.
+    """
+    _check_columns(versions)
+    found = [Change(versions[0], None)] if versions[0].version == 0 else []
+    for before, after in pairwise(versions):
+        if before.content.sha256 != after.content.sha256:
+            found.append(Change(_compared(before, after), before))
+    return [one for one in found if one.found.content.rows or not one.found.columns]
+
+
+def _check_columns(versions: Sequence[Snapshot]) -> None:
+    for one in versions:
+        if one.columns != versions[0].columns:
+            raise ChangesUnreadable(f"The columns or their types changed with version {one.version}.")
+    if RESERVED & {column["name"].casefold() for column in versions[0].columns}:
+        raise ChangesUnreadable("The table has a column of a name that change feeds use themselves.")
+
+
+def _compared(before: Snapshot, after: Snapshot) -> Snapshot:
+    asked = after.content.dataset_id, before.content.sha256, after.content.sha256
+    made = changes.find(*asked)
+    if made is None:
+        changes.ask(*asked)
+    elif made.state == ConversionState.FAILED and made.problem is not None:
+        raise ChangesUnreadable(f"Version {after.version}: {made.problem['detail']}")
+    content, is_made = _made_of(after.content, made)
+    return replace(after, content=content, columns=after.columns if is_made else [])
+
+
+def permit_for(actor: Actor, table: Table, found: Snapshot, before: Snapshot | None = None) -> Permit:
     """Return what an address must state so that whoever has it fetches in the actor's name; raises PermitUnknown."""
     if actor.client_id is None:
         raise PermitUnknown
@@ -138,7 +194,12 @@ def permit_for(actor: Actor, table: Table, found: Snapshot) -> Permit:
         actor.member_id,
         assurance,
         content.purpose,
+        *(_place(table, before) if before is not None else ()),
     )
+
+
+def _place(table: Table, found: Snapshot) -> tuple[str, str, str]:
+    return found.content.grant_id, found.content.release_id, table.versions[found.version].file_name
 
 
 def bring(permit: Permit, method: str) -> None:
@@ -168,6 +229,10 @@ def _granted(permit: Permit) -> tuple[Actor, Entitlement]:
     actor = _holder_of(permit)
     entitled = access.authorize(actor, permit.grant_id, permit.file_name, permit.release_id)
     content, _columns = _parquet(entitled)
+    if permit.before_grant_id and permit.before_file_name:
+        first = access.authorize(actor, permit.before_grant_id, permit.before_file_name, permit.before_release_id)
+        before, _columns = _parquet(first)
+        content, _columns = _made_of(content, changes.find(content.dataset_id, before.sha256, content.sha256))
     if content.sha256 != permit.sha256:
         raise NotFound
     return actor, content
@@ -177,6 +242,6 @@ def _holder_of(permit: Permit) -> Actor:
     holder = holders.find_holder(permit.organization_id, permit.client_id, permit.member_id, permit.assurance)
     if holder is None:
         raise PermitUnknown
-    actor = replace(holder, grant_ids=frozenset({permit.grant_id}))
+    actor = replace(holder, grant_ids=frozenset({permit.grant_id, permit.before_grant_id or permit.grant_id}))
     judging.require(actor, Permission.FILES_FETCH)
     return actor

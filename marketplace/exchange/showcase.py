@@ -41,6 +41,7 @@ def document(dataset: Dataset) -> dict[str, Any]:
     offers = licensing.list_offers(dataset.id, size=SIZE_MAX).items
     files = [file for _release, files in releases for file in files]
     profiled = _fitting(files)
+    is_policed = bool(licensing.data_policies(dataset.id))
     return {
         "id": dataset.id,
         **{name: getattr(dataset, name) for name in _DESCRIBED},
@@ -51,7 +52,7 @@ def document(dataset: Dataset) -> dict[str, Any]:
         "price_classes": sorted({PRICE_CLASSES[PriceKind(offer.price_kind)] for offer in offers}),
         "published_at": _latest(dataset, releases),
         "releases_total": len(published),
-        "releases": [_release(release, files, profiled) for release, files in releases],
+        "releases": [_release(release, files, profiled, is_policed) for release, files in releases],
         "offers": [_offer(offer) for offer in offers],
     }
 
@@ -66,8 +67,8 @@ def list_files(
     if release_id not in catalog.published_release_ids(dataset_id):
         raise NotFound
     page = catalog.page_files(release_id, cursor=cursor, size=size)
-    profiled = _fitting(page.items)
-    return Page([_file(file, profiled) for file in page.items], page.next_cursor)
+    profiled, is_policed = _fitting(page.items), bool(licensing.data_policies(dataset_id))
+    return Page([_file(file, profiled, is_policed) for file in page.items], page.next_cursor)
 
 
 def as_of_now(listed: dict[str, Any]) -> dict[str, Any]:
@@ -90,6 +91,8 @@ def summary(listed: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_WITH_VALUES = frozenset({"preview", "warnings", "bbox"})
+_VALUELESS = frozenset({"name", "type", "format", "stored_type", "nulls", "empty_texts", "null_fraction", "null_share"})
 _DESCRIBED = (
     "title_ja",
     "title_en",
@@ -134,18 +137,18 @@ def _latest(dataset: Dataset, releases: list[tuple[Release, Sequence[File]]]) ->
     return clock.text(latest)
 
 
-def _release(release: Release, files: Sequence[File], profiled: set[str]) -> dict[str, Any]:
+def _release(release: Release, files: Sequence[File], profiled: set[str], is_policed: bool) -> dict[str, Any]:
     return {
         "id": release.id,
         "label": release.label,
         "notes": release.notes,
         "published_at": clock.text(release.published_at) if release.published_at else None,
         "files_total": catalog.count_files(release.id),
-        "files": [_file(file, profiled) for file in files],
+        "files": [_file(file, profiled, is_policed) for file in files],
     }
 
 
-def _file(file: File, profiled: set[str]) -> dict[str, Any]:
+def _file(file: File, profiled: set[str], is_policed: bool) -> dict[str, Any]:
     return {
         "name": file.name,
         "media_type": file.media_type,
@@ -153,8 +156,17 @@ def _file(file: File, profiled: set[str]) -> dict[str, Any]:
         "sha256": file.sha256,
         "held_by": file.held_by,
         "profile_state": file.profile_state,
-        "profile": file.profile if file.id in profiled else None,
+        "profile": _profile(file, is_policed) if file.id in profiled else None,
     }
+
+
+def _profile(file: File, is_policed: bool) -> dict[str, Any] | None:
+    """Return a profile as it is shown: of a dataset of which parts are sold, without any value that stands in it."""
+    if file.profile is None or not is_policed:
+        return file.profile
+    shown = {name: value for name, value in file.profile.items() if name not in _WITH_VALUES}
+    columns = [{name: value for name, value in one.items() if name in _VALUELESS} for one in shown.get("columns", ())]
+    return shown | {"columns": columns}
 
 
 def _offer(offer: Offer) -> dict[str, Any]:

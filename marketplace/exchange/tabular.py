@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from marketplace.access import policed
 from marketplace.catalog import conversions, profiling, queries, tabular
 from marketplace.catalog.models import Conversion
 from marketplace.catalog.profiling import words
@@ -41,7 +42,7 @@ def convert(file_id: str, sha256: str) -> None:
     if asked is None or asked.state != ConversionState.PENDING:
         return
     try:
-        made, stored = _converted(queries.get_file(file_id).profile, sha256)
+        made, stored = _converted(profile_of(sha256, file_id), sha256)
     except tabular.Unreadable as problem:
         _fail(sha256, problem.slug, problem.facts)
         return
@@ -61,11 +62,12 @@ def _converted(profile: dict[str, Any] | None, sha256: str) -> tuple[tabular.Con
     if profile is None or not tabular.is_tabular(profile):
         raise tabular.Unreadable("reader-stopped", reason="no table")
     with means.store.open(sha256) as source:
-        made = tabular.convert_file(Path(source.name), profile, _limits(means), keep)
+        made = tabular.convert_file(Path(source.name), profile, limits(means), keep)
         return made, made.kept or Stored(sha256, source.seek(0, 2))
 
 
-def _limits(means: facilities.Facilities) -> profiling.ProfileLimits:
+def limits(means: facilities.Facilities) -> profiling.ProfileLimits:
+    """Return what making one table of another may cost."""
     seconds = means.settings.conversion_cpu_seconds_max
     return profiling.ProfileLimits(
         memory_bytes=means.settings.profile_memory_bytes_max, cpu_seconds=seconds, wall_seconds=2 * seconds
@@ -75,6 +77,11 @@ def _limits(means: facilities.Facilities) -> profiling.ProfileLimits:
 def _fail(sha256: str, slug: str, facts: dict[str, object]) -> None:
     with transaction():
         conversions.fail(sha256, words.told(slug, facts))
+
+
+def profile_of(sha256: str, file_id: str) -> dict[str, Any] | None:
+    """Return what a content holds: a part made under a data policy by its own profile, all else by its file's."""
+    return policed.find_profile(sha256) or queries.get_file(file_id).profile
 
 
 def find(sha256: str) -> Conversion | None:

@@ -15,10 +15,12 @@ from marketplace.kit.ids import ID_PATTERN
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
 from marketplace.kit.transaction import keep
 from marketplace.licensing import rules
+from marketplace.licensing.data_policy import DataPolicy
 from marketplace.licensing.errors import OfferNotOpen, TermsNotAccepted
 from marketplace.licensing.models import Acceptance, Offer, Terms
 from marketplace.licensing.offers import LIMIT_NAMES
 from marketplace.licensing.prices import Price, read_price
+from marketplace.licensing.reading_policies import read_data_policy
 from marketplace.licensing.rules import Limits, UsageTerms
 from marketplace.licensing.service_levels import CreditStep, read_steps, said_of
 from marketplace.licensing.states import Cancellation, DiscountClass, OfferState, PriceKind, Rail, UsageUnit
@@ -89,6 +91,16 @@ def has_open_row_offer(dataset_id: str) -> bool:
     """Whether rows of a dataset are for sale, to everybody or to one buyer."""
     by_row = (Offer.dataset_id == _harmless(dataset_id), Offer.price["unit"].astext == UsageUnit.ROW.value)
     return db.session.scalar(select(Offer.id).where(*by_row, *_open_now()).limit(1)) is not None
+
+
+def data_policies(dataset_id: str, *, open_only: bool = False) -> list[DataPolicy]:
+    """Return the data policies under which a dataset is offered now, or ever was, each once."""
+    policy = Terms.document["data_policy"]
+    statement = select(policy).join(Offer, Offer.terms_id == Terms.id).where(Offer.dataset_id == _harmless(dataset_id))
+    if open_only:
+        statement = statement.where(*_open_now())
+    found = db.session.scalars(statement.where(policy.isnot(None)).distinct()).all()
+    return [read_data_policy(one, "") for one in found if one is not None]
 
 
 def lock_open_offer(offer_id: str, buyer: Actor) -> Offer:

@@ -114,6 +114,44 @@ def test_pandas_reads_versions_and_as_few_rows_as_it_wants(exchange, python, par
     assert "Cannot time travel Delta table to version 2" in late["raised"]
 
 
+@pytest.fixture
+def changing(parties, tmp_path):
+    """The table of a dataset of two releases whose rows are known by a key, bought."""
+    path, keyed = tmp_path / "会員.csv", TITLES | {"key_columns": ["番号"]}
+    path.write_bytes("番号,地点,人数\n1,大通,12\n2,駅前,7\n3,円山,3\n".encode("cp932"))
+    dataset_id = live.publish(parties["provider"], [path], keyed)["dataset_id"]
+    path.write_bytes("番号,地点,人数\n2,駅前,8\n1,大通,12\n4,宮の森,5\n".encode("cp932"))
+    live.publish(parties["provider"], [path], keyed, dataset_id)
+    live.buy(parties["buyer"], live.offer(parties["provider"], dataset_id, "free", release_scope="all"))
+    return [dataset_id, "default", "会員_csv"]
+
+
+@pytest.mark.parametrize("use_delta_format", [False, True])
+def test_pandas_reads_what_changed(exchange, python, parties, changing, use_delta_format):
+    profile = by_token(exchange, parties["buyer"])
+    told = pandas_client.ask(
+        python, deed="changed", profile=profile, table=changing, starting_version=0, use_delta_format=use_delta_format
+    )
+    assert "done" in told, told
+    rows = [(row["_commit_version"], row["_change_type"], row["番号"], row["人数"]) for row in told["done"]]
+    assert sorted(rows) == [
+        (0, "insert", 1, 12), (0, "insert", 2, 7), (0, "insert", 3, 3),
+        (1, "delete", 3, 3), (1, "insert", 4, 5), (1, "update_postimage", 2, 8), (1, "update_preimage", 2, 7),
+    ]  # fmt: skip
+    assert all(row["_commit_timestamp"] for row in told["done"])
+    late = pandas_client.ask(python, deed="changed", profile=profile, table=changing, starting_version=2)
+    assert "Start version cannot be greater than the latest version of the table(1)" in late["raised"]
+
+
+@pytest.mark.parametrize("use_delta_format", [False, True])
+def test_pandas_reads_changes_of_moments_without_a_zone(exchange, python, parties, bought, use_delta_format):
+    told = pandas_client.ask(
+        python, deed="changed", profile=by_token(exchange, parties["buyer"]), table=[bought[1], "default", "人流_csv"],
+        starting_version=1, use_delta_format=use_delta_format,
+    )  # fmt: skip
+    assert [(row["_change_type"], row["人数"]) for row in told["done"]] == [("insert", 7)]
+
+
 def test_pandas_is_told_at_once_when_access_has_ended(exchange, python, parties, bought):
     grant_id, dataset_id = bought
     parties["provider"].post(f"/v1/grants/{grant_id}/revoke", {"reason": "規約違反"})

@@ -16,7 +16,7 @@ from marketplace.identity.states import Capacity
 from marketplace.kit import clock, jobs
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
-from marketplace.protocols.delta_sharing import names, wire
+from marketplace.protocols.delta_sharing import asking, names, wire
 from tests.api import trade
 from tests.api.trade import Goods, Market, Party, ok, row_counts
 
@@ -143,6 +143,7 @@ def test_a_table_is_described_in_the_format_that_the_client_reads(market: Market
     assert delta.headers["delta-sharing-capabilities"] == "responseformat=delta"
     protocol, metadata = lines(delta)
     assert protocol["protocol"]["deltaProtocol"]["readerFeatures"] == ["timestampNtz"]
+    assert metadata["metaData"]["deltaMetadata"]["configuration"]["delta.enableChangeDataFeed"] == "true"
     described = metadata["metaData"]["deltaMetadata"]
     assert '"timestamp_ntz"' in described["schemaString"]
     assert described["id"] == lines(plain)[1]["metaData"]["id"]
@@ -205,6 +206,21 @@ def test_an_answer_ends_with_a_line_of_its_own_where_that_is_asked(market: Marke
     again = lines(query(market.buyer, table, {"refreshToken": end["refreshToken"]}))
     assert again[2]["file"]["id"] == lines(asked)[2]["file"]["id"]
     assert len(lines(query(market.buyer, table))) == 3
+    with clock.stopped(clock.now() + timedelta(minutes=50)):
+        refreshed = lines(query(market.buyer, table, {"refreshToken": end["refreshToken"]}))
+    assert refreshed[2]["file"]["expirationTimestamp"] > end["minUrlExpirationTimestamp"]
+
+
+def test_a_refresh_token_is_good_for_one_table_and_a_day(market: Market, table: str) -> None:
+    asked = query(market.buyer, table, {"includeRefreshToken": True})
+    token = lines(asked)[-1]["endStreamAction"]["refreshToken"]
+    other = table.removesuffix(TABLE) + "other_csv"
+    refused(
+        query(market.buyer, other, {"refreshToken": token}), 400, "INVALID_PARAMETER_VALUE", "Invalid refresh token"
+    )
+    late = asking.refresh_token(0, ".".join(table.split("/")[3::2]))
+    with clock.stopped(clock.now() + asking.REFRESHED_WITHIN + timedelta(seconds=1)), pytest.raises(asking.NotAsAgreed):
+        asking.query({"refreshToken": late}, ".".join(table.split("/")[3::2]))
 
 
 @pytest.mark.parametrize(
@@ -218,7 +234,7 @@ def test_an_answer_ends_with_a_line_of_its_own_where_that_is_asked(market: Marke
         ({"version": True}, "version must be a whole number"),
         ({"timestamp": "random_timestamp"}, "Invalid timestamp"),
         ({"timestamp": "2000-01-01T00:00:00Z"}, "Please use a timestamp greater"),
-        ({"startingVersion": 0}, "cdf is not enabled on table"),
+        ({"startingVersion": 0}, "ask for them under /changes"),
         ({"limitHint": -1}, "limitHint cannot be negative"),
         ({"predicateHints": "a = 1"}, "predicateHints"),
         ({"jsonPredicateHints": {"op": "equal"}}, "jsonPredicateHints"),
@@ -241,11 +257,6 @@ def test_hints_may_be_given_and_a_body_may_be_missing(market: Market, table: str
     hints = {"predicateHints": ["人数 > 1"], "jsonPredicateHints": '{"op":"equal"}', "limitHint": 1}
     assert len(lines(query(market.buyer, table, hints))) == 3
     assert len(lines(market.buyer.call("POST", f"{table}/query", data=b""))) == 3
-
-
-def test_changes_are_refused_as_the_protocol_words_it(market: Market, table: str) -> None:
-    answer = market.buyer.get(f"{table}/changes?startingVersion=0")
-    refused(answer, 400, "INVALID_PARAMETER_VALUE", "cdf is not enabled on table")
 
 
 def test_releases_are_the_versions_of_a_table(market: Market, goods: Goods) -> None:

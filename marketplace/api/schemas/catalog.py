@@ -25,6 +25,11 @@ class DatasetDraft(Strict):
     contact_url = line(2000, length_min=0, load_default="")
     contact_email = line(300, length_min=0, load_default="")
     keywords = fields.List(line(60), validate=validate.Length(max=50))
+    key_columns = fields.List(
+        line(300),
+        validate=validate.Length(max=20),
+        metadata={"description": "by which a row of its tables is known from one release to the next"},
+    )
     licence_hint = one_of(Licence, allow_none=True)
     trust_required = one_of(
         TRUSTS, allow_none=True, metadata={"description": "how far whoever orders and fetches it must be trusted"}
@@ -59,6 +64,7 @@ class DatasetView(Schema):
     contact_url = fields.String(required=True)
     contact_email = fields.String(required=True)
     keywords = fields.List(fields.String())
+    key_columns = fields.List(fields.String())
     licence_hint = fields.String(allow_none=True)
     trust_required = fields.String(allow_none=True)
     assurance_required = fields.String(allow_none=True)

@@ -59,7 +59,7 @@ def checked(asked: Mapping[str, Any], columns: Sequence[Column], limit_max: int)
     known = {column.name: column for column in columns}
     faults: list[dict[str, str]] = []
     shown = _shown(asked.get("columns"), known, columns, faults)
-    where = [_predicate(one, known, f"/where/{place}", faults) for place, one in enumerate(asked.get("where", ()))]
+    where = _predicates(asked.get("where", ()), known, faults)
     order = [_direction(one, known, f"/order/{place}", faults) for place, one in enumerate(asked.get("order", ()))]
     limit = asked.get("limit", min(limit_max, 1000))
     if not 1 <= limit <= limit_max:
@@ -68,11 +68,27 @@ def checked(asked: Mapping[str, Any], columns: Sequence[Column], limit_max: int)
         raise Invalid(errors=faults)
     return Query(
         shown,
-        tuple(one for one in where if one),
+        where,
         tuple(one for one in order if one),
         limit,
         asked.get("format", "json"),
     )
+
+
+def conditions(asked: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> tuple[Predicate, ...]:
+    """Return conditions alone, as ``checked`` reads them under ``where``; raises Invalid."""
+    faults: list[dict[str, str]] = []
+    found = _predicates(asked, {column.name: column for column in columns}, faults)
+    if faults:
+        raise Invalid(errors=faults)
+    return found
+
+
+def _predicates(
+    asked: Sequence[Mapping[str, Any]], known: Mapping[str, Column], faults: list[dict[str, str]]
+) -> tuple[Predicate, ...]:
+    found = [_predicate(one, known, f"/where/{place}", faults) for place, one in enumerate(asked)]
+    return tuple(one for one in found if one)
 
 
 def _fault(pointer: str, detail: str) -> dict[str, str]:

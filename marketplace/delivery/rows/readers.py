@@ -1,7 +1,7 @@
 """Columns of a foreign file as Arrow batches, from any row on."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import chain, islice
 from typing import Any, BinaryIO
 
@@ -16,6 +16,7 @@ from marketplace.delivery.rows.task import Source, Task
 _BATCH_ROWS = 16_384
 _MARKS = {"utf-8": 3, "utf-16-le": 2, "utf-16-be": 2, "utf-32-le": 4, "utf-32-be": 4}
 Batches = Iterator[Any]
+Rows = AbstractContextManager[Iterator[Sequence[Any]]]
 
 
 def schema(file: BinaryIO, task: Task) -> Any:
@@ -91,7 +92,7 @@ def _of_group(source: Any, group: int, columns: Sequence[Column], laid_out: Any,
 
 def _of_rows(file: BinaryIO, task: Task, laid_out: Any, start: int) -> Batches:
     first = 0
-    with _OPENED[task.source.format](file, task.source) as rows:
+    with opened(file, task.source) as rows:
         while some := list(islice(rows, _BATCH_ROWS)):
             kept = some[max(0, start - first) :]
             if kept:
@@ -103,6 +104,11 @@ def _of_rows(file: BinaryIO, task: Task, laid_out: Any, start: int) -> Batches:
                 ]
                 yield _batch(arrays, laid_out, first + len(some) - len(kept))
             first += len(some)
+
+
+def opened(file: BinaryIO, source: Source) -> Rows:
+    """Open a text or a workbook as rows of cells, each as wide as the table."""
+    return _OPENED[source.format](file, source)
 
 
 def _batch(arrays: list[Any], laid_out: Any, first: int) -> Any:
@@ -137,4 +143,4 @@ def _sheet(file: BinaryIO, _source: Source) -> Iterator[Iterator[Sequence[Any]]]
         yield chain.from_iterable(spreadsheets.first_filled(file, limits, Patience(limits)).batches())
 
 
-_OPENED: dict[str, Callable[[BinaryIO, Source], Any]] = {"csv": _text, "tsv": _text, "xlsx": _sheet}
+_OPENED: dict[str, Callable[[BinaryIO, Source], Rows]] = {"csv": _text, "tsv": _text, "xlsx": _sheet}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from marketplace.access.shares import SharedFile
@@ -11,6 +11,7 @@ from marketplace.kit.errors import Invalid
 from marketplace.protocols.delta_sharing.refusals import NotAsAgreed
 
 RESULTS_MAX = 500
+REFRESHED_WITHIN = timedelta(days=1)
 PARQUET, DELTA = "parquet", "delta"
 _VERSION_MAX = 2**63 - 1
 T = TypeVar("T")
@@ -78,10 +79,10 @@ def query(body: Mapping[str, Any], table: str) -> Wanted:
     if named and body.get("refreshToken") is not None:
         raise NotAsAgreed("refreshToken must not come with version, timestamp or startingVersion.")
     if _number(body, "startingVersion") is not None:
-        raise NotAsAgreed(f"Reading table changes is not supported: cdf is not enabled on table {table}.")
+        raise NotAsAgreed(f"A query tells no changes of table {table}: ask for them under /changes.")
     _check_hints(body)
     timestamp, refreshed = _text(body, "timestamp"), _text(body, "refreshToken")
-    version = _refreshed(refreshed) if refreshed is not None else _number(body, "version")
+    version = _refreshed(refreshed, table) if refreshed is not None else _number(body, "version")
     return Wanted(version, instant(timestamp) if timestamp else None, body.get("includeRefreshToken") is True)
 
 
@@ -115,19 +116,21 @@ def _text(body: Mapping[str, Any], name: str) -> str | None:
     return value
 
 
-def refresh_token(version: int) -> str:
-    """Return what asks for new addresses of the same version."""
-    return pages.encode_cursor([version])
+def refresh_token(version: int, table: str) -> str:
+    """Return what asks for new addresses of the same version of the same table, within a day."""
+    return pages.encode_cursor([version, table.casefold(), int((clock.now() + REFRESHED_WITHIN).timestamp())])
 
 
-def _refreshed(token: str) -> int:
+def _refreshed(token: str, table: str) -> int:
     try:
-        key = pages.decode_cursor(token, 1)
+        version, of, until = pages.decode_cursor(token, 3) or (None, None, None)
     except Invalid as error:
         raise NotAsAgreed("Invalid refresh token.") from error
-    if not key or type(key[0]) is not int or not 0 <= key[0] <= _VERSION_MAX:
+    if type(version) is not int or not 0 <= version <= _VERSION_MAX or type(until) is not int or of != table.casefold():
         raise NotAsAgreed("Invalid refresh token.")
-    return key[0]
+    if clock.now().timestamp() >= until:
+        raise NotAsAgreed("The refresh token has expired. Please restart the query.")
+    return version
 
 
 def instant(text: str) -> datetime:
@@ -149,6 +152,40 @@ def version_of(wanted: Wanted, versions: Sequence[SharedFile]) -> int:
             f"Cannot time travel Delta table to version {wanted.version}. Available versions: [0, {latest}]."
         )
     return latest if wanted.version is None else wanted.version
+
+
+def changes(asked: Mapping[str, str], versions: Sequence[SharedFile]) -> tuple[int, int]:
+    """Return the first and the last version of which changes are asked, both included; raises NotAsAgreed.
+
+    A last version that is not there yet is the newest.
+    """
+    latest = len(versions) - 1
+    start = _edge(asked, "starting", lambda at: version_since(at, versions))
+    if start is None:
+        raise NotAsAgreed("No startingVersion or startingTimestamp provided for CDF read.")
+    if start > latest:
+        raise NotAsAgreed(
+            f"Provided Start version({start}) for reading change data is invalid. "
+            f"Start version cannot be greater than the latest version of the table({latest})."
+        )
+    end = _edge(asked, "ending", lambda at: _version_at(at, versions))
+    end = latest if end is None else min(end, latest)
+    if end < start:
+        raise NotAsAgreed(f"CDF range from start {start} to end {end} was invalid. End cannot be before start.")
+    return start, end
+
+
+def _edge(asked: Mapping[str, str], word: str, at: Callable[[datetime], int]) -> int | None:
+    number, timestamp = asked.get(f"{word}Version"), asked.get(f"{word}Timestamp")
+    if number is not None and timestamp is not None:
+        raise NotAsAgreed(f"Multiple {word} arguments provided for CDF read.")
+    if timestamp is not None:
+        return at(instant(timestamp))
+    if number is None:
+        return None
+    if not (number.isascii() and number.isdigit() and len(number) <= 18):
+        raise NotAsAgreed(f"Invalid {word}Version: {number[:20]} is no version, which is a whole number from 0 on.")
+    return int(number)
 
 
 def _version_at(at: datetime, versions: Sequence[SharedFile]) -> int:

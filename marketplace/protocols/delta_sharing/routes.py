@@ -16,7 +16,7 @@ from marketplace.kit.errors import NotFound
 from marketplace.kit.transaction import transaction
 from marketplace.protocols.delta_sharing import addresses, asking, names, refusals, wire
 from marketplace.protocols.delta_sharing.endpoint import actor, guarded
-from marketplace.protocols.delta_sharing.refusals import Malformed, NotAsAgreed
+from marketplace.protocols.delta_sharing.refusals import Malformed
 from marketplace.protocols.delta_sharing.wire import Address
 
 PREFIX = "/delta-sharing"
@@ -103,26 +103,37 @@ def metadata(share: str, schema: str, table: str) -> Response:
 @guarded(Permission.FILES_FETCH)
 def query(share: str, schema: str, table: str) -> Response:
     """Describe a version of a table, and say where its one file is fetched."""
-    wanted = asking.query(_body(), f"{share}.{schema}.{table}")
+    named = f"{share}.{schema}.{table}"
+    wanted = asking.query(_body(), named)
     can = asking.capabilities(request.headers.get(CAPABILITIES))
     found, snapshot = _snapshot(share, schema, table, wanted)
     address, hashing = _address(found, snapshot), request.headers.get(FILE_ID_HASH)
     actions = [*_head(snapshot, table, can), wire.file(snapshot, address, can.format, hashing)]
     if can.end or wanted.with_refresh_token:
-        token = asking.refresh_token(snapshot.version) if wanted.with_refresh_token else None
+        token = asking.refresh_token(snapshot.version, named) if wanted.with_refresh_token else None
         actions.append(wire.end(address, token))
-    response = _answer(actions, snapshot, can)
-    if hashing is not None:
-        response.headers[FILE_ID_HASH] = hashing
-    return response
+    return _hashed(_answer(actions, snapshot, can), hashing)
 
 
 @blp.get(f"{_TABLE}/changes")
 @guarded(Permission.FILES_FETCH)
 def changes(share: str, schema: str, table: str) -> Response:
-    """Refuse to tell changes: releases say nothing of the rows that they have in common."""
-    _find(share, schema, table)
-    raise NotAsAgreed(f"cdf is not enabled on table {share}.{schema}.{table}")
+    """Tell what changed from one version to the next: rows that came, went, or were changed."""
+    can = asking.capabilities(request.headers.get(CAPABILITIES))
+    hashing, headers = request.headers.get(FILE_ID_HASH), dict(request.headers.items())
+    with transaction():  # kept also where something is yet to be made, since it is asked for here
+        found = _find(share, schema, table)
+        start, end = asking.changes(request.args, found.versions)
+        first = max(start - 1, 0)
+        snapshots = [sharing.snapshot(actor(), found, number, headers) for number in range(first, end + 1)]
+        feed = sharing.feed(snapshots) if all(one.columns for one in snapshots) else []
+    read = [sharing.ready(one) for one in [*snapshots, *(change.found for change in feed)]]
+    addressed = [(one, _address(found, one.found, one.before)) for one in feed]
+    told = read[start - first]
+    actions = [*_head(told, table, can), *(wire.change(one, at, can.format, hashing) for one, at in addressed)]
+    if can.end:
+        actions.append(wire.end(addressed[0][1] if addressed else None, None))
+    return _hashed(_answer(actions, told, can), hashing)
 
 
 @blp.get("/files/<sha256>.parquet")
@@ -172,9 +183,9 @@ def _snapshot(share: str, schema: str, table: str, wanted: asking.Wanted) -> tup
     return found, sharing.ready(snapshot)
 
 
-def _address(table: Table, snapshot: Snapshot) -> Address:
+def _address(table: Table, snapshot: Snapshot, before: Snapshot | None = None) -> Address:
     until = clock.now() + timedelta(seconds=settings.current().delta_sharing_url_seconds)
-    signature = addresses.signed(sharing.permit_for(actor(), table, snapshot), until)
+    signature = addresses.signed(sharing.permit_for(actor(), table, snapshot, before), until)
     path = f"{PREFIX}/files/{snapshot.content.sha256}.parquet?{addresses.PARAMETER}={signature}"
     return Address(f"{settings.current().base_url}{path}", until)
 
@@ -221,6 +232,12 @@ def _listed(items: Any, token: str | None, show: Callable[[Any], dict[str, str]]
 
 def _json(document: dict[str, Any]) -> Response:
     return Response(json.dumps(document), content_type=refusals.CONTENT_TYPE)
+
+
+def _hashed(response: Response, hashing: str | None) -> Response:
+    if hashing is not None:
+        response.headers[FILE_ID_HASH] = hashing
+    return response
 
 
 def _answer(actions: list[dict[str, Any]], snapshot: Snapshot, can: asking.Capabilities) -> Response:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from marketplace.exchange.sharing import Snapshot
+from marketplace.exchange.sharing import Change, Snapshot
 from marketplace.protocols.delta_sharing.asking import DELTA
 from marketplace.protocols.delta_sharing.refusals import NotAsAgreed
 
@@ -37,9 +37,10 @@ def head(table: str, found: Snapshot, response_format: str) -> list[dict[str, An
 def _protocol(found: Snapshot, response_format: str) -> dict[str, Any]:
     if response_format != DELTA:
         return {"protocol": {"minReaderVersion": 1}}
-    protocol: dict[str, Any] = {"minReaderVersion": 1, "minWriterVersion": 2}
+    # A change data feed takes writers of version 4, or one of 7 that names it.
+    protocol: dict[str, Any] = {"minReaderVersion": 1, "minWriterVersion": 4}
     if any(column["type"] == "timestamp_ntz" for column in found.columns):
-        features = {"readerFeatures": ["timestampNtz"], "writerFeatures": ["timestampNtz"]}
+        features = {"readerFeatures": ["timestampNtz"], "writerFeatures": ["timestampNtz", "changeDataFeed"]}
         protocol = {"minReaderVersion": 3, "minWriterVersion": 7} | features
     return {"protocol": {"deltaProtocol": protocol}}
 
@@ -51,7 +52,7 @@ def _metadata(table: str, found: Snapshot, response_format: str) -> dict[str, An
         "format": {"provider": "parquet", "options": {}},
         "schemaString": schema_string(found.columns, response_format),
         "partitionColumns": [],
-        "configuration": {},
+        "configuration": {"delta.enableChangeDataFeed": "true", "enableChangeDataFeed": "true"},
     }
     figures = {"version": found.version, "size": found.content.size_bytes, "numFiles": 1}
     return figures | ({"deltaMetadata": described} if response_format == DELTA else described)
@@ -85,6 +86,22 @@ def file(found: Snapshot, address: Address, response_format: str, hashing: str |
     moment = milliseconds(found.published_at)
     add = {"path": address.url} | place | {"modificationTime": moment, "dataChange": True}
     return {"file": common | {"size": found.content.size_bytes} | until | {"deltaSingleAction": {"add": add}}}
+
+
+def change(one: Change, address: Address, response_format: str, hashing: str | None) -> dict[str, Any]:
+    """Return the action of what one version brought: a file of rows as they are, or of rows with ``_change_type``."""
+    is_delta, found = response_format == DELTA, one.found
+    said = {"id": file_id(found, hashing or ("sha256" if is_delta else "md5")), "size": found.content.size_bytes}
+    said |= {"expirationTimestamp": milliseconds(address.until), "version": found.version}
+    said |= {"timestamp": milliseconds(found.published_at)}
+    if not is_delta:
+        return {"add" if one.before is None else "cdf": {"url": address.url, "partitionValues": {}} | said}
+    place = {"path": address.url, "partitionValues": {}, "size": found.content.size_bytes}
+    if one.before is None:
+        action = {"add": place | {"modificationTime": said["timestamp"], "dataChange": True}}
+    else:
+        action = {"cdc": place | {"dataChange": False}}
+    return {"file": said | {"deltaSingleAction": action}}
 
 
 def file_id(found: Snapshot, hashing: str) -> str:

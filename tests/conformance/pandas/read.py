@@ -27,6 +27,11 @@ def read(profile: Path, table: list[str], **options: object) -> dict[str, object
     return {"rows": rows, "types": {name: str(kind) for name, kind in frame.dtypes.items()}}
 
 
+def changed(profile: Path, table: list[str], **options: object) -> list[dict[str, object]]:
+    frame = delta_sharing.load_table_changes_as_pandas(f"{profile}#{'.'.join(table)}", **options)
+    return json.loads(frame.to_json(orient="records", date_format="iso", force_ascii=False))
+
+
 def version(profile: Path, table: list[str]) -> int:
     return delta_sharing.get_table_version(f"{profile}#{'.'.join(table)}")
 
@@ -44,7 +49,7 @@ def impatiently() -> None:
 def main() -> None:
     asked = json.load(sys.stdin)
     out, sys.stdout = sys.stdout, io.StringIO()
-    deeds = {"listed": listed, "read": read, "version": version}
+    deeds = {"listed": listed, "read": read, "changed": changed, "version": version}
     if asked.pop("impatient", False):
         impatiently()
     with tempfile.TemporaryDirectory() as folder:
