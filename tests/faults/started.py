@@ -4,7 +4,7 @@ import hashlib
 import random
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -70,12 +70,18 @@ class Live:
 
     def publish_big(self) -> None:
         """Add a release whose one file is too big for the kernel's buffers."""
+        self.publish({BIG: BIG_BYTES})
+
+    def publish(self, contents: Mapping[str, bytes]) -> None:
+        """Add a release of these files."""
+        provider = self.world.provider
         with transaction():
-            release_id = catalog.open_release(self.world.provider, self.world.dataset_id, uuid.uuid4().hex[:8]).id
-            stored = facilities.current().store.receive([BIG_BYTES], len(BIG_BYTES))
-            file_id = listing.attach(self.world.provider, release_id, BIG, "application/octet-stream", stored).id
-            catalog.record_profile(file_id, None, ProfileState.OPAQUE)
-            listing.publish(self.world.provider, release_id)
+            release_id = catalog.open_release(provider, self.world.dataset_id, uuid.uuid4().hex[:8]).id
+            for name, content in contents.items():
+                stored = facilities.current().store.receive([content], len(content))
+                file_id = listing.attach(provider, release_id, name, "application/octet-stream", stored).id
+                catalog.record_profile(file_id, None, ProfileState.OPAQUE)
+            listing.publish(provider, release_id)
 
     def reader(self, grant_id: str, name: str = BIG, more: str = "", receive_bytes: int | None = 65536) -> "Reader":
         """A client that has asked for a file and reads as it likes."""
@@ -192,6 +198,18 @@ def live_world(folder: Path, database_url: str, **settings: object) -> Iterator[
             exchange.close()
             db.session.remove()
             db.engine.dispose()
+
+
+@contextmanager
+def beside(live: Live, folder: Path, **settings: object) -> Iterator[Exchange]:
+    """Run another server over the same database and files until the block ends; it does no jobs unless it is told to."""
+    same = {"marketplace_data_dir": live.exchange.data_dir, "marketplace_base_url": live.base_url}
+    apart = {"marketplace_run_worker": "false", "marketplace_worker_class": "events"}  # the first waits in threads
+    other = Exchange(folder, live.exchange.database_url, same | apart | settings)
+    try:
+        yield other.start()
+    finally:
+        other.stop()
 
 
 def use(live: Live) -> Live:

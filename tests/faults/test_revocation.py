@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from marketplace.kit.db import db
 from marketplace.metering.models import Delivery
-from tests.faults.started import BIG, BIG_BYTES, Live, Reader, use
+from tests.faults.started import BIG, BIG_BYTES, Live, Reader, beside, use
 from tests.live import Exchange, wait_until
 
 STREAMS = 100
@@ -32,15 +32,10 @@ def live(prepared: Live) -> Iterator[Live]:
 
 
 @pytest.fixture
-def beside(live: Live, tmp_path: Path) -> Iterator[Exchange]:
+def other(live: Live, tmp_path: Path) -> Iterator[Exchange]:
     """Another server over the same database and files."""
-    same = {"marketplace_data_dir": live.exchange.data_dir, "marketplace_base_url": live.base_url}
-    same |= {"marketplace_run_worker": "false"}
-    other = Exchange(tmp_path, live.exchange.database_url, same)
-    try:
-        yield other.start()
-    finally:
-        other.stop()
+    with beside(live, tmp_path) as started:
+        yield started
 
 
 def revoke(live: Live, grant_id: str) -> None:
@@ -93,10 +88,10 @@ def test_a_hundred_streams_end_and_those_of_others_go_on(live: Live) -> None:
         reader.vanish()
 
 
-def test_a_grant_revoked_at_one_server_ends_the_streams_of_another(live: Live, beside: Exchange) -> None:
+def test_a_grant_revoked_at_one_server_ends_the_streams_of_another(live: Live, other: Exchange) -> None:
     grant_id = live.grant()
     target, token = f"/v1/grants/{grant_id}/files/{quote(BIG)}", live.buyer().token()
-    reader = Reader(beside.port, target, f"Authorization: Bearer {token}\r\n", RECEIVE_BYTES)
+    reader = Reader(other.port, target, f"Authorization: Bearer {token}\r\n", RECEIVE_BYTES)
     assert reader.head() == 200
     reader.take(1000)
     revoke(live, grant_id)
