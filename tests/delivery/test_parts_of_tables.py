@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from marketplace.catalog.profiling.result import ProfileLimits
-from marketplace.catalog.tabular.frames import DATA, framed
 from marketplace.delivery import changes, policing
 from marketplace.delivery.changes import child as comparing
 from marketplace.delivery.policing import NotEnforceable, child, making, recipe_of
@@ -42,9 +41,8 @@ def made(content, wanted, key=KEY):
     """The part of some bytes, by the making process's own words."""
     said = []
     asked = json.loads(wanted.written(key, {}))
-    child.answer(io.BytesIO(content), asked, LIMITS, said.append)
-    pieces = [piece for piece in said[:-1] if piece.startswith(DATA)]
-    return b"".join(piece[5:] for piece in pieces), json.loads(said[-1][5:])
+    told = child.made(io.BytesIO(content), asked, LIMITS, said.append)
+    return b"".join(said), told
 
 
 def test_a_recipe_travels_whole():
@@ -166,7 +164,6 @@ def test_changes_are_found_by_key_or_by_whole_rows_the_same_each_time(keys, expe
 def test_tables_that_cannot_be_compared_say_so(after, problem):
     before, said = parquet(BEFORE).getvalue(), []
     asked = {"sizes": [len(before), len(after)], "keys": []}
-    comparing.answer(io.BytesIO(before + after), asked, LIMITS, said.append)
-    assert said[-1][5:] == framed(DATA, json.dumps({"problem": problem}).encode())[5:]
+    assert comparing.compared(io.BytesIO(before + after), asked, LIMITS, said.append) == {"problem": problem}
     with pytest.raises(changes.NotComparable, match=r"columns changed|could not be read"):
         changes.compare([io.BytesIO(before), io.BytesIO(after)], [], LIMITS, b"".join)

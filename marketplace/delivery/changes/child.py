@@ -1,43 +1,22 @@
-"""The comparing process: confines itself, reads both tables on its standard input, and answers in frames."""
+"""The comparing process: two tables that follow each other in one file become the changes between them."""
 
-import json
-import os
-import sys
-from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from marketplace.catalog.profiling import confinement
 from marketplace.catalog.profiling.result import ProfileLimits
-from marketplace.catalog.tabular.frames import DATA, END, framed
+from marketplace.catalog.tabular import confined
 
 
 def main(request: str) -> None:  # pragma: no cover - runs only in the comparing process, which measures nothing
-    """Compare the tables that follow each other in the file open as descriptor 0, as the request (in JSON) asks."""
-    asked = json.loads(request)
-    limits = ProfileLimits(**asked["limits"])
-    confinement.confine(limits.memory_bytes, limits.cpu_seconds)
-    with open(0, "rb", closefd=False) as file:
-        answer(file, asked, limits, sys.stdout.buffer.write)
-    sys.stdout.buffer.flush()
-    # Nothing that a foreign file left behind in native libraries gets a chance to run on the way out.
-    os._exit(0)
+    """Compare the tables as the request (sizes, keys and limits) asks."""
+    confined.run(request, compared)
 
 
-def answer(file: BinaryIO, asked: dict[str, Any], limits: ProfileLimits, say: Callable[[bytes], object]) -> None:
-    """Say the changes piece by piece, and at the end what became of it, whatever the files do."""
-    say(framed(END, json.dumps(_compared(file, asked, limits, say)).encode()))
-
-
-def _compared(
-    file: BinaryIO, asked: dict[str, Any], limits: ProfileLimits, say: Callable[[bytes], object]
-) -> dict[str, Any]:
+def compared(file: BinaryIO, asked: dict[str, Any], limits: ProfileLimits, say: confined.Say) -> dict[str, Any]:
+    """Say the changes, and return how many rows they are, or why there are none."""
     from marketplace.delivery.changes import diff
 
-    def write(piece: bytes) -> None:
-        say(framed(DATA, piece))
-
     try:
-        return {"rows": diff.write_changes(file, asked["sizes"], asked["keys"], limits.memory_bytes, write)}
+        return {"rows": diff.write_changes(file, asked["sizes"], asked["keys"], limits.memory_bytes, say)}
     except diff.Incomparable:
         return {"problem": "columns"}
     except MemoryError:

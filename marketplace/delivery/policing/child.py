@@ -1,47 +1,26 @@
-"""The process that makes a part: confines itself, reads the file on its standard input, and answers in frames."""
+"""The process that makes the part of a file that terms name.
 
-import json
-import os
-import sys
-from collections.abc import Callable
+Why it failed is told by the kind of the failure alone: what libraries say of it may hold values.
+"""
+
 from typing import Any, BinaryIO
 
-from marketplace.catalog.profiling import confinement
 from marketplace.catalog.profiling.result import ProfileLimits, Unreadable
-from marketplace.catalog.tabular.frames import DATA, END, framed
+from marketplace.catalog.tabular import confined
 from marketplace.delivery.policing.recipe import Recipe
 
 
 def main(request: str) -> None:  # pragma: no cover - runs only in the making process, which measures nothing
-    """Make the part of the file open as descriptor 0 that the request (recipe, key and limits, in JSON) asks."""
-    asked = json.loads(request)
-    limits = ProfileLimits(**asked["limits"])
-    confinement.confine(limits.memory_bytes, limits.cpu_seconds)
-    with open(0, "rb", closefd=False) as file:
-        answer(file, asked, limits, sys.stdout.buffer.write)
-    sys.stdout.buffer.flush()
-    # Nothing that a foreign file left behind in native libraries gets a chance to run on the way out.
-    os._exit(0)
+    """Make the part as the request (recipe, key and limits) asks."""
+    confined.run(request, made)
 
 
-def answer(file: BinaryIO, asked: dict[str, Any], limits: ProfileLimits, say: Callable[[bytes], object]) -> None:
-    """Say the part piece by piece, and at the end what became of it, whatever the file does.
-
-    Why it failed is told by the kind of the failure alone: what libraries say of it may hold values.
-    """
-    say(framed(END, json.dumps(_made(file, asked, limits, say)).encode()))
-
-
-def _made(
-    file: BinaryIO, asked: dict[str, Any], limits: ProfileLimits, say: Callable[[bytes], object]
-) -> dict[str, Any]:
+def made(file: BinaryIO, asked: dict[str, Any], limits: ProfileLimits, say: confined.Say) -> dict[str, Any]:
+    """Say the part, and return how many rows it has, or why there is none."""
     from marketplace.delivery.policing import making
 
-    def write(piece: bytes) -> None:
-        say(framed(DATA, piece))
-
     try:
-        return {"rows": making.make(file, Recipe.read(asked), bytes.fromhex(asked["key"]), limits, write)}
+        return {"rows": making.make(file, Recipe.read(asked), bytes.fromhex(asked["key"]), limits, say)}
     except Unreadable as problem:
         return {"problem": problem.slug}
     except MemoryError:

@@ -15,7 +15,7 @@ import pytest
 
 from marketplace.catalog import profiling, tabular
 from marketplace.catalog.profiling import ProfileLimits
-from marketplace.catalog.tabular import child, frames, parent, typing
+from marketplace.catalog.tabular import child, confined, frames, parent, typing
 
 SMALL = ProfileLimits(memory_bytes=768 << 20, cpu_seconds=60, wall_seconds=120)
 TYPED = "番号,名称,日付,時刻,値,印,時間,世界時\n1,大通,令和4年1月1日,2026-11-22 09:00,1.5,true,9:00,2026-11-22T09:00:00+09:00\n2,,平成元年5月1日,2026-11-22 10:00,.5,false,10:00,2026-11-22T10:00:00+09:00\n"
@@ -58,7 +58,7 @@ def _here(path: Path, profile: dict[str, Any]) -> tuple[bytes, int]:
     said: list[bytes] = []
     asked = {"format": profile["format"], "delimiter": profile.get("delimiter"), "plans": plans}
     with path.open("rb") as file:
-        child.answer(file, asked, SMALL, said.append)
+        confined.answer(file, asked, SMALL, said.append, child.copied)
     heard = frames.Frames(said)
     data = b"".join(heard.data())
     if heard.end.get("misfit"):
