@@ -11,7 +11,7 @@ from marketplace.catalog.profiling import confinement
 from marketplace.catalog.profiling.result import ProfileLimits
 from marketplace.catalog.tabular.frames import DATA, END, framed
 
-Say = Callable[[bytes], object]
+Say = Callable[[bytes], None]
 Make = Callable[[BinaryIO, dict[str, Any], ProfileLimits, Say], dict[str, Any]]
 """Says the table piece by piece, and returns what became of it, whatever the file does; it raises nothing."""
 
@@ -29,7 +29,9 @@ def run(request: str, make: Make) -> None:  # pragma: no cover - runs only in th
     os._exit(0)
 
 
-def answer(file: BinaryIO, asked: dict[str, Any], limits: ProfileLimits, say: Say, make: Make) -> None:
+def answer(
+    file: BinaryIO, asked: dict[str, Any], limits: ProfileLimits, say: Callable[[bytes], object], make: Make
+) -> None:
     """Say each piece of the table in a frame, and in the last one what became of it."""
 
     def say_framed(piece: bytes) -> None:
