@@ -77,6 +77,16 @@ class Delivery(Model):
             "sha256",
             postgresql_where=text("unit_taken AND NOT unit_passed_on"),
         ),
+        # Completed downloads keep their units, so there are as many: whoever looks for one to pass on looks here alone.
+        Index(
+            "ix_delivery_grant_id_sha256_id_passable",
+            "grant_id",
+            "sha256",
+            "id",
+            postgresql_where=text(
+                "unit_taken AND NOT unit_passed_on AND (state IN ('broken', 'stalled', 'swept') OR start_byte > 0)"
+            ),
+        ),
         Index("ix_delivery_grant_id_id", "grant_id", "id"),
     )
 
