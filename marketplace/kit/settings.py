@@ -7,9 +7,9 @@ from datetime import date
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
-from marketplace.kit import variables
+from marketplace.kit import addresses, variables
 
 SANDBOX_KEY = "sk_test_sandbox"
 SANDBOX_WEBHOOK_SECRET = "whsec_sandbox_of_this_exchange"  # noqa: S105 - production refuses it
@@ -18,7 +18,7 @@ INVOICE_DUE = re.compile(
     r"(?:month-end|day-(?P<day>[1-9]|1[0-9]|2[0-8]))\+(?P<months>[0-9]|1[0-2])|days\+(?P<days>[0-9]{1,3})"
 )
 UNIX_SOCKET = "unix"
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+LOOPBACK = addresses.LOOPBACK
 
 
 class BadSetting(Exception):
@@ -115,7 +115,7 @@ class Settings:
     @property
     def is_open(self) -> bool:
         """Whether others than this machine may reach the exchange."""
-        return self.production or not _is_loopback(self.base_url) or self.host in {"0.0.0.0", "::"}  # noqa: S104 - looked for
+        return self.production or not addresses.is_loopback(self.base_url) or self.host in {"0.0.0.0", "::"}  # noqa: S104 - looked for
 
     @property
     def sandbox(self) -> bool:
@@ -307,7 +307,7 @@ def _check_provider(settings: Settings) -> None:
         return
     if not settings.oidc_client_id or not settings.oidc_client_secret:
         raise BadSetting("MARKETPLACE_OIDC_ISSUER needs MARKETPLACE_OIDC_CLIENT_ID and _CLIENT_SECRET as well")
-    if urlsplit(issuer).scheme != "https" and not _is_loopback(issuer):
+    if urlsplit(issuer).scheme != "https" and not addresses.is_loopback(issuer):
         raise BadSetting("MARKETPLACE_OIDC_ISSUER must be https unless it is a loopback address")
     if not all(re.fullmatch(r"[^\s=]+=aal[123]", entry) for entry in settings.oidc_acr_map):
         raise BadSetting("MARKETPLACE_OIDC_ACR_MAP must be pairs such as urn:example:mfa=aal2, comma-separated")
@@ -334,7 +334,7 @@ def _check_invoice_due(settings: Settings) -> None:
 
 
 def _check_base_url(settings: Settings) -> None:
-    if not _is_origin(settings.base_url):
+    if not addresses.is_origin(settings.base_url):
         raise BadSetting("MARKETPLACE_BASE_URL must look like https://exchange.example.jp, without a path or a final /")
     parts = urlsplit(settings.base_url)
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
@@ -343,38 +343,14 @@ def _check_base_url(settings: Settings) -> None:
         raise BadSetting("production needs https: set MARKETPLACE_BASE_URL to the address that clients use")
 
 
-def _is_origin(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc}"
-        return (
-            parts.scheme in {"http", "https"}
-            and bool(parts.hostname)
-            and "@" not in parts.netloc
-            and parts.port != 0
-            and url == origin
-        )
-    except ValueError:  # a port that is none, a bracket without its pair
-        return False
-
-
 def _check_database(settings: Settings) -> None:
     if settings.database_url and not settings.database_url.startswith(POSTGRESQL_SCHEMES):
         raise BadSetting("DATABASE_URL must begin with postgresql://: no other database is supported")
-    if settings.production and settings.database_url and not _is_guarded(settings.database_url):
+    if settings.production and settings.database_url and not addresses.is_guarded(settings.database_url):
         raise BadSetting(
             "DATABASE_URL must end with sslmode=verify-full (or require) in production where the database is on another"
             " machine: passwords and data would cross the network in clear"
         )
-
-
-def _is_guarded(database_url: str) -> bool:
-    """Tell whether a database is reached within this machine, or by TLS alone."""
-    parts = urlsplit(database_url)
-    more = parse_qs(parts.query)
-    hosts = more.get("host", [parts.hostname or ""])[-1].split(",")
-    within = all(not host or host in LOOPBACK or host.lower().startswith(("/", "%2f")) for host in hosts)
-    return within or more.get("sslmode", [""])[-1] in {"require", "verify-ca", "verify-full"}
 
 
 def _check_payments(settings: Settings) -> None:
@@ -392,12 +368,8 @@ def _check_payments(settings: Settings) -> None:
         )
     if settings.production and settings.sandbox:
         raise BadSetting("production cannot take payments through the sandbox: set STRIPE_API_KEY, or unset production")
-    if SANDBOX_WEBHOOK_SECRET in settings.webhook_secrets and not _is_loopback(settings.base_url):
+    if SANDBOX_WEBHOOK_SECRET in settings.webhook_secrets and not addresses.is_loopback(settings.base_url):
         raise BadSetting(
             "STRIPE_WEBHOOK_SECRETS must be set to a secret of your own where others can reach the exchange:"
             " whoever knows the sandbox's default could report payments that never were"
         )
-
-
-def _is_loopback(url: str) -> bool:
-    return urlsplit(url).hostname in LOOPBACK
