@@ -26,7 +26,7 @@ from marketplace.demo import stage
 from marketplace.kit.db import db
 from marketplace.metering import queries as metering
 
-DOWNLOADS, DOWNLOADS_QUICK = 800, 120
+DOWNLOADS, DOWNLOADS_QUICK = 500, 120
 THREADS, GRANTS = 16, 4
 SIZE_BYTES = 8 * MIB
 WINDOW_BYTES = 64 * 2**10

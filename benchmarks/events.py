@@ -24,8 +24,8 @@ from marketplace.kit.transaction import transaction
 from marketplace.metering import service as metering
 
 THREADS, BATCH = 8, 100
-EACH, EACH_QUICK = 200, 100
-ROUNDS, ROUNDS_QUICK = 4, 1
+EACH = 100
+ROUNDS, ROUNDS_QUICK = 3, 1
 SECONDS = 2.0
 SIZE_BYTES = 10 * 1024
 _TABLE = text("""
@@ -46,23 +46,23 @@ SELECT 'use_' || gen_random_uuid(), 'dlv_' || gen_random_uuid(), 'grt_' || gen_r
 def main(arguments: list[str]) -> None:
     """Print events a second beside the limit of as many to a transaction."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks events")
-    parser.add_argument("--quick", action="store_true", help="fewer events, one round")
+    parser.add_argument("--quick", action="store_true", help="one round")
     quick = parser.parse_args(arguments).quick
-    each, rounds = (EACH_QUICK, ROUNDS_QUICK) if quick else (EACH, ROUNDS)
+    rounds = ROUNDS_QUICK if quick else ROUNDS
     with world.installed() as exchange, TemporaryDirectory() as folder:
         shops = [exchange.shop([machine.file_of(SIZE_BYTES)]) for _ in range(THREADS)]
         with transaction():
             db.session.execute(_TABLE)
         for batch in (1, BATCH):
-            _measure(exchange, shops, Path(folder), batch, each, rounds)
+            _measure(exchange, shops, Path(folder), batch, rounds)
 
 
-def _measure(exchange: World, shops: Sequence[Shop], folder: Path, batch: int, each: int, rounds: int) -> None:
+def _measure(exchange: World, shops: Sequence[Shop], folder: Path, batch: int, rounds: int) -> None:
     script = folder / f"{batch}.sql"
     script.write_text(_ROWS.format(rows=batch))
     deeds: dict[str, Callable[[], float]] = {
         "pgbench, bare rows (the limit)": lambda: batch * pgbench(exchange, script, SECONDS, THREADS),
-        "deliveries metered": partial(_metered, exchange, shops, batch, each),
+        "deliveries metered": partial(_metered, exchange, shops, batch),
     }
     for deed in deeds.values():
         deed()
@@ -70,19 +70,19 @@ def _measure(exchange: World, shops: Sequence[Shop], folder: Path, batch: int, e
     machine.print_ratios(machine.shuffled_rounds(deeds, rounds), "events/s")
 
 
-def _metered(exchange: World, shops: Sequence[Shop], batch: int, each: int) -> float:
+def _metered(exchange: World, shops: Sequence[Shop], batch: int) -> float:
     """Open deliveries, meter them in as many threads as there are shops, and return how many a second were metered."""
-    opened = [_opened(exchange, shop, each) for shop in shops]
+    opened = [_opened(exchange, shop) for shop in shops]
     start = time.perf_counter()
     with ThreadPoolExecutor(len(shops)) as pool:
         list(pool.map(partial(_close, exchange, batch), opened))
-    return each * len(shops) / (time.perf_counter() - start)
+    return EACH * len(shops) / (time.perf_counter() - start)
 
 
-def _opened(exchange: World, shop: Shop, count: int) -> list[str]:
+def _opened(exchange: World, shop: Shop) -> list[str]:
     with transaction():
         entitled = access.authorize(exchange.buyer, shop.grant_id, machine.file_of(SIZE_BYTES).name)
-        return [metering.open_delivery(entitled, 0, SIZE_BYTES, exchange.buyer.client_id).id for _ in range(count)]
+        return [metering.open_delivery(entitled, 0, SIZE_BYTES, exchange.buyer.client_id).id for _ in range(EACH)]
 
 
 def _close(exchange: World, batch: int, delivery_ids: Sequence[str]) -> None:
