@@ -268,7 +268,7 @@ def test_an_offer_that_cannot_be_kept_is_not_made(market: Market, policy: Any) -
 def test_a_file_that_stays_with_its_provider_and_an_api_are_not_offered_in_part(market: Market) -> None:
     dataset_id, release_id, terms_id = put_up(market)
     body = {"dataset_id": dataset_id, "terms_id": terms_id, "price": PRICES["free"]}
-    upstream = {"base_url": "https://api.example.com/", "paths": ["v1/*"], "requests_per_minute": 60}
+    upstream = {"base_url": "https://api.example.com/", "paths": ["/v1/*"], "requests_per_minute": 60}
     grant_id = bought(market, offered(market, dataset_id, terms_id))
     made()
     ok(market.provider.call("PUT", f"/v1/datasets/{dataset_id}/upstream", json=upstream))
@@ -296,7 +296,7 @@ def test_a_workbook_comes_as_text_and_parquet_as_parquet(market: Market) -> None
     written = io.BytesIO()
     book.save(written)
     from_book = market.fetch(sold(market, written.getvalue(), "会員.xlsx"), "会員.xlsx")
-    assert (from_book.content_type, hidden_in(from_book.data)) == ("text/csv", [])
+    assert (from_book.mimetype, hidden_in(from_book.data)) == ("text/csv", [])
     assert quote("会員.csv") in from_book.headers["Content-Disposition"]
     assert [row["生年月日"] for row in records(from_book.data)] == ["1990", "1988", "1990"]
     columns = zip(*[[*row[:4], int(row[4])] for row in ROWS], strict=True)
@@ -313,8 +313,8 @@ def test_the_catalogue_shows_no_values_of_what_is_sold_in_part(market: Market) -
     dataset_id, release_id, terms_id = put_up(market)
     offered(market, dataset_id, terms_id)
     for path in (
-        f"/v1/catalog/datasets/{dataset_id}",
-        f"/v1/catalog/datasets/{dataset_id}/releases/{release_id}/files",
+        f"/v1/catalog/{dataset_id}",
+        f"/v1/catalog/{dataset_id}/releases/{release_id}/files",
     ):
         answer = market.nobody.get(path)
         assert (answer.status_code, hidden_in(answer.data)) == (200, [])
