@@ -148,8 +148,8 @@ def ready(found: Snapshot) -> Snapshot:
 def feed(versions: Sequence[Snapshot], start: int) -> list[Change]:
     """Return what each version from ``start`` on brought, compared with the one before it, which is the first given.
 
-    Version 0 has none before it, and is given as it is. What was not compared yet is asked for, in the open transaction, which must be
-    kept. Versions that changed nothing are left out. Raises ChangesUnreadable.
+    Version 0 has none before it, and is given as it is. What was not compared yet is asked for, in the open
+    transaction, which must be kept. Versions that changed nothing are left out. Raises ChangesUnreadable.
     """
     _check_columns(versions)
     found = [Change(versions[0], None)] if start == 0 else []
