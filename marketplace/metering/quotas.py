@@ -168,7 +168,7 @@ def adjust(grant_id: str, news: Mapping[str, int]) -> None:
     Raises QuotaExhausted where what is added is not left.
     """
     lock(grant_id)
-    if db.session.connection().execute(_ADJUST, {"grant_id": grant_id} | news).one_or_none() is None:
+    if db.session.connection().execute(_ADJUST, {"grant_id": grant_id, **news}).one_or_none() is None:
         raise _exhausted(grant_id)
 
 
