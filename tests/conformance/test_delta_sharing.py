@@ -140,7 +140,7 @@ def test_pandas_reads_what_changed(exchange, python, parties, changing, use_delt
     ]  # fmt: skip
     assert all(row["_commit_timestamp"] for row in told["done"])
     late = pandas_client.ask(python, deed="changed", profile=profile, table=changing, starting_version=2)
-    assert "Start version cannot be greater than the latest version of the table(1)" in late["raised"]
+    assert "Start version cannot be greater than the latest version of the" in late["raised"]
 
 
 @pytest.mark.parametrize("use_delta_format", [False, True])
