@@ -95,7 +95,9 @@ def _may_call(role: str, case: Any) -> bool:
 
 def _try(who: Party, everything: Everything, case: Any, *, really_there: bool) -> int:
     if really_there:
-        case.path_parameters = {name: everything.ids.get(name, made) for name, made in (case.path_parameters or {}).items()}
+        case.path_parameters = {
+            name: everything.ids.get(name, made) for name, made in (case.path_parameters or {}).items()
+        }
     headers = {"Idempotency-Key": fresh_key()} | ({"Authorization": f"Bearer {who.token}"} if who.token else {})
     response = in_a_context_of_its_own(lambda: case.call(headers=headers))
     case.validate_response(response, checks=HELD)
