@@ -1,5 +1,6 @@
 """Fixtures for all tests: one embedded server, a migrated template, a database per need."""
 
+import gc
 import logging
 import os
 import shutil
@@ -30,6 +31,13 @@ MakeSettings = Callable[..., Settings]
 # How long an example takes says how busy the machine is, not whether it is right.
 hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("patient")
+
+
+def pytest_collection_finish() -> None:
+    """Have the collector pass over modules and tests, which stay until the end, and come less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
