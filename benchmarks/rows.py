@@ -25,7 +25,7 @@ from marketplace.delivery.rows import child, columns, query, reader
 from marketplace.delivery.rows.task import RowLimits, Source, Task
 
 ROWS, ROWS_QUICK = 2_000_000, 200_000
-PAIRS, PAIRS_QUICK = 9, 3
+PAIRS, PAIRS_QUICK = 5, 3
 LIMIT = 10_000
 FIRST = {"columns": ["place", "people"], "where": [{"column": "people", "operator": "ge", "value": 90}]}
 QUERIES: dict[str, tuple[dict[str, Any], str]] = {

@@ -21,6 +21,7 @@ from marketplace.kit import logs, migrations, postgres
 from marketplace.kit.db import db
 from marketplace.kit.settings import Settings
 from tests.contract.recorder import stripe_contract
+from tests.live import wait_until
 
 __all__ = ["stripe_contract"]  # holds, for every test, what the gateway sends and the sandbox answers
 
@@ -83,7 +84,7 @@ def cluster() -> Iterator[str]:
     home = Path(tempfile.mkdtemp(prefix="mk-"))
     home.chmod(0o755)
     url = postgres.database_url(home, TEMPLATE)
-    _trust_the_machine(postgres.libpq_url(url))
+    _wait_for_disk(postgres.libpq_url(url), waits=False)
     engine = create_engine(url)
     migrations.upgrade(engine)
     engine.dispose()
@@ -92,12 +93,26 @@ def cluster() -> Iterator[str]:
     shutil.rmtree(home, ignore_errors=True)
 
 
-def _trust_the_machine(url: str) -> None:
-    """Wait for no disk: a killed server loses nothing by that, only a machine without power would."""
+def _wait_for_disk(url: str, *, waits: bool) -> None:
+    """Have the server wait for the disk, or not: a killed server loses nothing, only a machine without power would."""
+    word = "on" if waits else "off"
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET fsync = off")
-        connection.execute("ALTER SYSTEM SET full_page_writes = off")
+        connection.execute(f"ALTER SYSTEM SET fsync = {word}")
+        connection.execute(f"ALTER SYSTEM SET full_page_writes = {word}")
         connection.execute("SELECT pg_reload_conf()")
+
+        def is_heard() -> bool:
+            return connection.execute("SHOW full_page_writes").fetchone() == (word,)
+
+        wait_until("the setting", is_heard)
+
+
+@pytest.fixture
+def durable(cluster: str) -> Iterator[None]:
+    """The server as it is in operation, for those who look at how it is set up."""
+    _wait_for_disk(cluster, waits=True)
+    yield
+    _wait_for_disk(cluster, waits=False)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from marketplace.metering.running import Right
 log = logging.getLogger(__name__)
 TICK_SECONDS = 0.25
 LOOK_SECONDS = 5.0
+SPREAD = 0.2
 AGAIN_SECONDS = 1.0
 JOIN_SECONDS = 10.0
 StopSending = Callable[[Callable[[str], bool]], None]
@@ -59,7 +60,7 @@ class Cutter:
         self._app, self._deliveries, self._stop_sending, self._heeding = app, deliveries, stop_sending, heeding
         self._known: dict[str, Right] = {}
         self._refused: set[str] = set()
-        self._look_at = 0.0
+        self._look_again_at: dict[str, float] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -111,6 +112,7 @@ class Cutter:
         """
         lasting = self._deliveries.running()
         self._known = {name: right for name, right in self._known.items() if name in lasting}
+        self._look_again_at = {name: at for name, at in self._look_again_at.items() if name in lasting}
         self._refused &= lasting
         due = self._due(lasting - self._refused, told)
         if due:
@@ -120,14 +122,12 @@ class Cutter:
             self._deliveries.break_off(self._refused)
 
     def _due(self, lasting: set[str], told: set[str]) -> set[str]:
-        if time.monotonic() >= self._look_at:
-            self._look_at = time.monotonic() + LOOK_SECONDS
-            return lasting
-        now = clock.now()
+        now, tick = clock.now(), time.monotonic()
         return {
             name
             for name in lasting
             if (right := self._known.get(name)) is None
+            or self._look_again_at.get(name, 0.0) <= tick
             or told & right.hangs_on
             or (right.expires_at is not None and right.expires_at <= now)
         }
@@ -136,6 +136,7 @@ class Cutter:
         with self._app.app_context():
             found = {right.delivery_id: right for right in running.rights(due)}
         self._known |= found
+        self._look_again_at |= _spread(due, time.monotonic() + LOOK_SECONDS)
         refused = {name for name in due if name not in found or not found[name].stands}
         self._refused |= refused
         for name in refused:
@@ -147,3 +148,9 @@ class Cutter:
         if not ends:
             return TICK_SECONDS
         return min(TICK_SECONDS, max(0.0, (min(ends) - clock.now()).total_seconds()))
+
+
+def _spread(due: set[str], latest: float) -> dict[str, float]:
+    """Return when to look at each again, the last at ``latest``: thousands at one instant would hold up all else."""
+    apart = SPREAD * LOOK_SECONDS / len(due)
+    return {name: latest - place * apart for place, name in enumerate(due)}

@@ -145,14 +145,14 @@ def ready(found: Snapshot) -> Snapshot:
     raise TableInTheMaking
 
 
-def feed(versions: Sequence[Snapshot]) -> list[Change]:
-    """Return what each version brought, all but the first compared with the one before it.
+def feed(versions: Sequence[Snapshot], start: int) -> list[Change]:
+    """Return what each version from ``start`` on brought, compared with the one before it, which is the first given.
 
-    A first version 0 is given as it is. What was not compared yet is asked for, in the open transaction, which must be
-    kept. Versions that changed nothing are left out. Raises ChangesUnreadable.
+    Version 0 has none before it, and is given as it is. What was not compared yet is asked for, in the open
+    transaction, which must be kept. Versions that changed nothing are left out. Raises ChangesUnreadable.
     """
     _check_columns(versions)
-    found = [Change(versions[0], None)] if versions[0].version == 0 else []
+    found = [Change(versions[0], None)] if start == 0 else []
     for before, after in pairwise(versions):
         if before.content.sha256 != after.content.sha256:
             found.append(Change(_compared(before, after), before))

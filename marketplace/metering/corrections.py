@@ -1,10 +1,12 @@
 """Corrections: what is added to the usage of a delivery, or taken off, as an event of its own beside it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, text
 
+from marketplace.access.errors import ReasonMissing
 from marketplace.access.rules import checked_reason
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
@@ -73,7 +75,7 @@ def correct(actor: Actor, delivery: Delivery, correction: Correction) -> Correct
     billed. What has been received stays free of charge. Raises Invalid, DeliveryStillOpen, UsagePutAside,
     CorrectionContradicted, CorrectionTooLarge and QuotaExhausted.
     """
-    reason = checked_reason(correction.reason)
+    reason = _checked(correction.reason)
     if not any(correction.news.values()):
         raise Invalid(errors=[{"pointer": "", "detail": "must add or take off bytes, rows or requests"}])
     named = {"delivery_id": delivery.id, "grant_id": delivery.grant_id}
@@ -81,7 +83,7 @@ def correct(actor: Actor, delivery: Delivery, correction: Correction) -> Correct
     sofar = db.session.execute(_SOFAR, named).one_or_none()
     if sofar is None:
         raise DeliveryStillOpen
-    if (known := _find(delivery, correction.reference)) is not None:
+    if (known := _find(delivery, sofar.occurred_at, correction.reference)) is not None:
         return Corrected(_same(known, correction, reason), is_new=False)
     _require_fit(sofar, correction)
     quotas.adjust(delivery.grant_id, correction.news)
@@ -92,8 +94,15 @@ def correct(actor: Actor, delivery: Delivery, correction: Correction) -> Correct
     return Corrected(db.session.get_one(UsageEvent, facts["id"]), is_new=True)
 
 
-def _find(delivery: Delivery, reference: str) -> UsageEvent | None:
-    of_delivery = {"grant_id": delivery.grant_id, "delivery_id": delivery.id, "reference": reference}
+def _checked(reason: str) -> str:
+    try:
+        return checked_reason(reason)
+    except ReasonMissing as missing:  # which is worded for a revocation
+        raise Invalid(errors=missing.errors) from missing
+
+
+def _find(delivery: Delivery, at: datetime, reference: str) -> UsageEvent | None:
+    of_delivery = {"grant_id": delivery.grant_id, "occurred_at": at, "delivery_id": delivery.id, "reference": reference}
     return db.session.query(UsageEvent).filter_by(**of_delivery).one_or_none()
 
 
@@ -107,7 +116,7 @@ def _same(known: UsageEvent, correction: Correction, reason: str) -> UsageEvent:
 def _require_fit(sofar: Row[Any], correction: Correction) -> None:
     if not sofar.events:
         raise UsagePutAside
-    left = {name: int(getattr(sofar, name)) for name in correction.news}
+    left: dict[str, Any] = {name: int(getattr(sofar, name)) for name in correction.news}
     after = {name: left[name] + more for name, more in correction.news.items()}
     if min(after.values()) < 0 or after["requests"] > 1:
         told = ", ".join(f"{count} {name}" for name, count in left.items())

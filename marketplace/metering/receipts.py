@@ -28,7 +28,7 @@ _FACTS = text("""
 SELECT d.*, u.id AS usage_event_id, u.bytes_new, u.rows_new, u.requests, g.order_id, g.terms_sha256,
        f.name AS file_name, f.sha256 AS file_sha256, e.id AS entry_id, e.canonical, l.position
   FROM delivery d
-  JOIN usage_event u ON u.delivery_id = d.id
+  JOIN usage_event u ON u.delivery_id = d.id AND u.corrects_event_id IS NULL
   JOIN access_grant g ON g.id = d.grant_id
   JOIN file f ON f.id = d.file_id
   JOIN audit_entry e ON e.subject = d.id AND e.verb = :verb

@@ -11,10 +11,11 @@ from marketplace.kit.transaction import transaction
 log = logging.getLogger(__name__)
 # Ids and instants are given out before a transaction ends, so what is later by them may be kept earlier: a cursor over
 # these passes over what slow writers keep afterwards. Below the horizon no transaction runs any more, and none begins.
-_LOCK = text("""
+_LOCK = text("SELECT FROM usage_rollup_cursor FOR UPDATE")
+_READ = text("""
 SELECT next_xid, CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint) AS horizon,
        CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text) AS bigint) < next_xid AS is_foreign
-  FROM usage_rollup_cursor FOR UPDATE
+  FROM usage_rollup_cursor
 """)
 _SUM_UP = text("""
 INSERT INTO usage_rollup AS r (grant_id, hour, organization_id, provider_organization_id, dataset_id,
@@ -45,13 +46,14 @@ def roll_up() -> None:
     then summed up once more.
     """
     with transaction():
-        cursor = db.session.execute(_LOCK).one()
+        # Locked before it is read: a horizon from before the wait may lie below where another has moved the cursor.
+        db.session.execute(_LOCK)
+        cursor = db.session.execute(_READ).one()
         since = cursor.next_xid
         if cursor.is_foreign:
             log.warning("the transactions of this database are counted anew: summing usage up once more")
             db.session.execute(_FORGET)
             since = 0
-        # Whoever waited for the cursor may have asked for the horizon before the other moved it.
         if cursor.horizon > since:
             db.session.execute(_SUM_UP, {"since": since, "horizon": cursor.horizon})
             db.session.execute(_MOVE_ON, {"horizon": cursor.horizon})

@@ -97,6 +97,7 @@ class Connection:
         if self.stage is not Stage.GONE:
             self.stage = Stage.GONE
             self._gone()
+            del self._gone  # it knows this connection: the two would wait for the garbage collector
             self.wire.close()
 
     def close(self) -> None:

@@ -20,7 +20,6 @@ from marketplace.server.transfer import Push, Transfer
 from marketplace.server.worker import STOP_POLL_SECONDS, SendfileWorker
 
 SCAN_SECONDS = 1.0
-SETTLING_SECONDS = 0.005
 ACCEPTS_MAX = 64
 LINGER_AT_STOP_SECONDS = gthread.STOP_KEEPALIVE_LINGER
 
@@ -51,7 +50,7 @@ class EventWorker(SendfileWorker):
         self._connections: set[Connection] = set()
         self._acceptors: dict[int, Callable[[], None]] = {}
         self._scan_seconds = min(SCAN_SECONDS, self._stall_seconds / 2, self._head_seconds / 2)
-        self._next_scan, self._next_settling, self._quitting = 0.0, 0.0, False
+        self._next_scan, self._quitting = 0.0, False
         self._loop, self._sender = Loop(), Sender(self._stall_seconds)
         self._settling, self._passes = Settling(self._loop.ring), Passes()
         self._returning = False
@@ -123,9 +122,7 @@ class EventWorker(SendfileWorker):
     def _look_around(self) -> None:
         """Tell the arbiter that we live, and close what has waited long enough; about once a second."""
         now = time.monotonic()
-        if now >= self._next_settling:
-            self._next_settling = now + SETTLING_SECONDS
-            self._settle_old(now)
+        self._settle_old(now)
         if now < self._next_scan:
             return
         self._next_scan = now + min(self._scan_seconds, SCAN_SECONDS if self.alive else STOP_POLL_SECONDS)

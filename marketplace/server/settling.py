@@ -8,6 +8,7 @@ from marketplace.server.connection import Connection, Stage
 from marketplace.server.transfer import Transfer
 
 YOUNG_SECONDS = 0.05
+LOOK_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Settling:
         self._ring = ring
         self._young: dict[Connection, Download] = {}
         self._attentive = self.closed = False
+        self._next_look = 0.0
 
     def add(self, connection: Connection, download: Download) -> Download | None:
         """Keep a download; return it instead when the peer was quicker than this, and has it all."""
@@ -55,7 +57,10 @@ class Settling:
         return self.take(connection) if download is not None and download.transfer.arrived() else None
 
     def take_old(self, now: float) -> list[tuple[Connection, Download]]:
-        """Return those that have settled without a word, or have not for too long."""
+        """Return those that have settled without a word, or have not for too long; looks a hundred times a second."""
+        if now < self._next_look:
+            return []
+        self._next_look = now + LOOK_SECONDS
         old = []
         for connection, download in tuple(self._young.items()):
             due = now - download.since >= YOUNG_SECONDS or download.transfer.arrived()

@@ -112,9 +112,9 @@ def test_what_can_be_delegated_is_let_through(market: Market) -> None:
     everything = everything_of(market)
     delegated(market)
     agent = in_name_of(market.rival, market.provider)
-    for route in routes(market.app):
-        if route.permission in DELEGABLE:
-            assert everything.send(agent, route).status_code not in {401, 403, 404}, route
+    delegable = [route for route in routes(market.app) if route.permission in DELEGABLE]
+    for route in sorted(delegable, key=lambda route: route.method == "DELETE"):
+        assert everything.send(agent, route).status_code not in {401, 403, 404}, route
 
 
 def test_the_delegator_chooses_how_far(market: Market) -> None:

@@ -78,7 +78,8 @@ def test_no_address_takes_a_number_that_is_no_whole_one_or_out_of_bounds(
     before, tried = row_counts(), set()
     for route, schema in with_bodies(app, description):
         for field in (name for name, one in schema.get("properties", {}).items() if is_integer(one)):
-            for number in HOSTILE:
+            below_zero = schema["properties"][field].get("minimum", 0) < 0  # what a correction takes back
+            for number in (one for one in HOSTILE if not (below_zero and one == "-1")):
                 body = json.dumps(everything.bodies.get(str(route), {}) | {field: "@"}).replace('"@"', number)
                 document = refused(send(market, everything, route, body), 422, "invalid-input")
                 assert f"/{field}" in {error["pointer"] for error in document["errors"]}, (str(route), field, number)

@@ -102,3 +102,15 @@ def test_terms_that_trace_say_so_to_the_buyer_before_and_deliver_a_copy_after(ma
 
 def _make_copies() -> None:
     assert jobs.run_pending(COPY_JOB) == 1
+
+
+def test_a_receipt_says_what_was_delivered_also_when_its_usage_was_corrected_first(market: Market) -> None:
+    market.fetch(market.bought()["grant_id"])
+    (delivery,) = ok(market.buyer.get("/v1/deliveries"))["items"]
+    correction = {"reference": "c1", "reason": "訂正", "bytes": -1}
+    assert market.provider.post(f"/v1/deliveries/{delivery['id']}/corrections", correction).status_code in {200, 201}
+    receipt = market.buyer.get(f"/v1/deliveries/{delivery['id']}/receipt")
+    assert receipt.status_code == 200, receipt.text
+    keys = KeySet.import_key_set(ok(market.nobody.get("/v1/receipt-keys")))
+    said = json.loads(jws.deserialize_compact(receipt.text.strip(), keys, algorithms=["ES256"]).payload)
+    assert said["counted"]["bytes_new"] == len(CONTENT)

@@ -20,6 +20,8 @@ from tests import live
 from tests.factories.identity import OrganizationFactory
 from tests.web.people import PASSWORD, set_up_generator, someone
 
+pytestmark = pytest.mark.usefixtures("durable")
+
 
 def doctor(own_database: Flask, given: Settings, *options: str) -> Result:
     """Run the command with these settings; the database is there already, whatever they say."""

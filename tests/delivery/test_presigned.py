@@ -78,3 +78,10 @@ def test_another_object_delivery_or_name_is_another_signature(links, sha256):
     for other in (url.replace("dlv_1", "dlv_2"), url.replace(sha256[:2] + "/", "00/", 1)):
         assert other != url
         assert fetched(other).status_code == 403
+
+
+def test_an_address_is_for_fetching_and_for_nothing_else(links, sha256):
+    url = links.to(sha256, {}, {}, datetime.now(UTC))
+    for method in ("PUT", "DELETE"):
+        assert requests.request(method, url, data=b"other", timeout=60).status_code == 403
+    assert fetched(url).content == CONTENT

@@ -234,14 +234,11 @@ def test_w20_debug_mode_is_refused_wherever_others_reach_the_exchange(
 
 
 @pytest.mark.parametrize("name", ["installation.key", "oauth-es256.pem"])
-def test_w20_a_weak_or_broken_key_ends_the_start(tmp_path: Path, name: str) -> None:
+def test_w20_a_weak_or_broken_key_ends_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     file = tmp_path / "keys" / name
     file.parent.mkdir()
     file.write_text("00" * 32)
-    before = settings.current()
-    try:
-        with pytest.raises(BadSetting, match=name):
-            prepare(Settings(data_dir=tmp_path))
-    finally:
-        settings.install(before)
+    monkeypatch.setattr(settings, "_current", None)  # given back afterwards: starting installs its own
+    with pytest.raises(BadSetting, match=name):
+        prepare(Settings(data_dir=tmp_path))
     assert not (tmp_path / "postgresql").exists()

@@ -80,7 +80,11 @@ def test_english_codes_in_another_order_make_the_same_terms_with_the_same_name()
 def test_the_items_carry_the_numbers_and_keys_of_cadde():
     assert [item.number for item in ITEMS] == list(range(13010, 13160, 10))
     assert len({item.extras_key for item in ITEMS}) == 15
-    assert {item.field for item in ITEMS} == set(UsageTerms.__dataclass_fields__) - {"template", "tracing", "data_policy"}
+    assert {item.field for item in ITEMS} == set(UsageTerms.__dataclass_fields__) - {
+        "template",
+        "tracing",
+        "data_policy",
+    }
 
 
 @pytest.mark.parametrize("codes", [ContractType, Nda, UseApplication, DisclosureScope, Fee, ExpressWarranty, Template])

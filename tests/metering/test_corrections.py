@@ -4,7 +4,6 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from marketplace.access.errors import ReasonMissing
 from marketplace.audit.models import Entry
 from marketplace.audit.verbs import Verb
 from marketplace.identity.actors import SYSTEM
@@ -58,7 +57,7 @@ def test_a_correction_is_a_row_of_its_own_and_the_quota_statement_and_record_fol
     assert queries.total(buyer_of(right)) == UsageTotal(60, 100, 0, 1, 1)
     assert queries.list_corrections(buyer_of(right), delivery.id) == [event]
     entry = session.scalars(select(Entry).where(Entry.verb == Verb.USAGE_CORRECTED)).one()
-    assert (entry.subject, entry.counterparty) == (delivery.id, right.organization_id)
+    assert (entry.subject, entry.counterparty_id) == (delivery.id, right.organization_id)
     assert entry.facts == {
         "grant_id": right.grant_id,
         "usage_event_id": event.id,
@@ -91,7 +90,7 @@ def test_the_same_again_changes_nothing_and_another_under_its_reference_is_refus
         (Correction("c", "理由", requests=1), CorrectionTooLarge),
         (Correction("c", "理由", bytes=51), QuotaExhausted),
         (Correction("c", "理由"), Invalid),
-        (Correction("c", " ", bytes=-1), ReasonMissing),
+        (Correction("c", " ", bytes=-1), Invalid),
     ],
     ids=["below nothing", "rows below nothing", "two requests", "more than is left", "nothing", "no reason"],
 )

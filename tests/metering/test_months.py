@@ -18,7 +18,7 @@ from marketplace.metering.models import Delivery, UsageEvent, UsageKey
 from tests.factories.metering import buyer_of, entitlement_of, fetch
 
 OLD = datetime(2031, 1, 31, 14, 59, tzinfo=UTC)  # a minute before February in Japan
-LATER = datetime(2033, 3, 1, tzinfo=UTC)
+LATER = datetime(2033, 2, 1, tzinfo=UTC)
 
 
 @pytest.fixture

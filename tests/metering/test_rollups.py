@@ -141,13 +141,14 @@ def test_what_was_used_from_the_midst_of_an_hour_is_told_exactly(own_database, m
 
 def test_a_database_whose_transactions_are_counted_anew_is_summed_up_once_more(own_database):
     (right,) = prepare(size_bytes=100)
-    with transaction():
+    at = datetime(2026, 11, 21, 14, 30, tzinfo=UTC)
+    with clock.stopped(at), transaction():
         fetch(right)
     rollups.roll_up()
     told = hours()
     with transaction():
         db.session.execute(text("UPDATE usage_rollup_cursor SET next_xid = next_xid + 1000000000"))
-    with transaction():
+    with clock.stopped(at), transaction():
         fetch(right)
     rollups.roll_up()
     ((hour, bytes_new, bytes_acked, deliveries),) = hours()

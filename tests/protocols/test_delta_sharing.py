@@ -206,7 +206,7 @@ def test_an_answer_ends_with_a_line_of_its_own_where_that_is_asked(market: Marke
     again = lines(query(market.buyer, table, {"refreshToken": end["refreshToken"]}))
     assert again[2]["file"]["id"] == lines(asked)[2]["file"]["id"]
     assert len(lines(query(market.buyer, table))) == 3
-    with clock.stopped(clock.now() + timedelta(minutes=50)):
+    with clock.stopped(clock.now() + timedelta(minutes=1)):
         refreshed = lines(query(market.buyer, table, {"refreshToken": end["refreshToken"]}))
     assert refreshed[2]["file"]["expirationTimestamp"] > end["minUrlExpirationTimestamp"]
 

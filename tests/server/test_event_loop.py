@@ -19,7 +19,7 @@ from marketplace.server.gathering import BODY_BYTES_GATHERED, Gathering
 from marketplace.server.linger import DRAIN_BYTES_MAX
 from marketplace.server.loop import READABLE, Loop
 from marketplace.server.outlet import Outlet
-from marketplace.server.settling import YOUNG_SECONDS, Download, Settling
+from marketplace.server.settling import LOOK_SECONDS, YOUNG_SECONDS, Download, Settling
 from marketplace.server.transfer import Push
 
 MIB = 2**20
@@ -336,9 +336,10 @@ def test_who_says_nothing_is_looked_at_until_it_is_the_senders(served, settling)
     assert settling.take_old(100.0) == []
     assert settling.take_old(100.0 + 2 * YOUNG_SECONDS) == [(served.connection, young)]
     assert settling.take_old(200.0) == []
-    there = Download(Bytes(has_arrived=True), stays=True, since=100.0)
+    there = Download(Bytes(has_arrived=True), stays=True, since=200.0)
     settling.add(served.connection, there)
-    assert settling.take_old(100.0) == [(served.connection, there)]
+    assert settling.take_old(200.0) == []  # looked at a moment ago
+    assert settling.take_old(200.0 + LOOK_SECONDS) == [(served.connection, there)]
 
 
 def test_a_loop_that_sleeps_long_is_woken_for_the_first_one_alone(served, settling, rings):

@@ -6,6 +6,8 @@ import signal
 
 import pytest
 
+from tests.live import wait_until
+
 MIB = 2**20
 SMALL_BUFFER = 64 * 1024
 # Read by the client, its acknowledgement overtaken by its reset: less than two of loopback's segments, since every
@@ -157,6 +159,25 @@ def test_a_stopping_server_lets_downloads_finish(big):
         assert len(client.take(63 * MIB)) == 63 * MIB
     assert [report[:3] for report in big.stopped()] == [[64 * MIB, 64 * MIB, "complete"]]
     assert big.process.returncode == 0
+
+
+def test_a_stopping_server_takes_no_more_connections_while_downloads_finish(big):
+    with big.client(SMALL_BUFFER) as client:
+        client.send("/file")
+        client.head()
+        client.take(MIB)
+        big.process.send_signal(signal.SIGTERM)
+        wait_until("new connections to be refused", lambda: is_refused(big))
+        assert len(client.take(63 * MIB)) == 63 * MIB
+    assert [report[:3] for report in big.stopped()] == [[64 * MIB, 64 * MIB, "complete"]]
+
+
+def is_refused(server):
+    try:
+        server.client().vanish()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -44,9 +44,7 @@ class RowQuery(Strict):
         validate=validate.Length(max=10),
         metadata={"description": "rows that are alike follow each other as in the file, as do all when absent"},
     )
-    limit = Whole(
-        validate=validate.Range(1, 2**31 - 1), metadata={"description": "rows of a page; 1000 when absent"}
-    )
+    limit = Whole(validate=validate.Range(1, 2**31 - 1), metadata={"description": "rows of a page; 1000 when absent"})
     cursor = fields.String(
         validate=validate.Length(max=500), metadata={"description": "next_cursor of the page before"}
     )

@@ -126,7 +126,7 @@ def changes(share: str, schema: str, table: str) -> Response:
         start, end = asking.changes(request.args, found.versions)
         first = max(start - 1, 0)
         snapshots = [sharing.snapshot(actor(), found, number, headers) for number in range(first, end + 1)]
-        feed = sharing.feed(snapshots) if all(one.columns for one in snapshots) else []
+        feed = sharing.feed(snapshots, start) if all(one.columns for one in snapshots) else []
     read = [sharing.ready(one) for one in [*snapshots, *(change.found for change in feed)]]
     addressed = [(one, _address(found, one.found, one.before)) for one in feed]
     told = read[start - first]
