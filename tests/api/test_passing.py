@@ -3,23 +3,29 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import text
 
 from marketplace.api import keeping, leased, passing, streams
 from marketplace.api.keeping import Keeper
 from marketplace.api.passing import Begun, Pass
-from marketplace.exchange import download, leasing
+from marketplace.billing.budgets.rules import BudgetDraft
+from marketplace.exchange import download, leasing, spending
 from marketplace.exchange.download import Wanted
 from marketplace.identity.oauth import access_tokens
 from marketplace.kit import clock, settings
 from marketplace.kit.db import db
+from marketplace.kit.notices import Ear
 from marketplace.kit.transaction import transaction
-from marketplace.metering import leases
+from marketplace.licensing.states import PriceKind
+from marketplace.metering import leases, running
 from tests.api.trade import Goods, Market, file_path, ok
+from tests.factories import market as trades
+from tests.live import wait_until
 
 LIFE_SECONDS = 200.0  # of passes here, where one thread does everything, on a machine full of other work
 FIGURES = text(
@@ -107,7 +113,7 @@ def make_hot(market: Market, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
         return Hot(market, grant_id, goods.file_name, fresh)
 
     yield make
-    for held in (*fresh._held.values(), *(running.held for running in fresh._running.values())):
+    for held in (*fresh._held.values(), *(one.held for one in fresh._running.values())):
         held.close()
 
 
@@ -214,16 +220,13 @@ def test_there_are_no_passes_while_nothing_is_heard(hot: Hot) -> None:
 
 def test_a_pass_ends_with_its_token_and_its_grant(hot: Hot) -> None:
     claims = access_tokens.verify(str(hot.market.buyer.token))
-    with clock.stopped(clock.now() + timedelta(seconds=claims.expires_at - time.time() - 0.5)):
-        leave = hot.leave()
-    assert leave.terms.until - time.monotonic() <= 0.5
-    db.session.execute(
-        text("UPDATE access_grant SET expires_at = :at WHERE id = :id"),
-        {"at": clock.now() + timedelta(seconds=1), "id": hot.grant_id},
-    )
-    with clock.stopped(clock.now() + timedelta(seconds=0.9)):
-        leave = hot.leave()
-    assert leave.terms.until - time.monotonic() <= 0.1
+    with clock.stopped(datetime.fromtimestamp(claims.expires_at - 0.5, UTC)):
+        assert hot.leave().terms.until - time.monotonic() <= 0.5
+    ends = clock.now() + timedelta(seconds=100)
+    moved = {"at": ends, "id": hot.grant_id}
+    db.session.execute(text("UPDATE access_grant SET expires_at = :at WHERE id = :id"), moved)
+    with clock.stopped(ends - timedelta(seconds=0.1)):
+        assert hot.leave().terms.until - time.monotonic() <= 0.1
 
 
 def test_a_pass_is_over_after_its_life_and_asks_once_in_the_second_half(
@@ -348,15 +351,19 @@ def test_the_lease_of_a_process_that_died_is_swept_and_charged_nothing(hot: Hot)
     assert leave.begin(None) is None
 
 
-def test_another_release_ends_the_passes_for_the_one_before(hot: Hot) -> None:
-    """The grant's own channel tells of it, as of everything that its right hangs on."""
-    told = db.session.execute(
-        text("SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'access_grant_release_told'")
-    ).scalar_one()
-    assert told == "access_grant_release"
-    leave = hot.leave()
-    hot.keeper.heed({hot.grant_id})
-    assert leave.begin(None) is None
+def test_another_release_and_a_budget_are_told_with_their_commit(own_database: Flask) -> None:
+    buyer, listed = trades.buyer(), trades.listed()
+    offer = trades.offered(listed, PriceKind.FREE)
+    grant_id = str(trades.bought(own_database, buyer, offer).grant_id)
+    second = trades.release_of(listed.provider, listed.dataset_id)
+    opening = {"grant_id": grant_id, "release_id": second}
+    with Ear(own_database.config["SQLALCHEMY_DATABASE_URI"], running.CHANNEL) as ear:
+        with transaction():
+            db.session.execute(text("INSERT INTO access_grant_release VALUES (:grant_id, :release_id)"), opening)
+        assert wait_until("the release to be told of", lambda: grant_id in ear.hear(1.0))
+        with transaction():
+            spending.set_budget(buyer, BudgetDraft("今月", 1000))
+        assert wait_until("the budget to be told of", lambda: buyer.organization_id in ear.hear(1.0))
 
 
 def test_what_goes_wrong_with_a_pass_spoils_no_download(
