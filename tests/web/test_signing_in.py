@@ -264,7 +264,7 @@ def test_one_program_is_shown_in_the_account_and_shut_out_there(app: Flask) -> N
         tokens[client.id] = change(app, client, said["code"]).json["access_token"]
     page = browser.get("/account").text
     assert "古いアプリ" in page
-    assert "read your organization and its members" in page
+    assert "read your organization, its members and budgets" in page
     answer = browser.post("/account/consents/end", {"client_id": ends.id, "member_id": who.member.id})
     assert answer.headers["Location"] == "/account"
     assert "古いアプリ" not in browser.get("/account").text

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
 from marketplace.billing import pricing
 from marketplace.billing.budgets.states import BudgetPeriod
@@ -66,7 +67,7 @@ def spent(worth: Worth, used: int, held: int, yen_before: Decimal = Decimal(0)) 
 
 def reached(limit_yen: int, yen: int) -> list[int]:
     """Return the percents of its limit that a budget has reached."""
-    return [percent for percent in PERCENTS if yen * 100 >= limit_yen * percent]
+    return [percent for percent in PERCENTS if yen >= limit_yen * Fraction(percent, 100)]
 
 
 def _peaks(price: Price, low: int, high: int) -> Iterator[Decimal]:
