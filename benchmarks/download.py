@@ -173,25 +173,26 @@ def static(congestion: str) -> Iterator[Target]:
         yield Target(process_id, lambda file: f"http://127.0.0.1:{port}/{file.name}")
 
 
-def marketplace(worker: str) -> Callable[[str], AbstractContextManager[Target]]:
+def marketplace(worker: str, **environment: str) -> Callable[[str], AbstractContextManager[Target]]:
     """Run the real exchange with one of its workers."""
-    return lambda congestion: _marketplace(congestion, worker)
+    return lambda congestion: _marketplace(congestion, worker, **environment)
 
 
 @contextlib.contextmanager
-def _marketplace(congestion: str, worker: str) -> Iterator[Target]:
+def _marketplace(congestion: str, worker: str, **environment: str) -> Iterator[Target]:
     """Run the exchange with the files of all loads in it, bought under one grant by one client."""
     with world.installed() as exchange:
         grant_id = exchange.shop([machine.file_of(load.size_bytes) for load in LOADS]).grant_id
         headers = [f"Authorization: {exchange.bearer(exchange.buyer)}"]
         files = f"{exchange.settings.base_url}/v1/grants/{grant_id}/files"
-        with exchange.serving(congestion, worker) as process_id:
+        with exchange.serving(congestion, worker, **environment) as process_id:
             address_of, kept = (lambda file: f"{files}/{file.name}"), cache(exchange.kept)
             yield Target(process_id, address_of, headers, exchange.database_process, kept)
 
 
 OURS = [
     Variant("the marketplace, threaded worker", marketplace(THREADED)),
+    Variant("the marketplace, event worker, no pass", marketplace(EVENTS, MARKETPLACE_DOWNLOAD_PASSES="false")),
     Variant("the marketplace, event worker", marketplace(EVENTS)),
 ]
 VARIANTS = [

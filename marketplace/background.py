@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask
 
-from marketplace.api import cutting, streams
+from marketplace.api import cutting, keeping, passing, streams
 from marketplace.audit.sequencer import Sequencer
 from marketplace.exchange import listing
 from marketplace.identity import service as identity
@@ -22,7 +22,10 @@ EXTENSION = "marketplace.background"
 def attach(app: Flask) -> None:
     """Give an application the place where its deliveries are reported and broken off; nothing runs yet."""
     reports = streams.Reports(app, sender.progress)
-    reports.accompany(cutting.Cutter(app, reports, sender.stop))
+    keeper = keeping.Keeper(app, reports)
+    reports.accompany(cutting.Cutter(app, reports, sender.stop, keeper))
+    reports.accompany(keeper)
+    app.extensions[passing.EXTENSION] = keeper
     app.extensions[streams.EXTENSION] = reports
 
 

@@ -34,6 +34,18 @@ class Deliveries(Protocol):
         ...
 
 
+class Heeding(Protocol):
+    """Whoever relies on hearing of the ends of rights."""
+
+    def listen(self, *, hears: bool) -> None:
+        """Take note that ends are told from now on, or that they may be missed."""
+        ...
+
+    def heed(self, told: set[str]) -> None:
+        """Do what must be done at once when the rights that hang on these have changed."""
+        ...
+
+
 class Cutter:
     """Looks after the rights of this process's deliveries, in a thread, and breaks off what has lost its own.
 
@@ -42,8 +54,10 @@ class Cutter:
     lost database, since what was told meanwhile was not heard.
     """
 
-    def __init__(self, app: Flask, deliveries: Deliveries, stop_sending: StopSending) -> None:
-        self._app, self._deliveries, self._stop_sending = app, deliveries, stop_sending
+    def __init__(
+        self, app: Flask, deliveries: Deliveries, stop_sending: StopSending, heeding: Heeding | None = None
+    ) -> None:
+        self._app, self._deliveries, self._stop_sending, self._heeding = app, deliveries, stop_sending, heeding
         self._known: dict[str, Right] = {}
         self._refused: set[str] = set()
         self._look_again_at: dict[str, float] = {}
@@ -77,8 +91,19 @@ class Cutter:
     def _listen(self) -> None:
         with Ear(self._app.config["SQLALCHEMY_DATABASE_URI"], running.CHANNEL) as ear:
             self._known = {}
-            while not self._stopped.is_set():
-                self.turn(ear.hear(self._patience()))
+            self._tell(hears=True)
+            try:
+                while not self._stopped.is_set():
+                    told = ear.hear(self._patience())
+                    if told and self._heeding is not None:
+                        self._heeding.heed(told)
+                    self.turn(told)
+            finally:
+                self._tell(hears=False)
+
+    def _tell(self, *, hears: bool) -> None:
+        if self._heeding is not None:
+            self._heeding.listen(hears=hears)
 
     def turn(self, told: set[str]) -> None:
         """Look at the deliveries that need it now, and break off those without a right.

@@ -8,7 +8,7 @@ from flask import Response, current_app, request
 from marketplace.access import queries
 from marketplace.access import service as access
 from marketplace.access.rules import standing
-from marketplace.api import streams
+from marketplace.api import passing, streams
 from marketplace.api.endpoint import actor, blueprint, guarded
 from marketplace.api.schemas import trade as schemas
 from marketplace.api.schemas.base import PageQuery
@@ -142,7 +142,9 @@ def fetch(grant_id: str, name: str) -> Response:
     download.bring(actor(), wanted)
     with transaction():
         answer = download.open_delivery(actor(), wanted)
-    return streams.respond(current_app, answer)
+    response = streams.respond(current_app, answer)
+    passing.offer(current_app, actor(), answer)
+    return response
 
 
 def _shown(grant: Any) -> dict[str, Any]:

@@ -1,8 +1,11 @@
 """Writing the record."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import insert
+import orjson
+from sqlalchemy import insert, text
 
 from marketplace.audit import rules
 from marketplace.audit.models import Entry
@@ -12,6 +15,13 @@ from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 
 _WRITE = insert(Entry)
+_WRITE_ALL = text("""
+INSERT INTO audit_entry (id, occurred_at, organization_id, client_id, member_id, verb, subject, counterparty_id,
+                         dataset_id, amount_minor, facts, canonical)
+SELECT * FROM json_to_recordset(CAST(:entries AS json)) AS entry (
+       id text, occurred_at timestamptz, organization_id text, client_id text, member_id text, verb text, subject text,
+       counterparty_id text, dataset_id text, amount_minor bigint, facts jsonb, canonical text)
+""")
 
 
 class Signatory(Protocol):
@@ -67,6 +77,11 @@ def record(
     return str(columns["id"])
 
 
+def record_all(entries: Sequence[dict[str, Any]]) -> None:
+    """Write many deeds, each as ``entry_of`` made it, into the open transaction in one statement."""
+    db.session.connection().execute(_WRITE_ALL, {"entries": orjson.dumps(entries).decode()})
+
+
 def entry_of(
     actor: Signatory,
     verb: Verb,
@@ -76,11 +91,15 @@ def entry_of(
     dataset: str | None = None,
     amount_minor: int | None = None,
     facts: dict[str, Any] | None = None,
+    occurred_at: datetime | None = None,
 ) -> dict[str, Any]:
-    """Return the columns of an entry, for a deed that writes it in the same statement as itself."""
+    """Return the columns of an entry, for a deed that writes it in the same statement as itself.
+
+    ``occurred_at`` is there where it was done before it is written.
+    """
     columns = {
         "id": new_id("aud"),
-        "occurred_at": clock.now(),
+        "occurred_at": occurred_at or clock.now(),
         "organization_id": actor.organization_id,
         "client_id": actor.client_id,
         "member_id": actor.member_id,

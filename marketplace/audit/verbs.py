@@ -159,6 +159,8 @@ class Verb(StrEnum):
     DELIVERY_REPORTED = "metering.delivery.reported"
     RECEIPT_SIGNED = "metering.receipt.signed"
     QUOTA_RENEWED = "metering.quota.renewed"
+    LEASE_TAKEN = "metering.lease.taken"
+    LEASE_ENDED = "metering.lease.ended"
     USAGE_SETTLED = "metering.usage.settled"
     USAGE_CORRECTED = "metering.usage.corrected"
     # audit

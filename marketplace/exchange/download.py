@@ -42,7 +42,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The complete answer to a download; a delivery without a file is another's to carry out."""
+    """The complete answer to a download; a delivery without a file is another's to carry out.
+
+    ``entitled`` is there with the file: the content that is delivered.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -50,6 +53,7 @@ class Answer:
     length: int
     file: BinaryIO | None
     delivery_id: str | None
+    entitled: Entitlement | None = None
 
 
 def bring(actor: Actor, wanted: Wanted) -> None:
@@ -120,7 +124,7 @@ def answer(
         file.close()
         raise
     told = dict(decision.headers) | told
-    return Answer(decision.status, told, decision.start, decision.length, file, opened.id)
+    return Answer(decision.status, told, decision.start, decision.length, file, opened.id, entitled)
 
 
 def _decide(entitled: Entitlement, method: str, headers: Mapping[str, str]) -> Decision:

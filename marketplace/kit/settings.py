@@ -34,6 +34,7 @@ class Settings:
     port: int = 8000
     threads: int = 16
     worker_class: str = "threads"
+    download_passes: bool = True
     trusted_proxies: tuple[str, ...] = ()
     proxy_header: str = "X-Forwarded-For"
     data_dir: Path = Path("var")

@@ -14,6 +14,7 @@ class Quota(Model):
     """What a grant includes and what is gone of it; a limit of None is no limit.
 
     ``reserved_bytes`` and ``reserved_rows`` are held for the ``open_deliveries``, of which each holds a request too.
+    ``leased_deliveries`` are promised to serving processes: each holds a request and a download unit.
     The row is also the lock of the grant's accounting.
     """
 
@@ -24,9 +25,10 @@ class Quota(Model):
             "used_rows >= 0 AND reserved_rows >= 0 AND used_requests >= 0 AND open_deliveries >= 0", name="more_counts"
         ),
         CheckConstraint("used_bytes + reserved_bytes <= limit_bytes", name="bytes"),
-        CheckConstraint("used_downloads <= limit_downloads", name="downloads"),
+        CheckConstraint("leased_deliveries >= 0", name="leased"),
+        CheckConstraint("used_downloads + leased_deliveries <= limit_downloads", name="downloads"),
         CheckConstraint("used_rows + reserved_rows <= limit_rows", name="rows"),
-        CheckConstraint("used_requests + open_deliveries <= limit_requests", name="requests"),
+        CheckConstraint("used_requests + open_deliveries + leased_deliveries <= limit_requests", name="requests"),
         CheckConstraint("open_deliveries <= limit_streams", name="streams"),
     )
 
@@ -43,6 +45,7 @@ class Quota(Model):
     used_requests: Mapped[int] = mapped_column(BigInteger)
     limit_streams: Mapped[int | None] = mapped_column(BigInteger)
     open_deliveries: Mapped[int] = mapped_column(BigInteger)
+    leased_deliveries: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
 
 class Delivery(Model):

@@ -20,7 +20,7 @@ def rows_of(own: str, file_id: str) -> str:
     return f"coalesce(CAST({own} AS numeric), (SELECT {counted} FROM file WHERE id = {file_id}))"  # noqa: S608 - as above
 
 
-_OF_ENTITLEMENT = (
+OF_ENTITLEMENT = (
     "grant_id", "organization_id", "provider_organization_id", "dataset_id", "release_id", "file_id", "sha256",
     "size_bytes", "rows", "purpose", "token_id", "family_id",
 )  # fmt: skip
@@ -59,9 +59,9 @@ held AS (
     FROM asked, taken, share
    WHERE grant_id = :grant_id
      AND (limit_bytes IS NULL OR used_bytes + reserved_bytes + asked.bytes <= limit_bytes)
-     AND (limit_downloads IS NULL OR used_downloads + taken.units <= limit_downloads)
+     AND (limit_downloads IS NULL OR used_downloads + leased_deliveries + taken.units <= limit_downloads)
      AND (limit_rows IS NULL OR used_rows + reserved_rows + share.rows <= limit_rows)
-     AND (limit_requests IS NULL OR used_requests + open_deliveries < limit_requests)
+     AND (limit_requests IS NULL OR used_requests + open_deliveries + leased_deliveries < limit_requests)
      AND (limit_streams IS NULL OR open_deliveries < limit_streams)
   RETURNING asked.bytes, asked.needs_unit, share.rows)
 INSERT INTO delivery (id, grant_id, organization_id, provider_organization_id, client_id, dataset_id, release_id,
@@ -100,7 +100,8 @@ UPDATE quota SET used_bytes = used_bytes + CAST(:bytes AS bigint), used_rows = u
  WHERE grant_id = :grant_id
    AND (:bytes <= 0 OR limit_bytes IS NULL OR used_bytes + reserved_bytes + :bytes <= limit_bytes)
    AND (:rows <= 0 OR limit_rows IS NULL OR used_rows + reserved_rows + :rows <= limit_rows)
-   AND (:requests <= 0 OR limit_requests IS NULL OR used_requests + open_deliveries + :requests <= limit_requests)
+   AND (:requests <= 0 OR limit_requests IS NULL
+        OR used_requests + open_deliveries + leased_deliveries + :requests <= limit_requests)
 RETURNING grant_id
 """)
 
@@ -129,7 +130,7 @@ def hold(entitlement: Entitlement, delivery_id: str, start: int, length: int, cl
     Raises TooManyStreams where nothing but their number stands against it.
     """
     lock(entitlement.grant_id)
-    facts = {name: getattr(entitlement, name) for name in _OF_ENTITLEMENT}
+    facts = {name: getattr(entitlement, name) for name in OF_ENTITLEMENT}
     span = {"start_byte": start, "length": length, "end_byte": start + length}
     opening = {"id": delivery_id, "client_id": client_id, "now": clock.now()}
     held = db.session.connection().execute(_HOLD, facts | span | opening).one_or_none()
@@ -146,8 +147,8 @@ def require_left(grant_id: str) -> None:
     quota = db.session.get_one(Quota, grant_id, populate_existing=True)
     gone = (
         (quota.limit_bytes, quota.used_bytes + quota.reserved_bytes),
-        (quota.limit_downloads, quota.used_downloads),
-        (quota.limit_requests, quota.used_requests + quota.open_deliveries),
+        (quota.limit_downloads, quota.used_downloads + quota.leased_deliveries),
+        (quota.limit_requests, quota.used_requests + quota.open_deliveries + quota.leased_deliveries),
         (quota.limit_streams, quota.open_deliveries),
     )
     if any(limit is not None and used >= limit for limit, used in gone):
@@ -180,9 +181,9 @@ def _exhausted(grant_id: str) -> QuotaExhausted | TooManyStreams:
         )
     left = {
         "bytes": _rest(quota.limit_bytes, quota.used_bytes + quota.reserved_bytes),
-        "downloads": _rest(quota.limit_downloads, quota.used_downloads),
+        "downloads": _rest(quota.limit_downloads, quota.used_downloads + quota.leased_deliveries),
         "rows": _rest(quota.limit_rows, quota.used_rows + quota.reserved_rows),
-        "requests": _rest(quota.limit_requests, quota.used_requests + quota.open_deliveries),
+        "requests": _rest(quota.limit_requests, quota.used_requests + quota.open_deliveries + quota.leased_deliveries),
     }
     members: dict[str, Any] = {f"{name}_left": count for name, count in left.items()}
     return QuotaExhausted(_sentence(left, quota), bytes_reserved=quota.reserved_bytes, **members)
@@ -193,7 +194,12 @@ def _rest(limit: int | None, gone: int) -> int | None:
 
 
 def _sentence(left: dict[str, int | None], quota: Quota) -> str:
-    held = {"bytes": quota.reserved_bytes, "rows": quota.reserved_rows, "requests": quota.open_deliveries}
+    held = {
+        "bytes": quota.reserved_bytes,
+        "rows": quota.reserved_rows,
+        "requests": quota.open_deliveries + quota.leased_deliveries,
+        "downloads": quota.leased_deliveries,
+    }
     parts = []
     for name, count in left.items():
         if count is not None:

@@ -67,9 +67,9 @@ _BEGIN = postgresql.insert(Quota).on_conflict_do_nothing()
 # One statement under the row's lock: a download that opens at the same moment counts for one of the two terms.
 _RENEW = text("""
 UPDATE quota SET limit_bytes = used_bytes + reserved_bytes + CAST(:limit_bytes AS bigint),
-       limit_downloads = used_downloads + CAST(:limit_downloads AS bigint),
+       limit_downloads = used_downloads + leased_deliveries + CAST(:limit_downloads AS bigint),
        limit_rows = used_rows + reserved_rows + CAST(:limit_rows AS bigint),
-       limit_requests = used_requests + open_deliveries + CAST(:limit_requests AS bigint)
+       limit_requests = used_requests + open_deliveries + leased_deliveries + CAST(:limit_requests AS bigint)
  WHERE grant_id = :grant_id
 """)
 _LOCK = text("SELECT * FROM delivery WHERE id = :id AND state = 'open' FOR UPDATE")
@@ -178,18 +178,23 @@ def open_delivery(entitlement: Entitlement, start: int, length: int, client_id: 
         subject=opened.id,
         counterparty=entitlement.provider_organization_id,
         dataset=entitlement.dataset_id,
-        facts={
-            "grant_id": entitlement.grant_id,
-            "release_id": entitlement.release_id,
-            "sha256": entitlement.sha256,
-            "start_byte": start,
-            "length": length,
-            "reserved_bytes": opened.reserved_bytes,
-            "unit_taken": opened.unit_taken,
-            "purpose": entitlement.purpose,
-        },
+        facts=opening_facts(entitlement, opened),
     )
     return opened
+
+
+def opening_facts(entitlement: Entitlement, opened: OpenedDelivery) -> dict[str, Any]:
+    """Return what the record keeps of a delivery that begins."""
+    return {
+        "grant_id": entitlement.grant_id,
+        "release_id": entitlement.release_id,
+        "sha256": entitlement.sha256,
+        "start_byte": opened.start_byte,
+        "length": opened.length,
+        "reserved_bytes": opened.reserved_bytes,
+        "unit_taken": opened.unit_taken,
+        "purpose": entitlement.purpose,
+    }
 
 
 def close_delivery(delivery_id: str, sent: int, acked: int, outcome: str) -> Usage | None:
@@ -222,21 +227,26 @@ def _record_closing(row: Row[Any], usage: Usage, ending: Ending) -> None:
         subject=row.id,
         counterparty=row.provider_organization_id,
         dataset=row.dataset_id,
-        facts={
-            "grant_id": row.grant_id,
-            "usage_event_id": usage.id,
-            "sha256": row.sha256,
-            "meter": row.meter,
-            "state": ending.state.value,
-            "start_byte": row.start_byte,
-            "length": row.length,
-            "bytes_sent": ending.bytes_sent,
-            "bytes_acked": ending.bytes_acked,
-            "bytes_new": usage.bytes_new,
-            "rows_new": usage.rows_new,
-            "requests": usage.requests,
-        },
+        facts=closing_facts(row, usage, ending),
     )
+
+
+def closing_facts(row: Any, usage: Usage, ending: Ending) -> dict[str, Any]:
+    """Return what the record keeps of the end of a delivery, of which ``row`` has the columns."""
+    return {
+        "grant_id": row.grant_id,
+        "usage_event_id": usage.id,
+        "sha256": row.sha256,
+        "meter": row.meter,
+        "state": ending.state.value,
+        "start_byte": row.start_byte,
+        "length": row.length,
+        "bytes_sent": ending.bytes_sent,
+        "bytes_acked": ending.bytes_acked,
+        "bytes_new": usage.bytes_new,
+        "rows_new": usage.rows_new,
+        "requests": usage.requests,
+    }
 
 
 def heartbeat(acked: Mapping[str, int]) -> int:

@@ -36,6 +36,7 @@ class Connection:
     ``serve`` is called with the connection when a request can be read in one go, ``settle`` when the kernel tells
     something while it is settling, ``gone`` once when it is closed. All methods run on the loop, but `has_request` and
     those of gunicorn. ``deadline`` is when `expire` acts, in monotonic seconds; ``woken`` is for others to clear.
+    ``unreported`` counts downloads by passes that are not on the record yet; ``parked`` is who waits until they are.
     """
 
     initialized, is_http2, data_ready = True, False, True
@@ -44,6 +45,7 @@ class Connection:
         wire.settimeout(stall_seconds)  # to threads that read or write; for the kernel, it never blocks
         self.wire, self.sock = wire, Outlet(wire)
         self.client, self.server = addresses
+        self.peer = self.client[0] if isinstance(self.client, tuple) else ""  # those of Unix sockets have no name
         self.parser = http.get_parser(cfg, wire, self.client)
         self.parser.unreader = PacedUnreader(wire)
         self.stage = Stage.WAITING
@@ -52,6 +54,7 @@ class Connection:
         self.deadline = monotonic() + self._keepalive
         self._stays = True
         self.woken = self._noted = False
+        self.unreported, self.parked = 0, False
 
     def attend(self, gathering: Gathering, serve: Attendant, settle: Attendant, gone: Callable[[], None]) -> None:
         """Say how requests are gathered, who serves and settles, and who wants to know of the end."""
@@ -106,6 +109,16 @@ class Connection:
         if self.parser.unreader.buf.getbuffer():
             self._noted = True  # it came with the one before, and nothing more may come
         return self._gathered() and not self._is_over()
+
+    def received(self) -> bytes:
+        """Return what has come of the next requests."""
+        data: bytes = self.parser.unreader.buf.getvalue()
+        return data
+
+    def pass_over(self, length: int) -> None:
+        """Take a request away that is answered without the parser."""
+        unreader = self.parser.unreader
+        unreader.unread(unreader.take_buffered()[length:])
 
     def _read(self) -> None:
         if self._gathered():

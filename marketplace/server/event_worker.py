@@ -13,6 +13,7 @@ from marketplace.server.body import FileBody, Outcome
 from marketplace.server.connection import NEVER, Connection
 from marketplace.server.loop import EDGES, READABLE, WRITABLE, Loop
 from marketplace.server.outlet import Outlet
+from marketplace.server.passes import Asked, Kept, Passes, Report, Slot
 from marketplace.server.sender import FIRST_PUSH_BYTES, Sender
 from marketplace.server.settling import Download, Settling
 from marketplace.server.transfer import Push, Transfer
@@ -51,7 +52,8 @@ class EventWorker(SendfileWorker):
         self._scan_seconds = min(SCAN_SECONDS, self._stall_seconds / 2, self._head_seconds / 2)
         self._next_scan, self._quitting = 0.0, False
         self._loop, self._sender = Loop(), Sender(self._stall_seconds)
-        self._settling = Settling(self._loop.ring)
+        self._settling, self._passes = Settling(self._loop.ring), Passes()
+        self._returning = False
         self._sender.start()
         try:
             self._serve_all(self._loop)
@@ -156,7 +158,14 @@ class EventWorker(SendfileWorker):
         loop.forget(connection.sock.fileno(), connection.wake)
 
     def _give_thread(self, connection: Connection) -> None:
-        self.tpool.submit(self._answer, connection)
+        found = self._find_pass(connection)
+        if found is not None and self._serve_by_pass(connection, *found):
+            return
+        # Whoever downloads and then asks for its usage sees the download.
+        if connection.unreported and (found is None or found[1].leave.waits()):
+            connection.parked = True
+        else:
+            self.tpool.submit(self._answer, connection)
 
     def _answer(self, connection: Connection, arrived: Download | None = None) -> None:
         """On a thread of the pool: answer a request, and those that have come when its download has arrived."""
@@ -168,6 +177,7 @@ class EventWorker(SendfileWorker):
     def _answer_one(self, connection: Connection) -> Download | None:
         """Answer one request and begin its download; return it if it has arrived already."""
         stays = False
+        self._request.slot = self._slot(connection)
         try:
             stays = bool(gthread.ThreadWorker.handle(self, connection))
         except Exception:
@@ -198,19 +208,26 @@ class EventWorker(SendfileWorker):
         outcomes: list[Outcome] = []
         download.transfer.on_end = outcomes.append
         download.transfer.conclude(Outcome.COMPLETE)
-        if outcomes == [Outcome.COMPLETE] and download.stays and self.alive and connection.has_request():
+        goes_on = outcomes == [Outcome.COMPLETE] and download.stays and self.alive and connection.has_request()
+        if goes_on and self._find_pass(connection) is None:
             return True
         self._ended_transfer(connection, download.stays, *outcomes)
         return False
 
     def _settle(self, connection: Connection) -> None:
         arrived = self._settling.take_arrived(connection)
-        if arrived is not None:
+        if arrived is None:
+            return
+        if arrived.by_pass:
+            self._end_by_pass(connection, arrived)
+        else:
             self.tpool.submit(self._answer, connection, arrived)
 
     def _settle_old(self, now: float) -> None:
         for connection, download in self._settling.take_old(now):
-            if download.transfer.arrived():
+            if download.by_pass and not self._settling.closed and download.transfer.arrived():
+                self._end_by_pass(connection, download)
+            elif download.transfer.arrived():
                 self._sender.report(download.transfer, partial(self._ended_transfer, connection, download.stays))
             else:
                 self._leave_to_sender(connection, download)
@@ -219,8 +236,61 @@ class EventWorker(SendfileWorker):
         on_end = partial(self._ended_transfer, connection, download.stays)
         self._sender.take_over(download.transfer, on_end, over=over)
 
+    def _slot(self, connection: Connection) -> Slot | None:
+        data = connection.received()
+        asked = None if self.cfg.accesslog else self._passes.read(data, connection.peer)
+        return None if asked is None else self._passes.slot(asked, data)
+
+    def _find_pass(self, connection: Connection) -> tuple[Asked, Kept] | None:
+        asked = self._passes.read(connection.received(), connection.peer) if self.alive else None
+        kept = None if asked is None else self._passes.find(asked)
+        return None if asked is None or kept is None else (asked, kept)
+
+    def _serve_by_pass(self, connection: Connection, asked: Asked, kept: Kept) -> bool:
+        """On the loop: answer a request, if its pass can begin another body."""
+        begun = kept.leave.begin(None if asked.range_field is None else asked.range_field.decode("latin-1"))
+        if begun is None:
+            return False
+        connection.pass_over(asked.length)
+        connection.unreported += 1
+        report = partial(self._report_by_pass, connection, begun.report)
+        transfer = Transfer(FileBody(begun.file, begun.start, begun.length, report, begun.key), connection.wire)
+        download = Download(transfer, stays=True, by_pass=True)
+        if not transfer.begin(connection.sock.write_now, kept.head(begun.fields)):
+            self._leave_to_sender(connection, download, over=True)
+        elif (arrived := self._send(connection, download)) is not None:
+            self._end_by_pass(connection, arrived)
+        return True
+
+    def _report_by_pass(self, connection: Connection, report: Report, sent: int, acked: int, outcome: Outcome) -> None:
+        report(sent, acked, outcome, partial(self._on_loop, connection, partial(self._reported, connection)))
+
+    def _reported(self, connection: Connection) -> None:
+        connection.unreported -= 1
+        if connection.parked and not connection.unreported:
+            connection.parked = False
+            self._give_thread(connection)
+
+    def _end_by_pass(self, connection: Connection, download: Download) -> None:
+        outcomes: list[Outcome] = []
+        download.transfer.on_end = outcomes.append
+        download.transfer.conclude(Outcome.COMPLETE)
+        if outcomes != [Outcome.COMPLETE]:
+            connection.drop()
+        elif self._returning and self._loop is not None:
+            # A client that asks without end must not be answered within the answer before.
+            self._loop.post(partial(connection.return_to_loop, stays=True))
+        else:
+            self._returning = True
+            try:
+                connection.return_to_loop(stays=True)
+            finally:
+                self._returning = False
+
     def _headed(self, body: FileBody, response: Any) -> Transfer:
         outlet: Outlet = response.sock
+        if self._request.slot is not None:
+            self._passes.keep(self._request.slot, response)
         transfer = Transfer(body, outlet.wire)
         transfer.prepare()
         response.send_headers()

@@ -35,6 +35,13 @@ class Outlet:
         if len(self.waiting) > WAITING_BYTES_MAX:
             self.settle()
 
+    def write_now(self, data: bytes) -> int:
+        """Write what fits at once, and return how much that was: nothing while something waits, or of a peer gone."""
+        try:
+            return 0 if self.waiting else self._write(data)
+        except OSError:
+            return 0
+
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """Send a file that the application gave to gunicorn, on the thread that calls."""
         self.settle()

@@ -13,10 +13,11 @@ LOOK_SECONDS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A transfer, and whether its connection stays afterwards."""
+    """A transfer, whether its connection stays afterwards, and whether the loop sends it, by a pass."""
 
     transfer: Transfer
     stays: bool
+    by_pass: bool = False
     since: float = field(default_factory=time.monotonic)
 
 
@@ -39,7 +40,7 @@ class Settling:
         self._young[connection] = download
         if connection.woken and download.transfer.arrived():
             return self.take(connection)
-        if not self._attentive:
+        if not self._attentive and not download.by_pass:
             self._ring()
         return None
 

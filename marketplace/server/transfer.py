@@ -12,6 +12,7 @@ from enum import Enum
 from marketplace.server.body import FileBody, Outcome
 
 CORK_BYTES_MIN = 8 * 2**20
+SMALL_BYTES_MAX = 32 * 1024
 LOWAT_FAST_BYTES = 2**20
 LOWAT_SLOW_BYTES = 128 * 1024
 TCP_CORK = 3  # include/uapi/linux/tcp.h; Python names it on Linux alone
@@ -55,6 +56,21 @@ class Transfer:
         self._corked = True
         self._set(TCP_CORK, 1)
         self._set(TCP_NOTSENT_LOWAT, LOWAT_FAST_BYTES)
+
+    def begin(self, write: Callable[[bytes], int], head: bytes) -> bool:
+        """Write a head, with the body where that is small enough to cost less in one piece; False if it cannot be.
+
+        Nothing waits here. The connection is of no more use if not all of the head was taken.
+        """
+        body, data = self.body, head
+        if body.count > SMALL_BYTES_MAX:
+            self.prepare()
+        else:
+            with contextlib.suppress(OSError):  # whoever sends the rest finds it, too
+                data += os.pread(body.file_descriptor, body.count, body.offset)
+        written = write(data)
+        self.sent = max(0, written - len(head))
+        return written >= len(head)
 
     def push_first(self, budget_bytes: int) -> Push:
         """Push for the first time; short bodies are uncorked at once, since a cork only pays for long ones."""

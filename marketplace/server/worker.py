@@ -19,6 +19,7 @@ from marketplace.server import refusals
 from marketplace.server.body import FileBody, OnClose, Outcome
 from marketplace.server.gathering import HEAD_SECONDS, Gathering, PlainInput
 from marketplace.server.linger import Lingering
+from marketplace.server.passes import PASS, Slot
 from marketplace.server.sender import Sender
 from marketplace.server.transfer import Transfer
 
@@ -36,6 +37,7 @@ class _Request(threading.local):
     def __init__(self) -> None:
         self.bodies: list[FileBody] = []
         self.transfer: Transfer | None = None
+        self.slot: Slot | None = None
 
     def take_transfer(self) -> Transfer | None:
         """Return the transfer the last call of the application began, once."""
@@ -180,6 +182,8 @@ class SendfileWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ha
     def _call_application(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         self._end_leftovers()
         environ[SEND_FILE] = self._make_body
+        if self._request.slot is not None:
+            environ[PASS] = self._request.slot
         environ["wsgi.input"] = PlainInput(environ["wsgi.input"])
         start_response.__self__.version = SERVER_NAME  # gunicorn passes a bound method of its response
         body = self._application(environ, start_response)

@@ -440,6 +440,7 @@ def test_a_request_that_fails_beyond_all_care_ends_its_connection_alone(served, 
         log=logging.getLogger(__name__),
         _end_leftovers=lambda: None,
         _request=SimpleNamespace(take_transfer=lambda: None),
+        _slot=lambda _connection: None,
         _give_back=lambda connection, stays: given.append((connection, stays)),
     )
     assert EventWorker._answer_one(worker, served.connection) is None

@@ -12,6 +12,7 @@ from marketplace.kit import logs
 from marketplace.server import sender
 from marketplace.server.body import FileBody
 from marketplace.server.config import ServerConfig, run
+from marketplace.server.passes import PASS, Begun
 
 SEND_FILE = "marketplace.send_file"
 REPORT_WAIT_SECONDS = 180
@@ -24,6 +25,7 @@ class TinyExchange:
     def __init__(self, file: Path, log: Path) -> None:
         self.file, self.log = file, log
         self.reports: list[list] = []
+        self.asked = 0
 
     def __call__(self, environ, start_response):
         route = getattr(self, "on_" + environ["PATH_INFO"].strip("/"))
@@ -76,6 +78,24 @@ class TinyExchange:
         start_response("200 OK", [("Content-Length", str(body.count))])
         return body
 
+    def on_passed(self, environ, start_response, query):
+        """Answer as ``on_file`` does, with a part where one is asked for, and leave a pass for ``n`` more of the kind."""
+        self.asked += 1
+        size, slot = self.file.stat().st_size, environ.get(PASS)
+        first, count = part_of(environ.get("HTTP_RANGE"), size) or (0, size)
+        body = environ[SEND_FILE](self.file.open("rb"), first, count, self.report)
+        if slot is not None:
+            slot.keep(TinyPass(self, int(query["n"])))
+        fields = [("Content-Length", str(body.count)), ("X-Kind", "passed")]
+        if "HTTP_RANGE" in environ:
+            fields.append(("Content-Range", f"bytes {first}-{first + count - 1}/{size}"))
+        start_response("206 Partial Content" if "HTTP_RANGE" in environ else "200 OK", fields)
+        return body
+
+    def on_asked(self, environ, start_response, query):
+        """Answer with how often ``on_passed`` was asked."""
+        return _text(start_response, str(self.asked))
+
     def on_reports(self, environ, start_response, query):
         wanted = int(query["n"])
         with _changed:
@@ -119,6 +139,41 @@ class TinyExchange:
         if SEND_FILE in environ:
             return environ[SEND_FILE](file, offset, count, on_close, query.get("key"))
         return FileBody(file, offset, count, on_close)
+
+
+class TinyPass:
+    """Leave for ``left`` bodies; each report is kept at once."""
+
+    def __init__(self, exchange: TinyExchange, left: int) -> None:
+        self.exchange, self.left = exchange, left
+
+    def begin(self, range_field):
+        if self.left == 0:
+            return None
+        self.left -= 1
+        size = self.exchange.file.stat().st_size
+        first, count = part_of(range_field, size) or (0, size)
+        fields = {} if range_field is None else {"Content-Range": f"bytes {first}-{first + count - 1}/{size}"}
+        fields |= {"Content-Length": str(count)}
+        return Begun(self.exchange.file.open("rb"), first, count, fields, "passed", self._report)
+
+    def waits(self):
+        return False
+
+    def end(self):
+        self.left = 0
+
+    def _report(self, sent, acked, outcome, told):
+        self.exchange.report(sent, acked, outcome)
+        told()
+
+
+def part_of(field, size):
+    """Return the first byte and the number of bytes of a plain range."""
+    if field is None:
+        return None
+    first, last = field.removeprefix("bytes=").split("-")
+    return int(first), min(int(last or size - 1), size - 1) - int(first) + 1
 
 
 def _text(start_response, text):

@@ -1,6 +1,7 @@
 """Who calls: the token of a request to the API, alone (RFC 6750) or with the proof of its key (RFC 9449 section 7)."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from marketplace.identity.actors import Actor
 from marketplace.identity.errors import DpopNonceNeeded, DpopProofInvalid, InvalidToken, SeveralCredentials
@@ -27,6 +28,12 @@ def authenticate(authorizations: Sequence[str], proofs: Sequence[str], method: s
     if scheme.lower() == "bearer":
         return access_tokens.authenticate(token.strip())
     return access_tokens.authenticate(token.strip(), _proven_key(proofs, Call(method, path, token.strip())))
+
+
+def expires_at(authorization: str) -> datetime:
+    """Return when the token of an Authorization field that was authenticated runs out; raises InvalidToken."""
+    claims = access_tokens.verify(authorization.partition(" ")[2].strip())
+    return datetime.fromtimestamp(claims.expires_at, UTC)
 
 
 def refuse_several(authorizations: Sequence[str]) -> None:
