@@ -175,7 +175,7 @@ def _grant(buyer: Actor, order: Order, offer: Offer, term_to: date | None) -> No
             last_day=subscribing.last_day(offer, term_to) if term_to else licensing.last_day_of(offer),
         ),
     )
-    metering.open_quota(grant.id, subscribing.allowance_of(offer))
+    metering.open_quota(grant.id, subscribing.allowance_of(offer), licensing.price_of(offer).falls_due)
 
 
 def _book(buyer: Actor, order: Order, offer: Offer) -> None:

@@ -31,8 +31,12 @@ _COUNTED = {
     UsageUnit.MIB: ("used_bytes", "reserved_bytes", "bytes_new"),
     UsageUnit.ROW: ("used_rows", "reserved_rows", "rows_new"),
     UsageUnit.REQUEST: ("used_requests", "open_deliveries", "requests"),
+    UsageUnit.DOWNLOAD: ("due_downloads", None, "downloads_new"),
 }
-"""Where a grant's usage, what is held of it, and what single deliveries came to are counted, by the price's unit."""
+"""Where a grant's usage, what is held of it, and what single deliveries came to are counted, by the price's unit.
+
+What running deliveries hold in downloads is counted when it is asked for: several of one content make one due.
+"""
 
 
 def set_budget(actor: Actor, draft: BudgetDraft) -> BudgetView:
@@ -137,7 +141,7 @@ def _meter(grant: Grant, worth: Worth, unit: UsageUnit, charged_from: datetime) 
         grant_id=grant.id,
         month=periods.month_of(clock.now()),
         units_used=getattr(quota, used),
-        units_held=getattr(quota, reserved),
+        units_held=getattr(quota, reserved) if reserved else quotas.count_held_downloads(grant.id),
         before=partial(_before, grant.id, worth, unit, charged_from, getattr(quota, used)),
     )
 

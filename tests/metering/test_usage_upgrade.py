@@ -16,7 +16,7 @@ SELECT id, '札幌市', 'Sapporo', 'company', '["buyer"]', 'verified', 'verified
 INSERT INTO dataset (id, organization_id, state, version, title_ja, title_en, description_ja, description_en, themes,
                      region, language, contact_name, contact_url, contact_email, update_frequency, keywords, created_at,
                      updated_at)
-VALUES ('ds_1', 'org_p', 'draft', 1, '', '', '', '', '[]', '', 'ja', '', '', '', '', '[]', now(), now());
+VALUES ('ds_1', 'org_p', 'draft', 1, '', '', '', '', '[]', 'JP', 'ja', '', '', '', '', '[]', now(), now());
 INSERT INTO quota (grant_id, used_bytes, reserved_bytes, used_downloads, used_rows, reserved_rows, used_requests,
                    open_deliveries)
 VALUES ('grt_1', 30, 0, 0, 0, 0, 3, 0);
