@@ -29,6 +29,7 @@ def read(query: dict[str, Any]) -> dict[str, Any]:
         "total_bytes_acked": total.bytes_acked,
         "total_rows": total.rows_new,
         "total_requests": total.requests,
+        "total_downloads": total.downloads_new,
         "total_deliveries": total.deliveries,
     }
 

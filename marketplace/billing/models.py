@@ -175,7 +175,7 @@ class RatedLine(Model):
         CheckConstraint("0 <= quantity_from AND 0 <= quantity_to", name="stretch"),
         CheckConstraint("revision >= 1", name="revision"),
         CheckConstraint("period ~ '^(grant|[0-9]{4}-[0-9]{2})$'", name="period"),
-        CheckConstraint("unit IN ('byte', 'row', 'request')", name="unit"),
+        CheckConstraint("unit IN ('byte', 'row', 'request', 'download')", name="unit"),
         CheckConstraint("invoice_id IS NULL OR line_yen <> 0", name="invoiced"),
         Index("uq_rated_line_grant_id_period_revision", "grant_id", "period", "revision", unique=True),
         Index("ix_rated_line_invoice_id", "invoice_id"),

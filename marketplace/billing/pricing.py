@@ -54,7 +54,7 @@ def discounted(exact: Decimal, off: Iterable[int]) -> Decimal:
 
 
 def quantity_of(unit: UsageUnit, count: int) -> Decimal:
-    """Return a count of bytes (for MiB), rows or requests in units of the price, exactly."""
+    """Return a count of bytes (for MiB), rows, requests or downloads in units of the price, exactly."""
     _require_count("count", count)
     with localcontext(_EXACT):
         return Decimal(count) / MEBIBYTE_BYTES if unit is UsageUnit.MIB else Decimal(count)

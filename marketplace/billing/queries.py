@@ -90,6 +90,20 @@ def lock_invoice(invoice_id: str) -> Invoice:
     return invoice
 
 
+def list_orders_since(organization_id: str, since: datetime) -> Sequence[Order]:
+    """Return the orders that an organization has placed from an instant on, those that cost something before tax."""
+    placed = (Order.organization_id == organization_id, Order.created_at >= since, Order.amount_net_yen > 0)
+    return db.session.scalars(select(Order).where(*placed).order_by(Order.id)).all()
+
+
+def list_orders_beside(order: Order) -> Sequence[Order]:
+    """Return all orders of the subscription that an order belongs to, or that order alone."""
+    if order.subscription_id is None:
+        return [order]
+    same = select(Order).where(Order.subscription_id == order.subscription_id).order_by(Order.id)
+    return db.session.scalars(same, execution_options={"populate_existing": True}).all()
+
+
 def find_invoice_of_order(order_id: str) -> Invoice | None:
     """Return the invoice of a sale, if it has been issued."""
     return db.session.scalar(select(Invoice).where(Invoice.order_id == order_id).order_by(Invoice.id).limit(1))

@@ -19,7 +19,9 @@ from marketplace.licensing.states import BillingPeriod, UsageUnit
 
 LIFETIME = "grant"
 """The period of a price that counts over the whole life of a grant."""
-COUNTED = {UsageUnit.MIB: "byte", UsageUnit.ROW: "row", UsageUnit.REQUEST: "request"}
+COUNTED = {
+    UsageUnit.MIB: "byte", UsageUnit.ROW: "row", UsageUnit.REQUEST: "request", UsageUnit.DOWNLOAD: "download",
+}  # fmt: skip
 """What usage is counted in, by the unit of the price: whole numbers alone."""
 _EARLIER = aliased(RatedLine)
 

@@ -45,6 +45,7 @@ def import_log(composition: Composition, files: tuple[BinaryIO, ...]) -> None:
 @click.option("--bytes", "byte_count", type=int, default=0, help="to add, or below zero to take off")
 @click.option("--rows", type=int, default=0)
 @click.option("--requests", type=click.IntRange(-1, 1), default=0)
+@click.option("--downloads", type=click.IntRange(-1, 1), default=0)
 @pass_composition
 def correct(
     composition: Composition,
@@ -54,9 +55,10 @@ def correct(
     byte_count: int,
     rows: int,
     requests: int,
+    downloads: int,
 ) -> None:
     """Correct the usage of a delivery beside what was counted; the next settlement bills the difference."""
-    correction = Correction(reference, reason, byte_count, rows, requests)
+    correction = Correction(reference, reason, byte_count, rows, requests, downloads)
     with application(composition), transaction():
         event = correcting.correct(OPERATING, delivery_id, correction)
         click.echo(f"{event.id} corrects {event.corrects_event_id}")

@@ -87,6 +87,7 @@ def usage(what: str | None, from_on: str | None, to_on: str | None, server: str 
         say("バイト", "bytes"),
         say("行", "rows"),
         say("要求", "requests"),
+        say("ダウンロード", "downloads"),
     ]
     rows = [[plain(str(one["day"])), plain(str(one["grant_id"])), *_counts(one, "{}_new", "requests")] for one in lines]
     print_table(head, [*rows, [say("計", "total"), "", *_counts(sums, "total_{}", "total_requests")]])
@@ -186,7 +187,9 @@ def _filter(thing: Named) -> dict[str, str]:
 
 
 def _counts(line: dict[str, Any], pattern: str, requests: str) -> list[str]:
-    return [f"{line[name]:,}" for name in (pattern.format("bytes"), pattern.format("rows"), requests)]
+    counts = (line[name] for name in (pattern.format("bytes"), pattern.format("rows"), requests))
+    # An exchange of an earlier version counts no downloads.
+    return [f"{count:,}" for count in (*counts, line.get(pattern.format("downloads"), 0))]
 
 
 COMMANDS = (get, usage)

@@ -4,7 +4,12 @@ from typing import Any
 
 from marketplace.client.wording import plain, say, yen
 
-_UNITS = {"mib": ("MiB", "MiB"), "row": ("行", "row"), "request": ("リクエスト", "request")}
+_UNITS = {
+    "mib": ("MiB", "MiB"),
+    "row": ("行", "row"),
+    "request": ("リクエスト", "request"),
+    "download": ("ダウンロード", "download"),
+}
 
 
 def phrase(offer: dict[str, Any]) -> str:
@@ -48,6 +53,7 @@ def _metered(price: dict[str, Any], kind: str) -> str:
     unit_ja, unit_en = _UNITS.get(str(price.get("unit")), (plain(str(price.get("unit"))),) * 2)
     included = price.get("included_units")
     free = say(f"、{included:,} {unit_ja}まで無料", f", the first {included:,} free") if included else ""
+    free += _falling_due(str(price.get("download_due")))
     if kind == "per_unit":
         amount = plain(str(price["unit_yen"]))
         return say(f"1 {unit_ja}あたり{amount}円（税抜{free}）", f"¥{amount} per {unit_en}, before tax{free}")
@@ -60,6 +66,20 @@ def _metered(price: dict[str, Any], kind: str) -> str:
     steps = "; ".join(_tier(tier) for tier in price.get("tiers", ()))
     way = say("段階従量", "graduated") if kind == "graduated" else say("数量従量", "by volume")
     return say(f"{way}（{unit_ja}単位・税抜{free}）: {steps}", f"{way}, per {unit_en}, before tax{free}: {steps}")
+
+
+def _falling_due(code: str) -> str:
+    if code == "first_byte":
+        return say(
+            "、最初の1バイトで計上、24時間以内の再取得は無料",
+            ", counted at the first byte, free again for 24 hours",
+        )
+    if code == "full_coverage":
+        return say(
+            "、全体の受領で計上、24時間以内の再取得は無料",
+            ", counted when received in full, free again for 24 hours",
+        )
+    return ""
 
 
 def _tier(tier: dict[str, Any]) -> str:

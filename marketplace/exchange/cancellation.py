@@ -19,7 +19,7 @@ from marketplace.billing.refunds.errors import RefundDisputed
 from marketplace.billing.refunds.states import RefundReason
 from marketplace.billing.subscriptions import queries as subscriptions
 from marketplace.billing.subscriptions.states import EndCause
-from marketplace.exchange import refund, withdrawal
+from marketplace.exchange import refund, spending, withdrawal
 from marketplace.exchange.errors import CancellationExcluded, NothingToCancel
 from marketplace.exchange.refund import Why
 from marketplace.identity.actors import Actor
@@ -73,6 +73,8 @@ def _cancel(actor: Actor, order: Order, grant: Grant, paid: Sequence[PaidTime]) 
         raise RefundDisputed
     request = _request(grant)
     withdrawal.end_access_of_order(actor, order.id, f"{REASON.ja} / {REASON.en}", request, EndCause.CANCELLED)
+    # A renewal that was not paid yet has lapsed.
+    spending.recount_order(order.id)
     given = [refund_id for time in paid for refund_id in _give_back(actor, time, request)]
     _record(actor, order, refunds.sum_yen(given))
     return given

@@ -18,7 +18,7 @@ from marketplace.billing.models import Invoice
 from marketplace.billing.receivables import service as receivables
 from marketplace.billing.refunds import queries as refunds
 from marketplace.billing.refunds import sources
-from marketplace.exchange import afterpay, facilities, unapplied, withdrawal
+from marketplace.exchange import afterpay, facilities, spending, unapplied, withdrawal
 from marketplace.identity.actors import SYSTEM
 from marketplace.kit import clock
 from marketplace.kit.transaction import transaction
@@ -41,6 +41,8 @@ def learn(gateway_dispute_id: str, event_id: str) -> None:
         lost = _noted_loss(change, contested, report)
         # Access before the ledger: see the order of locks in billing's README.
         _move_access(change, contested, lost)
+        if lost and contested.invoice is not None and contested.invoice.order_id is not None:
+            spending.recount_order(contested.invoice.order_id)
         for movement in report.movements:
             _book(report, movement)
         if lost is not None:

@@ -7,7 +7,7 @@ from marketplace.billing.models import Payment
 from marketplace.billing.receivables import queries as receivables
 from marketplace.billing.receivables import service as collecting
 from marketplace.billing.states import PaymentState
-from marketplace.exchange import afterpay, purchase
+from marketplace.exchange import afterpay, purchase, spending
 from marketplace.identity.actors import on_behalf_of
 
 log = logging.getLogger(__name__)
@@ -55,3 +55,4 @@ def _close_order(order_id: str, state: PaymentState) -> None:
         orders.mark_expired(buyer, order_id)
     elif state == PaymentState.FAILED:
         orders.mark_failed(buyer, order_id)
+    spending.recount_order(order_id)

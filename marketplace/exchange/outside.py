@@ -10,7 +10,7 @@ from marketplace.billing.errors import OrderNotFound
 from marketplace.billing.models import Order
 from marketplace.billing.orders import Slip
 from marketplace.billing.states import OrderState
-from marketplace.exchange import purchase
+from marketplace.exchange import purchase, spending
 from marketplace.exchange.errors import OrderNotOutside, SlipDiffers
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.states import Capacity
@@ -64,7 +64,9 @@ def expire_unpaid(actor: Actor, at: datetime) -> list[str]:
 def _gave_up(actor: Actor, order_id: str) -> bool:
     try:
         with transaction():
-            return orders.mark_expired(actor, order_id)
+            expired = orders.mark_expired(actor, order_id)
+            spending.recount_order(order_id)
+            return expired
     except LOST_DATABASE:
         raise
     except Exception:

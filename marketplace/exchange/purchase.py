@@ -18,7 +18,7 @@ from marketplace.billing.subscriptions import service as subscriptions
 from marketplace.billing.subscriptions.models import Subscription
 from marketplace.billing.subscriptions.rules import Term
 from marketplace.catalog import queries as catalog
-from marketplace.exchange import commerce, ordering, subscribing
+from marketplace.exchange import commerce, ordering, spending, subscribing
 from marketplace.exchange.ordering import OrderWish
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor, on_behalf_of
@@ -51,7 +51,7 @@ def place_order(actor: Actor, offer_id: str, accepted_sha256: str, wish: OrderWi
     gateway has a payment opened, to be taken there by ``payment.begin`` after this transaction; what is
     paid outside waits until that is noted. Raises OfferNotOpen, OwnOffer, TermsDiffer, SellerSuspended,
     LicenceEnded, NothingToDeliver, RailNotOffered, AmountNotCarried, CreditExhausted, InvoicesOverdue,
-    the refusals of discounts, those of admission to the dataset, or NotFound.
+    BudgetExhausted, the refusals of discounts, those of admission to the dataset, or NotFound.
     """
     offer = licensing.lock_open_offer(offer_id, actor)
     ordering.check(actor, offer, accepted_sha256)
@@ -67,7 +67,7 @@ def place_renewal(subscription: Subscription, term: Term) -> str:
     """Order a further term of a subscription as its first order was paid, once; returns the order's id.
 
     An order that lapsed unpaid is placed again. Raises SellerSuspended, LicenceEnded, AmountNotCarried,
-    CreditExhausted or InvoicesOverdue.
+    CreditExhausted, InvoicesOverdue or BudgetExhausted.
     """
     lock_for_renewal(subscription.id)
     tried = orders.list_of_term(subscription.id, term.number)
@@ -129,8 +129,10 @@ def _proceed(buyer: Actor, order: Order) -> None:
         receivables.require_credit(order.organization_id, order.amount_gross_yen)
         orders.mark_credited(buyer, order.id)
         _deliver(buyer, order)
-    elif order.rail != Rail.OUTSIDE:
-        payments.open_first(buyer, order)
+    else:
+        if order.rail != Rail.OUTSIDE:
+            payments.open_first(buyer, order)
+        spending.count_order(order.id)
 
 
 def _deliver(buyer: Actor, order: Order) -> None:
@@ -141,6 +143,8 @@ def _deliver(buyer: Actor, order: Order) -> None:
         _grant(buyer, order, offer, _begin(order))
     orders.mark_fulfilled(buyer, order.id)
     if order.amount_gross_yen:
+        # Budgets before the ledger: see the order of locks in billing's README. What is paid was counted when placed.
+        (spending.count_order if order.rail == Rail.INVOICE else spending.recount_order)(order.id)
         _book(buyer, order, offer)
         # Last, since it holds the counter of the issuer's invoice numbers until the end.
         _issue_invoice(buyer, order)
@@ -175,7 +179,7 @@ def _grant(buyer: Actor, order: Order, offer: Offer, term_to: date | None) -> No
             last_day=subscribing.last_day(offer, term_to) if term_to else licensing.last_day_of(offer),
         ),
     )
-    metering.open_quota(grant.id, subscribing.allowance_of(offer))
+    metering.open_quota(grant.id, subscribing.allowance_of(offer), licensing.price_of(offer).falls_due)
 
 
 def _book(buyer: Actor, order: Order, offer: Offer) -> None:

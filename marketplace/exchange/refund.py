@@ -18,7 +18,7 @@ from marketplace.billing.refunds.models import Refund
 from marketplace.billing.refunds.rules import Source
 from marketplace.billing.refunds.service import RefundDraft
 from marketplace.billing.refunds.states import RefundReason, RefundState, RefundWay
-from marketplace.exchange import afterpay, facilities, refund_outcome, unapplied, withdrawal
+from marketplace.exchange import afterpay, facilities, refund_outcome, spending, unapplied, withdrawal
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.states import Capacity
 from marketplace.kit import clock, jobs
@@ -147,6 +147,8 @@ def _give_back(actor: Actor, invoice: Invoice, amount_yen: int, why: Why, taken_
     if why.ends_access or (amount_yen == left and why.reason not in KEEPING):
         withdrawal.end_access(actor, invoice, f"{why.reason.ja} / {why.reason.en}", refunds[0].id)
     afterpay.lift_if_paid(actor, invoice.id)
+    if invoice.order_id is not None:
+        spending.recount_order(invoice.order_id)
     for refund in refunds:
         _book(actor, refund)
     for refund in refunds:

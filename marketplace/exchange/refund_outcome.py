@@ -10,7 +10,7 @@ from marketplace.billing.refunds.models import Refund
 from marketplace.billing.refunds.service import RefundChange
 from marketplace.billing.refunds.states import RefundReason, RefundState, RefundWay
 from marketplace.billing.sales import Reversal
-from marketplace.exchange import withdrawal
+from marketplace.exchange import spending, withdrawal
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.kit import clock
 
@@ -74,6 +74,7 @@ def _send_off(refund: Refund) -> None:
 
 def _undo(actor: Actor, refund: Refund, *, came_back: bool, had_succeeded: bool) -> None:
     withdrawal.restore_access(actor, _revokers(refund))
+    _recount(refund)
     if came_back:
         _bounce(refund)
     sales.restore(
@@ -85,6 +86,12 @@ def _undo(actor: Actor, refund: Refund, *, came_back: bool, had_succeeded: bool)
     )
     if had_succeeded:
         papers.cancel_credit_note(actor, refund.id, CAME_BACK)
+
+
+def _recount(refund: Refund) -> None:
+    order_id = billing.require_invoice(refund.invoice_id or "").order_id
+    if order_id is not None:
+        spending.recount_order(order_id)
 
 
 def _revokers(failed: Refund) -> list[str]:

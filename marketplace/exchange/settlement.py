@@ -173,9 +173,10 @@ def _stretch(price: Price, month: date, claim: Claim | None, until: datetime) ->
 
 
 def _counted(unit: UsageUnit | None, claim: Claim) -> int:
-    if unit is UsageUnit.ROW:
-        return claim.rows_new
-    return claim.requests if unit is UsageUnit.REQUEST else claim.bytes_new
+    counts = {
+        UsageUnit.ROW: claim.rows_new, UsageUnit.REQUEST: claim.requests, UsageUnit.DOWNLOAD: claim.downloads_new,
+    }  # fmt: skip
+    return counts.get(unit, claim.bytes_new) if unit else claim.bytes_new
 
 
 def _together(months: Sequence[Stretch]) -> Stretch:

@@ -1,8 +1,8 @@
-"""Spending: what a fetch may cost is held against the buyer's budgets, and what it did cost stays there."""
+"""Spending: what a fetch may cost, and what an order costs, counts against the buyer's budgets before it is had."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 
 from marketplace.access import queries as access
@@ -16,6 +16,9 @@ from marketplace.billing.budgets.models import Budget
 from marketplace.billing.budgets.queries import BudgetView
 from marketplace.billing.budgets.rules import BudgetDraft, Worth
 from marketplace.billing.budgets.service import Before, Meter
+from marketplace.billing.models import Order
+from marketplace.billing.orders import LAPSED
+from marketplace.billing.refunds import queries as refunds
 from marketplace.billing.subscriptions import queries as subscribed
 from marketplace.exchange import usage_wording
 from marketplace.identity.actors import Actor
@@ -31,8 +34,12 @@ _COUNTED = {
     UsageUnit.MIB: ("used_bytes", "reserved_bytes", "bytes_new"),
     UsageUnit.ROW: ("used_rows", "reserved_rows", "rows_new"),
     UsageUnit.REQUEST: ("used_requests", "open_deliveries", "requests"),
+    UsageUnit.DOWNLOAD: ("due_downloads", None, "downloads_new"),
 }
-"""Where a grant's usage, what is held of it, and what single deliveries came to are counted, by the price's unit."""
+"""Where a grant's usage, what is held of it, and what single deliveries came to are counted, by the price's unit.
+
+What running deliveries hold in downloads is counted when it is asked for: several of one content make one due.
+"""
 
 
 def set_budget(actor: Actor, draft: BudgetDraft) -> BudgetView:
@@ -48,7 +55,31 @@ def set_budget(actor: Actor, draft: BudgetDraft) -> BudgetView:
         if draft.grant_ids is None or grant_id in draft.grant_ids:
             quotas.lock(grant_id)
             _count_against([budget], grant_id, enforced=False)
+    for order in orders.list_orders_since(actor.organization_id, periods.month_start(clock.now())):
+        if draft.grant_ids is None or _grant_of(order) in draft.grant_ids:
+            budgeting.count_order(budget, order.id, _placed_in(order), _worth_of(order), enforced=False)
     return budgets.view(budget)
+
+
+def count_order(order_id: str) -> None:
+    """Count an order that has just been placed in every budget it belongs to: those of its grant or for all grants.
+
+    To be called in the transaction that places it, before anything is booked. Raises BudgetExhausted; roll back then.
+    """
+    order = orders.require_order(order_id)
+    if order.amount_net_yen:
+        for budget in budgets.lock_of_grant(order.organization_id, _grant_of(order)):
+            budgeting.count_order(budget, order.id, _placed_in(order), order.amount_net_yen, enforced=True)
+
+
+def recount_order(order_id: str) -> None:
+    """Count what an order, and others of its subscription, have come to now that one lapsed, was paid or given back.
+
+    To be called in the transaction that did it, before anything is booked. Nothing is refused.
+    """
+    for order in orders.list_orders_beside(orders.require_order(order_id)):
+        for budget in budgets.lock_of_order(order.id):
+            budgeting.count_order(budget, order.id, _placed_in(order), _worth_of(order), enforced=False)
 
 
 def open_delivery(entitled: Entitlement, start: int, length: int, client_id: str | None) -> OpenedDelivery:
@@ -137,7 +168,7 @@ def _meter(grant: Grant, worth: Worth, unit: UsageUnit, charged_from: datetime) 
         grant_id=grant.id,
         month=periods.month_of(clock.now()),
         units_used=getattr(quota, used),
-        units_held=getattr(quota, reserved),
+        units_held=getattr(quota, reserved) if reserved else quotas.count_held_downloads(grant.id),
         before=partial(_before, grant.id, worth, unit, charged_from, getattr(quota, used)),
     )
 
@@ -154,6 +185,28 @@ def _before(grant_id: str, worth: Worth, unit: UsageUnit, charged_from: datetime
 def _used_since(grant_id: str, unit: UsageUnit, since: datetime) -> int:
     _used, _reserved, new = _COUNTED[unit]
     return int(getattr(usage.used_since(grant_id, since), new))
+
+
+def _grant_of(order: Order) -> str | None:
+    """Return the grant that a renewal carries on; other orders have none before they are placed."""
+    if order.subscription_id is None:
+        return None
+    grant = access.find_grant_of_order(subscribed.first_order_id(order.subscription_id))
+    return grant.id if grant else None
+
+
+def _placed_in(order: Order) -> date:
+    return periods.month_of(order.created_at)
+
+
+def _worth_of(order: Order) -> int:
+    """Return what an order comes to before tax: nothing where it lapsed, else what was not given back, rounded up."""
+    if order.state in LAPSED:
+        return 0
+    invoice = orders.find_invoice_of_order(order.id)
+    if invoice is None:
+        return order.amount_net_yen
+    return -(-order.amount_net_yen * refunds.left_yen(invoice) // invoice.amount_gross_yen)
 
 
 def _require_own(actor: Actor, grant_id: str, pointer: str) -> None:

@@ -15,7 +15,7 @@ from marketplace.licensing.states import PriceKind
 
 
 def usage_line(one: OpenLine, tax_rate_basis_points: int) -> InvoiceLine:
-    """Return a rated line as its invoice states it; quantities are in bytes, rows or requests.
+    """Return a rated line as its invoice states it; quantities are in bytes, rows, requests or downloads.
 
     A price that is not one number for each unit is told in words, and has no unit price; nor has one of which
     shares come off, which are told beside it.

@@ -8,7 +8,7 @@ from typing import Any
 
 from marketplace.kit.money import AMOUNT_MAX
 from marketplace.licensing import reading
-from marketplace.licensing.states import BillingPeriod, PriceKind, UsageUnit
+from marketplace.licensing.states import BillingPeriod, DownloadDue, PriceKind, UsageUnit
 
 TIERS_MAX = 100
 TERM_MONTHS_MAX = 36
@@ -32,12 +32,14 @@ class Price:
     """What the data cost in yen before tax; which members count depends on ``kind`` (``FIELDS``).
 
     ``amount_yen`` is the whole of a one-off price, one term of a subscription, one package. The first
-    ``included_units`` of a period cost nothing; ``minimum_yen`` and ``maximum_yen`` bound a period.
+    ``included_units`` of a period cost nothing; ``minimum_yen`` and ``maximum_yen`` bound a period. ``download_due``
+    says when a download falls due where ``unit`` is that, and nothing otherwise.
     """
 
     kind: PriceKind
     amount_yen: int = 0
     unit: UsageUnit | None = None
+    download_due: DownloadDue = DownloadDue.FULL_COVERAGE
     unit_yen: Decimal = Decimal(0)
     tiers: tuple[Tier, ...] = ()
     package_size: int = 0
@@ -56,6 +58,11 @@ class Price:
         return self.kind in METERED
 
     @property
+    def falls_due(self) -> DownloadDue | None:
+        """When a download falls due; None where the price counts something else."""
+        return self.download_due if self.unit is UsageUnit.DOWNLOAD else None
+
+    @property
     def is_recurring(self) -> bool:
         """Whether it is paid term by term, in advance."""
         return self.kind is PriceKind.SUBSCRIPTION
@@ -64,7 +71,7 @@ class Price:
 METERED = frozenset({PriceKind.PER_UNIT, PriceKind.GRADUATED, PriceKind.VOLUME, PriceKind.PACKAGE})
 # Only these can be billed while the period still runs: what more usage costs never lowers what was billed.
 BILLED_ALONG = frozenset({PriceKind.PER_UNIT, PriceKind.GRADUATED, PriceKind.PACKAGE})
-_USAGE = ("unit", "included_units", "minimum_yen", "maximum_yen", "period", "trial_days")
+_USAGE = ("unit", "download_due", "included_units", "minimum_yen", "maximum_yen", "period", "trial_days")
 FIELDS: dict[PriceKind, tuple[str, ...]] = {
     PriceKind.FREE: (),
     PriceKind.ONE_OFF: ("amount_yen",),
@@ -99,12 +106,16 @@ def read_price(document: Any, pointer: str = "/price") -> Price:
         if name in given
     }
     collector.settle()
-    return _agreed(Price(kind, **values), pointer)
+    price = Price(kind, **values)
+    if "download_due" in values and price.unit is not UsageUnit.DOWNLOAD:
+        raise reading.refuse(f"{pointer}/download_due", "a price by the download alone says when one falls due")
+    return _agreed(price, pointer)
 
 
 def price_document(price: Price) -> dict[str, Any]:
     """Return the price as canonical JSON: the members of its kind in a fixed order, decimals as texts."""
-    return {"kind": price.kind.value} | {name: _written(getattr(price, name)) for name in FIELDS[price.kind]}
+    names = [name for name in FIELDS[price.kind] if name != "download_due" or price.falls_due]
+    return {"kind": price.kind.value} | {name: _written(getattr(price, name)) for name in names}
 
 
 def decimal_text(value: Decimal) -> str:
@@ -118,7 +129,7 @@ def _written(value: Any) -> Any:
         return decimal_text(value)
     if isinstance(value, tuple):
         return [{name: _written(getattr(tier, name)) for name in ("up_to", "unit_yen", "flat_yen")} for tier in value]
-    return value.value if isinstance(value, UsageUnit | BillingPeriod) else value
+    return value.value if isinstance(value, UsageUnit | DownloadDue | BillingPeriod) else value
 
 
 def _agreed(price: Price, pointer: str) -> Price:
@@ -202,6 +213,7 @@ def _truth(value: Any, pointer: str) -> bool:
 _READERS: dict[str, Callable[[Any, str], Any]] = {
     "amount_yen": reading.whole(1, AMOUNT_MAX),
     "unit": reading.code(UsageUnit),
+    "download_due": reading.code(DownloadDue),
     "unit_yen": _decimal(Decimal("1e-12")),
     "tiers": _tiers,
     "package_size": reading.whole(1, COUNT_MAX),

@@ -161,6 +161,14 @@ class UsageUnit(Labelled):
     MIB = "mib", "MiB", "MiB"
     ROW = "row", "行", "row"
     REQUEST = "request", "リクエスト", "request"
+    DOWNLOAD = "download", "ダウンロード", "download"
+
+
+class DownloadDue(Labelled):
+    """When a download falls due where a price counts those: of one content, whatever it took to fetch it."""
+
+    FIRST_BYTE = "first_byte", "最初の1バイトの受領時", "At the first byte received"
+    FULL_COVERAGE = "full_coverage", "全体の受領時", "When it has been received in full"
 
 
 class BillingPeriod(Labelled):

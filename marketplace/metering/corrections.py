@@ -28,7 +28,8 @@ from marketplace.metering.models import Delivery, UsageEvent
 _LOCK = text("SELECT FROM delivery WHERE id = :delivery_id FOR UPDATE")
 _SOFAR = text("""
 SELECT k.event_id, k.occurred_at, count(e.id) AS events, coalesce(sum(e.bytes_new), 0) AS bytes,
-       coalesce(sum(e.rows_new), 0) AS rows, coalesce(sum(e.requests), 0) AS requests
+       coalesce(sum(e.rows_new), 0) AS rows, coalesce(sum(e.requests), 0) AS requests,
+       coalesce(sum(e.downloads_new), 0) AS downloads
   FROM usage_key k
   LEFT JOIN usage_event e ON e.grant_id = :grant_id AND e.occurred_at = k.occurred_at AND e.delivery_id = k.delivery_id
  WHERE k.delivery_id = :delivery_id AND k.reference = ''
@@ -37,10 +38,10 @@ SELECT k.event_id, k.occurred_at, count(e.id) AS events, coalesce(sum(e.bytes_ne
 # What it is added to has the same instant: it falls into the same month, hour and settlement.
 _KEEP = text("""
 INSERT INTO usage_event (id, delivery_id, grant_id, organization_id, provider_organization_id, dataset_id, sha256,
-                         occurred_at, bytes_new, bytes_acked, rows_new, requests,
+                         occurred_at, bytes_new, bytes_acked, rows_new, requests, downloads_new,
                          corrects_event_id, reference, reason, corrected_at)
 SELECT :id, id, grant_id, organization_id, provider_organization_id, dataset_id, sha256,
-       :occurred_at, :bytes, 0, :rows, :requests, :event_id, :reference, :reason, :now
+       :occurred_at, :bytes, 0, :rows, :requests, :downloads, :event_id, :reference, :reason, :now
   FROM delivery WHERE id = :delivery_id
 """)
 
@@ -54,11 +55,12 @@ class Correction:
     bytes: int = 0
     rows: int = 0
     requests: int = 0
+    downloads: int = 0
 
     @property
     def news(self) -> dict[str, int]:
         """What it changes, by what is counted."""
-        return {"bytes": self.bytes, "rows": self.rows, "requests": self.requests}
+        return {"bytes": self.bytes, "rows": self.rows, "requests": self.requests, "downloads": self.downloads}
 
 
 class Corrected(NamedTuple):
@@ -77,7 +79,7 @@ def correct(actor: Actor, delivery: Delivery, correction: Correction) -> Correct
     """
     reason = _checked(correction.reason)
     if not any(correction.news.values()):
-        raise Invalid(errors=[{"pointer": "", "detail": "must add or take off bytes, rows or requests"}])
+        raise Invalid(errors=[{"pointer": "", "detail": "must add or take off bytes, rows, requests or downloads"}])
     named = {"delivery_id": delivery.id, "grant_id": delivery.grant_id}
     db.session.execute(_LOCK, named)
     sofar = db.session.execute(_SOFAR, named).one_or_none()
@@ -107,8 +109,13 @@ def _find(delivery: Delivery, at: datetime, reference: str) -> UsageEvent | None
 
 
 def _same(known: UsageEvent, correction: Correction, reason: str) -> UsageEvent:
-    told = (correction.bytes, correction.rows, correction.requests, reason)
-    if (known.bytes_new, known.rows_new, known.requests, known.reason) != told:
+    kept = {
+        "bytes": known.bytes_new,
+        "rows": known.rows_new,
+        "requests": known.requests,
+        "downloads": known.downloads_new,
+    }
+    if (kept, known.reason) != (correction.news, reason):
         raise CorrectionContradicted
     return known
 
@@ -118,7 +125,7 @@ def _require_fit(sofar: Row[Any], correction: Correction) -> None:
         raise UsagePutAside
     left: dict[str, Any] = {name: int(getattr(sofar, name)) for name in correction.news}
     after = {name: left[name] + more for name, more in correction.news.items()}
-    if min(after.values()) < 0 or after["requests"] > 1:
+    if min(after.values()) < 0 or max(after["requests"], after["downloads"]) > 1:
         told = ", ".join(f"{count} {name}" for name, count in left.items())
         raise CorrectionTooLarge(f"The delivery comes to {told} so far.", **left)
 

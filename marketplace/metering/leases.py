@@ -32,7 +32,7 @@ _ROOM = """
 SELECT greatest(0, least(:most,
          (limit_downloads - used_downloads - leased_deliveries + :held) / :part,
          (limit_requests - used_requests - open_deliveries - leased_deliveries + :held) / :part)) AS deliveries
-  FROM quota WHERE grant_id = :grant_id AND limit_streams IS NULL
+  FROM quota WHERE grant_id = :grant_id AND limit_streams IS NULL AND download_due IS NULL
 """
 _TAKE = text(f"""
 WITH room AS ({_ROOM}),
@@ -90,8 +90,9 @@ class Lease(NamedTuple):
 def take(entitlement: Entitlement) -> Lease | None:
     """Lease deliveries of a content; to be called in the transaction of the grant check.
 
-    None where the grant has not received all of the content, limits how many streams run at once, or is so near the
-    end of its quota that each delivery must be counted before it begins. Locks the grant's accounting.
+    None where the grant has not received all of the content, limits how many streams run at once, pays by the
+    download, or is so near the end of its quota that each delivery must be counted before it begins. Locks the grant's
+    accounting.
     """
     quotas.lock(entitlement.grant_id)
     opened_at, lease_id = clock.now(), new_id("lea")

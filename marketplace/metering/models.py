@@ -15,6 +15,7 @@ class Quota(Model):
 
     ``reserved_bytes`` and ``reserved_rows`` are held for the ``open_deliveries``, of which each holds a request too.
     ``leased_deliveries`` are promised to serving processes: each holds a request and a download unit.
+    ``download_due`` says when a download falls due where the price counts those, and ``due_downloads`` how many did.
     The row is also the lock of the grant's accounting.
     """
 
@@ -24,6 +25,8 @@ class Quota(Model):
         CheckConstraint(
             "used_rows >= 0 AND reserved_rows >= 0 AND used_requests >= 0 AND open_deliveries >= 0", name="more_counts"
         ),
+        CheckConstraint("due_downloads >= 0", name="due_downloads"),
+        CheckConstraint("download_due IN ('first_byte', 'full_coverage')", name="download_due"),
         CheckConstraint("used_bytes + reserved_bytes <= limit_bytes", name="bytes"),
         CheckConstraint("leased_deliveries >= 0", name="leased"),
         CheckConstraint("used_downloads + leased_deliveries <= limit_downloads", name="downloads"),
@@ -46,6 +49,8 @@ class Quota(Model):
     limit_streams: Mapped[int | None] = mapped_column(BigInteger)
     open_deliveries: Mapped[int] = mapped_column(BigInteger)
     leased_deliveries: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    download_due: Mapped[str | None]
+    due_downloads: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
 
 class Delivery(Model):
@@ -147,13 +152,17 @@ class EdgeRequest(Model):
 class Coverage(Model):
     """Which bytes of one content a grant has received, ever: what is charged is the union.
 
-    ``bytes_covered`` is the measure of ``ranges``, ``bytes_added`` by how much the last delivery grew it.
+    ``bytes_covered`` is the measure of ``ranges``, ``bytes_added`` by how much the last delivery grew it. Where the
+    price counts downloads, ``pending`` is what was received of the one that is not due yet, ``downloads_added`` whether
+    the last delivery made one due, and what begins before ``free_until`` costs none.
     """
 
     __tablename__ = "coverage"
     __table_args__ = (
         CheckConstraint("bytes_added >= 0 AND bytes_covered >= bytes_added", name="bytes"),
         CheckConstraint("NOT lower_inf(ranges) AND NOT upper_inf(ranges)", name="ranges"),
+        CheckConstraint("ranges @> pending", name="pending"),
+        CheckConstraint("downloads_added IN (0, 1)", name="downloads"),
     )
 
     grant_id: Mapped[str] = mapped_column(ForeignKey("quota.grant_id"), primary_key=True)
@@ -161,6 +170,9 @@ class Coverage(Model):
     ranges: Mapped[Any] = mapped_column(INT8MULTIRANGE)
     bytes_covered: Mapped[int] = mapped_column(BigInteger)
     bytes_added: Mapped[int] = mapped_column(BigInteger)
+    pending: Mapped[Any] = mapped_column(INT8MULTIRANGE, server_default=text("'{}'"))
+    free_until: Mapped[datetime | None]
+    downloads_added: Mapped[int] = mapped_column(Integer, server_default=text("0"))
 
 
 class UsageKey(Model):
@@ -179,7 +191,9 @@ class UsageKey(Model):
 
 
 class UsageEvent(Model):
-    """What one closed delivery costs: new bytes, the rows in them, one request. Append-only by trigger, kept by month.
+    """What one closed delivery costs: new bytes, the rows in them, one request; whether it made a download due.
+
+    Append-only by trigger, kept by month.
 
     A correction is an event of its own that names the one it corrects: what it adds or, below zero, takes off. It has
     the instant of that one, so it falls into its month. ``xid`` is the transaction that wrote the row.
@@ -189,6 +203,7 @@ class UsageEvent(Model):
     __table_args__ = (
         CheckConstraint("corrects_event_id IS NOT NULL OR (bytes_new >= 0 AND bytes_new <= bytes_acked)", name="bytes"),
         CheckConstraint("corrects_event_id IS NOT NULL OR (rows_new >= 0 AND requests IN (0, 1))", name="counts"),
+        CheckConstraint("corrects_event_id IS NOT NULL OR downloads_new IN (0, 1)", name="downloads"),
         CheckConstraint(
             "num_nonnulls(corrects_event_id, reference, reason, corrected_at) IN (0, 4)", name="correction"
         ),
@@ -219,6 +234,8 @@ class UsageEvent(Model):
     reason: Mapped[str | None]
     corrected_at: Mapped[datetime | None]
     xid: Mapped[int] = mapped_column(BigInteger, server_default=text("((pg_current_xact_id())::text)::bigint"))
+    # None where the price counts no downloads.
+    downloads_new: Mapped[int] = mapped_column(Integer, server_default=text("0"))
 
 
 class UsageClaim(Model):

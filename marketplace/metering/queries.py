@@ -21,7 +21,7 @@ from marketplace.metering.rollup_models import RollupCursor, UsageRollup
 Q = TypeVar("Q", bound=Select[Any])
 
 _PARTIES = ("grant_id", "dataset_id", "organization_id", "provider_organization_id")
-_FIGURES = ("bytes_new", "bytes_acked", "rows_new", "requests")
+_FIGURES = ("bytes_new", "bytes_acked", "rows_new", "requests", "downloads_new")
 
 
 def _summed_up_to() -> int | None:
@@ -66,7 +66,7 @@ class UsageFilter:
 class UsageLine:
     """The usage of one grant on one day in Japan: ``bytes_acked`` were received; what is new of them is charged.
 
-    So are the rows in them, or the requests, where the price counts those.
+    So are the rows in them, the requests, or the downloads that fell due, where the price counts those.
     """
 
     day: date
@@ -78,6 +78,7 @@ class UsageLine:
     bytes_acked: int
     rows_new: int
     requests: int
+    downloads_new: int
     deliveries: int
 
 
@@ -89,6 +90,7 @@ class UsageTotal:
     bytes_acked: int
     rows_new: int
     requests: int
+    downloads_new: int
     deliveries: int
 
 
@@ -123,9 +125,10 @@ def total(actor: Actor, wanted: UsageFilter | None = None) -> UsageTotal:
     return UsageTotal(*_figures(row))
 
 
-def _figures(row: Row[Any]) -> tuple[int, int, int, int, int]:
+def _figures(row: Row[Any]) -> tuple[int, int, int, int, int, int]:
     # Sums of bigint come back as Decimal.
-    return int(row.bytes_new), int(row.bytes_acked), int(row.rows_new), int(row.requests), int(row.deliveries)
+    received = (int(row.bytes_new), int(row.bytes_acked), int(row.rows_new))
+    return *received, int(row.requests), int(row.downloads_new), int(row.deliveries)
 
 
 def list_events(

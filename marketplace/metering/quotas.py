@@ -35,9 +35,12 @@ WITH asked AS (
          SELECT sum(upper(r) - lower(r))
            FROM coverage c, unnest(c.ranges * int8multirange(int8range(:start_byte, :end_byte))) AS r
           WHERE c.grant_id = :grant_id AND c.sha256 = :sha256), 0) AS bytes,
-         :start_byte = 0 OR NOT EXISTS (
+         (:start_byte = 0 OR NOT EXISTS (
          SELECT FROM delivery
-          WHERE grant_id = :grant_id AND sha256 = :sha256 AND unit_taken AND NOT unit_passed_on) AS needs_unit),
+          WHERE grant_id = :grant_id AND sha256 = :sha256 AND unit_taken AND NOT unit_passed_on))
+         AND NOT EXISTS (
+         SELECT FROM coverage
+          WHERE grant_id = :grant_id AND sha256 = :sha256 AND free_until > CAST(:now AS timestamptz)) AS needs_unit),
 inherited AS (
   UPDATE delivery SET unit_passed_on = true
    WHERE (SELECT needs_unit FROM asked)
@@ -93,10 +96,25 @@ UPDATE quota SET reserved_rows = reserved_rows + (SELECT sum(reserved_rows) FROM
 """)  # noqa: S608 - made of constants
 
 
+# What runs at once of a content makes one download due at most: whatever ends after that began before its 24 hours end.
+_HELD_DOWNLOADS = text("""
+SELECT count(*) FROM (
+  SELECT FROM delivery d
+         JOIN quota q ON q.grant_id = d.grant_id
+         LEFT JOIN coverage c ON c.grant_id = d.grant_id AND c.sha256 = d.sha256
+   WHERE d.grant_id = :grant_id AND d.state = 'open' AND d.length > 0 AND (c.free_until > d.opened_at) IS NOT TRUE
+   GROUP BY d.sha256, d.content_bytes, q.download_due, c.pending
+  HAVING q.download_due = 'first_byte'
+      OR range_agg(int8range(d.start_byte, d.start_byte + d.length)) + coalesce(c.pending, '{}')
+         @> int8range(0, d.content_bytes)) AS contents
+""")
+
+
 # What runs was promised its bytes: what is added must fit beside that. Taking off always fits.
 _ADJUST = text("""
 UPDATE quota SET used_bytes = used_bytes + CAST(:bytes AS bigint), used_rows = used_rows + CAST(:rows AS bigint),
-       used_requests = used_requests + CAST(:requests AS bigint)
+       used_requests = used_requests + CAST(:requests AS bigint),
+       due_downloads = due_downloads + CAST(:downloads AS bigint)
  WHERE grant_id = :grant_id
    AND (:bytes <= 0 OR limit_bytes IS NULL OR used_bytes + reserved_bytes + :bytes <= limit_bytes)
    AND (:rows <= 0 OR limit_rows IS NULL OR used_rows + reserved_rows + :rows <= limit_rows)
@@ -125,7 +143,8 @@ def hold(entitlement: Entitlement, delivery_id: str, start: int, length: int, cl
     where the delivery needs one. A unit pays for one pass over the content of a file. A delivery of its first
     byte needs one, and takes over that of an earlier delivery which broke, or which began further in and so
     paid for the same pass. A delivery that begins further in needs one only while no delivery of that content
-    holds any: else the first byte alone would be limited. Held are also the rows in those bytes where they are
+    holds any: else the first byte alone would be limited. None is needed while the content is free to fetch again,
+    where the price counts downloads. Held are also the rows in those bytes where they are
     limited, one request, and one of the streams that may run at once. Locks the grant's accounting.
     Raises TooManyStreams where nothing but their number stands against it.
     """
@@ -163,8 +182,16 @@ def hold_rows(grant_id: str) -> None:
     db.session.connection().execute(_HOLD_ROWS, {"grant_id": grant_id})
 
 
+def count_held_downloads(grant_id: str) -> int:
+    """Return how many downloads the grant's running deliveries may make due, one of each content at most.
+
+    The caller holds the grant's accounting.
+    """
+    return int(db.session.scalar(_HELD_DOWNLOADS, {"grant_id": grant_id}) or 0)
+
+
 def adjust(grant_id: str, news: Mapping[str, int]) -> None:
-    """Add corrected ``bytes``, ``rows`` and ``requests`` to what is used, or take them off.
+    """Add corrected ``bytes``, ``rows``, ``requests`` and ``downloads`` to what is used, or take them off.
 
     Raises QuotaExhausted where what is added is not left.
     """

@@ -25,7 +25,7 @@ VERSION = 1
 # Every one of these facts is final: a closed delivery, its usage event and its entry in the record never change, nor
 # does what a grant was given for. So a receipt says the same whenever it is signed.
 _FACTS = text("""
-SELECT d.*, u.id AS usage_event_id, u.bytes_new, u.rows_new, u.requests, g.order_id, g.terms_sha256,
+SELECT d.*, u.id AS usage_event_id, u.bytes_new, u.rows_new, u.requests, u.downloads_new, g.order_id, g.terms_sha256,
        f.name AS file_name, f.sha256 AS file_sha256, e.id AS entry_id, e.canonical, l.position
   FROM delivery d
   JOIN usage_event u ON u.delivery_id = d.id AND u.corrects_event_id IS NULL
@@ -91,7 +91,7 @@ def _claims(row: Row[Any], now: datetime) -> dict[str, Any]:
         **{name: getattr(row, name) for name in _PARTS},
         "content": {"sha256": row.sha256, "size_bytes": row.content_bytes},
         "range": {"start_byte": row.start_byte, "length": row.length, "bytes_acked": row.bytes_acked},
-        "counted": {"bytes_new": row.bytes_new, "rows_new": row.rows_new, "requests": row.requests},
+        "counted": {name: getattr(row, name) for name in ("bytes_new", "rows_new", "requests", "downloads_new")},
         "opened_at": clock.text(row.opened_at),
         "closed_at": clock.text(row.closed_at),
         "record": _place(row),

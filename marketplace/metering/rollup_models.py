@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index
+from sqlalchemy import BigInteger, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.kit.db import Model
@@ -27,6 +27,7 @@ class UsageRollup(Model):
     rows_new: Mapped[int] = mapped_column(BigInteger)
     requests: Mapped[int] = mapped_column(BigInteger)
     deliveries: Mapped[int] = mapped_column(BigInteger)
+    downloads_new: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
 
 class RollupCursor(Model):

@@ -19,16 +19,17 @@ SELECT next_xid, CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS b
 """)
 _SUM_UP = text("""
 INSERT INTO usage_rollup AS r (grant_id, hour, organization_id, provider_organization_id, dataset_id,
-                               bytes_new, bytes_acked, rows_new, requests, deliveries)
+                               bytes_new, bytes_acked, rows_new, requests, deliveries, downloads_new)
 SELECT grant_id, date_trunc('hour', occurred_at, 'UTC'), organization_id, provider_organization_id, dataset_id,
-       sum(bytes_new), sum(bytes_acked), sum(rows_new), sum(requests), count(*) FILTER (WHERE corrects_event_id IS NULL)
+       sum(bytes_new), sum(bytes_acked), sum(rows_new), sum(requests),
+       count(*) FILTER (WHERE corrects_event_id IS NULL), sum(downloads_new)
   FROM usage_event
  WHERE xid >= :since AND xid < :horizon
  GROUP BY 1, 2, 3, 4, 5
 ON CONFLICT (grant_id, hour) DO UPDATE
    SET bytes_new = r.bytes_new + EXCLUDED.bytes_new, bytes_acked = r.bytes_acked + EXCLUDED.bytes_acked,
        rows_new = r.rows_new + EXCLUDED.rows_new, requests = r.requests + EXCLUDED.requests,
-       deliveries = r.deliveries + EXCLUDED.deliveries
+       deliveries = r.deliveries + EXCLUDED.deliveries, downloads_new = r.downloads_new + EXCLUDED.downloads_new
 """)
 _MOVE_ON = text("UPDATE usage_rollup_cursor SET next_xid = :horizon")
 # Months that were put aside have no events here any more: their hours stay.

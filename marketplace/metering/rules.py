@@ -1,8 +1,12 @@
 """How a delivery is judged when it ends: pure."""
 
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 
 from marketplace.metering.states import DeliveryState
+
+FREE_AGAIN = timedelta(hours=24)
+"""For how long after a download fell due its content may be fetched again without another one."""
 
 
 @dataclass(frozen=True, slots=True)

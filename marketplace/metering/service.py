@@ -15,17 +15,19 @@ from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
+from marketplace.licensing.states import DownloadDue
 from marketplace.metering import coverage, quotas
 from marketplace.metering.models import Quota
-from marketplace.metering.rules import Allowance, Ending, judge
+from marketplace.metering.rules import FREE_AGAIN, Allowance, Ending, judge
 from marketplace.metering.states import DeliveryState
 
 SWEEP_SIZE = 100
 _COUNTS = (
     "used_bytes", "reserved_bytes", "used_downloads", "used_rows", "reserved_rows", "used_requests", "open_deliveries",
+    "due_downloads",
 )  # fmt: skip
+_SUMMED = ("events", "bytes_new", "rows_new", "requests", "downloads_new")
 _RENEWED = ("limit_bytes", "limit_downloads", "limit_rows", "limit_requests")
-_SUMMED = ("events", "bytes_new", "rows_new", "requests")
 
 # One statement keeps the end, the charge and the event, or none of them, and gives back what was held. Coverage is
 # locked before the quota, whose growth it decides: closers cannot wait for each other. What is charged was held
@@ -39,7 +41,8 @@ closed AS (
          closed_at = :now, seen_at = :now
    WHERE id = :id AND state = 'open'
   RETURNING *, coalesce((SELECT bytes_added FROM absorbed), 0) AS bytes_new,
-            coalesce((SELECT bytes_covered FROM absorbed), 0) AS bytes_covered),
+            coalesce((SELECT bytes_covered FROM absorbed), 0) AS bytes_covered,
+            coalesce((SELECT downloads_added FROM absorbed), 0) AS downloads_new),
 content AS (
   SELECT nullif(closed.content_bytes, 0) AS size,
          {quotas.rows_of("closed.content_rows", "closed.file_id")} AS rows
@@ -54,14 +57,15 @@ charged AS (
   UPDATE quota SET used_bytes = used_bytes + counted.bytes_new,
          reserved_bytes = quota.reserved_bytes - counted.reserved_bytes,
          used_rows = used_rows + counted.rows_new, reserved_rows = quota.reserved_rows - counted.reserved_rows,
-         used_requests = used_requests + counted.requests, open_deliveries = open_deliveries - 1
+         used_requests = used_requests + counted.requests, open_deliveries = open_deliveries - 1,
+         due_downloads = due_downloads + counted.downloads_new
     FROM counted WHERE quota.grant_id = counted.grant_id)
 INSERT INTO usage_event (id, delivery_id, grant_id, organization_id, provider_organization_id, dataset_id, sha256,
-                         occurred_at, bytes_new, bytes_acked, rows_new, requests)
+                         occurred_at, bytes_new, bytes_acked, rows_new, requests, downloads_new)
 SELECT :event_id, id, grant_id, organization_id, provider_organization_id, dataset_id, sha256,
-       :now, bytes_new, :acked, rows_new, requests
+       :now, bytes_new, :acked, rows_new, requests, downloads_new
   FROM counted
-RETURNING bytes_new, rows_new, requests
+RETURNING bytes_new, rows_new, requests, downloads_new
 """)  # noqa: S608 - made of constants
 _BEGIN = postgresql.insert(Quota).on_conflict_do_nothing()
 # One statement under the row's lock: a download that opens at the same moment counts for one of the two terms.
@@ -72,14 +76,16 @@ UPDATE quota SET limit_bytes = used_bytes + reserved_bytes + CAST(:limit_bytes A
        limit_requests = used_requests + open_deliveries + leased_deliveries + CAST(:limit_requests AS bigint)
  WHERE grant_id = :grant_id
 """)
-_LOCK = text("SELECT * FROM delivery WHERE id = :id AND state = 'open' FOR UPDATE")
+# When its download falls due is said when its quota is opened, and never changes.
+_DUE = "(SELECT download_due FROM quota WHERE quota.grant_id = delivery.grant_id) AS download_due"
+_LOCK = text(f"SELECT *, {_DUE} FROM delivery WHERE id = :id AND state = 'open' FOR UPDATE")  # noqa: S608 - as above
 # In the order of grants, so that two sweepers cannot wait for each other's quotas.
-_STALE = text("""
-SELECT * FROM delivery
+_STALE = text(f"""
+SELECT *, {_DUE} FROM delivery
  WHERE state = 'open' AND seen_at < :stale_before
    AND (meter = 'server' OR opened_at < CAST(:edge_before AS timestamptz))
  ORDER BY grant_id, id LIMIT :size FOR UPDATE SKIP LOCKED
-""")
+""")  # noqa: S608 - as above
 _HEARTBEAT = text("""
 WITH beat AS (
   SELECT d.id, b.acked
@@ -95,7 +101,8 @@ RETURNING d.id
 # would take quadratic time. The sums are made where the rows are, so that no amount of usage fills our memory.
 _CLAIM = text("""
 WITH fresh AS MATERIALIZED (
-  SELECT e.id, e.bytes_new, e.rows_new, e.requests, CAST(timezone('Asia/Tokyo', e.occurred_at) AS date) AS day,
+  SELECT e.id, e.bytes_new, e.rows_new, e.requests, e.downloads_new,
+         CAST(timezone('Asia/Tokyo', e.occurred_at) AS date) AS day,
          coalesce(e.occurred_at >= CAST(:free_until AS timestamptz), true) AS charged
     FROM usage_event e
    WHERE e.grant_id = :grant_id AND e.occurred_at < :until
@@ -106,7 +113,8 @@ claimed AS (
 SELECT CAST(date_trunc('month', day) AS date), min(day), max(day), count(*),
        coalesce(sum(bytes_new) FILTER (WHERE charged), 0),
        coalesce(sum(rows_new) FILTER (WHERE charged), 0),
-       coalesce(sum(requests) FILTER (WHERE charged), 0)
+       coalesce(sum(requests) FILTER (WHERE charged), 0),
+       coalesce(sum(downloads_new) FILTER (WHERE charged), 0)
   FROM fresh GROUP BY 1 ORDER BY 1
 """)
 
@@ -124,7 +132,10 @@ class OpenedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a delivery that has just been closed came to: new bytes, the rows in them, and 1 or 0 requests."""
+    """What a delivery that has just been closed came to: new bytes, the rows in them, 1 or 0 requests.
+
+    ``downloads_new`` is 1 where it made a download due, whose price counts those.
+    """
 
     id: str
     delivery_id: str
@@ -135,6 +146,7 @@ class Usage:
     requests: int
     grant_id: str
     organization_id: str
+    downloads_new: int = 0
 
 
 class Claim(NamedTuple):
@@ -147,11 +159,13 @@ class Claim(NamedTuple):
     bytes_new: int
     rows_new: int
     requests: int
+    downloads_new: int
 
 
-def open_quota(grant_id: str, allowance: Allowance) -> None:
-    """Begin the accounting of a grant, once."""
-    db.session.connection().execute(_BEGIN, {"grant_id": grant_id} | allowance.limits() | dict.fromkeys(_COUNTS, 0))
+def open_quota(grant_id: str, allowance: Allowance, download_due: DownloadDue | None = None) -> None:
+    """Begin the accounting of a grant, once; ``download_due`` says when downloads fall due where they are counted."""
+    facts = {"grant_id": grant_id, "download_due": download_due.value if download_due else None}
+    db.session.connection().execute(_BEGIN, facts | allowance.limits() | dict.fromkeys(_COUNTS, 0))
 
 
 def renew_quota(grant_id: str, allowance: Allowance, actor: Actor = SYSTEM) -> None:
@@ -208,13 +222,14 @@ def close_delivery(delivery_id: str, sent: int, acked: int, outcome: str) -> Usa
 
 
 def _close(row: Row[Any], ending: Ending) -> Usage:
-    usage_id = new_id("use")
-    facts = {"id": row.id, "event_id": usage_id, "now": clock.now(), "state": ending.state.value}
+    usage_id, now = new_id("use"), clock.now()
+    facts = {"id": row.id, "event_id": usage_id, "now": now, "state": ending.state.value}
     figures = {"sent": ending.bytes_sent, "acked": ending.bytes_acked}
     span = {"first": row.start_byte, "end": row.start_byte + ending.bytes_acked}
-    content = {"grant_id": row.grant_id, "sha256": row.sha256}
-    counted = db.session.connection().execute(_FINISH, facts | figures | span | content).one()
-    news = (counted.rows_new, counted.requests, row.grant_id, row.organization_id)
+    content = {"grant_id": row.grant_id, "sha256": row.sha256, "content_bytes": row.content_bytes}
+    due = {"download_due": row.download_due, "opened_at": row.opened_at, "free_until": now + FREE_AGAIN}
+    counted = db.session.connection().execute(_FINISH, facts | figures | span | content | due).one()
+    news = (counted.rows_new, counted.requests, row.grant_id, row.organization_id, counted.downloads_new)
     usage = Usage(usage_id, row.id, ending.state, counted.bytes_new, ending.bytes_acked, *news)
     _record_closing(row, usage, ending)
     return usage
@@ -246,6 +261,7 @@ def closing_facts(row: Any, usage: Usage, ending: Ending) -> dict[str, Any]:
         "bytes_new": usage.bytes_new,
         "rows_new": usage.rows_new,
         "requests": usage.requests,
+        "downloads_new": usage.downloads_new,
     }
 
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from marketplace.licensing.prices import Price, decimal_text, read_price
-from marketplace.licensing.states import BillingPeriod, DiscountClass, PriceKind, Rail, UsageUnit
+from marketplace.licensing.states import BillingPeriod, DiscountClass, DownloadDue, PriceKind, Rail, UsageUnit
 from marketplace.web.figures import day, share, yen
 from marketplace.web.language import say
 
@@ -14,6 +14,7 @@ _UNITS = {
     UsageUnit.MIB: ("MiB", "MiB delivered", "MiB"),
     UsageUnit.ROW: ("行", "row delivered", "rows"),
     UsageUnit.REQUEST: ("リクエスト", "request", "requests"),
+    UsageUnit.DOWNLOAD: ("ダウンロード", "download", "downloads"),
 }
 
 
@@ -117,6 +118,8 @@ def _of_usage(price: Price) -> Details:
     found = (
         [(say("集計期間", "Counted over"), say("暦月（日本時間）", "a calendar month in Japan"))] if by_month else []
     )
+    if price.unit is UsageUnit.DOWNLOAD:
+        found.append((say("ダウンロードの計上", "A download counts"), _download(price.download_due)))
     if price.tiers and price.included_units:
         ja, _one, many = _UNITS[price.unit or UsageUnit.MIB]
         included = f"{price.included_units:,}"
@@ -130,6 +133,18 @@ def _of_usage(price: Price) -> Details:
     if price.trial_days:
         found.append((say("試用", "Trial"), say(f"最初の{price.trial_days}日間は無料", f"{_days(price)} free")))
     return found
+
+
+def _download(due: DownloadDue) -> str:
+    if due is DownloadDue.FIRST_BYTE:
+        return say(
+            "最初の1バイトを受け取った時に1回。その後24時間の再取得は無料",
+            "once its first byte is received; fetching it again within 24 hours is free",
+        )
+    return say(
+        "全体を受け取った時に1回。その後24時間の再取得は無料",
+        "once it is received in full; fetching it again within 24 hours is free",
+    )
 
 
 def _of_offer(offer: dict[str, Any]) -> Details:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.api.trade import Market, ok, order_of, refused
+from tests.api.trade import Market, ok, order_of, refused, row_counts
 
 BY_REQUEST = {"kind": "per_unit", "unit": "request", "unit_yen": "120"}
 DRAFT = {"name": "研究費", "limit_yen": 250}
@@ -37,6 +37,19 @@ def test_a_budget_refuses_what_it_cannot_pay_and_says_what_is_left(market: Marke
     assert market.usage(grant_id)[1] == 2
     # What has no bytes costs nothing.
     assert market.head(grant_id).status_code == 200
+
+
+def test_a_budget_refuses_an_order_and_nothing_is_charged(market: Market) -> None:
+    offer = market.offer(market.goods().dataset_id, "one_off")
+    budget = made(market, limit_yen=23_999)
+    ok(market.buyer.post("/v1/orders", order_of(offer)), 201)
+    before = row_counts()
+    problem = refused(market.buyer.post("/v1/orders", order_of(offer)), 403, "budget-exhausted")
+    assert (problem["budget_id"], problem["yen_left"], problem["yen_asked"]) == (budget["id"], 11_999, 12_000)
+    assert row_counts() == before
+    seen = ok(market.buyer.get(f"/v1/budgets/{budget['id']}"))
+    assert (seen["yen_used"], [alert["percent"] for alert in seen["alerts"]]) == (12_000, [50])
+    ok(market.stranger.post("/v1/orders", order_of(offer)), 201)
 
 
 def test_a_raised_budget_opens_again(market: Market) -> None:

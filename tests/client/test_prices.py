@@ -25,6 +25,16 @@ PRICES: dict[str, tuple[dict[str, Any], str, str]] = {
         "1 MiBあたり0.5円（税抜、1,000 MiBまで無料）",
         "¥0.5 per MiB, before tax, the first 1,000 free",
     ),
+    "download": (
+        {"kind": "per_unit", "unit": "download", "unit_yen": "250", "download_due": "full_coverage"},
+        "1 ダウンロードあたり250円（税抜、全体の受領で計上、24時間以内の再取得は無料）",
+        "¥250 per download, before tax, counted when received in full, free again for 24 hours",
+    ),
+    "first_byte": (
+        {"kind": "per_unit", "unit": "download", "unit_yen": "250", "download_due": "first_byte"},
+        "1 ダウンロードあたり250円（税抜、最初の1バイトで計上、24時間以内の再取得は無料）",
+        "¥250 per download, before tax, counted at the first byte, free again for 24 hours",
+    ),
     "package": (
         {"kind": "package", "unit": "request", "amount_yen": 50, "package_size": 1000},
         "1,000 リクエストごとに50円（税抜）",

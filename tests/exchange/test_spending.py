@@ -36,6 +36,7 @@ from tests.factories.metering import entitlement_of
 MIDDAY = datetime(2026, 11, 10, 3, tzinfo=UTC)
 DECEMBER = datetime(2026, 11, 30, 15, tzinfo=UTC)  # midnight in Japan
 TEN = Price(PriceKind.PER_UNIT, unit=UsageUnit.REQUEST, unit_yen=Decimal(10))
+BY_DOWNLOAD = Price(PriceKind.PER_UNIT, unit=UsageUnit.DOWNLOAD, unit_yen=Decimal(10))
 BY_ROW = Price(PriceKind.PER_UNIT, unit=UsageUnit.ROW, unit_yen=Decimal(10))
 FALLING = Price(
     PriceKind.VOLUME, unit=UsageUnit.REQUEST, tiers=(Tier(Decimal(2), Decimal(50)), Tier(None, Decimal(10)))
@@ -180,7 +181,7 @@ def test_a_price_for_the_whole_life_of_a_grant_counts_month_by_month(buyer: Orga
 
 
 def test_the_count_is_what_settlement_bills(buyer: Organization) -> None:
-    for price in (TEN, FALLING, replace(TEN, unit_yen=Decimal("33.3"), minimum_yen=70), BY_ROW):
+    for price in (TEN, FALLING, replace(TEN, unit_yen=Decimal("33.3"), minimum_yen=70), BY_ROW, BY_DOWNLOAD):
         grant = grant_at(price, buyer, SME)
         budget_id = budget(buyer, 10_000, grant)
         fetched(grant, 3)
@@ -216,6 +217,26 @@ def test_rows_are_held_where_they_cost(buyer: Organization) -> None:
     # Received before, it costs nothing again.
     with transaction():
         spending.open_delivery(entitled, 0, entitled.size_bytes, None)
+
+
+def test_several_connections_of_one_download_hold_and_cost_one(buyer: Organization) -> None:
+    grant = grant_at(BY_DOWNLOAD, buyer)
+    budget_id = budget(buyer, 15)
+    entitled = entitlement_of(grant=grant)
+    halves = []
+    for start in (0, 5, 0):
+        with transaction():
+            halves.append(spending.open_delivery(entitled, start, 5, None).id)
+    assert stands(buyer, budget_id) == (0, 10, 5)
+    refused(grant_at(BY_DOWNLOAD, buyer))
+    for one in halves:
+        download.close_delivery(one, 5, 5, "complete")
+    assert stands(buyer, budget_id) == (10, 0, 5)
+    # Free to fetch again, it is let through; another content is not.
+    fetched(grant)
+    with pytest.raises(BudgetExhausted), transaction():
+        spending.open_delivery(replace(entitled, sha256="a" * 64), 0, 10, None)
+    assert stands(buyer, budget_id) == (10, 0, 5)
 
 
 def test_what_costs_nothing_is_not_counted(buyer: Organization) -> None:

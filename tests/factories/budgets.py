@@ -34,4 +34,5 @@ def grant_at(price: Price, buyer: Organization, *deductions: dict[str, object], 
         deductions=list(deductions),
         trial_days=price.trial_days,
     )
-    return granted(order=order, **{"starts_at": clock.now() - timedelta(days=1)} | facts)
+    facts = {"starts_at": clock.now() - timedelta(days=1), "download_due": price.falls_due} | facts
+    return granted(order=order, **facts)

@@ -39,8 +39,9 @@ def entitlement_of(content=b"0123456789", *, grant=None, size_bytes=None, **limi
 def granted(**facts):
     """A grant whose accounting is open, within the limits that are given beside its facts."""
     limits = {name: facts.pop(f"limit_{name}", None) for name in ("bytes", "downloads", "rows", "requests", "streams")}
+    download_due = facts.pop("download_due", None)
     grant = GrantFactory(**facts)
-    metering.open_quota(grant.id, Allowance(**limits))
+    metering.open_quota(grant.id, Allowance(**limits), download_due)
     return grant
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from marketplace.kit.errors import Invalid
 from marketplace.licensing.prices import FIELDS, Price, Tier, price_document, read_price
-from marketplace.licensing.states import BillingPeriod, PriceKind, UsageUnit
+from marketplace.licensing.states import BillingPeriod, DownloadDue, PriceKind, UsageUnit
 
 TIERS = [{"up_to": "10", "unit_yen": "10", "flat_yen": "2"}, {"up_to": None, "unit_yen": "5", "flat_yen": "3"}]
 SOUND = {
@@ -38,7 +38,7 @@ def test_what_is_written_reads_as_the_same_price(kind):
     price = read_price(SOUND[kind])
     written = price_document(price)
     assert read_price(json.loads(json.dumps(written))) == price
-    assert list(written) == ["kind", *FIELDS[PriceKind(kind)]]
+    assert list(written) == ["kind", *(name for name in FIELDS[PriceKind(kind)] if name != "download_due")]
 
 
 def test_every_bound_is_read_as_it_is_meant():
@@ -216,6 +216,18 @@ def test_the_maximum_is_not_below_the_minimum():
 def test_what_is_known_only_at_the_end_of_a_period_needs_periods_that_end(said):
     assert faults(SOUND["graduated"] | {"period": "grant"} | said) == ["/price/period"]
     assert read_price(SOUND["graduated"] | {"period": "grant"}).period is BillingPeriod.GRANT
+
+
+def test_a_price_by_the_download_says_when_one_falls_due():
+    document = {"kind": "per_unit", "unit": "download", "unit_yen": "250"}
+    assert price_document(read_price(document))["download_due"] == "full_coverage"
+    in_japanese = read_price(document | {"download_due": "最初の1バイトの受領時"})
+    assert price_document(in_japanese)["download_due"] == "first_byte"
+    assert read_price(document).falls_due is DownloadDue.FULL_COVERAGE
+    assert read_price(SOUND["per_unit"]).falls_due is None
+    assert "download_due" not in price_document(read_price(SOUND["per_unit"]))
+    assert faults(document | {"unit": "row", "download_due": "first_byte"}) == ["/price/download_due"]
+    assert faults(document | {"download_due": "later"}) == ["/price/download_due"]
 
 
 def test_all_faults_are_named_at_once_under_the_pointer_that_is_given():

@@ -54,7 +54,7 @@ def test_a_correction_is_a_row_of_its_own_and_the_quota_statement_and_record_fol
     assert (event.corrects_event_id, event.occurred_at) == (counted.id, counted.occurred_at)
     assert (counted.bytes_new, event.bytes_new, event.bytes_acked) == (100, -40, 0)
     assert stands(right) == (60, 0, 1, [-40, 100])
-    assert queries.total(buyer_of(right)) == UsageTotal(60, 100, 0, 1, 1)
+    assert queries.total(buyer_of(right)) == UsageTotal(60, 100, 0, 1, 0, 1)
     assert queries.list_corrections(buyer_of(right), delivery.id) == [event]
     entry = session.scalars(select(Entry).where(Entry.verb == Verb.USAGE_CORRECTED)).one()
     assert (entry.subject, entry.counterparty_id) == (delivery.id, right.organization_id)
@@ -67,6 +67,7 @@ def test_a_correction_is_a_row_of_its_own_and_the_quota_statement_and_record_fol
         "bytes": -40,
         "rows": 0,
         "requests": 0,
+        "downloads": 0,
     }
 
 

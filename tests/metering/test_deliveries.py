@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, NoResultFound
 
 from marketplace.access.models import Grant
@@ -12,7 +12,7 @@ from marketplace.audit.models import Entry
 from marketplace.audit.verbs import Verb
 from marketplace.kit import clock
 from marketplace.kit.errors import NotFound
-from marketplace.metering import coverage, queries
+from marketplace.metering import queries
 from marketplace.metering import service as metering
 from marketplace.metering.errors import QuotaExhausted
 from marketplace.metering.models import Coverage, Delivery, UsageEvent
@@ -320,13 +320,6 @@ def test_the_database_itself_refuses_a_second_event_and_a_quota_overrun(session,
     ):
         with pytest.raises(IntegrityError), session.begin_nested():
             session.execute(text(sentence))
-
-
-def test_absorbing_nothing_asks_nothing(session, entitlement):
-    assert coverage.absorb(entitlement.grant_id, entitlement.sha256, 5, 5) == 0
-    assert (
-        session.scalar(select(func.count()).select_from(Coverage).where(Coverage.grant_id == entitlement.grant_id)) == 0
-    )
 
 
 def test_ten_gibibytes_are_counted_to_the_byte(session):

@@ -71,7 +71,7 @@ def test_a_receipt_says_what_was_delivered_to_whom_under_which_terms(session, en
     )
     assert claims["content"] == {"sha256": entitlement.sha256, "size_bytes": 100}
     assert claims["range"] == {"start_byte": 20, "length": 60, "bytes_acked": 40}
-    assert claims["counted"] == {"bytes_new": 40, "rows_new": 0, "requests": 1}
+    assert claims["counted"] == {"bytes_new": 40, "rows_new": 0, "requests": 1, "downloads_new": 0}
     assert (claims["state"], claims["closed_at"]) == ("broken", clock.text(delivery.closed_at))
     assert claims["terms_sha256"] == TERMS_SHA256
     assert claims["order_id"].startswith("ord_")

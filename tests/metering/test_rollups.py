@@ -64,7 +64,7 @@ def test_a_cursor_over_ids_loses_what_a_slower_writer_keeps_later_and_the_horizo
         naive.roll_up()
         rollups.roll_up()
         assert hours() == []  # the quick one waits for the slow one, and is told all the same
-        assert queries.total(buyer_of(quick)) == UsageTotal(100, 100, 0, 1, 1)
+        assert queries.total(buyer_of(quick)) == UsageTotal(100, 100, 0, 1, 0, 1)
         db.session.rollback()
         may_end.set()
         writing.result(PATIENCE_SECONDS)
@@ -119,11 +119,11 @@ def test_what_is_told_is_the_same_before_and_after_it_is_summed_up(own_database)
     db.session.rollback()
     with clock.stopped(at), transaction():
         fetch(right)
-    assert queries.total(buyer) == UsageTotal(100, 260, 0, 3, 3)
+    assert queries.total(buyer) == UsageTotal(100, 260, 0, 3, 0, 3)
     db.session.rollback()
     rollups.roll_up()
     rollups.roll_up()
-    assert queries.total(buyer) == UsageTotal(100, 260, 0, 3, 3)
+    assert queries.total(buyer) == UsageTotal(100, 260, 0, 3, 0, 3)
 
 
 @pytest.mark.parametrize(("minute", "bytes_new"), [(0, 30), (1, 20), (59, 20)])

@@ -43,6 +43,7 @@ def line(entitlement, day, bytes_new, bytes_acked, deliveries):
         bytes_acked,
         0,  # no profile says how many rows the file has
         deliveries,
+        0,  # no price counts downloads
         deliveries,
     )
 
@@ -54,17 +55,17 @@ def test_both_parties_read_the_same_lines_by_japanese_day_and_nobody_elses(used)
         page = queries.statement(actor)
         assert list(page.items) == expected
         assert page.next_cursor is None
-        assert queries.total(actor) == UsageTotal(100, 180, 0, 3, 3)
+        assert queries.total(actor) == UsageTotal(100, 180, 0, 3, 0, 3)
         assert len(queries.list_events(actor).items) == 3
     stranger = actor_of(OrganizationFactory())
     assert list(queries.statement(stranger).items) == []
-    assert queries.total(stranger) == UsageTotal(0, 0, 0, 0, 0)
+    assert queries.total(stranger) == UsageTotal(0, 0, 0, 0, 0, 0)
 
 
 def test_overseers_read_everything_and_can_narrow_it(used):
     entitlement, noise = used
     auditor = actor_of(OrganizationFactory(auditor=True))
-    assert queries.total(auditor) == UsageTotal(150, 230, 0, 4, 4)
+    assert queries.total(auditor) == UsageTotal(150, 230, 0, 4, 0, 4)
     for wanted in (
         UsageFilter(grant_id=noise.grant_id),
         UsageFilter(dataset_id=noise.dataset_id),

@@ -1,12 +1,9 @@
 """The charged bytes against an oracle that keeps a set of single bytes."""
 
-import hashlib
-
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from marketplace.metering import coverage, queries
+from marketplace.metering import queries
 from marketplace.metering import service as metering
 from marketplace.metering.models import Coverage
 from tests.factories.metering import entitlement_of
@@ -14,25 +11,6 @@ from tests.factories.metering import entitlement_of
 SIZE = 60
 QUICK = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 spans = st.tuples(st.integers(0, SIZE), st.integers(0, SIZE)).map(sorted)
-
-
-@pytest.fixture
-def grant_id(session):
-    return entitlement_of(size_bytes=SIZE).grant_id
-
-
-@QUICK
-@given(pieces=st.lists(spans, max_size=12))
-def test_what_is_new_is_what_a_set_of_bytes_says(session, grant_id, pieces):
-    sha256, seen = hashlib.sha256(repr(pieces).encode()).hexdigest(), set()
-    savepoint = session.begin_nested()
-    for first, end in pieces:
-        fresh = set(range(first, end)) - seen
-        assert coverage.absorb(grant_id, sha256, first, end) == len(fresh)
-        seen |= fresh
-    stored = session.get(Coverage, (grant_id, sha256), populate_existing=True)
-    assert {n for part in (stored.ranges if stored else ()) for n in range(part.lower, part.upper)} == seen
-    savepoint.rollback()
 
 
 downloads = st.lists(
@@ -56,6 +34,8 @@ def test_any_order_of_opening_and_closing_charges_the_union_of_what_was_acknowle
         seen |= close(*each, seen)
     quota = queries.get_quota(entitlement.grant_id)
     assert (quota.used_bytes, quota.reserved_bytes) == (len(seen), 0)
+    stored = session.get(Coverage, (entitlement.grant_id, entitlement.sha256), populate_existing=True)
+    assert {n for part in (stored.ranges if stored else ()) for n in range(part.lower, part.upper)} == seen
     savepoint.rollback()
 
 

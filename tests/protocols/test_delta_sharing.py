@@ -183,6 +183,24 @@ def test_however_many_requests_a_client_makes_it_is_charged_the_union(
     assert ok(market.buyer.get(f"/v1/grants/{grant_id}"))["quota"]["used_bytes"] == size
 
 
+def test_eleven_requests_and_one_make_the_same_download_due(market: Market, goods: Goods) -> None:
+    price = {"kind": "per_unit", "unit": "download", "unit_yen": "250"}
+    offer = market.offer(goods.dataset_id, "one_off", price=price, rails=["invoice"])
+    due = []
+    for parts in (11, 1):
+        granted = ok(market.order(offer), 201)["grant_id"]
+        jobs.run_pending(tabular.CONVERT_JOB)
+        url = url_of(market.buyer, f"/delta-sharing/shares/{goods.dataset_id}/schemas/default/tables/{TABLE}")
+        size = int(market.nobody.call("HEAD", url).headers["Content-Length"])
+        step = -(-size // parts)
+        for start in range(0, size, step):
+            part = market.nobody.get(url, headers={"Range": f"bytes={start}-{start + step - 1}"})
+            assert part.status_code == 206
+        stated = ok(market.buyer.get("/v1/usage", query_string={"grant_id": granted}))
+        due.append((stated["total_downloads"], stated["total_requests"]))
+    assert due == [(1, 11), (1, 1)]
+
+
 def test_both_formats_name_the_same_content(market: Market, table: str) -> None:
     parquet, delta = lines(query(market.buyer, table))[2]["file"], lines(query(market.buyer, table, **DELTA))[2]["file"]
     add = delta["deltaSingleAction"]["add"]

@@ -47,6 +47,11 @@ PHRASES = [
         "By volume, per request, before tax",
     ),
     (
+        {"kind": "per_unit", "unit": "download", "unit_yen": "250"},
+        "1 ダウンロードあたり250円（税抜）",
+        "¥250 per download, before tax",
+    ),
+    (
         {"kind": "package", "unit": "request", "amount_yen": 500, "package_size": 1000},
         "1,000 リクエストごとに500円（税抜・端数切上げ）",
         "¥500 for every 1,000 requests begun, before tax",
@@ -75,6 +80,21 @@ def reader(request, app):
 def test_every_price_is_one_phrase(reader, price, ja, en):
     assert read_price(price)
     assert prices.phrase(offer(price)) == {"ja": ja, "en": en}[reader]
+
+
+@pytest.mark.parametrize(
+    ("due", "ja", "en"),
+    [
+        ("first_byte", "最初の1バイトを受け取った時に1回", "once its first byte is received"),
+        ("full_coverage", "全体を受け取った時に1回", "once it is received in full"),
+    ],
+)
+def test_a_price_by_the_download_says_when_one_falls_due(reader, due, ja, en):
+    price = {"kind": "per_unit", "unit": "download", "unit_yen": "250", "download_due": due}
+    told = dict(prices.details(offer(price)))
+    label, said = {"ja": ("ダウンロードの計上", ja), "en": ("A download counts", en)}[reader]
+    assert told[label].startswith(said)
+    assert "24" in told[label]
 
 
 def test_tiers_are_rows_that_a_person_can_follow(reader):

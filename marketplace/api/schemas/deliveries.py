@@ -81,6 +81,7 @@ class UsageCorrectionDraft(Strict):
     bytes = Whole(validate=validate.Range(-WHOLE_MAX, WHOLE_MAX))
     rows = Whole(validate=validate.Range(-WHOLE_MAX, WHOLE_MAX))
     requests = Whole(validate=validate.Range(-1, 1))
+    downloads = Whole(validate=validate.Range(-1, 1))
 
 
 class UsageCorrectionView(Schema):
@@ -94,6 +95,7 @@ class UsageCorrectionView(Schema):
     bytes = fields.Integer(required=True, attribute="bytes_new")
     rows = fields.Integer(required=True, attribute="rows_new")
     requests = fields.Integer(required=True)
+    downloads = fields.Integer(required=True, attribute="downloads_new")
     occurred_at = Instant(required=True)
     corrected_at = Instant(required=True)
 

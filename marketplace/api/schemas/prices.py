@@ -6,7 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from marketplace.api.schemas.base import Instant, PageQuery, Strict, Whole, identifier, line, one_of, page_of, pattern
 from marketplace.billing.discounts.states import CouponState, EligibilityState
-from marketplace.licensing.states import BillingPeriod, DiscountClass, PriceKind, UsageUnit
+from marketplace.licensing.states import BillingPeriod, DiscountClass, DownloadDue, PriceKind, UsageUnit
 
 YEN_MAX = 999_999_999_999
 UNITS_MAX = 2**40
@@ -43,6 +43,7 @@ class PriceDraft(Strict):
     kind = one_of(PriceKind, required=True)
     amount_yen = Whole(validate=validate.Range(0, YEN_MAX))
     unit = one_of(UsageUnit)
+    download_due = one_of(DownloadDue)
     unit_yen = exact()
     tiers = fields.List(fields.Nested(TierDraft), validate=validate.Length(1, 100))
     package_size = Whole(validate=validate.Range(1, UNITS_MAX))
@@ -70,6 +71,7 @@ class PriceView(Schema):
     kind = one_of(PriceKind, required=True)
     amount_yen = fields.Integer()
     unit = one_of(UsageUnit)
+    download_due = one_of(DownloadDue)
     unit_yen = fields.String()
     tiers = fields.List(fields.Nested(TierView))
     package_size = fields.Integer()

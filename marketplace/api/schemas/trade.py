@@ -283,9 +283,10 @@ class UsageQuery(PageQuery):
 
 
 class UsageLineView(Schema):
-    """One grant's usage on one day: `bytes_acked` arrived; `bytes_new`, `rows_new` or `requests` are charged.
+    """One grant's usage on one day: `bytes_acked` arrived; what of the rest is charged the price says.
 
-    Which of the three the price says. Bytes received before are not new; the rows are those in new bytes.
+    `downloads_new` are the downloads that fell due, counted only where the price counts them. Bytes received before
+    are not new; the rows are those in new bytes.
     """
 
     day = fields.Date(required=True)
@@ -297,6 +298,7 @@ class UsageLineView(Schema):
     bytes_acked = fields.Integer(required=True)
     rows_new = fields.Integer(required=True)
     requests = fields.Integer(required=True)
+    downloads_new = fields.Integer(required=True)
     deliveries = fields.Integer(required=True)
 
 
@@ -309,6 +311,7 @@ class UsagePage(Schema):
     total_bytes_acked = fields.Integer(required=True)
     total_rows = fields.Integer(required=True)
     total_requests = fields.Integer(required=True)
+    total_downloads = fields.Integer(required=True)
     total_deliveries = fields.Integer(required=True)
 
 

@@ -9,15 +9,15 @@ class BudgetExhausted(Forbidden):
     slug = "budget-exhausted"
     title, title_ja = "Budget exhausted", "予算の上限に達しています"
     cause = (
-        "What this download could cost does not fit into a budget that your organization has set: the members say "
-        "which one, how much of it is left, and how much is held by downloads still running."
+        "What this download could cost, or this order costs, does not fit into a budget that your organization has "
+        "set: the members say which one, how much of it is left, and how much is held by downloads still running."
     )
     cure = (
         "Ask for a smaller range, wait until running downloads have ended or the next month begins in Japan, or have "
         "an owner or finance member raise the budget. Bytes that you have received before cost nothing again."
     )
     cause_ja = (
-        "このダウンロードの料金の見込みは、貴組織の定めた予算に収まりません。"
+        "このダウンロードの料金の見込み、またはこの注文の金額は、貴組織の定めた予算に収まりません。"
         "どの予算か、その残額、進行中のダウンロードに確保された額を、各項目が示します。"
     )
     cure_ja = (

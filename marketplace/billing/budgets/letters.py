@@ -12,8 +12,8 @@ def alert(name: str, percent: int, yen: int, limit_yen: int, period: str) -> Let
         f"予算「{name}」が{percent}%に達しました / The budget {name} has reached {percent} %",
         f"予算「{name}」{when_ja}が{percent}%に達しました。\n"
         f"税抜 {limit_yen:,} 円のうち {yen:,} 円です（進行中のダウンロードに確保された額を含みます）。\n"
-        "超える見込みのダウンロードは断られます。\n\n"
+        "超える見込みのダウンロードと、超える注文は断られます。\n\n"
         f"The budget {name} has reached {percent} %{when_en}:\n"
         f"{yen:,} of {limit_yen:,} yen before tax, with what running downloads hold.\n"
-        "Downloads that could pass it are refused.\n",
+        "Downloads that could pass it, and orders that would, are refused.\n",
     )

@@ -10,7 +10,7 @@ from marketplace.kit.db import Model
 
 
 class Budget(Model):
-    """How many yen before tax the usage of an organization, or of some of its grants, may come to.
+    """How many yen before tax the usage and the orders of an organization, or of some of its grants, may come to.
 
     ``grant_ids`` None means all grants, also those to come. The row is also the lock of what it has come to.
     """
@@ -50,7 +50,7 @@ class BudgetCount(Model):
 
 
 class BudgetShare(Model):
-    """What one grant has added to a budget in one month; the sum of them is the budget's count.
+    """What the usage of one grant has added to a budget in one month; these and its orders sum up to its count.
 
     ``units_before`` are the units ever used that the grant's price does not count in that month, ``yen_before`` is
     what it came to before that month where the price counts over the whole life of the grant.
@@ -69,6 +69,22 @@ class BudgetShare(Model):
     yen_before: Mapped[Decimal] = mapped_column(Numeric)
     yen_used: Mapped[int] = mapped_column(BigInteger)
     yen_held: Mapped[int] = mapped_column(BigInteger)
+
+
+class BudgetOrder(Model):
+    """What one order adds to a budget, in the period in which it was placed; nothing once it has lapsed."""
+
+    __tablename__ = "budget_order"
+    __table_args__ = (
+        CheckConstraint("yen >= 0", name="yen"),
+        CheckConstraint("period ~ '^(none|[0-9]{4}-[0-9]{2})$'", name="period"),
+        Index("ix_budget_order_order_id", "order_id"),
+    )
+
+    budget_id: Mapped[str] = mapped_column(ForeignKey("budget.id", ondelete="CASCADE"), primary_key=True)
+    order_id: Mapped[str] = mapped_column(primary_key=True)
+    period: Mapped[str]
+    yen: Mapped[int] = mapped_column(BigInteger)
 
 
 class BudgetAlert(Model):

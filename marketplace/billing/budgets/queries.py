@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from sqlalchemy import func, select, text
 
-from marketplace.billing.budgets.models import Budget, BudgetAlert, BudgetCount
+from marketplace.billing.budgets.models import Budget, BudgetAlert, BudgetCount, BudgetOrder
 from marketplace.billing.budgets.rules import period_of
 from marketplace.billing.budgets.states import BudgetPeriod
 from marketplace.identity.actors import Actor
@@ -18,7 +18,7 @@ from marketplace.kit.pages import Page
 
 _LOCK_OF_GRANT = text("""
 SELECT id FROM budget
- WHERE organization_id = :organization_id AND (grant_ids IS NULL OR :grant_id = ANY(grant_ids))
+ WHERE organization_id = :organization_id AND (grant_ids IS NULL OR CAST(:grant_id AS text) = ANY(grant_ids))
  ORDER BY id FOR UPDATE
 """)
 
@@ -81,16 +81,24 @@ def list_budgets(actor: Actor, *, cursor: str | None = None, size: int = pages.S
     return Page([view(budget) for budget in page.items], page.next_cursor)
 
 
-def lock_of_grant(organization_id: str, grant_id: str) -> Sequence[Budget]:
+def lock_of_grant(organization_id: str, grant_id: str | None) -> Sequence[Budget]:
     """Return the budgets that usage of a grant counts against, and hold them, always in the same order.
 
-    For nearly all grants there is none, and this is all that a download costs them: past the ORM.
+    Those of an order that has no grant yet are the ones for all grants. For nearly all grants there is none, and this
+    is all that a download costs them: past the ORM.
     """
     asked = {"organization_id": organization_id, "grant_id": grant_id}
     ids = db.session.connection().execute(_LOCK_OF_GRANT, asked).scalars().all()
     if not ids:
         return []
     held = select(Budget).where(Budget.id.in_(ids)).order_by(Budget.id)
+    return db.session.scalars(held, execution_options={"populate_existing": True}).all()
+
+
+def lock_of_order(order_id: str) -> Sequence[Budget]:
+    """Return the budgets in which an order is counted, and hold them, always in the same order."""
+    counted = select(BudgetOrder.budget_id).where(BudgetOrder.order_id == order_id)
+    held = select(Budget).where(Budget.id.in_(counted)).order_by(Budget.id).with_for_update()
     return db.session.scalars(held, execution_options={"populate_existing": True}).all()
 
 

@@ -50,7 +50,7 @@ def period_of(period: BudgetPeriod, month: date) -> str:
 
 
 def charged(worth: Worth, count: int) -> Decimal:
-    """Return what a closed period of that many bytes, rows or requests is charged, exactly, less its discounts."""
+    """Return what a closed period of that many bytes, rows, requests or downloads costs exactly, less its discounts."""
     return _charged(worth, _quantity(worth.price, count))
 
 

@@ -6,14 +6,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, delete, select, text
+from sqlalchemy import Row, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.billing.budgets import letters, queries, rules
 from marketplace.billing.budgets.errors import BudgetExhausted, BudgetsFull, BudgetStale
-from marketplace.billing.budgets.models import Budget, BudgetAlert, BudgetCount, BudgetShare
+from marketplace.billing.budgets.models import Budget, BudgetAlert, BudgetCount, BudgetOrder, BudgetShare
 from marketplace.billing.budgets.rules import BudgetDraft, Spent, Worth
 from marketplace.billing.budgets.states import BudgetPeriod
 from marketplace.identity import queries as identity
@@ -138,6 +138,22 @@ def count(budget: Budget, meter: Meter, worth: Worth, *, enforced: bool) -> None
     db.session.execute(_KEEP_SHARE, named | {"yen_used": spent.yen_used, "yen_held": spent.yen_held})
     more = Spent(spent.yen_used - share.yen_used, spent.yen_held - share.yen_held)
     _add(budget, rules.period_of(BudgetPeriod(budget.period), meter.month), more, enforced=enforced)
+
+
+def count_order(budget: Budget, order_id: str, placed_in: date, yen: int, *, enforced: bool) -> None:
+    """Set what an order comes to in a budget that the caller holds, in the month in which it was placed.
+
+    ``enforced`` raises BudgetExhausted where that is more than before and passes the limit; roll back then.
+    """
+    period = rules.period_of(BudgetPeriod(budget.period), placed_in)
+    begun = insert(BudgetOrder).values(budget_id=budget.id, order_id=order_id, period=period, yen=0)
+    db.session.execute(begun.on_conflict_do_nothing())
+    counted = (BudgetOrder.budget_id == budget.id, BudgetOrder.order_id == order_id)
+    before = db.session.execute(select(BudgetOrder.yen).where(*counted)).scalar_one()
+    if yen != before:
+        as_sent = {"synchronize_session": False}
+        db.session.execute(update(BudgetOrder).where(*counted).values(yen=yen), execution_options=as_sent)
+        _add(budget, period, Spent(yen - before, 0), enforced=enforced)
 
 
 def begin_anew(budget: Budget, meter: Meter) -> None:
