@@ -55,4 +55,6 @@ def _close_order(order_id: str, state: PaymentState) -> None:
         orders.mark_expired(buyer, order_id)
     elif state == PaymentState.FAILED:
         orders.mark_failed(buyer, order_id)
+    else:
+        return
     spending.recount_order(order_id)

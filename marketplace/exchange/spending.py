@@ -22,14 +22,18 @@ from marketplace.billing.refunds import queries as refunds
 from marketplace.billing.subscriptions import queries as subscribed
 from marketplace.exchange import usage_wording
 from marketplace.identity.actors import Actor
-from marketplace.kit import clock
+from marketplace.kit import clock, jobs
 from marketplace.kit.errors import Invalid, NotFound
+from marketplace.kit.transaction import transaction
 from marketplace.licensing.states import BillingPeriod, UsageUnit
 from marketplace.metering import periods, quotas
 from marketplace.metering import queries as usage
 from marketplace.metering import service as metering
 from marketplace.metering.service import OpenedDelivery
 
+ORDERS_JOB = "billing.orders_in_budget"
+ON_THEIR_WAY = timedelta(minutes=1)
+"""How long after a budget was set its orders are looked for again: those that were being placed did not see it."""
 _COUNTED = {
     UsageUnit.MIB: ("used_bytes", "reserved_bytes", "bytes_new"),
     UsageUnit.ROW: ("used_rows", "reserved_rows", "rows_new"),
@@ -55,10 +59,21 @@ def set_budget(actor: Actor, draft: BudgetDraft) -> BudgetView:
         if draft.grant_ids is None or grant_id in draft.grant_ids:
             quotas.lock(grant_id)
             _count_against([budget], grant_id, enforced=False)
-    for order in orders.list_orders_since(actor.organization_id, periods.month_start(clock.now())):
-        if draft.grant_ids is None or _grant_of(order) in draft.grant_ids:
-            budgeting.count_order(budget, order.id, _placed_in(order), _worth_of(order), enforced=False)
+    _count_orders(budget)
+    own = {"organization_id": budget.organization_id, "budget_id": budget.id}
+    jobs.enqueue(ORDERS_JOB, scheduled_at=clock.now() + ON_THEIR_WAY, **own)
     return budgets.view(budget)
+
+
+@jobs.task(ORDERS_JOB)
+def count_orders(organization_id: str, budget_id: str) -> None:
+    """Count in a budget the orders of the month it was set in, also those that were being placed meanwhile."""
+    with transaction():
+        try:
+            budget = budgets.lock_budget(Actor(organization_id), budget_id)
+        except NotFound:
+            return
+        _count_orders(budget)
 
 
 def count_order(order_id: str) -> None:
@@ -132,6 +147,12 @@ def count_corrected(organization_id: str, grant_id: str) -> None:
     for budget in held:
         budgeting.begin_anew(budget, counted[0])
     _count_against(held, grant_id, enforced=False)
+
+
+def _count_orders(budget: Budget) -> None:
+    for order in orders.list_orders_since(budget.organization_id, periods.month_start(budget.created_at)):
+        if budget.grant_ids is None or _grant_of(order) in budget.grant_ids:
+            budgeting.count_order(budget, order.id, _placed_in(order), _worth_of(order), enforced=False)
 
 
 def _count(organization_id: str, grant_id: str, *, enforced: bool) -> None:

@@ -40,13 +40,15 @@ ADD = (
 def upgrade() -> None:
     """Add; no price has counted downloads before."""
     op.add_column("quota", sa.Column("download_due", sa.Text(), nullable=True))
-    op.add_column("quota", sa.Column("due_downloads", sa.BigInteger(), server_default="0", nullable=False))
+    op.add_column("quota", sa.Column("due_downloads", sa.BigInteger(), server_default=sa.text("0"), nullable=False))
     op.create_check_constraint("ck_quota_due_downloads", "quota", "due_downloads >= 0")
     op.create_check_constraint("ck_quota_download_due", "quota", "download_due IN ('first_byte', 'full_coverage')")
     _change_coverage()
     op.execute(f"ALTER TABLE usage_event {ADD}")
     op.execute(PUT_ASIDE.format(change=ADD))
-    op.add_column("usage_rollup", sa.Column("downloads_new", sa.BigInteger(), server_default="0", nullable=False))
+    op.add_column(
+        "usage_rollup", sa.Column("downloads_new", sa.BigInteger(), server_default=sa.text("0"), nullable=False)
+    )
     op.drop_constraint("ck_rated_line_unit", "rated_line", type_="check")
     op.create_check_constraint("ck_rated_line_unit", "rated_line", UNITS)
 
@@ -55,7 +57,7 @@ def _change_coverage() -> None:
     empty = sa.text("'{}'")
     op.add_column("coverage", sa.Column("pending", postgresql.INT8MULTIRANGE(), server_default=empty, nullable=False))
     op.add_column("coverage", sa.Column("free_until", sa.DateTime(timezone=True), nullable=True))
-    op.add_column("coverage", sa.Column("downloads_added", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("coverage", sa.Column("downloads_added", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.create_check_constraint("ck_coverage_pending", "coverage", "ranges @> pending")
     op.create_check_constraint("ck_coverage_downloads", "coverage", "downloads_added IN (0, 1)")
 

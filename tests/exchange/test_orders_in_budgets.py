@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 from flask import Flask
@@ -37,11 +37,11 @@ MONTHLY = Price(PriceKind.SUBSCRIPTION, 3000, term_months=1)
 
 
 @pytest.fixture(autouse=True)
-def at_midday(app: Flask, request: pytest.FixtureRequest) -> Iterator[None]:
-    del app
+def at_midday(request: pytest.FixtureRequest) -> Iterator[None]:
     if "own_database" in request.fixturenames:
-        yield  # threads of a race have the clock as it is
+        yield  # threads of a race have the clock as it is, and connections of their own
         return
+    request.getfixturevalue("app")
     with clock.stopped(MIDDAY):
         yield
 
@@ -216,3 +216,33 @@ def test_of_16_orders_at_once_as_many_are_placed_as_the_budget_pays_for(own_data
     db.session.rollback()
     assert db.session.scalars(select(BudgetCount.yen_used)).all() == [4000]
     assert len(queries.list_orders(who).items) == 4
+
+
+def test_an_order_that_was_being_placed_while_a_budget_was_set_is_counted_afterwards(own_database: Flask) -> None:
+    who = market.buyer()
+    offer = market.offered(market.listed(), PriceKind.ONE_OFF, 1000, said=INVOICE)
+    offer_id, sha256 = offer.id, offer.terms_sha256
+    placing, is_set = Event(), Event()
+
+    def place() -> None:
+        with own_database.app_context():
+            with transaction():
+                purchase.place_order(who, offer_id, sha256)
+                placing.set()
+                assert is_set.wait(60)
+            db.session.remove()
+
+    with ThreadPoolExecutor(1) as pool:
+        order = pool.submit(place)
+        assert placing.wait(60)
+        budget_id = budget(who, 5000)
+        is_set.set()
+        order.result()
+    assert stands(who, budget_id) == (0, 5000)
+    for _ in range(2):
+        spending.count_orders(who.organization_id, budget_id)
+        assert stands(who, budget_id) == (1000, 4000)
+    with transaction():
+        budgeting.remove_budget(who, budget_id)
+    spending.count_orders(who.organization_id, budget_id)
+    assert db.session.scalars(select(BudgetCount.yen_used)).all() == []

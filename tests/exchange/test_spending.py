@@ -220,7 +220,7 @@ def test_rows_are_held_where_they_cost(buyer: Organization) -> None:
 
 
 def test_several_connections_of_one_download_hold_and_cost_one(buyer: Organization) -> None:
-    grant = grant_at(BY_DOWNLOAD, buyer)
+    grant, other = grant_at(BY_DOWNLOAD, buyer), grant_at(BY_DOWNLOAD, buyer)
     budget_id = budget(buyer, 15)
     entitled = entitlement_of(grant=grant)
     halves = []
@@ -228,7 +228,7 @@ def test_several_connections_of_one_download_hold_and_cost_one(buyer: Organizati
         with transaction():
             halves.append(spending.open_delivery(entitled, start, 5, None).id)
     assert stands(buyer, budget_id) == (0, 10, 5)
-    refused(grant_at(BY_DOWNLOAD, buyer))
+    refused(other)
     for one in halves:
         download.close_delivery(one, 5, 5, "complete")
     assert stands(buyer, budget_id) == (10, 0, 5)
