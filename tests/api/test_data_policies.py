@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -14,7 +15,8 @@ from sqlalchemy import text
 
 from marketplace.access import policed
 from marketplace.catalog import queries as catalog
-from marketplace.exchange import listing, policing, tabular
+from marketplace.delivery.stores.presigned import Keys, Links
+from marketplace.exchange import facilities, listing, policing, tabular
 from marketplace.kit import jobs
 from marketplace.kit.canonical import sha256_hex
 from marketplace.kit.db import db
@@ -104,6 +106,24 @@ def records(body: bytes) -> list[dict[str, str]]:
 def tables(market: Market, grant_id: str) -> str:
     dataset_id = ok(market.buyer.get(f"/v1/grants/{grant_id}"))["dataset_id"]
     return f"/delta-sharing/shares/{dataset_id}/schemas/default/tables"
+
+
+def test_buyers_who_are_sent_to_the_bucket_are_sent_to_the_part(market: Market) -> None:
+    grant_id = sold(market)
+    address = f"/v1/grants/{grant_id}/files/{quote(NAME)}"
+    part = market.buyer.get(address)
+    before = facilities.current()
+    facilities.install(
+        replace(before, links=Links("https://musubi.s3.example.jp/exchange", "ap-northeast-1", Keys("AK", "s"), 60))
+    )
+    try:
+        sent = market.buyer.get(address)
+    finally:
+        facilities.install(before)
+    assert (sent.status_code, sent.data) == (307, b"")
+    path = urlsplit(sent.headers["Location"]).path
+    assert path.endswith(f"/{sha256_hex(part.data)}")
+    assert sha256_hex(CONTENT) not in sent.headers["Location"]
 
 
 def test_a_download_is_the_part_with_a_hash_of_its_own_in_ranges_and_tickets_too(market: Market) -> None:
