@@ -25,12 +25,16 @@ def is_for(entitled: Entitlement) -> bool:
 
 
 def until(entitled: Entitlement) -> datetime | None:
-    """Return when a grant runs out, datetime.max for never; None where a budget must be asked before each delivery."""
+    """Return when a grant runs out, datetime.max for never; None where each delivery must be counted before it begins.
+
+    Those are grants with a budget, which must be asked, and grants that pay by the request: a process that is killed
+    may forget what it has just sent under a lease, which must cost nobody anything.
+    """
     with transaction():
-        if budgets.lock_of_grant(entitled.organization_id, entitled.grant_id):
+        grant = access.require_grant(entitled.grant_id)
+        if budgets.lock_of_grant(entitled.organization_id, grant.id) or spending.is_by_request(grant):
             return None
-        expires_at = access.require_grant(entitled.grant_id).expires_at
-        return expires_at or datetime.max.replace(tzinfo=entitled.published_at.tzinfo)
+        return grant.expires_at or datetime.max.replace(tzinfo=entitled.published_at.tzinfo)
 
 
 def take(entitled: Entitlement) -> Lease | None:

@@ -149,6 +149,11 @@ def count_corrected(organization_id: str, grant_id: str) -> None:
     _count_against(held, grant_id, enforced=False)
 
 
+def is_by_request(grant: Grant) -> bool:
+    """Whether the price of a grant counts requests."""
+    return subscribed.price_of_order(orders.require_order(grant.order_id)).unit is UsageUnit.REQUEST
+
+
 def _count_orders(budget: Budget) -> None:
     for order in orders.list_orders_since(budget.organization_id, periods.month_start(budget.created_at)):
         if budget.grant_ids is None or _grant_of(order) in budget.grant_ids:

@@ -106,9 +106,9 @@ def make_hot(market: Market, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     assert isinstance(keeper, Keeper)
     fresh.listen(hears=True)
 
-    def make(goods: Goods | None = None, **limits: Any) -> Hot:
+    def make(goods: Goods | None = None, kind: str = "free", **limits: Any) -> Hot:
         goods = goods or market.goods()
-        grant_id = str(market.bought(goods, "free", **limits)["grant_id"])
+        grant_id = str(market.bought(goods, kind, **limits)["grant_id"])
         assert market.fetch(grant_id, goods.file_name).data == goods.content
         return Hot(market, grant_id, goods.file_name, fresh)
 
@@ -179,6 +179,13 @@ def test_no_pass_under_a_budget_and_a_budget_ends_those_there_are(hot: Hot, mark
     assert hot.ask().leave is None
     hot.keeper.heed({market.buyer.organization_id})
     assert leave.begin(None) is None
+
+
+@pytest.mark.parametrize("more", [{"unit": "request"}, {"unit": "download", "download_due": "first_byte"}], ids=str)
+def test_no_pass_where_each_delivery_may_cost_something(make_hot: Callable[..., Hot], more: dict[str, str]) -> None:
+    hot = make_hot(kind="per_mib", price={"kind": "per_unit", "unit_yen": "10"} | more)
+    assert hot.ask().leave is None
+    assert hot.quota()[3] == 0
 
 
 @pytest.mark.parametrize("limits", [{"quota_downloads": 100}, {"quota_streams": 3}], ids=str)
