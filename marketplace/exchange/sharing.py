@@ -59,6 +59,19 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class FileAction:
+    """The file of a version, which came into its table with the version ``at`` or left it then."""
+
+    file: Snapshot
+    at: Snapshot
+
+    @property
+    def is_added(self) -> bool:
+        """Tell whether it came."""
+        return self.file.version == self.at.version
+
+
+@dataclass(frozen=True, slots=True)
 class Permit:
     """What a signed address allows: one content of one grant, to whoever asked for it, until its time is over.
 
@@ -139,10 +152,37 @@ def ready(found: Snapshot) -> Snapshot:
     """Return a snapshot that can be read; raises TableInTheMaking or TableUnreadable for any other."""
     if found.columns:
         return found
-    made = tabular.find(found.content.sha256)
-    if made is not None and made.state == ConversionState.FAILED and made.problem is not None:
-        raise TableUnreadable(f"{TableUnreadable.cause} {made.problem['detail']}")
+    problem = _problem_of(found)
+    if problem is not None:
+        raise TableUnreadable(f"{TableUnreadable.cause} Version {found.version}: {problem}")
     raise TableInTheMaking
+
+
+def _problem_of(found: Snapshot) -> str | None:
+    made = tabular.find(found.content.sha256)
+    if made is None or made.state != ConversionState.FAILED or made.problem is None:
+        return None
+    return str(made.problem["detail"])
+
+
+def readable(versions: Sequence[Snapshot], start: int) -> list[Snapshot]:
+    """Return versions that can be read; raises TableInTheMaking or TableUnreadable for any other from ``start`` on.
+
+    One before that of which no table can be made is left out: nobody was ever given its file.
+    """
+    return [ready(one) for one in versions if one.version >= start or one.columns or _problem_of(one) is None]
+
+
+def file_actions(versions: Sequence[Snapshot], start: int) -> list[FileAction]:
+    """Return what each version from ``start`` on did to the files of its table: out with the last, in with its own.
+
+    Versions of the same content did nothing.
+    """
+    found = [FileAction(one, one) for one in versions[:1] if one.version == start]
+    for before, after in pairwise(versions):
+        if before.content.sha256 != after.content.sha256:
+            found += [FileAction(before, after), FileAction(after, after)]
+    return found
 
 
 def feed(versions: Sequence[Snapshot], start: int) -> list[Change]:

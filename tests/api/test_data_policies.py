@@ -170,6 +170,8 @@ def test_delta_sharing_knows_the_part_alone_in_schema_statistics_and_bytes(marke
         parquet = pq.ParquetFile(io.BytesIO(body))
         statistics = [parquet.metadata.row_group(0).column(place).statistics for place in range(4)]
         assert (statistics[1].max, statistics[3].max) == ("012025", 12)
+        since = market.buyer.post(f"{at}/query", {"startingVersion": 0})
+        assert urlsplit(json.loads(since.text.splitlines()[2])["add"]["url"]).path == url.path
 
 
 def test_a_query_for_rows_cannot_ask_about_what_is_hidden(market: Market) -> None:

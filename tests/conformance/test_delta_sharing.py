@@ -144,6 +144,21 @@ def test_pandas_reads_what_changed(exchange, python, parties, changing, use_delt
 
 
 @pytest.mark.parametrize("use_delta_format", [False, True])
+def test_the_clients_own_readers_take_files_that_came_and_went(exchange, python, parties, changing, use_delta_format):
+    told = pandas_client.ask(
+        python, deed="since", profile=by_token(exchange, parties["buyer"]), table=changing,
+        starting_version=0, use_delta_format=use_delta_format,
+    )  # fmt: skip
+    assert "done" in told, told
+    rows = [(row["_commit_version"], row["_change_type"], row["番号"], row["人数"]) for row in told["done"]]
+    assert sorted(rows) == [
+        (0, "insert", 1, 12), (0, "insert", 2, 7), (0, "insert", 3, 3),
+        (1, "delete", 1, 12), (1, "delete", 2, 7), (1, "delete", 3, 3),
+        (1, "insert", 1, 12), (1, "insert", 2, 8), (1, "insert", 4, 5),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("use_delta_format", [False, True])
 def test_pandas_reads_changes_of_moments_without_a_zone(exchange, python, parties, bought, use_delta_format):
     told = pandas_client.ask(
         python, deed="changed", profile=by_token(exchange, parties["buyer"]), table=[bought[1], "default", "人流_csv"],

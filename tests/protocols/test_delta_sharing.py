@@ -252,7 +252,7 @@ def test_a_refresh_token_is_good_for_one_table_and_a_day(market: Market, table: 
         ({"version": True}, "version must be a whole number"),
         ({"timestamp": "random_timestamp"}, "Invalid timestamp"),
         ({"timestamp": "2000-01-01T00:00:00Z"}, "Please use a timestamp greater"),
-        ({"startingVersion": 0}, "ask for them under /changes"),
+        ({"version": 0, "startingVersion": 0}, "Please only provide one of"),
         ({"limitHint": -1}, "limitHint cannot be negative"),
         ({"predicateHints": "a = 1"}, "predicateHints"),
         ({"jsonPredicateHints": {"op": "equal"}}, "jsonPredicateHints"),

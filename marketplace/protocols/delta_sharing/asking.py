@@ -1,5 +1,7 @@
 """What a client asks for: pages, versions, formats and hints, read as strictly as the protocol says."""
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +13,7 @@ from marketplace.kit.errors import Invalid
 from marketplace.protocols.delta_sharing.refusals import NotAsAgreed
 
 RESULTS_MAX = 500
-REFRESHED_WITHIN = timedelta(days=1)
+REFRESHED_WITHIN = PAGED_WITHIN = timedelta(days=1)
 PARQUET, DELTA = "parquet", "delta"
 _VERSION_MAX = 2**63 - 1
 T = TypeVar("T")
@@ -63,12 +65,30 @@ def cut(items: Sequence[T], size: int, after: str, key: Callable[[T], str]) -> t
 
 
 @dataclass(frozen=True, slots=True)
+class Since:
+    """The versions of which a query wants what they did to the files of a table, and which page of that.
+
+    ``said`` stands for all that pages of one query have in common.
+    """
+
+    start: int
+    end: int | None
+    said: str
+    page_token: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
-    """The version of a table that a query asks for, and what it wants to be told at the end."""
+    """The version of a table that a query asks for, or its versions since one, and what it wants to be told at the end.
+
+    ``size`` is how many files it takes at once.
+    """
 
     version: int | None
     timestamp: datetime | None
     with_refresh_token: bool
+    size: int | None = None
+    since: Since | None = None
 
 
 def query(body: Mapping[str, Any], table: str) -> Wanted:
@@ -78,12 +98,30 @@ def query(body: Mapping[str, Any], table: str) -> Wanted:
         raise NotAsAgreed("Please only provide one of: version,timestamp,startingVersion.")
     if named and body.get("refreshToken") is not None:
         raise NotAsAgreed("refreshToken must not come with version, timestamp or startingVersion.")
-    if _number(body, "startingVersion") is not None:
-        raise NotAsAgreed(f"A query tells no changes of table {table}: ask for them under /changes.")
     _check_hints(body)
+    since, size = _since(body), _number(body, "maxFiles")
     timestamp, refreshed = _text(body, "timestamp"), _text(body, "refreshToken")
     version = _refreshed(refreshed, table) if refreshed is not None else _number(body, "version")
-    return Wanted(version, instant(timestamp) if timestamp else None, body.get("includeRefreshToken") is True)
+    at = instant(timestamp) if timestamp else None
+    return Wanted(version, at, body.get("includeRefreshToken") is True, size, since)
+
+
+def _since(body: Mapping[str, Any]) -> Since | None:
+    start, end, page_token = _number(body, "startingVersion"), _number(body, "endingVersion"), _text(body, "pageToken")
+    if start is None:
+        if page_token is not None:
+            raise NotAsAgreed("Invalid page token.")  # a version is one file and one page: none was handed out
+        return None
+    if body.get("includeRefreshToken") is True:
+        raise NotAsAgreed("includeRefreshToken must not come with startingVersion.")
+    if end is not None and start > end:
+        raise NotAsAgreed(f"startingVersion({start}) must be smaller than or equal to endingVersion({end}).")
+    said = [start, end, *(body.get(name) for name in ("predicateHints", "jsonPredicateHints", "limitHint"))]
+    return Since(start, end, _digest(said), page_token)
+
+
+def _digest(said: Sequence[Any]) -> str:
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
 
 
 def _check_hints(body: Mapping[str, Any]) -> None:
@@ -94,8 +132,6 @@ def _check_hints(body: Mapping[str, Any]) -> None:
     _number(body, "limitHint")
     if _number(body, "maxFiles") == 0:
         raise NotAsAgreed("maxFiles must be positive.")
-    if body.get("pageToken") is not None:
-        raise NotAsAgreed("Invalid page token.")  # one file is one page: none was handed out
 
 
 def _number(body: Mapping[str, Any], name: str) -> int | None:
@@ -133,6 +169,34 @@ def _refreshed(token: str, table: str) -> int:
     return version
 
 
+def page_token(since: Since, table: str, end: int, after: int, versions: Sequence[SharedFile]) -> str:
+    """Return what asks for the files that follow the first so many, of the same versions of the same table."""
+    until = int((clock.now() + PAGED_WITHIN).timestamp())
+    return pages.encode_cursor([after, end, table.casefold(), _same(since, end, versions), until])
+
+
+def _same(since: Since, end: int, versions: Sequence[SharedFile]) -> str:
+    # Grants that open another release meanwhile may number those that follow anew.
+    return _digest([since.said, *(file.release_id for file in versions[max(since.start - 1, 0) : end + 1])])
+
+
+def _page(since: Since, table: str, versions: Sequence[SharedFile]) -> tuple[int, int]:
+    try:
+        after, end, of, same, until = pages.decode_cursor(since.page_token, 5) or [None] * 5
+    except Invalid as error:
+        raise NotAsAgreed("Invalid page token.") from error
+    if any(type(number) is not int for number in (after, end, until)) or after < 0 or of != table.casefold():
+        raise NotAsAgreed("Invalid page token.")
+    if clock.now().timestamp() >= until:
+        raise NotAsAgreed("The page token has expired. Please restart the query.")
+    if not since.start <= end < len(versions) or same != _same(since, end, versions):
+        raise NotAsAgreed(
+            "Query parameter mismatch: the query, and the versions of the table in it, must be those of the page"
+            " before. Please restart the query."
+        )
+    return end, after
+
+
 def instant(text: str) -> datetime:
     """Read a timestamp as ISO 8601 writes it, in UTC where it names no offset; raises NotAsAgreed."""
     try:
@@ -163,16 +227,37 @@ def changes(asked: Mapping[str, str], versions: Sequence[SharedFile]) -> tuple[i
     start = _edge(asked, "starting", lambda at: version_since(at, versions))
     if start is None:
         raise NotAsAgreed("No startingVersion or startingTimestamp provided for CDF read.")
-    if start > latest:
-        raise NotAsAgreed(
-            f"Provided Start version({start}) for reading change data is invalid. "
-            f"Start version cannot be greater than the latest version of the table({latest})."
-        )
+    _check_start(start, latest)
     end = _edge(asked, "ending", lambda at: _version_at(at, versions))
     end = latest if end is None else min(end, latest)
     if end < start:
         raise NotAsAgreed(f"CDF range from start {start} to end {end} was invalid. End cannot be before start.")
     return start, end
+
+
+def _check_start(start: int, latest: int) -> None:
+    if start > latest:
+        raise NotAsAgreed(
+            f"Provided Start version({start}) for reading change data is invalid. "
+            f"Start version cannot be greater than the latest version of the table({latest})."
+        )
+
+
+def since(wanted: Since, table: str, versions: Sequence[SharedFile]) -> tuple[int, int]:
+    """Return the last version that a query for files goes to, and how many files the pages before told.
+
+    Raises NotAsAgreed. What is published between two pages is left to the next query.
+    """
+    latest = len(versions) - 1
+    _check_start(wanted.start, latest)
+    if wanted.end is not None and wanted.end > latest:
+        raise NotAsAgreed(
+            f"Provided end version({wanted.end}) is invalid. "
+            f"End version cannot be greater than the latest version of the table({latest})."
+        )
+    if wanted.page_token is not None:
+        return _page(wanted, table, versions)
+    return latest if wanted.end is None else wanted.end, 0
 
 
 def _edge(asked: Mapping[str, str], word: str, at: Callable[[datetime], int]) -> int | None:

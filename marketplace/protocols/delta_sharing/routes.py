@@ -1,7 +1,7 @@
 """The addresses of the protocol under ``/delta-sharing``."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 
 from marketplace.exchange import sharing
 from marketplace.exchange.download import Answer
-from marketplace.exchange.sharing import Snapshot, Table
+from marketplace.exchange.sharing import FileAction, Snapshot, Table
 from marketplace.identity.permissions import Permission
 from marketplace.kit import clock, settings
 from marketplace.kit.errors import NotFound
@@ -102,17 +102,50 @@ def metadata(share: str, schema: str, table: str) -> Response:
 @blp.post(f"{_TABLE}/query")
 @guarded(Permission.FILES_FETCH)
 def query(share: str, schema: str, table: str) -> Response:
-    """Describe a version of a table, and say where its one file is fetched."""
+    """Describe a version of a table, and say where its one file is fetched; or which files came and went since one."""
     named = f"{share}.{schema}.{table}"
     wanted = asking.query(_body(), named)
-    can = asking.capabilities(request.headers.get(CAPABILITIES))
+    can, hashing = asking.capabilities(request.headers.get(CAPABILITIES)), request.headers.get(FILE_ID_HASH)
+    if wanted.since is not None:
+        return _query_since(share, schema, table, wanted.since, wanted.size)
     found, snapshot = _snapshot(share, schema, table, wanted)
-    address, hashing = _address(found, snapshot), request.headers.get(FILE_ID_HASH)
+    address = _address(found, snapshot)
     actions = [*_head(snapshot, table, can), wire.file(snapshot, address, can.format, hashing)]
-    if can.end or wanted.with_refresh_token:
+    if can.end or wanted.with_refresh_token or wanted.size:
         token = asking.refresh_token(snapshot.version, named) if wanted.with_refresh_token else None
-        actions.append(wire.end(address, token))
+        actions.append(wire.end(address, refreshToken=token))
     return _hashed(_answer(actions, snapshot, can), hashing)
+
+
+def _query_since(share: str, schema: str, table: str, since: asking.Since, size: int | None) -> Response:
+    can, hashing = asking.capabilities(request.headers.get(CAPABILITIES)), request.headers.get(FILE_ID_HASH)
+    named = f"{share}.{schema}.{table}"
+    with transaction():  # kept also where a table is yet to be made, since it is asked for here
+        found = _find(share, schema, table)
+        end, after = asking.since(since, named, found.versions)
+        snapshots = _snapshots(found, since.start, end)
+    read = sharing.readable(snapshots, since.start)
+    told = [one for one in read if one.version >= since.start]
+    done = sharing.file_actions(read, since.start)
+    page = done[after:][:size]
+    at = {one.file.version: _address(found, one.file) for one in page}
+    actions = [*wire.head(table, told[0], can.format, told[1:]), *_file_actions(page, at, table, told[0], can, hashing)]
+    if can.end or size:
+        following = after + len(page)
+        token = asking.page_token(since, named, end, following, found.versions) if following < len(done) else None
+        actions.append(wire.end(next(iter(at.values()), None), nextPageToken=token))
+    return _hashed(_answer(actions, told[0], can), hashing)
+
+
+def _file_actions(
+    page: Iterable[FileAction], at: Mapping[int, Address], table: str,
+    first: Snapshot, can: asking.Capabilities, hashing: str | None,
+) -> Iterator[dict[str, Any]]:  # fmt: skip
+    for one in page:
+        # Columns that changed are told before the files that have them.
+        if not one.is_added and one.at.version > first.version and one.at.columns != one.file.columns:
+            yield wire.metadata(table, one.at, can.format)
+        yield wire.file_action(one, at[one.file.version], can.format, hashing)
 
 
 @blp.get(f"{_TABLE}/changes")
@@ -120,19 +153,18 @@ def query(share: str, schema: str, table: str) -> Response:
 def changes(share: str, schema: str, table: str) -> Response:
     """Tell what changed from one version to the next: rows that came, went, or were changed."""
     can = asking.capabilities(request.headers.get(CAPABILITIES))
-    hashing, headers = request.headers.get(FILE_ID_HASH), dict(request.headers.items())
+    hashing = request.headers.get(FILE_ID_HASH)
     with transaction():  # kept also where something is yet to be made, since it is asked for here
         found = _find(share, schema, table)
         start, end = asking.changes(request.args, found.versions)
-        first = max(start - 1, 0)
-        snapshots = [sharing.snapshot(actor(), found, number, headers) for number in range(first, end + 1)]
+        snapshots = _snapshots(found, start, end)
         feed = sharing.feed(snapshots, start) if all(one.columns for one in snapshots) else []
     read = [sharing.ready(one) for one in [*snapshots, *(change.found for change in feed)]]
     addressed = [(one, _address(found, one.found, one.before)) for one in feed]
-    told = read[start - first]
+    told = next(one for one in read if one.version == start)
     actions = [*_head(told, table, can), *(wire.change(one, at, can.format, hashing) for one, at in addressed)]
     if can.end:
-        actions.append(wire.end(addressed[0][1] if addressed else None, None))
+        actions.append(wire.end(addressed[0][1] if addressed else None))
     return _hashed(_answer(actions, told, can), hashing)
 
 
@@ -181,6 +213,12 @@ def _snapshot(share: str, schema: str, table: str, wanted: asking.Wanted) -> tup
         version = asking.version_of(wanted, found.versions)
         snapshot = sharing.snapshot(actor(), found, version, dict(request.headers.items()))
     return found, sharing.ready(snapshot)
+
+
+def _snapshots(table: Table, start: int, end: int) -> list[Snapshot]:
+    """Return the versions from one to another, and before these the one that the first is compared with."""
+    headers = dict(request.headers.items())
+    return [sharing.snapshot(actor(), table, number, headers) for number in range(max(start - 1, 0), end + 1)]
 
 
 def _address(table: Table, snapshot: Snapshot, before: Snapshot | None = None) -> Address:
