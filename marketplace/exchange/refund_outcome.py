@@ -33,6 +33,9 @@ def apply(change: RefundChange, actor: Actor = SYSTEM, *, was_away: bool = False
         issue_note(actor, billing.require_invoice(refund.invoice_id), refund, reversal_of(refund))
     elif change.after is RefundState.FAILED:
         had_succeeded = change.before is RefundState.SUCCEEDED
+        # Grants and budgets before the ledger: see the order of locks in billing's README.
+        withdrawal.restore_access(actor, _revokers(refund))
+        _recount(refund)
         if was_away and not had_succeeded:
             _send_off(refund)
         _undo(actor, refund, came_back=was_away or had_succeeded, had_succeeded=had_succeeded)
@@ -73,8 +76,6 @@ def _send_off(refund: Refund) -> None:
 
 
 def _undo(actor: Actor, refund: Refund, *, came_back: bool, had_succeeded: bool) -> None:
-    withdrawal.restore_access(actor, _revokers(refund))
-    _recount(refund)
     if came_back:
         _bounce(refund)
     sales.restore(
