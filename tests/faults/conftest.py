@@ -20,9 +20,7 @@ from tests.faults.world import World, make_world, served
 def exchange(clone: Callable[[], str], make_settings: Callable) -> Iterator[Flask]:
     """An application that nobody serves yet; jobs run when the test says so."""
     port = free_port()
-    # A long run of kills outlives a token of five minutes.
-    long = {"token_ttl_seconds": 3600}
-    app = create_app(make_settings(clone(), port=port, base_url=f"http://127.0.0.1:{port}", **long))
+    app = create_app(make_settings(clone(), port=port, base_url=f"http://127.0.0.1:{port}"))
     with app.app_context():
         yield app
         app.extensions[streams.EXTENSION].stop()

@@ -145,7 +145,9 @@ def desk(own_database: Flask) -> Desk:
     offer = world.offer(0, quota_bytes=len(content))
     world.order(offer)
     client = own_database.test_client()
-    asked, by = {"grant_type": "client_credentials"}, (world.buyer.client_id or "", SECRET)
+    # A long run outlives a token of five minutes.
+    asked = {"grant_type": "client_credentials", "scope": "data:read token:hour"}
+    by = (world.buyer.client_id or "", SECRET)
     token = client.post("/oauth/token", data=asked, auth=by).get_json()["access_token"]
     grant_id = db.session.scalars(select(Quota.grant_id).where(Quota.limit_bytes == len(content))).one()
     return Desk(world, grant_id, f"Bearer {token}", random.Random(SEED))
