@@ -86,6 +86,7 @@ class Round:
         reader.join(PATIENCE_SECONDS)
         if reader.is_alive():
             raise RuntimeError("streams go on without a right")
+        _reinstate(self.exchange)
         return [max(0.0, stream.last_at - ended_at) for stream in streams]
 
 
@@ -102,7 +103,6 @@ def main(arguments: list[str]) -> None:
             for name, end in ENDS.items():
                 one = Round(exchange, shop, file.name, ports)
                 _print(name, [late for _ in range(rounds) for late in one.measured(end)])
-                _reinstate(exchange)
         with exchange.serving(worker=download_servers.EVENTS):
             found = [_last_small(exchange, shop, small.name) for _ in range(rounds * SMALL_ROUNDS_A_ROUND)]
         _print("grant revoked, downloads by passes", found)
