@@ -36,6 +36,9 @@ BIG = "大きな人流.bin"
 BIG_BYTES = random.Random(20261122).randbytes(2**20) * 16
 BIG_SHA256 = hashlib.sha256(BIG_BYTES).hexdigest()
 
+# A server may die before it answers, or between the head of its answer and the body.
+SERVER_GONE = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
+
 
 @dataclass
 class Live:

@@ -20,7 +20,7 @@ from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.metering.models import UsageEvent
 from tests.faults.gate import Gate, gate
-from tests.faults.started import BIG, BIG_BYTES, BIG_SHA256, Live, Reader
+from tests.faults.started import BIG, BIG_BYTES, BIG_SHA256, SERVER_GONE, Live, Reader
 from tests.faults.world import assert_sold_once, count
 from tests.live import wait_until
 
@@ -192,7 +192,7 @@ def buy(live: Live, offer: Any, key: str, acknowledged: dict[str, str], enough: 
             acknowledged[key] = order.json()["id"]
             enough.release()
             pay_or_find_paid(order.json()["checkout_url"])
-    except (requests.ConnectionError, buying.DemoFailed):
+    except (*SERVER_GONE, buying.DemoFailed):
         return
 
 
@@ -207,7 +207,7 @@ def in_background(deed: Any) -> threading.Thread:
     def run() -> None:
         try:
             deed()
-        except (requests.ConnectionError, json.JSONDecodeError):
+        except (*SERVER_GONE, json.JSONDecodeError):
             return
 
     thread = threading.Thread(target=run, daemon=True)

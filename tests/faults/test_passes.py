@@ -14,7 +14,7 @@ from marketplace.exchange import leasing
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.metering import leases
-from tests.faults.started import Live
+from tests.faults.started import SERVER_GONE, Live
 from tests.faults.world import CONTENT, FILE
 from tests.live import wait_until
 
@@ -52,7 +52,7 @@ class Fetching:
             for times in range(10_000):
                 try:
                     answer = session.get(self.url, timeout=WAIT_SECONDS)
-                except requests.ConnectionError:
+                except SERVER_GONE:
                     return times, 0
                 if answer.status_code != 200 or self.stopped.is_set():
                     return times + (answer.status_code == 200), answer.status_code
