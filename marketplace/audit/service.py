@@ -15,6 +15,7 @@ from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 
 _WRITE = insert(Entry)
+_WRITTEN = "marketplace.deeds"
 _WRITE_ALL = text("""
 INSERT INTO audit_entry (id, occurred_at, organization_id, client_id, member_id, verb, subject, counterparty_id,
                          dataset_id, amount_minor, facts, canonical)
@@ -74,7 +75,13 @@ def record(
     )
     # Past the ORM, which would look at every column of every entry: half of all deeds is this statement.
     db.session.connection().execute(_WRITE, columns)
+    db.session.info.setdefault(_WRITTEN, []).append(columns["id"])
     return str(columns["id"])
+
+
+def written() -> list[str]:
+    """Return the entries that this session has written by ``record``, in their order, those rolled back among them."""
+    return list(db.session.info.get(_WRITTEN, []))
 
 
 def record_all(entries: Sequence[dict[str, Any]]) -> None:

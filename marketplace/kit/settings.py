@@ -46,6 +46,8 @@ class Settings:
     token_ttl_seconds: int = 300
     signing_key_file: Path | None = None
     installation_key_file: Path | None = None
+    log_key_file: Path | None = None
+    log_name: str | None = None
     security_profile: str = "baseline"
     second_factor_required: bool = False
     smtp_url: str | None = None
@@ -153,6 +155,21 @@ class Settings:
     def installation_key_path(self) -> Path:
         """Where the installation's own secret lies."""
         return self.installation_key_file or self.data_dir / "keys" / "installation.key"
+
+    @property
+    def log_key_path(self) -> Path:
+        """Where the keys lie that sign the checkpoints of the record."""
+        return self.log_key_file or self.data_dir / "keys" / "log-ed25519.pem"
+
+    @property
+    def log_origin(self) -> str:
+        """The name of the record among transparency logs: where its tiles are served, without the scheme."""
+        return self.log_name or f"{urlsplit(self.base_url).netloc}/audit"
+
+    @property
+    def log_signed_path(self) -> Path:
+        """Where the last signed checkpoint lies beside the database, which a backup may take back."""
+        return self.data_dir / "log" / "checkpoint"
 
     @property
     def store_dir(self) -> Path:
