@@ -74,7 +74,7 @@ def read_entries(tile_path: str) -> Response:
 @blp.response(200, LogKeyView(many=True))
 def read_keys() -> Any:
     """Read every key that checkpoints were ever signed with. Trust those that somebody else has told you as well."""
-    return checkpoints.keys()
+    return checkpoints.list_keys()
 
 
 def _tile(path: str, *, public: bool) -> Response:

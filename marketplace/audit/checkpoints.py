@@ -95,6 +95,6 @@ def keep_cosignature(checkpoint: Checkpoint, key: VerifierKey, signature: Signat
     db.session.execute(insert(Cosignature).values(row).on_conflict_do_nothing())
 
 
-def keys() -> list[LogKey]:
+def list_keys() -> list[LogKey]:
     """Return every key that checkpoints were ever signed with, oldest first."""
     return list(db.session.scalars(select(LogKey).order_by(LogKey.first_used_at, LogKey.vkey)))
