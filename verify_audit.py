@@ -37,8 +37,8 @@ FORMAT = "musubi-record/1"
 TOLERANCE = timedelta(minutes=5)
 WRONG_MAX = 100
 FILES = (
-    "entries.ndjson", "leaves.txt", "pending.ndjson", "checkpoints.ndjson", "keys.txt", "ledger.ndjson", "grants.ndjson",
-    "usage.ndjson", "head.json",
+    "entries.ndjson", "leaves.txt", "pending.ndjson", "checkpoints.ndjson", "keys.txt", "ledger.ndjson",
+    "grants.ndjson", "usage.ndjson", "head.json",
 )  # fmt: skip
 UNITS = {"bytes": "bytes_new", "rows": "rows_new", "requests": "requests"}
 
@@ -369,7 +369,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--note", action="append", default=[], type=Path, help="a checkpoint that was kept earlier")
     given = parser.parse_args(arguments)
     try:
-        with tarfile.open(given.archive) as tar:
+        with tarfile.open(given.archive, "r:") as tar:
             run = Verification(tar, list(map(Key, given.key)), list(map(Key, given.witness)), given.witnesses)
             try:
                 run.run([note.read_text(encoding="utf-8") for note in given.note])
