@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.audit import log_keys, sequencer
@@ -71,6 +71,19 @@ def _keep_keys() -> None:
 def latest() -> Checkpoint | None:
     """Return the last checkpoint, None before the first."""
     return db.session.scalar(select(Checkpoint).order_by(Checkpoint.size.desc()).limit(1))
+
+
+def latest_witnessed(count: int) -> Checkpoint | None:
+    """Return the last checkpoint that so many witnesses have signed."""
+    witnessed = select(Cosignature.size).group_by(Cosignature.size).having(func.count() >= count)
+    newest = select(Checkpoint).where(Checkpoint.size.in_(witnessed)).order_by(Checkpoint.size.desc()).limit(1)
+    return db.session.scalar(newest)
+
+
+def size_seen_by(witness: VerifierKey) -> int:
+    """Return the size of the last checkpoint that a witness has signed, 0 for none."""
+    sizes = select(func.max(Cosignature.size)).where(Cosignature.witness == witness.text)
+    return db.session.scalar(sizes) or 0
 
 
 def find(size: int) -> Checkpoint | None:

@@ -8,7 +8,7 @@ from sqlalchemy import or_, select
 
 from marketplace.audit import checkpoints, queries, sequencer
 from marketplace.audit.models import Entry
-from marketplace.kit import merkle
+from marketplace.kit import merkle, settings
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
@@ -59,8 +59,14 @@ def list_deeds(reader: Reader, subject: str, cursor: str | None = None, size: in
 
 
 def proof_of(position: int) -> str | None:
-    """Return the proof that the newest checkpoint holds a leaf; None where it was signed before."""
-    checkpoint = checkpoints.latest()
+    """Return the proof that a checkpoint holds a leaf; None where all were signed before.
+
+    It is the newest one that enough witnesses have signed, or else the newest.
+    """
+    wanted = settings.current().log_witnesses_min
+    checkpoint = checkpoints.latest_witnessed(wanted) if wanted else None
+    if checkpoint is None or checkpoint.size <= position:
+        checkpoint = checkpoints.latest()
     if checkpoint is None or checkpoint.size <= position:
         return None
     path = merkle.inclusion(position, checkpoint.size, sequencer.node)

@@ -9,7 +9,8 @@ import click
 from marketplace.audit import checkpoints, exports, log_keys, queries, sequencer, service, verification
 from marketplace.audit.verbs import Verb
 from marketplace.cli.composition import Composition, application, pass_composition
-from marketplace.exchange import archiving
+from marketplace.exchange import archiving, witnessing
+from marketplace.exchange.witnessing import Outcome
 from marketplace.identity.actors import SYSTEM
 from marketplace.kit.transaction import transaction
 
@@ -71,6 +72,20 @@ def _archive(file: BinaryIO) -> None:
         archived = archiving.archive(file)
     waiting = f", {archived.pending} wait for a signature" if archived.pending else ""
     click.echo(f"{archived.size} entries, root {archived.root}{waiting}")
+
+
+@audit.command()
+@pass_composition
+def feed(composition: Composition) -> None:
+    """Show every witness the newest checkpoint now, as happens every minute; exits 1 where one does not sign."""
+    with application(composition):
+        outcomes = witnessing.feed()
+    for name, outcome in outcomes.items():
+        click.echo(f"{name}: {outcome}")
+    if not outcomes:
+        sys.exit("no witnesses: set MARKETPLACE_LOG_WITNESSES")
+    if any(outcome in {Outcome.REFUSED, Outcome.UNREACHABLE} for outcome in outcomes.values()):
+        sys.exit("not all witnesses have signed")
 
 
 @audit.group()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from marketplace.kit import addresses, variables
+from marketplace.kit import addresses, notes, variables
 
 SANDBOX_KEY = "sk_test_sandbox"
 SANDBOX_WEBHOOK_SECRET = "whsec_sandbox_of_this_exchange"  # noqa: S105 - production refuses it
@@ -48,6 +48,8 @@ class Settings:
     installation_key_file: Path | None = None
     log_key_file: Path | None = None
     log_name: str | None = None
+    log_witnesses: tuple[str, ...] = ()
+    log_witnesses_min: int = 0
     security_profile: str = "baseline"
     second_factor_required: bool = False
     smtp_url: str | None = None
@@ -232,6 +234,7 @@ def check(settings: Settings) -> None:
     _check_payments(settings)
     _check_invoice_due(settings)
     _check_transitional_credit(settings)
+    _check_witnesses(settings)
 
 
 def install(settings: Settings) -> None:
@@ -267,7 +270,7 @@ def _check_numbers(settings: Settings) -> None:
     counts = (
         "preview_rows_max", "s3_retries_max", "stripe_max_retries", "hold_days", "credit_limit_yen",
         "overdue_grace_days", "renewal_grace_days", "payout_minimum_yen", "payout_approval_yen",
-        "usage_months_kept", "grant_requests_per_minute",
+        "usage_months_kept", "grant_requests_per_minute", "log_witnesses_min",
     )  # fmt: skip
     for name in (*positive, *counts):
         if getattr(settings, name) < (name in positive):
@@ -295,6 +298,22 @@ def _check_choices(settings: Settings) -> None:
     for name, possible, told in choices:
         if getattr(settings, name) not in possible:
             raise BadSetting(f"{variable_of(name)} must be {told}")
+
+
+def _check_witnesses(settings: Settings) -> None:
+    for one in settings.log_witnesses:
+        address, _, key = one.partition(" ")
+        is_safe = address.startswith("https://") or addresses.is_loopback(address)
+        try:
+            known = notes.read_key(key).kind == notes.COSIGNATURE
+        except notes.BadKey:
+            known = False
+        if not is_safe or not known:
+            raise BadSetting(
+                f"MARKETPLACE_LOG_WITNESSES: {one!r} is no witness: set addresses (https) and keys, each ADDRESS VKEY"
+            )
+    if settings.log_witnesses_min > len(settings.log_witnesses):
+        raise BadSetting("MARKETPLACE_LOG_WITNESSES_MIN must not be above the number of MARKETPLACE_LOG_WITNESSES")
 
 
 def _check_proxies(settings: Settings) -> None:
