@@ -51,7 +51,7 @@ APPLICATION = {
     "contact_name": "佐藤 花子", "contact_email": "hanako@example.jp",
 }  # fmt: skip
 COUPON = {"basis_points": 1_000, "valid_until": (clock.now() + timedelta(days=30)).isoformat()}
-BUDGET = {"name": "研究費", "limit_yen": 10_000}
+BUDGET = {"name": "研究費", "limit_yen": 100_000_000}  # more than all orders of the walk come to
 PAYOUT_ACCOUNT = {
     "bank_code": "0501",
     "branch_code": "013",
@@ -210,7 +210,7 @@ def bodies_of(market: Market, goods: Goods, offer: dict[str, Any], bought: dict[
             "valid_from": "2023-10-01",
         },
         "POST /v1/coupons": COUPON,
-        "POST /v1/budgets": BUDGET, "PATCH /v1/budgets/<budget_id>": {"limit_yen": 20_000},
+        "POST /v1/budgets": BUDGET, "PATCH /v1/budgets/<budget_id>": {"limit_yen": 200_000_000},
         "POST /v1/eligibilities": EVIDENCE,
         "POST /v1/eligibilities/<eligibility_id>/grant": {"valid_until": COUPON["valid_until"]},
         "POST /v1/eligibilities/<eligibility_id>/refuse": {"reason": "証明書の期限切れ"},

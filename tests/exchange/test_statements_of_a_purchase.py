@@ -64,14 +64,14 @@ def pay(order_id: str) -> Callable[[], str]:
     return learn
 
 
-def test_a_paid_order_is_placed_in_a_dozen_statements_and_fulfilled_in_forty(counted: Counted) -> None:
+def test_a_paid_order_is_placed_in_few_statements_and_fulfilled_in_few(counted: Counted) -> None:
     on, buyer = market.listed(), market.buyer()
     place = order(buyer, market.offered(on))
     counted(pay(place()))  # the first sale also opens accounts, counters and the acceptance
     order_id, placing = counted(place)
-    assert placing <= 12
+    assert placing <= 13  # one of them asks for budgets
     _payment_id, fulfilling = counted(pay(order_id))
-    assert fulfilling <= 40
+    assert fulfilling <= 41  # as here
     made = purchase.read(buyer, order_id)
     assert made.order.state == "fulfilled"
     assert made.grant_id
