@@ -40,8 +40,7 @@ class Witness(NamedTuple):
 def witnesses() -> Iterator[Witness]:
     """Yield the witnesses of the settings."""
     for one in settings.current().log_witnesses:
-        address, _, key = one.partition(" ")
-        yield Witness(address.rstrip("/"), notes.read_key(key))
+        yield Witness(*notes.read_witness(one))
 
 
 @jobs.task("audit.feed", cron="* * * * *", foreign=True)

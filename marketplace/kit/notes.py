@@ -15,6 +15,8 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from marketplace.kit import addresses
+
 SIGNATURE, COSIGNATURE = 1, 4
 """The types of signature (C2SP signed-note): Ed25519 over the text, and with the time at which a witness saw it."""
 
@@ -126,6 +128,15 @@ def read_key(text: str) -> VerifierKey:
     if key.id.hex() != key_id:
         raise BadKey(f"the key of {name} has the id {key.id.hex()}, not {key_id}")
     return key
+
+
+def read_witness(text: str) -> tuple[str, VerifierKey]:
+    """Read where a witness is asked and the key it signs with, ``ADDRESS VKEY``; raises BadKey."""
+    address, _, key_text = text.strip().partition(" ")
+    key = read_key(key_text)
+    if key.kind != COSIGNATURE or not (address.startswith("https://") or addresses.is_loopback(address)):
+        raise BadKey("a witness is asked over https, and signs with a key of its own kind")
+    return address.rstrip("/"), key
 
 
 def sign(name: str, private: Ed25519PrivateKey, text: str) -> Signature:

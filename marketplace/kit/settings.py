@@ -224,17 +224,11 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
 def check(settings: Settings) -> None:
     """Refuse settings that contradict each other or are unsafe; raises BadSetting."""
-    _check_numbers(settings)
-    _check_base_url(settings)
-    _check_proxies(settings)
-    _check_choices(settings)
-    _check_database(settings)
-    _check_mail(settings)
-    _check_provider(settings)
-    _check_payments(settings)
-    _check_invoice_due(settings)
-    _check_transitional_credit(settings)
-    _check_witnesses(settings)
+    for obey in (
+        _check_numbers, _check_base_url, _check_proxies, _check_choices, _check_database, _check_mail,
+        _check_provider, _check_payments, _check_invoice_due, _check_transitional_credit, _check_witnesses,
+    ):  # fmt: skip
+        obey(settings)
 
 
 def install(settings: Settings) -> None:
@@ -302,16 +296,10 @@ def _check_choices(settings: Settings) -> None:
 
 def _check_witnesses(settings: Settings) -> None:
     for one in settings.log_witnesses:
-        address, _, key = one.partition(" ")
-        is_safe = address.startswith("https://") or addresses.is_loopback(address)
         try:
-            known = notes.read_key(key).kind == notes.COSIGNATURE
-        except notes.BadKey:
-            known = False
-        if not is_safe or not known:
-            raise BadSetting(
-                f"MARKETPLACE_LOG_WITNESSES: {one!r} is no witness: set addresses (https) and keys, each ADDRESS VKEY"
-            )
+            notes.read_witness(one)
+        except notes.BadKey as error:
+            raise BadSetting(f"MARKETPLACE_LOG_WITNESSES: {one!r} is no ADDRESS VKEY ({error})") from error
     if settings.log_witnesses_min > len(settings.log_witnesses):
         raise BadSetting("MARKETPLACE_LOG_WITNESSES_MIN must not be above the number of MARKETPLACE_LOG_WITNESSES")
 
