@@ -16,7 +16,6 @@ blp = blueprint("transparency", "/audit", "The record as a transparency log (C2S
 DEEDS = "Musubi-Audit-Id"
 """The header field of an answer that names the entries of the deeds which the request has done."""
 
-DEEDS_MAX = 20
 CHECKPOINT_SECONDS = 1
 TILE_SECONDS = 365 * 24 * 3600
 _TEXT, _BYTES = "text/plain", "application/octet-stream"
@@ -35,7 +34,7 @@ def register(app: Flask) -> None:
     @app.after_request
     def tell(response: Response) -> Response:
         if response.status_code < HTTPStatus.BAD_REQUEST and (deeds := service.written()):
-            response.headers[DEEDS] = ", ".join(deeds[:DEEDS_MAX])
+            response.headers[DEEDS] = ", ".join(deeds)
         return response
 
 

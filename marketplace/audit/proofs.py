@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from sqlalchemy import or_, select
@@ -69,7 +70,7 @@ def proof_of(position: int) -> str | None:
         checkpoint = checkpoints.latest()
     if checkpoint is None or checkpoint.size <= position:
         return None
-    path = merkle.inclusion(position, checkpoint.size, sequencer.node)
+    path = sequencer.over_tree(partial(merkle.inclusion, position, checkpoint.size))
     steps = "".join(f"{base64.b64encode(step).decode()}\n" for step in path)
     return f"{HEAD}\nindex {position}\n{steps}\n{checkpoints.written(checkpoint)}"
 

@@ -4,6 +4,7 @@ import base64
 import logging
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple
 
 import urllib3
@@ -75,7 +76,7 @@ def _show(witness: Witness) -> Outcome:
 def _submit(witness: Witness, checkpoint: Checkpoint, old: int) -> tuple[int, str]:
     """Return status and body of its answer; 0 where there is none."""
     with transaction():
-        path = merkle.consistency(old, checkpoint.size, sequencer.node)
+        path = sequencer.over_tree(partial(merkle.consistency, old, checkpoint.size))
     steps = "".join(f"{base64.b64encode(step).decode()}\n" for step in path)
     body = f"old {old}\n{steps}\n{checkpoint.note}".encode()
     try:
