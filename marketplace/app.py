@@ -56,6 +56,7 @@ from marketplace.api import (
     system,
     terms,
     tickets,
+    transparency,
     upstreams,
     usage,
     watch,
@@ -85,7 +86,7 @@ RESOURCES = (
     organizations, applications, clients, delegations, datasets, releases, resumable, sources, upstreams, calls,
     terms, offers, coupons, eligibilities, catalog, orders, invoices, documents, paperwork,
     bank, receivables, refunds, disputes, service_levels, payouts, revenue, budgets,
-    grants, tickets, rows, usage, deliveries, subscriptions, ledger, audit, system,
+    grants, tickets, rows, usage, deliveries, subscriptions, ledger, audit, transparency, system,
 )  # fmt: skip
 
 
@@ -216,6 +217,7 @@ def _mount(app: Flask, chosen: Settings) -> None:
     boundary.guard(app, chosen.base_url)
     headers.register(app, chosen.base_url)
     watch.register(app, sessions.person_id)
+    transparency.register(app)
     problems.register(app, problem_pages.answer)
     api = openapi.describe(app, chosen.base_url)
     for resource in RESOURCES:

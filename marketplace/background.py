@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 
 from marketplace.api import cutting, keeping, passing, streams
-from marketplace.audit.sequencer import Sequencer
+from marketplace.audit.clerk import Clerk
 from marketplace.exchange import listing
 from marketplace.identity import service as identity
 from marketplace.kit.health import LOST_DATABASE
@@ -31,7 +31,7 @@ def attach(app: Flask) -> None:
 
 def start(app: Flask, *, with_jobs: bool) -> None:
     """Start the threads of a serving process; they end with it."""
-    threads: list[Any] = [app.extensions[streams.EXTENSION], Sequencer(app.app_context)]
+    threads: list[Any] = [app.extensions[streams.EXTENSION], Clerk(app.app_context)]
     if with_jobs:
         threads.append(Worker(app.config["SQLALCHEMY_DATABASE_URI"], app.app_context))
     app.extensions[EXTENSION] = threads

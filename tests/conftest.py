@@ -196,6 +196,8 @@ def app(shared_app: Flask) -> Iterator[Flask]:
         factory.kw.update(previous)
         outer.rollback()
         connection.close()
+        # What was signed of a record that is rolled back was never signed.
+        shared_app.config["MUSUBI_SETTINGS"].log_signed_path.unlink(missing_ok=True)
 
 
 @pytest.fixture

@@ -1,13 +1,14 @@
 """The record of every deed, for operator and auditor. Looking at it is itself recorded."""
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 from flask import Response, current_app
 
 from marketplace.api.endpoint import actor, blueprint, guarded
 from marketplace.api.schemas import oversight as schemas
-from marketplace.audit import exports, queries, rules, sequencer, service
+from marketplace.audit import exports, proofs, queries, rules, sequencer, service
 from marketplace.audit.verbs import Verb
 from marketplace.identity.permissions import Permission
 from marketplace.kit import clock
@@ -64,6 +65,28 @@ def read_tree() -> dict[str, Any]:
     """Read the size and the root hash of the tree, to be noted and compared later."""
     size, root = sequencer.root()
     return {"size": size, "root": root.hex(), "unplaced": sequencer.unplaced()}
+
+
+@blp.route("/receipts")
+@guarded(Permission.DEEDS_READ)
+@blp.arguments(schemas.DeedQuery, location="query")
+@blp.response(200, schemas.DeedPage)
+def list_deeds(query: dict[str, Any]) -> Any:
+    """List the deeds that were done to a thing and that one had part in, newest first; overseers see all of them."""
+    return proofs.list_deeds(actor(), **query)
+
+
+@blp.route("/receipts/<entry_id>")
+@guarded(Permission.DEEDS_READ)
+@blp.response(200, schemas.DeedReceiptView)
+def read_receipt(entry_id: str) -> Any:
+    """Fetch the receipt of a deed: its entry, word for word, and the proof that the signed record holds it.
+
+    Answers 202 with the entry alone while no checkpoint holds it yet, for about a second.
+    """
+    found = proofs.get_receipt(actor(), entry_id)
+    view = {"id": found.entry.id, "entry": found.entry.canonical, "position": found.position, "proof": found.proof}
+    return (view, HTTPStatus.OK) if found.proof else (view, HTTPStatus.ACCEPTED, {"Retry-After": "1"})
 
 
 def shown(placed: queries.PlacedEntry) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The tables of the record: entries, leaves and nodes, append-only in the database itself, and who waits for a leaf."""
+"""The tables of the record, append-only in the database itself: entries, leaves, nodes and what was signed of them."""
 
 from datetime import datetime
 from typing import Any
@@ -63,3 +63,34 @@ class Node(Model):
     level: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     hash: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Checkpoint(Model):
+    """The root over the first ``size`` leaves as it was signed; ``note`` is the whole signed note of the log."""
+
+    __tablename__ = "audit_checkpoint"
+
+    size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    root: Mapped[bytes] = mapped_column(LargeBinary)
+    note: Mapped[str]
+    signed_at: Mapped[datetime]
+
+
+class Cosignature(Model):
+    """What a witness, named by its key, has signed of a checkpoint: a line of the note."""
+
+    __tablename__ = "audit_cosignature"
+
+    size: Mapped[int] = mapped_column(ForeignKey("audit_checkpoint.size"), primary_key=True)
+    witness: Mapped[str] = mapped_column(primary_key=True)
+    line: Mapped[str]
+    witnessed_at: Mapped[datetime]
+
+
+class LogKey(Model):
+    """A key that checkpoints were signed with, as verifiers know it; kept for good, since receipts are."""
+
+    __tablename__ = "audit_log_key"
+
+    vkey: Mapped[str] = mapped_column(primary_key=True)
+    first_used_at: Mapped[datetime]

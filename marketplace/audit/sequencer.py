@@ -1,21 +1,22 @@
 """Giving each committed entry its place in the tree: one sequencer at a time, in batches."""
 
 import logging
-import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import TypeVar
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, tuple_
 
-from marketplace.audit import rules
 from marketplace.audit.models import Leaf, Node, Waiting
+from marketplace.kit import merkle
 from marketplace.kit.db import db
+from marketplace.kit.merkle import Subtree
 from marketplace.kit.transaction import transaction
 
 log = logging.getLogger(__name__)
 BATCH = 1000
-INTERVAL_SECONDS = 0.2
+T = TypeVar("T")
 _LOCK = 0x6D7573756269  # "musubi"
 # In the order of their instants as far as they are committed: whoever commits late is placed late.
 _NEXT = text("""
@@ -64,7 +65,7 @@ def _sequence_batch() -> int:
         return fresh.get((level, position)) or node(level, position)
 
     for position, row in enumerate(rows, size):
-        grown = rules.grow(position, rules.leaf_hash(row.canonical.encode()), sibling)
+        grown = merkle.grow(position, merkle.leaf_hash(row.canonical.encode()), sibling)
         fresh.update({(level, at): value for level, at, value in grown})
     db.session.execute(_ADD_LEAVES, {"size": size, "entry_ids": [row.id for row in rows]})
     levels, positions = zip(*fresh, strict=True)
@@ -84,10 +85,27 @@ def node(level: int, position: int) -> bytes:
     return db.session.execute(select(Node.hash).where(Node.level == level, Node.position == position)).scalar_one()
 
 
+def over_tree(compute: Callable[[Subtree], T]) -> T:
+    """Compute something over the stored tree with one query.
+
+    It is asked twice: which subtrees it looks at must not depend on their hashes, as it never does in RFC 6962.
+    """
+    wanted: set[tuple[int, int]] = set()
+
+    def note(level: int, position: int) -> bytes:
+        wanted.add((level, position))
+        return b""
+
+    compute(note)
+    stored = select(Node.level, Node.position, Node.hash).where(tuple_(Node.level, Node.position).in_(wanted))
+    found = {(row.level, row.position): row.hash for row in db.session.execute(stored)}
+    return compute(lambda level, position: found[level, position])
+
+
 def root(size: int | None = None) -> tuple[int, bytes]:
     """Return the size and the root hash of the tree, or of its first ``size`` leaves."""
     size = tree_size() if size is None else size
-    return size, rules.root(size, node)
+    return size, over_tree(partial(merkle.root, size))
 
 
 def unplaced() -> int:
@@ -99,27 +117,3 @@ def unplaced() -> int:
 def unplaced_since() -> datetime | None:
     """Return when the oldest entry was written that waits for its place, None where none waits."""
     return db.session.scalar(select(func.min(Waiting.occurred_at)))
-
-
-class Sequencer(threading.Thread):
-    """Places entries every 200 ms in the background of a serving process."""
-
-    def __init__(self, context: Callable[[], Any]) -> None:
-        super().__init__(name="audit-sequencer", daemon=True)
-        self._context = context
-        self._stopped = threading.Event()
-
-    def run(self) -> None:
-        """Sequence until stopped; a lost database is waited for."""
-        while not self._stopped.wait(INTERVAL_SECONDS):
-            try:
-                with self._context():
-                    sequence_all()
-            except Exception:
-                log.exception("the audit sequencer failed; trying again")
-                self._stopped.wait(1)
-
-    def stop(self) -> None:
-        """End after the batch at hand."""
-        self._stopped.set()
-        self.join(10)

@@ -1,7 +1,9 @@
 """Writing the record."""
 
+from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 import orjson
@@ -10,11 +12,13 @@ from sqlalchemy import insert, text
 from marketplace.audit import rules
 from marketplace.audit.models import Entry
 from marketplace.audit.verbs import Verb
-from marketplace.kit import clock
+from marketplace.kit import clock, transaction
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 
 _WRITE = insert(Entry)
+_WRITTEN = "marketplace.deeds"
+WRITTEN_MAX = 20
 _WRITE_ALL = text("""
 INSERT INTO audit_entry (id, occurred_at, organization_id, client_id, member_id, verb, subject, counterparty_id,
                          dataset_id, amount_minor, facts, canonical)
@@ -74,7 +78,19 @@ def record(
     )
     # Past the ORM, which would look at every column of every entry: half of all deeds is this statement.
     db.session.connection().execute(_WRITE, columns)
+    if transaction.is_open():
+        transaction.after_commit(partial(_written().append, columns["id"]))
     return str(columns["id"])
+
+
+def written() -> list[str]:
+    """Return the last entries that ``record`` wrote in stories of this session, in their order, once they are kept."""
+    return list(_written())
+
+
+def _written() -> deque[str]:
+    found: deque[str] = db.session.info.setdefault(_WRITTEN, deque(maxlen=WRITTEN_MAX))
+    return found
 
 
 def record_all(entries: Sequence[dict[str, Any]]) -> None:

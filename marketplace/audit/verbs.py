@@ -166,3 +166,5 @@ class Verb(StrEnum):
     # audit
     RECORD_SEARCHED = "audit.record.searched"
     RECORD_EXPORTED = "audit.record.exported"
+    LOG_KEY_ADDED = "audit.log_key.added"
+    LOG_KEY_DROPPED = "audit.log_key.dropped"

@@ -9,6 +9,7 @@ from sqlalchemy import Row, and_, func, or_, select, text
 
 from marketplace.audit import rules, sequencer
 from marketplace.audit.models import Entry, Leaf, Node, Waiting
+from marketplace.kit import merkle
 from marketplace.kit.db import db
 
 BATCH = 4096
@@ -98,7 +99,7 @@ class _Walk:
 
     def root(self) -> bytes:
         """Return the root over the leaves visited so far."""
-        return rules.root(self.done, self._subtree)
+        return merkle.root(self.done, self._subtree)
 
     def _visit(self, position: int, leaf: Row[str, int, Entry] | None, stored: dict[tuple[int, int], bytes]) -> None:
         committed = stored.get((0, position))
@@ -109,7 +110,7 @@ class _Walk:
             found = self._leaf_hash(position, leaf.entry_id, leaf.Entry, committed)
         # Going on with what the tree committed to makes one alteration one finding.
         value = committed or found or b""
-        for level, at, computed in rules.grow(position, value, self._subtree):
+        for level, at, computed in merkle.grow(position, value, self._subtree):
             self._edge[level] = computed
             if level and stored.get((level, at)) != computed:
                 self._find(None, None, f"node {level}/{at} was altered or removed")
@@ -124,7 +125,7 @@ class _Walk:
             return None
         if not _agrees(entry):
             self._find(position, entry_id, "the columns differ from the canonical text")
-        found = rules.leaf_hash(entry.canonical.encode())
+        found = merkle.leaf_hash(entry.canonical.encode())
         if committed not in {None, found}:
             self._find(position, entry_id, "the entry is not what the tree committed to")
         if self._latest and entry.occurred_at < self._latest - TOLERANCE:

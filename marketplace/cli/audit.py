@@ -2,12 +2,19 @@
 
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
-from marketplace.audit import exports, queries, sequencer, verification
+from marketplace.audit import checkpoints, exports, log_keys, queries, sequencer, service, verification
+from marketplace.audit.verbs import Verb
 from marketplace.cli.composition import Composition, application, pass_composition
+from marketplace.exchange import archiving, witnessing
+from marketplace.exchange.witnessing import Outcome
+from marketplace.identity.actors import SYSTEM
+from marketplace.kit.transaction import transaction
 
+ARCHIVE = "archive"
 FORMATS = {"csv": exports.as_csv, "ndjson": exports.as_ndjson}
 
 
@@ -37,18 +44,84 @@ def verify(composition: Composition, size: int | None, root: str | None) -> None
 
 
 @audit.command()
-@click.option("--format", "form", type=click.Choice(sorted(FORMATS)), default="ndjson", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice([ARCHIVE, *sorted(FORMATS)]), default=ARCHIVE, show_default=True,
+    help="an archive that verify_audit.py verifies by itself, or the entries alone",
+)  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
 @pass_composition
 def export(composition: Composition, form: str, out: Path) -> None:
-    """Write every entry of the record to a file."""
+    """Write the record to a file."""
     try:
         with application(composition), out.open("wb") as file:
-            for piece in FORMATS[form](queries.all_entries(queries.Search())):
-                file.write(piece)
+            if form == ARCHIVE:
+                _archive(file)
+            else:
+                for piece in FORMATS[form](queries.all_entries(queries.Search())):
+                    file.write(piece)
     except OSError as error:
         raise click.FileError(str(out), error.strerror) from error
     click.echo(f"wrote {out}")
+
+
+def _archive(file: BinaryIO) -> None:
+    sequencer.sequence_all()
+    with transaction():
+        checkpoints.publish()
+    with transaction():
+        archived = archiving.archive(file)
+    waiting = f", {archived.pending} wait for a signature" if archived.pending else ""
+    click.echo(f"{archived.size} entries, root {archived.root}{waiting}")
+
+
+@audit.command()
+@pass_composition
+def feed(composition: Composition) -> None:
+    """Show every witness the newest checkpoint now, as happens every minute; exits 1 where one does not sign."""
+    with application(composition):
+        outcomes = witnessing.feed()
+    for name, outcome in outcomes.items():
+        click.echo(f"{name}: {outcome}")
+    if not outcomes:
+        sys.exit("no witnesses: set MARKETPLACE_LOG_WITNESSES")
+    if any(outcome in {Outcome.REFUSED, Outcome.UNREACHABLE} for outcome in outcomes.values()):
+        sys.exit("not all witnesses have signed")
+
+
+@audit.group()
+def keys() -> None:
+    """Show and replace the keys that sign the record."""
+
+
+@keys.command(name="list")
+@pass_composition
+def list_keys(composition: Composition) -> None:
+    """Print the keys that sign now, the newest first, as others give them to their verifiers. Publish them."""
+    with application(composition):
+        for key in log_keys.verifiers():
+            click.echo(key.text)
+
+
+@keys.command()
+@pass_composition
+def rotate(composition: Composition) -> None:
+    """Sign with a new key beside the old ones from now on."""
+    with application(composition), transaction():
+        key = log_keys.rotate()
+        service.record(SYSTEM, Verb.LOG_KEY_ADDED, subject=SYSTEM.organization_id, facts={"vkey": key.text})
+    click.echo(key.text)
+
+
+@keys.command()
+@pass_composition
+def prune(composition: Composition) -> None:
+    """Sign with the newest key alone, when everybody knows it."""
+    with application(composition), transaction():
+        dropped = log_keys.prune()
+        for key in dropped:
+            service.record(SYSTEM, Verb.LOG_KEY_DROPPED, subject=SYSTEM.organization_id, facts={"vkey": key.text})
+    for key in dropped:
+        click.echo(f"dropped {key.text}")
 
 
 COMMANDS = (audit,)

@@ -7,8 +7,16 @@ import click
 
 from marketplace.client import fetching, providing, shopping, signing, verifying
 from marketplace.client.options import be_printable
+from marketplace.witness import commands as witness
 
-COMMANDS = (*signing.COMMANDS, *shopping.COMMANDS, *fetching.COMMANDS, *providing.COMMANDS, *verifying.COMMANDS)
+COMMANDS = (
+    *signing.COMMANDS,
+    *shopping.COMMANDS,
+    *fetching.COMMANDS,
+    *providing.COMMANDS,
+    *verifying.COMMANDS,
+    *witness.COMMANDS,
+)
 NAMES = frozenset(str(command.name) for command in COMMANDS)
 
 

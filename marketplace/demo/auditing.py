@@ -5,7 +5,7 @@ from typing import Any
 
 from marketplace.audit import rules
 from marketplace.demo.party import DemoFailed, Party, wait_for
-from marketplace.kit import clock
+from marketplace.kit import clock, merkle
 
 
 def verify_record(auditor: Party) -> tuple[int, str]:
@@ -19,9 +19,9 @@ def verify_record(auditor: Party) -> tuple[int, str]:
     nodes: dict[tuple[int, int], bytes] = {}
     for entry in leaves:
         data = rules.canonical_entry(entry | {"occurred_at": clock.parse(entry["occurred_at"])}).encode()
-        grown = rules.grow(entry["position"], rules.leaf_hash(data), lambda level, at: nodes[level, at])
+        grown = merkle.grow(entry["position"], merkle.leaf_hash(data), lambda level, at: nodes[level, at])
         nodes.update({(level, at): value for level, at, value in grown})
-    root = rules.root(tree["size"], lambda level, at: nodes[level, at]).hex()
+    root = merkle.root(tree["size"], lambda level, at: nodes[level, at]).hex()
     if root != tree["root"]:
         raise DemoFailed(f"the exported record has root {root}, the exchange claims {tree['root']}")
     return tree["size"], root

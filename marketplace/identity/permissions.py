@@ -372,6 +372,7 @@ PERMISSIONS: dict[Permission, Rule] = {
     ),
     Permission.LEDGER_READ: Rule("ledger:read", OVERSEERS, "read the ledger", roles=roles.BOOKS_READ),
     Permission.AUDIT_READ: Rule("audit:read", OVERSEERS, "search and export the record", roles=roles.OVERSIGHT),
+    Permission.DEEDS_READ: Rule("organization:read", frozenset(), "fetch receipts of deeds", roles=roles.ANYONE),
 }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from marketplace.kit import addresses, variables
+from marketplace.kit import addresses, notes, variables
 
 SANDBOX_KEY = "sk_test_sandbox"
 SANDBOX_WEBHOOK_SECRET = "whsec_sandbox_of_this_exchange"  # noqa: S105 - production refuses it
@@ -46,6 +46,10 @@ class Settings:
     token_ttl_seconds: int = 300
     signing_key_file: Path | None = None
     installation_key_file: Path | None = None
+    log_key_file: Path | None = None
+    log_name: str | None = None
+    log_witnesses: tuple[str, ...] = ()
+    log_witnesses_min: int = 0
     security_profile: str = "baseline"
     second_factor_required: bool = False
     smtp_url: str | None = None
@@ -155,6 +159,21 @@ class Settings:
         return self.installation_key_file or self.data_dir / "keys" / "installation.key"
 
     @property
+    def log_key_path(self) -> Path:
+        """Where the keys lie that sign the checkpoints of the record."""
+        return self.log_key_file or self.data_dir / "keys" / "log-ed25519.pem"
+
+    @property
+    def log_origin(self) -> str:
+        """The name of the record among transparency logs: where its tiles are served, without the scheme."""
+        return self.log_name or f"{urlsplit(self.base_url).netloc}/audit"
+
+    @property
+    def log_signed_path(self) -> Path:
+        """Where the last signed checkpoint lies beside the database, which a backup may take back."""
+        return self.data_dir / "log" / "checkpoint"
+
+    @property
     def store_dir(self) -> Path:
         """Where delivered bytes lie."""
         return self.data_dir / "store"
@@ -205,16 +224,11 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
 def check(settings: Settings) -> None:
     """Refuse settings that contradict each other or are unsafe; raises BadSetting."""
-    _check_numbers(settings)
-    _check_base_url(settings)
-    _check_proxies(settings)
-    _check_choices(settings)
-    _check_database(settings)
-    _check_mail(settings)
-    _check_provider(settings)
-    _check_payments(settings)
-    _check_invoice_due(settings)
-    _check_transitional_credit(settings)
+    for obey in (
+        _check_numbers, _check_base_url, _check_proxies, _check_choices, _check_database, _check_mail,
+        _check_provider, _check_payments, _check_invoice_due, _check_transitional_credit, _check_witnesses,
+    ):  # fmt: skip
+        obey(settings)
 
 
 def install(settings: Settings) -> None:
@@ -250,7 +264,7 @@ def _check_numbers(settings: Settings) -> None:
     counts = (
         "preview_rows_max", "s3_retries_max", "stripe_max_retries", "hold_days", "credit_limit_yen",
         "overdue_grace_days", "renewal_grace_days", "payout_minimum_yen", "payout_approval_yen",
-        "usage_months_kept", "grant_requests_per_minute",
+        "usage_months_kept", "grant_requests_per_minute", "log_witnesses_min",
     )  # fmt: skip
     for name in (*positive, *counts):
         if getattr(settings, name) < (name in positive):
@@ -278,6 +292,16 @@ def _check_choices(settings: Settings) -> None:
     for name, possible, told in choices:
         if getattr(settings, name) not in possible:
             raise BadSetting(f"{variable_of(name)} must be {told}")
+
+
+def _check_witnesses(settings: Settings) -> None:
+    for one in settings.log_witnesses:
+        try:
+            notes.read_witness(one)
+        except notes.BadKey as error:
+            raise BadSetting(f"MARKETPLACE_LOG_WITNESSES: {one!r} is no ADDRESS VKEY ({error})") from error
+    if settings.log_witnesses_min > len(settings.log_witnesses):
+        raise BadSetting("MARKETPLACE_LOG_WITNESSES_MIN must not be above the number of MARKETPLACE_LOG_WITNESSES")
 
 
 def _check_proxies(settings: Settings) -> None:

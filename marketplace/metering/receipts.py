@@ -6,13 +6,12 @@ from typing import Any
 from sqlalchemy import Row, select, text
 from sqlalchemy.dialects import postgresql
 
-from marketplace.audit import rules
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.identity.actors import Actor
 from marketplace.identity.oauth import keys, statements
 from marketplace.identity.oauth.statements import Statement
-from marketplace.kit import clock, settings
+from marketplace.kit import clock, merkle, settings
 from marketplace.kit.canonical import sha256_hex
 from marketplace.kit.db import UtcDateTime, db
 from marketplace.metering import queries
@@ -100,5 +99,5 @@ def _claims(row: Row[Any], now: datetime) -> dict[str, Any]:
 
 def _place(row: Row[Any]) -> dict[str, Any]:
     # The leaf's hash names the entry and all it says, also before the entry has its place in the tree.
-    leaf = {"entry_id": row.entry_id, "leaf_sha256": rules.leaf_hash(row.canonical.encode()).hex()}
+    leaf = {"entry_id": row.entry_id, "leaf_sha256": merkle.leaf_hash(row.canonical.encode()).hex()}
     return leaf if row.position is None else leaf | {"position": row.position}

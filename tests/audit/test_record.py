@@ -5,9 +5,10 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from marketplace.audit import queries, rules, sequencer, service, verification
+from marketplace.audit import queries, sequencer, service, verification
 from marketplace.audit.verbs import Verb
 from marketplace.identity.actors import SYSTEM
+from marketplace.kit import merkle
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 
@@ -37,9 +38,9 @@ def test_an_untouched_record_of_any_size_is_sound(own_database: Flask, count: in
 
 
 def test_the_root_of_three_leaves_is_the_one_of_rfc_6962() -> None:
-    a, b, c = (rules.leaf_hash(word) for word in (b"a", b"b", b"c"))
-    nodes = {(0, 0): a, (0, 1): b, (0, 2): c, (1, 0): rules.node_hash(a, b)}
-    assert rules.root(3, lambda level, at: nodes[level, at]) == rules.node_hash(rules.node_hash(a, b), c)
+    a, b, c = (merkle.leaf_hash(word) for word in (b"a", b"b", b"c"))
+    nodes = {(0, 0): a, (0, 1): b, (0, 2): c, (1, 0): merkle.node_hash(a, b)}
+    assert merkle.root(3, lambda level, at: nodes[level, at]) == merkle.node_hash(merkle.node_hash(a, b), c)
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from flask import Flask
 from sqlalchemy import text
 
 from marketplace.audit import rules, sequencer, service, verification
+from marketplace.audit.clerk import Clerk
 from marketplace.audit.verbs import Verb
 from marketplace.identity.actors import SYSTEM
-from marketplace.kit import clock
+from marketplace.kit import clock, merkle
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 from tests.live import wait_until
@@ -194,7 +195,7 @@ def test_the_sequencer_of_a_server_places_what_comes_and_survives_a_failure(
         return real()
 
     monkeypatch.setattr(sequencer, "sequence_all", fragile)
-    thread = sequencer.Sequencer(own_database.app_context)
+    thread = Clerk(own_database.app_context)
     write(3)
     thread.start()
     try:
@@ -223,5 +224,5 @@ def test_the_text_that_leaves_commit_to_is_written_for_ever_alike() -> None:
         '"organization_id":"org_1","subject":"ord_1","v":1,"verb":"billing.order.paid"}'
     )
     assert (
-        rules.leaf_hash(canonical.encode()).hex() == "b82a58c354bf9c5f2d496d951c9c1908950b63687c46c92479a0d6f70b70f6f0"
+        merkle.leaf_hash(canonical.encode()).hex() == "b82a58c354bf9c5f2d496d951c9c1908950b63687c46c92479a0d6f70b70f6f0"
     )

@@ -14,7 +14,7 @@ from tests.house.project import PACKAGE, ROOT, document, tracked
 TARGET = re.compile(r"^([a-z][a-z-]*):", re.MULTILINE)
 TOP_LEVEL = {
     "marketplace", "migrations", "tests", "benchmarks", "docs", "wsgi.py", "pyproject.toml", "constraints.txt",
-    "Makefile", "README.md", "CONTRIBUTING.md", "LICENSE",
+    "Makefile", "verify_audit.py", "README.md", "CONTRIBUTING.md", "LICENSE",
 }  # fmt: skip
 
 

@@ -83,7 +83,10 @@ def test_an_auditor_reads_everything_about_a_trade_of_others(exchange, trade, ca
     for permission, _method, rule in routes(exchange, changing=False):
         if permission in OWN_HOUSE or permission == Permission.FILES_FETCH or "<entry_id>" in rule:
             continue
-        queries = {"/v1/offers": {"dataset_id": trade.ids["dataset_id"]}}
+        queries = {
+            "/v1/offers": {"dataset_id": trade.ids["dataset_id"]},
+            "/v1/audit/receipts": {"subject": trade.ids["order_id"]},
+        }
         answer = wire.open(trade.path(rule), query_string=queries.get(rule), headers=auditor, buffered=True)
         assert answer.status_code == 200, (rule, answer.text)
         seen.add(permission)

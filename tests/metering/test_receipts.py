@@ -10,13 +10,12 @@ from joserfc.jwk import ECKey
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from marketplace.audit import rules
 from marketplace.audit.models import Entry
 from marketplace.audit.verbs import Verb
 from marketplace.identity.errors import InvalidToken
 from marketplace.identity.oauth import access_tokens, keys, statements
 from marketplace.identity.states import Capacity
-from marketplace.kit import clock, settings
+from marketplace.kit import clock, merkle, settings
 from marketplace.kit.errors import NotFound
 from marketplace.metering import queries, receipts
 from marketplace.metering import service as metering
@@ -77,7 +76,7 @@ def test_a_receipt_says_what_was_delivered_to_whom_under_which_terms(session, en
     assert claims["order_id"].startswith("ord_")
     assert claims["record"] == {
         "entry_id": entry.id,
-        "leaf_sha256": rules.leaf_hash(entry.canonical.encode()).hex(),
+        "leaf_sha256": merkle.leaf_hash(entry.canonical.encode()).hex(),
     }
 
 

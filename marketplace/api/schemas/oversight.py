@@ -134,6 +134,32 @@ class TreeView(Schema):
     )
 
 
+class DeedQuery(PageQuery):
+    """To which thing."""
+
+    subject = line(100, required=True)
+
+
+class DeedView(Schema):
+    """A deed, by its entry in the record."""
+
+    id = fields.String(required=True)
+    verb = fields.String(required=True)
+    occurred_at = Instant(required=True)
+
+
+class DeedReceiptView(Schema):
+    """An entry and the proof that the record holds it."""
+
+    id = fields.String(required=True)
+    entry = fields.String(required=True, metadata={"description": "RFC 8785 text; a leaf is SHA-256 over 0x00 and it"})
+    position = Whole(required=True, allow_none=True)
+    proof = fields.String(
+        required=True, allow_none=True, metadata={"description": "C2SP tlog-proof; none until a checkpoint holds it"}
+    )
+
+
+DeedPage = page_of(DeedView)
 TransactionPage = page_of(TransactionView)
 MovementPage = page_of(MovementView)
 EntryPage = page_of(EntryView)

@@ -1,0 +1,113 @@
+"""Checkpoints: the tree as it was at an instant, signed, so that all can be shown the same (C2SP tlog-checkpoint).
+
+What was signed once is never contradicted. It is kept in the database, and in a file of this machine beside it: a
+database that was restored from an old backup does not know any more what its log has said, and the file does.
+"""
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from marketplace.audit import log_keys, sequencer
+from marketplace.audit.errors import LogForked
+from marketplace.audit.models import Checkpoint, Cosignature, LogKey
+from marketplace.kit import clock, notes, secret_files, settings
+from marketplace.kit.db import db
+from marketplace.kit.notes import Note, Signature, VerifierKey
+
+log = logging.getLogger(__name__)
+_LOCK = 0x6D7573756270  # beside the sequencer's
+
+
+def publish() -> Checkpoint | None:
+    """Sign the tree where it has grown since the last checkpoint; to be called in a transaction.
+
+    None where it has not. Raises LogForked where the record does not continue all that was signed before, and
+    LogKeyUnusable. One signs at a time, whatever the number of processes.
+    """
+    db.session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    size, root = sequencer.root()
+    before = latest()
+    if size == 0 or (before is not None and before.size == size):
+        return None
+    _require_continued(size)
+    signed = notes.Checkpoint(log_keys.origin(), size, root)
+    note = Note(signed.text, log_keys.sign(signed.text)).written
+    # First the file: what is in the database may have been shown to somebody.
+    secret_files.replace(settings.current().log_signed_path, note.encode())
+    checkpoint = Checkpoint(size=size, root=root, note=note, signed_at=clock.now())
+    db.session.add(checkpoint)
+    _keep_keys()
+    db.session.flush()
+    return checkpoint
+
+
+def _require_continued(size: int) -> None:
+    for where, seen in _seen():
+        if seen.size > size:
+            raise LogForked(f"{where} a tree of {seen.size} was signed, and the record has {size} entries")
+        if sequencer.root(seen.size)[1] != seen.root:
+            raise LogForked(f"{where} another root was signed for the first {seen.size} entries")
+
+
+def _seen() -> Iterator[tuple[str, notes.Checkpoint]]:
+    before = latest()
+    if before is not None:
+        yield "in the database", notes.Checkpoint(log_keys.origin(), before.size, before.root)
+    path = settings.current().log_signed_path
+    if path.exists():
+        yield f"by {path}", notes.read_checkpoint(notes.read(path.read_text(encoding="utf-8")).text)
+
+
+def _keep_keys() -> None:
+    for key in log_keys.verifiers():
+        row = {"vkey": key.text, "first_used_at": clock.now()}
+        db.session.execute(insert(LogKey).values(row).on_conflict_do_nothing())
+
+
+def latest() -> Checkpoint | None:
+    """Return the last checkpoint, None before the first."""
+    return db.session.scalar(select(Checkpoint).order_by(Checkpoint.size.desc()).limit(1))
+
+
+def latest_witnessed(count: int) -> Checkpoint | None:
+    """Return the last checkpoint that so many witnesses have signed."""
+    witnessed = select(Cosignature.size).group_by(Cosignature.size).having(func.count() >= count)
+    newest = select(Checkpoint).where(Checkpoint.size.in_(witnessed)).order_by(Checkpoint.size.desc()).limit(1)
+    return db.session.scalar(newest)
+
+
+def size_seen_by(witness: VerifierKey) -> int:
+    """Return the size of the last checkpoint that a witness has signed, 0 for none."""
+    sizes = select(func.max(Cosignature.size)).where(Cosignature.witness == witness.text)
+    return db.session.scalar(sizes) or 0
+
+
+def find(size: int) -> Checkpoint | None:
+    """Return the checkpoint of a tree size, if one was signed."""
+    return db.session.get(Checkpoint, size)
+
+
+def written(checkpoint: Checkpoint) -> str:
+    """Return a checkpoint with the signatures of the log and of all witnesses that have seen it."""
+    lines = select(Cosignature.line).where(Cosignature.size == checkpoint.size).order_by(Cosignature.witness)
+    return checkpoint.note + "".join(db.session.scalars(lines))
+
+
+def keep_cosignature(checkpoint: Checkpoint, key: VerifierKey, signature: Signature, at: int) -> None:
+    """Keep what a witness has signed of a checkpoint, once."""
+    row = {
+        "size": checkpoint.size,
+        "witness": key.text,
+        "line": signature.line,
+        "witnessed_at": datetime.fromtimestamp(at, UTC),
+    }
+    db.session.execute(insert(Cosignature).values(row).on_conflict_do_nothing())
+
+
+def list_keys() -> list[LogKey]:
+    """Return every key that checkpoints were ever signed with, oldest first."""
+    return list(db.session.scalars(select(LogKey).order_by(LogKey.first_used_at, LogKey.vkey)))

@@ -1,0 +1,82 @@
+"""The keys under which the record's checkpoints are signed: one PEM file of Ed25519 keys, made when absent.
+
+All keys in the file sign. So a key is replaced without a moment in which somebody cannot verify: a new one is put
+first and made known, and the old one is dropped when everybody has the new one.
+"""
+
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+
+from marketplace.audit.errors import LogKeyUnusable
+from marketplace.kit import notes, secret_files, settings
+from marketplace.kit.notes import Signature, VerifierKey
+
+_BLOCK = re.compile(rb"-----BEGIN PRIVATE KEY-----.+?-----END PRIVATE KEY-----\s*", re.DOTALL)
+
+
+def origin() -> str:
+    """Return the name of the log, which its checkpoints begin with."""
+    return settings.current().log_origin
+
+
+def sign(text: str) -> tuple[Signature, ...]:
+    """Sign a checkpoint with every key; raises LogKeyUnusable."""
+    return tuple(notes.sign(origin(), private, text) for private in _private())
+
+
+def verifiers() -> list[VerifierKey]:
+    """Return what verifies the checkpoints that are signed now, the newest key first; raises LogKeyUnusable."""
+    return [notes.key_of(origin(), private) for private in _private()]
+
+
+def rotate() -> VerifierKey:
+    """Sign with a new key as well from now on, and return it; raises LogKeyUnusable."""
+    _private()  # made when absent, and refused when unusable
+    path = settings.current().log_key_path
+    with secret_files.locked(path):
+        secret_files.replace(path, _fresh() + path.read_bytes())
+    return verifiers()[0]
+
+
+def prune() -> list[VerifierKey]:
+    """Sign with the newest key alone from now on, and return the others; raises LogKeyUnusable."""
+    path = settings.current().log_key_path
+    with secret_files.locked(path):
+        newest, *retired = _private()
+        if retired:
+            secret_files.replace(path, _pem(newest))
+    return [notes.key_of(origin(), private) for private in retired]
+
+
+def _private() -> tuple[Ed25519PrivateKey, ...]:
+    path = settings.current().log_key_path
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        secret_files.create(path, _fresh())
+        stat = path.stat()
+    return _load(path, stat.st_mtime_ns, stat.st_ino)
+
+
+def _fresh() -> bytes:
+    return _pem(Ed25519PrivateKey.generate())
+
+
+def _pem(private: Ed25519PrivateKey) -> bytes:
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+@lru_cache(maxsize=16)
+def _load(path: Path, _changed_ns: int, _inode: int) -> tuple[Ed25519PrivateKey, ...]:
+    try:
+        found = tuple(load_pem_private_key(block, None) for block in _BLOCK.findall(path.read_bytes()))
+    except (ValueError, TypeError) as error:
+        raise LogKeyUnusable(f"{path} holds a key that cannot be read ({error}): restore it from a backup") from error
+    keys = tuple(key for key in found if isinstance(key, Ed25519PrivateKey))
+    if not keys or len(keys) < len(found):
+        raise LogKeyUnusable(f"{path} must hold Ed25519 keys in PEM and nothing else: restore it from a backup")
+    return keys

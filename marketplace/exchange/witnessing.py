@@ -1,0 +1,106 @@
+"""Witnessing: others are shown each checkpoint, and sign it if it only adds to what they saw before."""
+
+import base64
+import logging
+from collections.abc import Iterator
+from enum import StrEnum
+from functools import partial
+from typing import NamedTuple
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from marketplace.audit import checkpoints, sequencer
+from marketplace.audit.models import Checkpoint
+from marketplace.kit import jobs, merkle, notes, settings
+from marketplace.kit.notes import BadNote, VerifierKey
+from marketplace.kit.transaction import transaction
+
+log = logging.getLogger(__name__)
+TIMEOUT_SECONDS = 10.0
+ANSWER_BYTES_MAX = 64 * 1024
+_CONFLICT, _UNPROCESSABLE, _OK = 409, 422, 200
+
+
+class Outcome(StrEnum):
+    """What came of showing a witness the newest checkpoint."""
+
+    SIGNED = "signed"
+    SEEN = "signed before"
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"
+
+
+class Witness(NamedTuple):
+    """Where a witness is asked, and the key it signs with."""
+
+    address: str
+    key: VerifierKey
+
+
+def witnesses() -> Iterator[Witness]:
+    """Yield the witnesses of the settings."""
+    for one in settings.current().log_witnesses:
+        yield Witness(*notes.read_witness(one))
+
+
+@jobs.task("audit.feed", cron="* * * * *", foreign=True)
+def feed_all() -> None:
+    """Show every witness the newest checkpoint, every minute."""
+    feed()
+
+
+def feed() -> dict[str, Outcome]:
+    """Show every witness the newest checkpoint; returns what came of it, by name."""
+    return {witness.key.name: _show(witness) for witness in witnesses()}
+
+
+def _show(witness: Witness) -> Outcome:
+    with transaction():
+        checkpoint, seen = checkpoints.latest(), checkpoints.size_seen_by(witness.key)
+    if checkpoint is None or seen == checkpoint.size:
+        return Outcome.SEEN
+    status, text = _submit(witness, checkpoint, seen)
+    if status == _CONFLICT and text.strip().isdecimal() and int(text) <= checkpoint.size:
+        # It has seen more of us, or less, than we know: a backup of either side was restored.
+        status, text = _submit(witness, checkpoint, int(text))
+    if status == _OK:
+        return _keep(witness, checkpoint, text)
+    if status in {_CONFLICT, _UNPROCESSABLE}:
+        log.error("the witness %s has seen another record than ours: %d %s", witness.key.name, status, text[:200])
+        return Outcome.REFUSED
+    log.warning("the witness %s does not sign: %d %s", witness.key.name, status, text[:200])
+    return Outcome.REFUSED if status else Outcome.UNREACHABLE
+
+
+def _submit(witness: Witness, checkpoint: Checkpoint, old: int) -> tuple[int, str]:
+    """Return status and body of its answer; 0 where there is none."""
+    with transaction():
+        path = sequencer.over_tree(partial(merkle.consistency, old, checkpoint.size))
+    steps = "".join(f"{base64.b64encode(step).decode()}\n" for step in path)
+    body = f"old {old}\n{steps}\n{checkpoint.note}".encode()
+    try:
+        with urllib3.PoolManager(retries=False, timeout=TIMEOUT_SECONDS) as pool:
+            answer = pool.request(
+                "POST", f"{witness.address}/add-checkpoint", body=body, redirect=False, preload_content=False
+            )
+            text = answer.read(ANSWER_BYTES_MAX).decode(errors="replace")
+            answer.release_conn()
+            return answer.status, text
+    except HTTPError as error:
+        return 0, str(error)
+
+
+def _keep(witness: Witness, checkpoint: Checkpoint, lines: str) -> Outcome:
+    """Keep its signature, if it is one: what else it sends is nobody's."""
+    try:
+        signatures = notes.read_signatures(lines)
+        note = notes.Note(notes.read(checkpoint.note).text, signatures)
+        seen_at = notes.verified(note, [witness.key])[witness.key]
+    except (BadNote, KeyError):
+        log.warning("the witness %s answers with something else than its signature", witness.key.name)
+        return Outcome.REFUSED
+    mine = next(one for one in signatures if (one.name, one.key_id) == (witness.key.name, witness.key.id))
+    with transaction():
+        checkpoints.keep_cosignature(checkpoint, witness.key, mine, seen_at or 0)
+    return Outcome.SIGNED
