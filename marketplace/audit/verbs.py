@@ -166,3 +166,4 @@ class Verb(StrEnum):
     # audit
     RECORD_SEARCHED = "audit.record.searched"
     RECORD_EXPORTED = "audit.record.exported"
+    TRADE_TRACED = "audit.trade.traced"

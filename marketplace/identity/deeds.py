@@ -77,6 +77,7 @@ class Permission(StrEnum):
     SETTLEMENT_CLOSE = "settlement.close"
     LEDGER_READ = "ledger.read"
     AUDIT_READ = "audit.read"
+    TRADES_TRACE = "trades.trace"
     GATEWAY_REPORT = "gateway.report"
     SIGN_IN_READ = "sign_in.read"
     SIGN_IN = "sign_in.try"
