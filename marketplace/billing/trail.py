@@ -170,8 +170,9 @@ def _offered(key: Any, ids: Any) -> Select[Any]:
 
 def _about(key: Any, ids: Any) -> Select[Any]:
     # Order papers are about their offer too, which is that of many trades.
-    about = func.jsonb_array_elements_text(Document.about).column_valued("thing")
-    return select(about).where(key == any_(ids), ~about.startswith("ofr_"))
+    about = func.jsonb_array_elements_text(Document.about).table_valued("value")
+    things = select(about.c.value).select_from(Document).join(about, true())
+    return things.where(key == any_(ids), ~about.c.value.startswith("ofr_"))
 
 
 _TOWARDS_ORDERS: Mapping[str, tuple[Any, Callable[[Any, Any], Select[Any]]]] = {
