@@ -191,6 +191,12 @@ _TOWARDS_ORDERS: Mapping[str, tuple[Any, Callable[[Any, Any], Select[Any]]]] = {
     "sha256": (Order.terms_sha256, _of_terms),
 }
 
+_BY_GATEWAY = (
+    (Refund.gateway_refund_id, _either(Refund.id)),
+    (Dispute.gateway_dispute_id, _either(Dispute.id)),
+    (Payout.gateway_transfer_id, _either(Payout.id)),
+)
+
 
 def list_towards_orders(prefix: str, ids: Collection[str]) -> set[str]:
     """Return the names of what things with such ids belong to, one step nearer to their orders."""
@@ -201,9 +207,7 @@ def list_towards_orders(prefix: str, ids: Collection[str]) -> set[str]:
 
 def list_named_by_gateway(names: Collection[str]) -> set[str]:
     """Return what of ours the gateway knows by these names."""
-    known = ((Refund, Refund.gateway_refund_id), (Dispute, Dispute.gateway_dispute_id))
-    known += ((Payout, Payout.gateway_transfer_id),)  # type: ignore[assignment] # another table, another column
-    return set().union(*(_names((column, _either(table.id)), names) for table, column in known))
+    return {name for step in _BY_GATEWAY for name in _names(step, names)}
 
 
 def list_booked_by(txn_ids: Collection[int]) -> set[str]:

@@ -25,9 +25,9 @@ from tests.properties.test_money_machine import living, make_exchange
 __all__ = ["make_exchange"]  # the fixture
 
 log = logging.getLogger(__name__)
-TRADES = int(os.environ.get("TRAIL_TRADES", "24"))
+TRADES = int(os.environ.get("TRAIL_TRADES", "16"))
 SEED = int(os.environ.get("TRAIL_SEED", "1"))
-LIFE = 140
+LIFE = 100
 
 
 def live(world: World, die: Random, steps: int) -> None:
