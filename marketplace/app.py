@@ -56,6 +56,7 @@ from marketplace.api import (
     system,
     terms,
     tickets,
+    traces,
     transparency,
     upstreams,
     usage,
@@ -86,7 +87,7 @@ RESOURCES = (
     organizations, applications, clients, delegations, datasets, releases, resumable, sources, upstreams, calls,
     terms, offers, coupons, eligibilities, catalog, orders, invoices, documents, paperwork,
     bank, receivables, refunds, disputes, service_levels, payouts, revenue, budgets,
-    grants, tickets, rows, usage, deliveries, subscriptions, ledger, audit, transparency, system,
+    grants, tickets, rows, usage, deliveries, subscriptions, ledger, audit, transparency, traces, system,
 )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Reading grants, and answering the one question of every download: what may be fetched now."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -208,6 +208,16 @@ def lock_grant(grant_id: str) -> Grant:
 def find_grant_of_order(order_id: str) -> Grant | None:
     """Return the grant that an order gave, if it has."""
     return db.session.scalar(select(Grant).where(Grant.order_id == order_id))
+
+
+def list_of_orders(order_ids: Collection[str]) -> Sequence[Grant]:
+    """Return the grants that some orders gave, oldest first."""
+    return db.session.scalars(select(Grant).where(Grant.order_id.in_(order_ids)).order_by(Grant.id)).all()
+
+
+def list_orders_of(grant_ids: Collection[str]) -> set[str]:
+    """Return the orders that gave some grants."""
+    return set(db.session.scalars(select(Grant.order_id).where(Grant.id.in_(grant_ids))))
 
 
 def list_grants_charged_unused(before: datetime) -> Sequence[Grant]:

@@ -1,11 +1,11 @@
 """Searching the record by date, amount, counterparty, verb and thing, in any combination."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, or_, select, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, any_, literal, or_, select, tuple_
 
 from marketplace.audit.models import Entry, Leaf
 from marketplace.kit import clock, pages
@@ -61,6 +61,35 @@ def get_entry(entry_id: str) -> PlacedEntry:
     if row is None:
         raise NotFound
     return PlacedEntry(row.Entry, row.position)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """An entry as a trail names it: which one, what was done to what, and its place once it has one."""
+
+    id: str
+    verb: str
+    subject: str
+    occurred_at: datetime
+    facts: dict[str, Any]
+    position: int | None
+
+
+def list_mentions(subjects: Collection[str]) -> list[Mention]:
+    """Return the entries about some things, oldest first."""
+    # One array: a list of parameters ends at 65,535 of them.
+    return _mentions(Entry.subject == any_(literal(list(subjects), ARRAY(Text))))
+
+
+def find_mention(entry_id: str) -> Mention | None:
+    """Return one entry, if there is one with this id."""
+    return next(iter(_mentions(Entry.id == entry_id)), None)
+
+
+def _mentions(condition: ColumnElement[bool]) -> list[Mention]:
+    named = (Entry.id, Entry.verb, Entry.subject, Entry.occurred_at, Entry.facts, Leaf.position)
+    query = select(*named).outerjoin(Leaf, Leaf.entry_id == Entry.id).where(condition)
+    return [Mention(*row) for row in db.session.execute(query.order_by(Entry.occurred_at, Entry.id))]
 
 
 def _instant(text: str) -> datetime:

@@ -168,3 +168,4 @@ class Verb(StrEnum):
     RECORD_EXPORTED = "audit.record.exported"
     LOG_KEY_ADDED = "audit.log_key.added"
     LOG_KEY_DROPPED = "audit.log_key.dropped"
+    TRADE_TRACED = "audit.trade.traced"

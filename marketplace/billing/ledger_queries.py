@@ -1,6 +1,6 @@
 """Reading the ledger: trial balance and transactions. Balances are sums over entries, kept nowhere."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -129,6 +129,14 @@ def list_transactions(
     page = pages.cut(heads, size, lambda head: [head.id])
     lines = _lines_of([head.id for head in page.items])
     return Page([_view(head, lines.get(head.id, [])) for head in page.items], page.next_cursor)
+
+
+def list_of(refs: Collection[str], txn_ids: Collection[int]) -> Sequence[Transaction]:
+    """Return what is booked under some names, and some transactions beside, oldest first, each with all its entries."""
+    wanted = or_(LedgerTxn.ref.in_(refs), LedgerTxn.id.in_(txn_ids))
+    heads = db.session.scalars(select(LedgerTxn).where(wanted).order_by(LedgerTxn.id)).all()
+    lines = _lines_of([head.id for head in heads])
+    return [_view(head, lines.get(head.id, [])) for head in heads]
 
 
 def _conditions(chosen: TransactionFilter) -> list[ColumnElement[bool]]:

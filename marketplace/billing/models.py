@@ -48,6 +48,7 @@ class Order(Model):
         Index("ix_purchase_order_provider_organization_id_id", "provider_organization_id", "id"),
         Index("uq_purchase_order_idem", "idem", unique=True),
         Index("ix_purchase_order_subscription_id", "subscription_id", "term_number"),
+        Index("ix_purchase_order_terms_sha256_id", "terms_sha256", "id"),
         Index("ix_purchase_order_created_at_outside", "created_at", postgresql_where=text("rail = 'outside'")),
         Index(
             "uq_purchase_order_provider_organization_id_slip_number",

@@ -20,7 +20,7 @@ Listed = TypeVar("Listed", Order, Invoice)
 
 def get_order(actor: Actor, order_id: str) -> Order:
     """Return an order that the actor is a party to or oversees; raises OrderNotFound."""
-    own = select(Order).where(Order.id == order_id, _order_visible(actor))
+    own = select(Order).where(Order.id == order_id, order_visible(actor))
     order = db.session.scalar(own) if is_id(order_id) else None
     if order is None:
         raise OrderNotFound
@@ -58,7 +58,7 @@ def list_orders(
     state: OrderState | None = None,
 ) -> Page[Order]:
     """Return the orders that the actor may see, newest first."""
-    query = select(Order).where(_order_visible(actor))
+    query = select(Order).where(order_visible(actor))
     if state is not None:
         query = query.where(Order.state == state.value)
     return _page(query, Order, cursor, size)
@@ -178,7 +178,8 @@ def list_facts(payment_id: str) -> Sequence[PaymentFact]:
     return db.session.scalars(query).all()
 
 
-def _order_visible(actor: Actor) -> ColumnElement[bool]:
+def order_visible(actor: Actor) -> ColumnElement[bool]:
+    """Return the condition of the orders that the actor is a party to; of all for overseers."""
     if actor.oversees:
         return true()
     return or_(

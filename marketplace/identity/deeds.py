@@ -78,6 +78,7 @@ class Permission(StrEnum):
     LEDGER_READ = "ledger.read"
     AUDIT_READ = "audit.read"
     DEEDS_READ = "deeds.read"
+    TRADES_TRACE = "trades.trace"
     GATEWAY_REPORT = "gateway.report"
     SIGN_IN_READ = "sign_in.read"
     SIGN_IN = "sign_in.try"

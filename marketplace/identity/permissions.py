@@ -373,6 +373,12 @@ PERMISSIONS: dict[Permission, Rule] = {
     Permission.LEDGER_READ: Rule("ledger:read", OVERSEERS, "read the ledger", roles=roles.BOOKS_READ),
     Permission.AUDIT_READ: Rule("audit:read", OVERSEERS, "search and export the record", roles=roles.OVERSIGHT),
     Permission.DEEDS_READ: Rule("organization:read", frozenset(), "fetch receipts of deeds", roles=roles.ANYONE),
+    Permission.TRADES_TRACE: Rule(
+        "trades:read",
+        EVERYONE,
+        "trace trades one is a party to from end to end; overseers trace all",
+        roles=roles.BOOKS_READ,
+    ),
 }
 
 

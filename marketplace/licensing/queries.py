@@ -1,6 +1,7 @@
 """Reading terms, offers and acceptances."""
 
 import re
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
@@ -35,6 +36,17 @@ def find_terms(identifier: str) -> Terms | None:
         statement = select(Terms).where(Terms.sha256 == identifier).order_by(Terms.id).limit(1)
         return db.session.scalar(statement)
     return keep(_find(Terms, identifier))
+
+
+def list_agreed(
+    provider_ids: Collection[str], sha256s: Collection[str], acceptance_ids: Collection[str], offer_ids: Collection[str]
+) -> tuple[Sequence[Terms], Sequence[Acceptance], Sequence[Offer]]:
+    """Return what a trade stands on: its terms as its providers wrote them, acceptances and offers, those there are."""
+    terms = select(Terms).where(Terms.organization_id.in_(provider_ids), Terms.sha256.in_(sha256s))
+    accepted = select(Acceptance).where(Acceptance.id.in_(acceptance_ids)).order_by(Acceptance.id)
+    offers = select(Offer).where(Offer.id.in_(offer_ids)).order_by(Offer.id)
+    ask = db.session.scalars
+    return ask(terms.order_by(Terms.id)).all(), ask(accepted).all(), ask(offers).all()
 
 
 def get_terms(identifier: str) -> Terms:

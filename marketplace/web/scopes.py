@@ -34,6 +34,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "report what your own server sent, which is charged",
     ),
     "ledger:read": ("取引所の帳簿を読む", "read the books of the exchange"),
+    "trades:read": (
+        "取引を端から端までたどる（注文・支払い・配信・売上）",
+        "trace your trades from end to end: orders, payments, deliveries, earnings",
+    ),
     "audit:read": ("監査記録を検索・出力する", "search and export the record"),
     "market:read": ("全ての組織と取引を読む", "read all organizations and trades"),
     "market:operate": ("取引所を運営する（審査、締め、振込み）", "operate the exchange: judge, settle, pay out"),

@@ -29,7 +29,7 @@ PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 PREFIXES = {
     "organization_id": "org", "client_id": "cli", "member_id": "mem", "dataset_id": "ds", "release_id": "rel",
     "offer_id": "ofr", "order_id": "ord", "invoice_id": "inv", "grant_id": "grt", "identifier": "trm", "entry_id": "aud",
-    "coupon_id": "cpn", "delegation_id": "dlg", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc", "payout_id": "pyt", "file_id": "pyf", "budget_id": "bdg", "delivery_id": "dlv", "upload_id": "upl",
+    "coupon_id": "cpn", "delegation_id": "dlg", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc", "payout_id": "pyt", "file_id": "pyf", "budget_id": "bdg", "delivery_id": "dlv", "upload_id": "upl", "traced_id": "ord",
 }  # fmt: skip
 # What the headers of an upload in pieces say: four bytes of a file, of which the first ones come now.
 TUS = {
@@ -147,7 +147,7 @@ def everything_of(market: Market) -> Everything:
         "organization_id": market.provider.organization_id, "client_id": market.provider.client_id,
         "member_id": member["id"], "dataset_id": goods.dataset_id, "name": goods.file_name,
         "offer_id": offer["id"], "order_id": bought["id"], "invoice_id": bought["invoice_id"],
-        "grant_id": bought["grant_id"], "identifier": offer["terms_id"], "entry_id": str(entry),
+        "grant_id": bought["grant_id"], "identifier": offer["terms_id"], "entry_id": str(entry), "traced_id": bought["id"],
     } | coming(market, goods)  # fmt: skip
     coupon = ok(market.provider.post("/v1/coupons", COUPON), 201)
     eligibility = ok(market.buyer.post("/v1/eligibilities", EVIDENCE | {"class": "sme"}), 201)

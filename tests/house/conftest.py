@@ -100,6 +100,7 @@ def trade(exchange: Flask) -> Trade:
             "identifier": offer.terms_id,
             "offer_id": offer.id,
             "order_id": made.order.id,
+            "traced_id": made.order.id,
             "invoice_id": made.invoice_id,
             "document_id": document,
             "grant_id": made.grant_id,

@@ -94,6 +94,7 @@ class PayoutItem(Model):
     __tablename__ = "payout_item"
     __table_args__ = (
         Index("uq_payout_item_earning_id_live", "earning_id", unique=True, postgresql_where=text("NOT freed")),
+        Index("ix_payout_item_earning_id", "earning_id"),
     )
 
     payout_id: Mapped[str] = mapped_column(ForeignKey("payout.id"), primary_key=True)
