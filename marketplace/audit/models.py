@@ -63,3 +63,14 @@ class Node(Model):
     level: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     hash: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Look(Model):
+    """A look of an auditor that is on the record for this hour; a row for each, so that the next ones write nothing."""
+
+    __tablename__ = "audit_look"
+
+    hour: Mapped[datetime] = mapped_column(primary_key=True)
+    looker: Mapped[str] = mapped_column(primary_key=True)
+    address: Mapped[str] = mapped_column(primary_key=True)
+    thing: Mapped[str] = mapped_column(primary_key=True)

@@ -40,11 +40,7 @@ class PlacedEntry:
 
 def search_entries(search: Search, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[PlacedEntry]:
     """Return matching entries, newest first."""
-    key = decode_cursor(cursor, 2)
-    statement = _matching(search).order_by(Entry.occurred_at.desc(), Entry.id.desc()).limit(size + 1)
-    if key:
-        statement = statement.where(tuple_(Entry.occurred_at, Entry.id) < tuple_(_instant(key[0]), str(key[1])))
-    rows = [PlacedEntry(row.Entry, row.position) for row in db.session.execute(statement)]
+    rows = [PlacedEntry(row.Entry, row.position) for row in db.session.execute(_newest(search, cursor, size + 1))]
     return cut(rows, size, lambda row: (clock.text(row.entry.occurred_at), row.entry.id))
 
 
@@ -61,6 +57,14 @@ def get_entry(entry_id: str) -> PlacedEntry:
     if row is None:
         raise NotFound
     return PlacedEntry(row.Entry, row.position)
+
+
+def _newest(search: Search, cursor: str | None, count: int) -> Select[Entry, int]:
+    key = decode_cursor(cursor, 2)
+    statement = _matching(search).order_by(Entry.occurred_at.desc(), Entry.id.desc()).limit(count)
+    if key:
+        statement = statement.where(tuple_(Entry.occurred_at, Entry.id) < tuple_(_instant(key[0]), str(key[1])))
+    return statement
 
 
 def _instant(text: str) -> datetime:

@@ -49,6 +49,10 @@ class Verb(StrEnum):
     INVITATION_ACCEPTED = "identity.invitation.accepted"
     SESSION_REVOKED = "identity.session.revoked"
     SESSIONS_REVOKED = "identity.sessions.revoked"
+    OVERRIDE_PROPOSED = "identity.override.proposed"
+    OVERRIDE_APPROVED = "identity.override.approved"
+    OVERRIDE_WITHDRAWN = "identity.override.withdrawn"
+    OVERRIDE_EXPIRED = "identity.override.expired"
     # catalog
     DATASET_REGISTERED = "catalog.dataset.registered"
     DATASET_REVISED = "catalog.dataset.revised"
@@ -166,3 +170,10 @@ class Verb(StrEnum):
     # audit
     RECORD_SEARCHED = "audit.record.searched"
     RECORD_EXPORTED = "audit.record.exported"
+    TRADES_LOOKED_AT = "audit.trades.looked_at"
+    SEARCH_SAVED = "audit.search.saved"
+    SEARCH_REMOVED = "audit.search.removed"
+    CASE_OPENED = "audit.case.opened"
+    CASE_ASSIGNED = "audit.case.assigned"
+    CASE_NOTED = "audit.case.noted"
+    CASE_CLOSED = "audit.case.closed"
