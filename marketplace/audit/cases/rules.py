@@ -24,7 +24,7 @@ class AnomalyRule:
     title_ja: str
     explanation: str
     explanation_ja: str
-    verbs: frozenset[Verb]
+    verbs: tuple[Verb, ...]
     key: Callable[[Deed], str | None]
     fold: Callable[[Mapping[str, Any], Deed, Limits], Step]
     remembers: timedelta | None = field(default=None)
@@ -46,7 +46,7 @@ CIRCULAR_TRADE = AnomalyRule(
         f"{folds.LOOP_DAYS}日以内に、二つの組織が互いに{folds.CIRCLE_YEN:,}円以上を注文し合っています。"
         "資金が元の組織に戻る取引は、売上を装うものかもしれません。"
     ),
-    verbs=frozenset({Verb.ORDER_PLACED}),
+    verbs=(Verb.ORDER_PLACED,),
     key=folds.pair_of,
     fold=folds.circle,
     remembers=timedelta(days=folds.LOOP_DAYS),
@@ -65,7 +65,7 @@ PRICE_JUMP = AnomalyRule(
         f"（または{folds.JUMP_FACTOR}分の1以下）で、差額が{folds.JUMP_YEN:,}円以上です。"
         "入力の誤りか、特定の相手のための価格かもしれません。"
     ),
-    verbs=frozenset({Verb.OFFER_MADE, Verb.OFFER_SUPERSEDED, Verb.OFFER_WITHDRAWN}),
+    verbs=(Verb.OFFER_MADE, Verb.OFFER_SUPERSEDED, Verb.OFFER_WITHDRAWN),
     key=lambda deed: deed.dataset_id,
     fold=folds.jump,
 )
@@ -82,7 +82,7 @@ REFUND_LOOP = AnomalyRule(
         f"{folds.LOOP_DAYS}日以内に、同じ二者の間で{folds.LOOP_REFUNDS}件以上の返金がありました（サービス水準の未達や、"
         "利用料の減額によるものを除く）。資金の往復はその出所を隠すことがあり、取得後に返金されたデータは無償になります。"
     ),
-    verbs=frozenset({Verb.REFUND_OPENED}),
+    verbs=(Verb.REFUND_OPENED,),
     key=folds.pair_of,
     fold=folds.refund_loop,
     remembers=timedelta(days=folds.LOOP_DAYS),
@@ -99,7 +99,7 @@ PAYOUT_AFTER_CHANGE = AnomalyRule(
         f"提供者が振込先を変更してから{folds.CHANGE_DAYS}日以内に、支払が起票されました。"
         "サインインを乗っ取った者は、まず振込先を変えます。送金の前であれば、支払を取り消せます。"
     ),
-    verbs=frozenset({Verb.PAYOUT_ACCOUNT_NAMED, Verb.PAYOUT_CREATED}),
+    verbs=(Verb.PAYOUT_ACCOUNT_NAMED, Verb.PAYOUT_CREATED),
     key=folds.payee_of,
     fold=folds.payout_after_change,
 )
@@ -117,7 +117,7 @@ NIGHT_BULK = AnomalyRule(
         " MARKETPLACE_WATCH_NIGHT_BYTES を超えるバイトを受け取りました。"
         "購入者の夜間処理かもしれませんが、秘密鍵を盗んだ者は人目のない時間に動きます。"
     ),
-    verbs=frozenset({Verb.DELIVERY_CLOSED}),
+    verbs=(Verb.DELIVERY_CLOSED,),
     key=folds.night_of,
     fold=folds.night_bulk,
     remembers=timedelta(days=7),
@@ -134,7 +134,7 @@ DORMANT_GRANT = AnomalyRule(
         "MARKETPLACE_WATCH_DORMANT_DAYS 日の間使われなかった利用権で、再び取得が行われました。"
         "当時の担当者は既に離れ、秘密鍵が他人の手にあるかもしれません。"
     ),
-    verbs=frozenset({Verb.GRANT_ISSUED, Verb.DELIVERY_OPENED}),
+    verbs=(Verb.GRANT_ISSUED, Verb.DELIVERY_OPENED),
     key=folds.grant_of,
     fold=folds.dormant,
 )
