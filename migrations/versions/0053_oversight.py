@@ -37,7 +37,7 @@ def _cases() -> None:
         sa.CheckConstraint("(state = 'open') = (assignee_id IS NULL)", name="ck_case_file_assignee"),
         sa.CheckConstraint("(state = 'closed') = (closed_reason IS NOT NULL)", name="ck_case_file_closed"),
         sa.PrimaryKeyConstraint("id", name="pk_case_file"),
-        sa.UniqueConstraint("rule", "subject", "span", name="uq_case_file_rule"),
+        sa.UniqueConstraint("rule", "subject", "span", name="uq_case_file_rule_subject_span"),
     )
     op.create_index("ix_case_file_state_id", "case_file", ["state", "id"])
     op.create_table(
@@ -87,7 +87,7 @@ def _search() -> None:
         sa.Column("saved_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("name <> ''", name="ck_saved_search_name"),
         sa.PrimaryKeyConstraint("id", name="pk_saved_search"),
-        sa.UniqueConstraint("organization_id", "name", name="uq_saved_search_organization_id"),
+        sa.UniqueConstraint("organization_id", "name", name="uq_saved_search_organization_id_name"),
     )
 
 
