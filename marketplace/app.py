@@ -20,6 +20,7 @@ from marketplace.api import (
     boundary,
     budgets,
     calls,
+    cases,
     catalog,
     clients,
     coupons,
@@ -39,6 +40,7 @@ from marketplace.api import (
     openapi,
     orders,
     organizations,
+    overrides,
     paperwork,
     payouts,
     problems,
@@ -49,6 +51,7 @@ from marketplace.api import (
     resumable,
     revenue,
     rows,
+    searches,
     service_levels,
     sources,
     streams,
@@ -87,7 +90,8 @@ RESOURCES = (
     organizations, applications, clients, delegations, datasets, releases, resumable, sources, upstreams, calls,
     terms, offers, coupons, eligibilities, catalog, orders, invoices, documents, paperwork,
     bank, receivables, refunds, disputes, service_levels, payouts, revenue, budgets,
-    grants, tickets, rows, usage, deliveries, subscriptions, ledger, audit, transparency, traces, system,
+    grants, tickets, rows, usage, deliveries, subscriptions,
+    ledger, audit, transparency, traces, searches, cases, overrides, system,
 )  # fmt: skip
 
 

@@ -6,7 +6,8 @@ from flask import Response, jsonify
 
 from marketplace.api.endpoint import actor, blueprint, guarded
 from marketplace.api.schemas import deliveries as schemas
-from marketplace.exchange import correcting, origins
+from marketplace.exchange import correcting, origins, overriding
+from marketplace.identity.overrides.states import OverrideDeed
 from marketplace.identity.permissions import Permission
 from marketplace.kit.transaction import transaction
 from marketplace.metering import queries, receipts
@@ -65,6 +66,7 @@ def correct(draft: dict[str, Any], delivery_id: str) -> Any:
     Quota and budgets follow at once, the bill with the next settlement: in the month of the delivery, as an adjustment
     where that was billed. The same again under its `reference` changes nothing.
     """
+    overriding.refuse_alone(actor(), OverrideDeed.CORRECTION, delivery_id)
     with transaction():
         return correcting.correct(actor(), delivery_id, Correction(**draft))
 

@@ -13,6 +13,7 @@ from marketplace.identity import delegations, guards
 from marketplace.identity.actors import Actor
 from marketplace.identity.errors import NotAuthenticated, SeveralCredentials
 from marketplace.identity.judging import require
+from marketplace.identity.looking import note_look
 from marketplace.identity.oauth import bearer
 from marketplace.identity.permissions import PERMISSIONS, Permission
 from marketplace.kit import idempotency
@@ -41,14 +42,19 @@ def blueprint(name: str, prefix: str, description: str) -> Any:
     return DescribedBlueprint(name, f"marketplace.api.{name}", url_prefix=prefix, description=description)
 
 
-def guarded(permission: Permission) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Let a caller in only if the permission table allows; the caller is ``actor()`` inside."""
+def guarded(permission: Permission, *, tells: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a caller in only if the permission table allows; the caller is ``actor()`` inside.
+
+    What an auditor looks at is recorded here, but for a view that ``tells`` the record more than the guard knows.
+    """
 
     def guard(view: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(view)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
             g.caller = _caller()
             g.actor = require(g.caller, permission)
+            if not tells and request.url_rule is not None:
+                note_look(g.actor, permission, request.url_rule.rule, request.view_args or {})
             return view(*args, **kwargs)
 
         guards.mark(checked, permission)

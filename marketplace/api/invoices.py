@@ -12,9 +12,10 @@ from marketplace.api.schemas import trade as schemas
 from marketplace.api.schemas.base import PageQuery
 from marketplace.billing import queries
 from marketplace.billing.refunds import queries as refunds
-from marketplace.exchange import payment, refund
+from marketplace.exchange import overriding, payment, refund
 from marketplace.exchange.refund import Why
 from marketplace.identity.actors import Actor
+from marketplace.identity.overrides.states import OverrideDeed
 from marketplace.identity.permissions import Permission
 from marketplace.kit.canonical import sha256_hex
 
@@ -62,6 +63,7 @@ def give_back(draft: dict[str, Any], invoice_id: str) -> Any:
     For the provider and the operator. Giving back all of it ends access; a part keeps it unless `ends_access`.
     """
     caller, key = actor(), request.headers.get("Idempotency-Key", "")
+    overriding.refuse_alone(caller, OverrideDeed.REFUND, invoice_id)
     why = Why(_named(caller.organization_id, key), note=draft["note"], ends_access=draft["ends_access"])
 
     def deed() -> dict[str, Any]:

@@ -7,11 +7,13 @@ from flask import Response, request
 from marketplace.api.endpoint import actor, blueprint, created, guarded
 from marketplace.api.schemas import identity as schemas
 from marketplace.api.schemas.base import PageQuery
+from marketplace.exchange import overriding
 from marketplace.identity import members, queries, service
 from marketplace.identity.joining import approving
 from marketplace.identity.joining import service as joining
 from marketplace.identity.joining.rules import Contact
 from marketplace.identity.login import invitations
+from marketplace.identity.overrides.states import OverrideDeed
 from marketplace.identity.permissions import Permission
 from marketplace.identity.rules import ApplicationDraft, MemberDraft
 from marketplace.identity.states import Capacity, MemberRole, OrganizationKind, OrganizationState, Trust
@@ -73,6 +75,7 @@ def verify(approval: dict[str, str], organization_id: str) -> Any:
 
     An application of high risk needs a `reason`, and two different people; it stays `applied` after the first.
     """
+    overriding.refuse_alone(actor(), OverrideDeed.REINSTATEMENT, organization_id)
     with transaction():
         return approving.approve(actor(), organization_id, approval.get("reason"))
 

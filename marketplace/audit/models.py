@@ -94,3 +94,14 @@ class LogKey(Model):
 
     vkey: Mapped[str] = mapped_column(primary_key=True)
     first_used_at: Mapped[datetime]
+
+
+class Look(Model):
+    """A look of an auditor that is on the record for this hour; a row for each, so that the next ones write nothing."""
+
+    __tablename__ = "audit_look"
+
+    hour: Mapped[datetime] = mapped_column(primary_key=True)
+    looker: Mapped[str] = mapped_column(primary_key=True)
+    address: Mapped[str] = mapped_column(primary_key=True)
+    thing: Mapped[str] = mapped_column(primary_key=True)

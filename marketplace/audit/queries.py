@@ -1,11 +1,11 @@
 """Searching the record by date, amount, counterparty, verb and thing, in any combination."""
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, any_, literal, or_, select, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, any_, literal, or_, select, tuple_, union_all
 
 from marketplace.audit.models import Entry, Leaf
 from marketplace.kit import clock, pages
@@ -40,11 +40,7 @@ class PlacedEntry:
 
 def search_entries(search: Search, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[PlacedEntry]:
     """Return matching entries, newest first."""
-    key = decode_cursor(cursor, 2)
-    statement = _matching(search).order_by(Entry.occurred_at.desc(), Entry.id.desc()).limit(size + 1)
-    if key:
-        statement = statement.where(tuple_(Entry.occurred_at, Entry.id) < tuple_(_instant(key[0]), str(key[1])))
-    rows = [PlacedEntry(row.Entry, row.position) for row in db.session.execute(statement)]
+    rows = [PlacedEntry(row.Entry, row.position) for row in db.session.execute(_newest(search, cursor, size + 1))]
     return cut(rows, size, lambda row: (clock.text(row.entry.occurred_at), row.entry.id))
 
 
@@ -92,6 +88,24 @@ def _mentions(condition: ColumnElement[bool]) -> list[Mention]:
     return [Mention(*row) for row in db.session.execute(query.order_by(Entry.occurred_at, Entry.id))]
 
 
+def _newest(search: Search, cursor: str | None, count: int) -> Select[Entry, int]:
+    wanted, party = _wanted(replace(search, counterparty_id=None)), search.counterparty_id
+    if key := decode_cursor(cursor, 2):
+        wanted.append(tuple_(Entry.occurred_at, Entry.id) < tuple_(_instant(key[0]), str(key[1])))
+    if party is not None:
+        # No index has both sides of a deed: the newest ones of each side, of which the newest are wanted.
+        sides = [
+            _newest_ids([*wanted, side == party], count) for side in (Entry.counterparty_id, Entry.organization_id)
+        ]
+        wanted = [Entry.id.in_(union_all(*sides))]
+    return _placed(wanted).order_by(Entry.occurred_at.desc(), Entry.id.desc()).limit(count)
+
+
+def _newest_ids(wanted: Sequence[ColumnElement[bool]], count: int) -> Select[str]:
+    newest = select(Entry.id).where(*wanted).order_by(Entry.occurred_at.desc(), Entry.id.desc()).limit(count)
+    return select(newest.subquery().c.id)
+
+
 def _instant(text: str) -> datetime:
     try:
         return clock.parse(str(text))
@@ -100,10 +114,15 @@ def _instant(text: str) -> datetime:
 
 
 def _matching(search: Search) -> Select[Entry, int]:
-    wanted = [
-        condition(value) for name, condition in _CONDITIONS.items() if (value := getattr(search, name)) is not None
-    ]
+    return _placed(_wanted(search))
+
+
+def _placed(wanted: Sequence[ColumnElement[bool]]) -> Select[Entry, int]:
     return select(Entry, Leaf.position).outerjoin(Leaf, Leaf.entry_id == Entry.id).where(*wanted)
+
+
+def _wanted(search: Search) -> list[ColumnElement[bool]]:
+    return [condition(value) for name, condition in _CONDITIONS.items() if (value := getattr(search, name)) is not None]
 
 
 _CONDITIONS: dict[str, Callable[[Any], ColumnElement[bool]]] = {

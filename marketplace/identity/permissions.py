@@ -1,6 +1,6 @@
 """Who may do what: the one table. What is not in it is refused."""
 
-from marketplace.identity import roles
+from marketplace.identity import overseeing, roles
 from marketplace.identity.deeds import Permission, Rule
 from marketplace.identity.states import Capacity, MemberRole
 
@@ -371,14 +371,7 @@ PERMISSIONS: dict[Permission, Rule] = {
         step_up=True,
     ),
     Permission.LEDGER_READ: Rule("ledger:read", OVERSEERS, "read the ledger", roles=roles.BOOKS_READ),
-    Permission.AUDIT_READ: Rule("audit:read", OVERSEERS, "search and export the record", roles=roles.OVERSIGHT),
-    Permission.DEEDS_READ: Rule("organization:read", frozenset(), "fetch receipts of deeds", roles=roles.ANYONE),
-    Permission.TRADES_TRACE: Rule(
-        "trades:read",
-        EVERYONE,
-        "trace trades one is a party to from end to end; overseers trace all",
-        roles=roles.BOOKS_READ,
-    ),
+    **overseeing.ROWS,
 }
 
 

@@ -158,6 +158,12 @@ def list_members(organization_id: str, *, cursor: str | None = None, size: int =
     return _page(statement, Member.id, cursor, size)
 
 
+def get_member(organization_id: str, member_id: str) -> Member:
+    """Return a member of an organization or raise NotFound."""
+    own = (Member.organization_id == organization_id, Member.id == storable(member_id))
+    return _present(db.session.scalar(select(Member).where(*own)))
+
+
 def list_addresses(organization_id: str, member_roles: Iterable[MemberRole]) -> Sequence[str]:
     """Return the e-mail addresses of an organization's members in these roles."""
     chosen = (Member.organization_id == organization_id, Member.role.in_([role.value for role in member_roles]))

@@ -94,6 +94,9 @@ class Settings:
     hold_days: int = 7
     payout_minimum_yen: int = 10_000
     payout_approval_yen: int = 1_000_000
+    two_person_overrides: bool = False
+    watch_night_bytes: int = 10 * 2**30
+    watch_dormant_days: int = 90
     transitional_credit: str = "2026-09-30:80,2027-09-30:70,2028-09-30:50,2029-09-30:30"
     invoice_due: str = "month-end+1"
     credit_limit_yen: int = 1_000_000
@@ -259,7 +262,7 @@ def _check_numbers(settings: Settings) -> None:
         "profile_cpu_seconds_max", "conversion_cpu_seconds_max", "delta_sharing_url_seconds",
         "row_page_rows_max", "row_page_bytes_max", "row_query_memory_bytes_max", "row_query_cpu_seconds_max",
         "row_queries_max", "request_body_bytes_max", "header_fields_max", "form_fields_max", "json_depth_max",
-        "stripe_timeout_seconds",
+        "stripe_timeout_seconds", "watch_night_bytes", "watch_dormant_days",
     )  # fmt: skip
     counts = (
         "preview_rows_max", "s3_retries_max", "stripe_max_retries", "hold_days", "credit_limit_yen",

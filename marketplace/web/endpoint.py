@@ -4,13 +4,15 @@ import functools
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from flask import Blueprint
+from flask import Blueprint, request
 
 from marketplace.identity import guards
+from marketplace.identity.actors import Actor
 from marketplace.identity.errors import StepUpRequired
 from marketplace.identity.judging import require
 from marketplace.identity.login import sessions as login
 from marketplace.identity.login.sessions import Session
+from marketplace.identity.looking import note_look
 from marketplace.identity.permissions import PERMISSIONS, Permission, Rule
 from marketplace.identity.states import Assurance
 from marketplace.kit import settings
@@ -73,9 +75,14 @@ def _require_in_person(rule: Rule, permission: Permission) -> None:
     if rule.changes:
         forms.check()  # nobody is sent to prove a factor by a form that is none of ours
     try:
-        require(login.actor_of(found), permission)
+        _look(require(login.actor_of(found), permission), permission)
     except StepUpRequired as refusal:
         raise prove_again() from refusal
+
+
+def _look(actor: Actor | None, permission: Permission) -> None:
+    if request.url_rule is not None:
+        note_look(actor, permission, request.url_rule.rule, request.view_args or {})
 
 
 def _lacks_second_factor(found: Session, permission: Permission) -> bool:

@@ -16,20 +16,23 @@ from marketplace.audit.models import Entry
 from marketplace.billing import queries, sales
 from marketplace.billing.bank import queries as bank
 from marketplace.exchange import banking, dispute, facilities
-from marketplace.identity.actors import SYSTEM
+from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.permissions import PERMISSIONS, Permission, Rule
+from marketplace.identity.states import Capacity
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
 from marketplace.sandbox import controls
 from tests.api.trade import DATASET, PRICES, Goods, Market, Party, fresh_key, ok, order_of, party
+from tests.factories.oversight import overseen
 
 PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 PREFIXES = {
     "organization_id": "org", "client_id": "cli", "member_id": "mem", "dataset_id": "ds", "release_id": "rel",
     "offer_id": "ofr", "order_id": "ord", "invoice_id": "inv", "grant_id": "grt", "identifier": "trm", "entry_id": "aud",
     "coupon_id": "cpn", "delegation_id": "dlg", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc", "payout_id": "pyt", "file_id": "pyf", "budget_id": "bdg", "delivery_id": "dlv", "upload_id": "upl", "traced_id": "ord",
+    "case_id": "cse", "search_id": "svs", "override_id": "ovr",
 }  # fmt: skip
 # What the headers of an upload in pieces say: four bytes of a file, of which the first ones come now.
 TUS = {
@@ -44,6 +47,7 @@ ORIGIN = {
     "url": "https://93.184.216.34/people.csv", "sha256": "0f" * 32, "size_bytes": 4, "media_type": "text/csv",
 }  # fmt: skip
 UPSTREAM = {"base_url": "https://data.example.jp/v1", "paths": ["/stations"], "requests_per_minute": 60}
+OPERATORS = frozenset({Capacity.OPERATOR})
 PIECE = "PATCH /v1/uploads/<upload_id>"
 
 APPLICATION = {
@@ -160,6 +164,7 @@ def everything_of(market: Market) -> Everything:
     ids["delivery_id"] = ok(market.buyer.get("/v1/deliveries"))["items"][0]["id"]
     ids |= paid_out(market) | {"delegation_id": delegation_to(market.provider)}
     ids |= given_back(market, bought) | {"subscription_id": subscribed(market, goods)}
+    ids |= overseen_of(market, bought)
     return Everything(ids, bodies_of(market, goods, offer, bought))
 
 
@@ -211,6 +216,10 @@ def bodies_of(market: Market, goods: Goods, offer: dict[str, Any], bought: dict[
         },
         "POST /v1/coupons": COUPON,
         "POST /v1/budgets": BUDGET, "PATCH /v1/budgets/<budget_id>": {"limit_yen": 200_000_000},
+        "POST /v1/cases/<case_id>/assign": {"member_id": new_id("mem")},
+        "POST /v1/cases/<case_id>/notes": {"words": "照会中"}, "POST /v1/cases/<case_id>/close": {"reason": "問題なし"},
+        "POST /v1/audit/searches": {"name": "注文", "query": {"verb": "billing.order.placed"}},
+        "POST /v1/overrides": {"deed": "refund", "about": bought["invoice_id"], "reason": "申し出による"},
         "POST /v1/eligibilities": EVIDENCE,
         "POST /v1/eligibilities/<eligibility_id>/grant": {"valid_until": COUPON["valid_until"]},
         "POST /v1/eligibilities/<eligibility_id>/refuse": {"reason": "証明書の期限切れ"},
@@ -253,6 +262,12 @@ def given_back(market: Market, bought: dict[str, Any]) -> dict[str, str]:
     dispute.learn(controls.open_dispute(charge, inquiry=True)["id"], "evt_1")
     [inquiry] = ok(market.buyer.get("/v1/disputes"))["items"]
     return {"refund_id": refunded["items"][0]["id"], "dispute_id": inquiry["id"]}
+
+
+def overseen_of(market: Market, bought: dict[str, Any]) -> dict[str, str]:
+    """A case, a saved search and a proposed override."""
+    operator = Actor(market.operator.organization_id, market.operator.client_id, capacities=OPERATORS)
+    return overseen(operator, market.provider.organization_id, market.buyer.organization_id, str(bought["invoice_id"]))
 
 
 def paid_out(market: Market) -> dict[str, str]:

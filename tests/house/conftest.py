@@ -29,6 +29,7 @@ from marketplace.exchange import banking, dispute, spending
 from marketplace.exchange.purchase import Purchase
 from marketplace.identity import delegations
 from marketplace.identity.actors import SYSTEM, Actor
+from marketplace.identity.models import Organization
 from marketplace.identity.oauth import access_tokens
 from marketplace.identity.oauth.access_tokens import Bearer
 from marketplace.identity.permissions import scopes_for
@@ -42,7 +43,7 @@ from marketplace.licensing.states import DiscountClass, PriceKind
 from marketplace.metering import queries as metering
 from marketplace.sandbox import controls
 from tests.api.routes import PLACEHOLDER
-from tests.factories import market, money, payouts
+from tests.factories import market, money, oversight, payouts
 from tests.factories.identity import ApiClientFactory, MemberFactory, OrganizationFactory, actor_of
 from tests.identity.joining import steps
 
@@ -85,9 +86,12 @@ def trade(exchange: Flask) -> Trade:
         document = papers.document_of(queries.require_invoice(made.invoice_id)).id
     banking.import_statement(SYSTEM, "日付,入金額,振込依頼人名\n2026/11/22,100,ヤマダ\n".encode())
     steps.applicant()
+    overseer = actor_of(_kept_operator())
+    overseen = oversight.overseen(overseer, on.provider.organization_id, buyer.organization_id, str(made.invoice_id))
     ids = (
         _beside(exchange, on, buyer, made)
         | provided
+        | overseen
         | {
             "line_id": bank.list_lines().items[0].id,
             "organization_id": buyer.organization_id,
@@ -108,6 +112,11 @@ def trade(exchange: Flask) -> Trade:
         }
     )
     return Trade(ids)
+
+
+def _kept_operator() -> Organization:
+    with transaction():
+        return OrganizationFactory(operator=True)
 
 
 def _provided(on: market.Listed) -> dict[str, str]:

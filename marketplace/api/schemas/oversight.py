@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields, validate
 
-from marketplace.api.schemas.base import Instant, PageQuery, Strict, Whole, line, one_of, page_of
+from marketplace.api.schemas.base import Instant, PageQuery, Strict, Whole, identifier, line, one_of, page_of
 from marketplace.audit.verbs import Verb
 from marketplace.billing.balance.states import MovementState
 from marketplace.kit.money import BOOKABLE_MAX
@@ -97,14 +97,20 @@ class EntrySearch(Strict):
     dataset_id = line(50)
 
 
-class EntryQuery(EntrySearch, PageQuery):
+class SavedOrNot(EntrySearch):
+    """A search, or the rest of one that is saved."""
+
+    search_id = identifier("svs", metadata={"description": "a saved search; what is given beside it counts instead"})
+
+
+class EntryQuery(SavedOrNot, PageQuery):
     """A page of a search."""
 
 
-class ExportQuery(EntrySearch):
+class ExportQuery(SavedOrNot):
     """A whole search as a file."""
 
-    format = fields.String(load_default="ndjson", validate=validate.OneOf(["csv", "ndjson"]))
+    format = fields.String(load_default="ndjson", validate=validate.OneOf(["csv", "ndjson", "parquet"]))
 
 
 class EntryView(Schema):

@@ -1,0 +1,1 @@
+"""Searches of the record that are kept under a name."""

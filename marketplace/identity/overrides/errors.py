@@ -1,0 +1,42 @@
+"""What overrides refuse."""
+
+from marketplace.kit.errors import Conflict, Forbidden
+
+
+class OverrideNeedsTwo(Forbidden):
+    """An operator overrides alone where two people must agree."""
+
+    slug = "override-needs-two"
+    title, title_ja = "Two people must agree", "二人の承認が必要です"
+    cause = (
+        "This exchange carries out refunds and corrections of others' sales, and lifts suspensions, "
+        "only if two people of the operator's agree."
+    )
+    cure = "Propose it at `/v1/overrides`; another person approves it there, which carries it out."
+    cause_ja = (
+        "この取引所では、他者の販売の返金と計量の訂正、および利用停止の解除は、"
+        "運営者の二人が合意した場合にのみ行われます。"
+    )
+    cure_ja = "/v1/overrides に提案してください。別の担当者がそこで承認すると、実行されます。"
+
+
+class SamePerson(Forbidden):
+    """Whoever proposed an override approves it."""
+
+    slug = "same-person"
+    title, title_ja = "Proposed by yourself", "ご自身の提案です"
+    cause = "An override is approved by another person, and through another client, than the one that proposed it."
+    cure = "Have somebody else approve it, with their own sign-in or their own client."
+    cause_ja = "提案は、提案者とは別の人が、別のクライアントから承認する必要があります。"
+    cure_ja = "別の担当者に、その人自身のサインインまたはクライアントで承認してもらってください。"
+
+
+class OverrideOver(Conflict):
+    """The proposal was carried out, withdrawn, or has run out."""
+
+    slug = "override-over"
+    title, title_ja = "The proposal is no longer open", "提案は終了しています"
+    cause = "The proposal was carried out or withdrawn, or nobody approved it in time; `state` says which."
+    cure = "Read it; propose it anew if it is still wanted."
+    cause_ja = "提案は実行または撤回されたか、期限内に承認されませんでした。state がそのどれかを示します。"
+    cure_ja = "提案を読み取り、なお必要であれば改めて提案してください。"

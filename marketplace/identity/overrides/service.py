@@ -1,0 +1,105 @@
+"""Deeds of overrides: proposing, saying yes as somebody else, withdrawing, and running out."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from marketplace.audit import service as audit
+from marketplace.audit.verbs import Verb
+from marketplace.identity import rules
+from marketplace.identity.actors import SYSTEM, Actor
+from marketplace.identity.overrides import queries
+from marketplace.identity.overrides.errors import OverrideOver, SamePerson
+from marketplace.identity.overrides.models import Override
+from marketplace.identity.overrides.states import OverrideDeed, OverrideState
+from marketplace.kit import clock
+from marketplace.kit.canonical import digest_of, sha256_hex
+from marketplace.kit.db import db
+from marketplace.kit.ids import new_id
+from marketplace.kit.jobs import task
+from marketplace.kit.transaction import transaction
+
+LIVES = timedelta(hours=72)
+"""Over a weekend; what nobody has agreed to by then was not urgent, and may no longer be right."""
+
+
+def propose(actor: Actor, deed: OverrideDeed, about: str, arguments: dict[str, Any], reason: str) -> Override:
+    """Propose a deed; nothing happens before another person approves it. Raises Invalid."""
+    tidied = rules.checked_text("reason", reason, rules.REASON_LENGTH_MAX)
+    now = clock.now()
+    override = Override(
+        id=new_id("ovr"),
+        deed=deed.value,
+        about=about,
+        arguments=arguments,
+        reason=tidied,
+        state=OverrideState.PROPOSED.value,
+        organization_id=actor.organization_id,
+        member_id=actor.member_id,
+        client_id=actor.client_id,
+        proposed_at=now,
+        expires_at=now + LIVES,
+    )
+    db.session.add(override)
+    db.session.flush()
+    _record(actor, Verb.OVERRIDE_PROPOSED, override)
+    return override
+
+
+def approve(actor: Actor, override_id: str) -> Override:
+    """Say yes to another's proposal; the caller carries it out in the same transaction, or rolls back.
+
+    Raises NotFound, OverrideOver or SamePerson.
+    """
+    override = _open(override_id)
+    if clock.now() >= override.expires_at:
+        raise OverrideOver(state=OverrideState.EXPIRED.value)
+    if _is_same(actor, override):
+        raise SamePerson
+    override.approver_member_id, override.approver_client_id = actor.member_id, actor.client_id
+    return _end(actor, override, OverrideState.CARRIED_OUT, Verb.OVERRIDE_APPROVED)
+
+
+def withdraw(actor: Actor, override_id: str) -> Override:
+    """End a proposal that nobody has approved, as whoever proposed it or as anybody who may; raises OverrideOver."""
+    return _end(actor, _open(override_id), OverrideState.WITHDRAWN, Verb.OVERRIDE_WITHDRAWN)
+
+
+@task("identity.overrides.expire", cron="23 * * * *")
+def expire() -> None:
+    """End the proposals that nobody approved in time."""
+    with transaction():
+        over = (Override.state == OverrideState.PROPOSED.value, Override.expires_at <= clock.now())
+        for override in db.session.scalars(select(Override).where(*over).with_for_update(skip_locked=True)).all():
+            _end(SYSTEM, override, OverrideState.EXPIRED, Verb.OVERRIDE_EXPIRED)
+
+
+def _open(override_id: str) -> Override:
+    override = queries.lock_override(override_id)
+    if override.state != OverrideState.PROPOSED.value:
+        raise OverrideOver(state=override.state)
+    return override
+
+
+def _is_same(actor: Actor, override: Override) -> bool:
+    # Credentials stand for persons: one of the two in common is one person.
+    members, clients = (actor.member_id, override.member_id), (actor.client_id, override.client_id)
+    return any(mine is not None and mine == theirs for mine, theirs in (members, clients))
+
+
+def _end(actor: Actor, override: Override, state: OverrideState, verb: Verb) -> Override:
+    override.state, override.ended_at = state.value, clock.now()
+    db.session.flush()
+    _record(actor, verb, override)
+    return override
+
+
+def _record(actor: Actor, verb: Verb, override: Override) -> None:
+    facts = {
+        "deed": override.deed,
+        "about": override.about,
+        "arguments_sha256": digest_of(override.arguments),
+        "reason_sha256": sha256_hex(override.reason.encode()),
+    }
+    audit.record(actor, verb, subject=override.id, facts=facts)
