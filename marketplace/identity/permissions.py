@@ -16,6 +16,7 @@ STEP_UP_SECONDS = 600
 
 PERMISSIONS: dict[Permission, Rule] = {
     Permission.CATALOG_READ: Rule(None, frozenset(), "read the public catalogue, offers and terms"),
+    Permission.REGISTER_READ: Rule(None, frozenset(), "read the public register and annual reports"),
     Permission.SYSTEM_READ: Rule(None, frozenset(), "read health, readiness and documentation"),
     Permission.ORGANIZATION_APPLY: Rule(None, frozenset(), "apply to take part, and confirm it", changes=True),
     Permission.JOIN_READ: Rule(None, frozenset(), "see the pages for applying to take part"),
@@ -371,6 +372,7 @@ PERMISSIONS: dict[Permission, Rule] = {
         step_up=True,
     ),
     Permission.LEDGER_READ: Rule("ledger:read", OVERSEERS, "read the ledger", roles=roles.BOOKS_READ),
+    Permission.REPORTS_READ: Rule("market:read", OVERSEERS, "read annual reports in full", roles=roles.OVERSIGHT),
     Permission.AUDIT_READ: Rule("audit:read", OVERSEERS, "search and export the record", roles=roles.OVERSIGHT),
 }
 
