@@ -47,6 +47,7 @@ from marketplace.api import (
     refunds,
     register,
     releases,
+    reports,
     resumable,
     revenue,
     rows,
@@ -86,7 +87,7 @@ RESOURCES = (
     organizations, applications, clients, delegations, datasets, releases, resumable, sources, upstreams, calls,
     terms, offers, coupons, eligibilities, catalog, orders, invoices, documents, paperwork,
     bank, receivables, refunds, disputes, service_levels, payouts, revenue, budgets,
-    grants, tickets, rows, usage, deliveries, subscriptions, ledger, audit, register, system,
+    grants, tickets, rows, usage, deliveries, subscriptions, ledger, audit, register, reports, system,
 )  # fmt: skip
 
 

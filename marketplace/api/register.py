@@ -9,7 +9,6 @@ from marketplace.api.endpoint import blueprint, guarded
 from marketplace.api.schemas import register as schemas
 from marketplace.api.schemas.base import PageQuery
 from marketplace.disclosure import feeds, queries
-from marketplace.disclosure.models import RegisterMonth
 from marketplace.identity.permissions import Permission
 from marketplace.kit import settings
 from marketplace.kit.canonical import digest_of
@@ -71,7 +70,7 @@ def list_lines(query: dict[str, Any], month: str) -> Any:
     return _unless_known(found.sha256, lambda: lines)
 
 
-def _shown(month: RegisterMonth) -> dict[str, Any]:
+def _shown(month: Any) -> dict[str, Any]:
     about = {name: getattr(month, name) for name in ("month", "threshold", "sha256", "published_at")}
     return about | month.document
 

@@ -20,7 +20,7 @@ class RegisterMonth(Model):
     __tablename__ = "register_month"
     __table_args__ = (
         CheckConstraint("month ~ '^[0-9]{4}-(0[1-9]|1[0-2])$'", name="month"),
-        CheckConstraint("threshold >= 2", name="threshold"),
+        CheckConstraint("threshold >= 3", name="threshold"),
         CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256"),
     )
 
@@ -50,9 +50,7 @@ class AnnualReport(Model):
     """
 
     __tablename__ = "annual_report"
-    __table_args__ = (
-        CheckConstraint("year BETWEEN 2000 AND 9999", name="year"),
-    )
+    __table_args__ = (CheckConstraint("year BETWEEN 2000 AND 9999", name="year"),)
 
     year: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     document: Mapped[dict[str, Any]]

@@ -20,6 +20,7 @@ from marketplace.licensing.models import Terms
 from marketplace.metering.periods import month_of
 
 FEED_MONTHS = 24
+YEAR_MAX = 9999
 _OFFERED = text("""
 SELECT DISTINCT o.dataset_id, t.sha256 FROM offer o JOIN terms t ON t.id = o.terms_id
  WHERE o.dataset_id = ANY(:wanted) AND o.state = 'open' AND o.buyer_organization_id IS NULL
@@ -82,7 +83,8 @@ def terms_offered(dataset_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]
 
 def find_report(year: int) -> AnnualReport | None:
     """Return the report on a year, None where none was computed."""
-    return db.session.get(AnnualReport, year, populate_existing=True)
+    # Further years are no integers of the database.
+    return db.session.get(AnnualReport, year, populate_existing=True) if year <= YEAR_MAX else None
 
 
 def get_report(year: int) -> AnnualReport:

@@ -44,16 +44,17 @@ def publish(month: date) -> RegisterMonth:
     lines = [line for some in _batches(told.parts or ()) for line in _lines(some)]
     document = _figures(told) | {"datasets_listed": listings.count_listings(), "datasets_told": told.parts is not None}
     name, sha256 = f"{month:%Y-%m}", digest_of({"document": document, "lines": [line["document"] for line in lines]})
-    row = RegisterMonth(
-        month=name, threshold=threshold, document=document, sha256=sha256, published_at=clock.now()
-    )
+    row = RegisterMonth(month=name, threshold=threshold, document=document, sha256=sha256, published_at=clock.now())
     db.session.add(row)
     db.session.flush()
     numbered = [line | {"month": name, "number": number} for number, line in enumerate(lines, start=1)]
     if numbered:
         db.session.execute(insert(RegisterLine), numbered)
     audit.record(
-        SYSTEM, Verb.REGISTER_PUBLISHED, subject=name, facts={"sha256": sha256, "threshold": threshold, "lines": len(lines)}
+        SYSTEM,
+        Verb.REGISTER_PUBLISHED,
+        subject=name,
+        facts={"sha256": sha256, "threshold": threshold, "lines": len(lines)},
     )
     return row
 
@@ -87,13 +88,15 @@ def _line(part: Told, listed: dict[str, Any] | None, terms: list[dict[str, Any]]
 
 def _described(listed: dict[str, Any] | None, terms: list[dict[str, Any]]) -> dict[str, Any]:
     if listed is None:
-        return {"dataset": None, "terms": [], "price_classes": []}
+        return {"dataset": None, "terms": [], "price_classes": [], "assessment": None}
     publisher = listed["publisher"]
     return {
         "dataset": {name: listed[name] for name in ("id", "title_ja", "title_en")},
         "provider": {name: publisher[name] for name in ("id", "name_ja", "name_en")},
         "terms": terms,
         "price_classes": listed["price_classes"],
+        # The catalogue knows of none yet.
+        "assessment": None,
     }
 
 

@@ -264,8 +264,8 @@ def _check_numbers(settings: Settings) -> None:
     for name, most in bounded:
         if not 1 <= getattr(settings, name) <= most:
             raise BadSetting(f"{variable_of(name)} must be 1 to {most}")
-    if not 2 <= settings.register_threshold <= 1000:
-        raise BadSetting("MARKETPLACE_REGISTER_THRESHOLD must be 2 to 1000: one buyer alone is never told of")
+    if not 3 <= settings.register_threshold <= 1000:
+        raise BadSetting("MARKETPLACE_REGISTER_THRESHOLD must be 3 to 1000: fewer than 2 would be told as 1")
     if not 0 <= settings.commission_basis_points < 10_000:
         raise BadSetting("MARKETPLACE_COMMISSION_BASIS_POINTS must be 0 to 9999 (1000 is 10 %)")
 

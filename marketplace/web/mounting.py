@@ -22,6 +22,7 @@ from marketplace.web import (
     providers,
     recovery,
     register,
+    reports,
     sessions,
     sign_in,
     terms,
@@ -29,7 +30,7 @@ from marketplace.web import (
 from marketplace.web.description import EXTENSION, Description
 
 PAGES = (
-    home, catalog, terms, register, problems, documentation, checkout,
+    home, catalog, terms, register, reports, problems, documentation, checkout,
     sign_in, passkeys, providers, recovery, joining, account, email, desk, authorize, consent, device,
 )  # fmt: skip
 

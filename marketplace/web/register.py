@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Response, request
 
+from marketplace.catalog import listings
 from marketplace.disclosure import queries
 from marketplace.identity.permissions import Permission
 from marketplace.identity.states import OrganizationKind
@@ -42,10 +43,12 @@ def show_month(month: str) -> Response:
     found = queries.get_month(month)
     cursor = (request.args.get("cursor") or "")[:CURSOR_MAX] or None
     page = queries.list_lines(found.month, cursor=cursor, size=LINES)
+    listed = listings.find_listings(line.dataset_id for line in page.items if line.dataset_id)
     here = f"/register/{found.month}"
     return render(
         "register_month.html",
         month=found,
+        listed=listed,
         lines=[line.document for line in page.items],
         following=link(here, [("cursor", page.next_cursor)]) if page.next_cursor else None,
         first=link(here) if cursor else None,

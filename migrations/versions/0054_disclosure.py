@@ -48,7 +48,7 @@ def _create_register() -> None:
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("month ~ '^[0-9]{4}-(0[1-9]|1[0-2])$'", name="ck_register_month_month"),
-        sa.CheckConstraint("threshold >= 2", name="ck_register_month_threshold"),
+        sa.CheckConstraint("threshold >= 3", name="ck_register_month_threshold"),
         sa.CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="ck_register_month_sha256"),
         sa.PrimaryKeyConstraint("month", name="pk_register_month"),
     )

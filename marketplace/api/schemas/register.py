@@ -8,14 +8,16 @@ from marketplace.identity.states import OrganizationKind
 
 
 class FiguresView(Schema):
-    """How much, or null where it is hidden: `few` are fewer than the threshold, `withheld` keeps a few from being computed."""
+    """How much, or null where it is hidden: `few` are fewer than the threshold, `withheld` keeps those a secret."""
 
     showing = one_of(Showing, required=True)
     buyers = fields.Integer(
         required=True, allow_none=True, metadata={"description": "organizations, counted once for each dataset"}
     )
     trades = fields.Integer(required=True, allow_none=True)
-    yen = fields.Integer(required=True, allow_none=True, metadata={"description": "before tax, less what was given back"})
+    yen = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "before tax, less what was given back"}
+    )
     bytes = fields.Integer(required=True, allow_none=True)
 
 
@@ -85,12 +87,6 @@ class RegisterView(Schema):
     """The months that were published last, newest first."""
 
     items = fields.List(fields.Nested(RegisterMonthView), required=True)
-
-
-class ReportsView(Schema):
-    """The years of which there is a public report."""
-
-    years = fields.List(fields.Integer(), required=True)
 
 
 RegisterLinePage = page_of(RegisterLineView)

@@ -109,4 +109,5 @@ def _document(figure: Figure, showing: Showing, value: int | None, parts: list[d
     return words | said | {"parts_hidden": bool(figure.parts) and not parts}
 
 
-_ENGLISH = dict(zip(MONTHS, "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), strict=True))
+_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_ENGLISH = dict(zip(MONTHS, _NAMES, strict=True))

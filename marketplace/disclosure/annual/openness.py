@@ -51,30 +51,43 @@ def figures(year: Year) -> Iterator[Figure]:
 def _formats(year: Year) -> Figure:
     found = rows(_FORMATS, year)
     return Figure(
-        key="formats", ja="データの形式", en="Formats of data", value=len(found), secrecy=Secrecy.OPEN,
+        key="formats",
+        ja="データの形式",
+        en="Formats of data",
+        value=len(found),
+        secrecy=Secrecy.OPEN,
         parts=tuple(Part(one.format, one.format, one.count) for one in found[:FORMATS_SHOWN]),
         how_ja="公開カタログにある形式の数。棒はその形式のファイルを持つデータの数(多い順に8まで)。",
         how_en="Formats in the public catalogue; the bars are datasets with a file of each, the eight most frequent.",
-    )  # fmt: skip
+    )
 
 
 def _licensed(year: Year) -> Figure:
     found = row(_LICENSED, year)
     return Figure(
-        key="open_licences", ja="オープンライセンスのデータ", en="Datasets under an open licence",
-        value=found.licensed, of=found.listed, secrecy=Secrecy.OPEN,
+        key="open_licences",
+        ja="オープンライセンスのデータ",
+        en="Datasets under an open licence",
+        value=found.licensed,
+        of=found.listed,
+        secrecy=Secrecy.OPEN,
         how_ja="公開カタログのうち、CC BY 4.0 または政府標準利用規約(第2.0版)で誰にでも提供されるもの。",
         how_en="Of the public catalogue, those offered to everybody under CC BY 4.0 or the Japanese government's"
         " standard terms 2.0.",
-    )  # fmt: skip
+    )
 
 
 def _ways(year: Year) -> Figure:
     parts = labelled((_METERS[one.meter], one.count) for one in rows(_WAYS, year))
     return Figure(
-        key="ways", ja="配信の経路", en="Deliveries by where they came from", value=total(parts), parts=parts,
-        how_ja="その年に終わった配信の件数。", how_en="Deliveries that ended in the year.",
-    )  # fmt: skip
+        key="ways",
+        ja="配信の経路",
+        en="Deliveries by where they came from",
+        value=total(parts),
+        parts=parts,
+        how_ja="その年に終わった配信の件数。",
+        how_en="Deliveries that ended in the year.",
+    )
 
 
 def _provided(year: Year) -> Figure:
@@ -86,27 +99,39 @@ def _provided(year: Year) -> Figure:
     )
     parts = labelled(counts)
     return Figure(
-        key="provided", ja="機械から使える提供", en="What machines can use", value=total(parts), parts=parts,
+        key="provided",
+        ja="機械から使える提供",
+        en="What machines can use",
+        value=total(parts),
+        parts=parts,
         secrecy=Secrecy.OPEN,
-        how_ja="集計日の数。表はDelta Sharingと行APIで読める。", how_en="On the day of counting; tables can be read by"
-        " Delta Sharing and by rows.",
-    )  # fmt: skip
+        how_ja="集計日の数。表はDelta Sharingと行APIで読める。",
+        how_en="On the day of counting; tables can be read by Delta Sharing and by rows.",
+    )
 
 
 def _imported(year: Year) -> Figure:
     parts = deeds(year, Verb.DATASET_IMPORTED)
     return Figure(
-        key="imported", ja="CKANからの取込み", en="Datasets imported from CKAN", value=total(parts), parts=parts,
+        key="imported",
+        ja="CKANからの取込み",
+        en="Datasets imported from CKAN",
+        value=total(parts),
+        parts=parts,
         secrecy=Secrecy.OPEN,
         how_ja="その年に取り込んだデータの件数(catalog.dataset.imported)。",
         how_en="Datasets imported in the year (catalog.dataset.imported).",
-    )  # fmt: skip
+    )
 
 
 def _clients(year: Year) -> Figure:
     parts = labelled((_PROOFS[one.way], one.count) for one in rows(_CLIENTS, year))
     return Figure(
-        key="clients", ja="接続プログラム(認証方法別)", en="API clients by how they prove themselves",
-        value=total(parts), parts=parts,
-        how_ja="集計日に有効なAPIクライアントの数(OAuth 2.0)。", how_en="API clients active on the day of counting (OAuth 2.0).",
-    )  # fmt: skip
+        key="clients",
+        ja="接続プログラム(認証方法別)",
+        en="API clients by how they prove themselves",
+        value=total(parts),
+        parts=parts,
+        how_ja="集計日に有効なAPIクライアントの数(OAuth 2.0)。",
+        how_en="API clients active on the day of counting (OAuth 2.0).",
+    )

@@ -1,6 +1,6 @@
 """The report on a year: every figure by principle, in full and as the public may have it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from marketplace.disclosure import queries
@@ -30,7 +30,11 @@ def compile_report(year: int) -> tuple[Document, Document]:
     full = _document(year, threshold, counted, whole, is_public=False)
 
     def told(figure: Figure) -> Document:
-        return _of_register(figure, months) if figure.key in _OF_REGISTER else public(figure, threshold, months_shown=shown)
+        return (
+            _of_register(figure, months)
+            if figure.key in _OF_REGISTER
+            else public(figure, threshold, months_shown=shown)
+        )
 
     return full, _document(year, threshold, counted, told, is_public=True)
 
@@ -51,7 +55,7 @@ def _document(
     return {"year": year, "computed_at": at, "threshold": threshold, "public": is_public, "sections": sections}
 
 
-def _of_register(figure: Figure, months: list[RegisterMonth] | Any) -> Document:
+def _of_register(figure: Figure, months: Sequence[RegisterMonth]) -> Document:
     """Return trade as the register has told it already: whoever compared two sources could compute what one hides."""
     name = _OF_REGISTER[figure.key]
     told = {month.month[5:]: month.document for month in months}
