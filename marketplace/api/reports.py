@@ -17,7 +17,7 @@ ON_PAPER = {200: {"description": "A4 pages", "content": {PDF: {}}}}
 
 @blp.route("")
 @guarded(Permission.REGISTER_READ)
-@blp.response(200, schemas.ReportsView)
+@blp.response(200, schemas.AnnualReportsView)
 def list_years() -> dict[str, Any]:
     """List the years of which there is a public report."""
     return {"years": queries.list_published_years()}
@@ -25,7 +25,7 @@ def list_years() -> dict[str, Any]:
 
 @blp.route("/<int:year>")
 @guarded(Permission.REGISTER_READ)
-@blp.response(200, schemas.ReportView)
+@blp.response(200, schemas.AnnualReportView)
 def read(year: int) -> Any:
     """Read the public report on a year, with small numbers hidden. It never changes."""
     return queries.get_published_report(year)
@@ -41,7 +41,7 @@ def read_pdf(year: int) -> Response:
 
 @blp.route("/<int:year>/full")
 @guarded(Permission.REPORTS_READ)
-@blp.response(200, schemas.ReportView)
+@blp.response(200, schemas.AnnualReportView)
 def read_full(year: int) -> Any:
     """Read the report with every figure, as it was counted last; the running year is counted every night."""
     return queries.get_report(year).document

@@ -89,6 +89,7 @@ def test_the_public_gets_no_small_number_and_of_trade_what_the_register_told(wor
     # September and November had one buyer each: the year is what the other months come to.
     assert told["trades"]["value"] == 51
     assert [part["showing"] for part in told["trades"]["parts"]][8:11] == ["few", "shown", "few"]
+    assert [part["value"] for part in told["trades"]["parts"]] == [*[0] * 8, None, 51, None, 0]
     assert (told["sales"]["value"], told["bytes"]["value"]) == (51_000, 102_000)
     # What hangs on all trades of the year would give these two away.
     assert told["commission"]["value"] is None

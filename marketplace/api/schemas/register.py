@@ -7,7 +7,7 @@ from marketplace.disclosure.states import Showing
 from marketplace.identity.states import OrganizationKind
 
 
-class FiguresView(Schema):
+class RegisterFiguresView(Schema):
     """How much, or null where it is hidden: `few` are fewer than the threshold, `withheld` keeps those a secret."""
 
     showing = one_of(Showing, required=True)
@@ -21,7 +21,7 @@ class FiguresView(Schema):
     bytes = fields.Integer(required=True, allow_none=True)
 
 
-class KindView(FiguresView):
+class RegisterKindView(RegisterFiguresView):
     """What one class of buyers did."""
 
     kind = one_of(OrganizationKind, required=True)
@@ -38,7 +38,7 @@ class RegisterTermsView(Schema):
     privacy_class = fields.String(required=True)
 
 
-class NamedView(Schema):
+class RegisterDatasetView(Schema):
     """A dataset, as the catalogue names it."""
 
     id = fields.String(required=True)
@@ -46,7 +46,7 @@ class NamedView(Schema):
     title_en = fields.String(required=True)
 
 
-class ProviderView(Schema):
+class RegisterProviderView(Schema):
     """Whoever provides a dataset."""
 
     id = fields.String(required=True)
@@ -54,25 +54,25 @@ class ProviderView(Schema):
     name_en = fields.String(required=True)
 
 
-class RegisterLineView(FiguresView):
+class RegisterLineView(RegisterFiguresView):
     """One dataset in one month; null for all together that the catalogue has no more."""
 
-    dataset = fields.Nested(NamedView, required=True, allow_none=True)
-    provider = fields.Nested(ProviderView)
+    dataset = fields.Nested(RegisterDatasetView, required=True, allow_none=True)
+    provider = fields.Nested(RegisterProviderView)
     terms = fields.List(fields.Nested(RegisterTermsView), required=True)
     price_classes = fields.List(fields.String(), required=True)
     assessment = fields.Dict(
         allow_none=True, metadata={"description": "the privacy impact assessment, where the catalogue knows one"}
     )
     kinds = fields.List(
-        fields.Nested(KindView),
+        fields.Nested(RegisterKindView),
         required=True,
         allow_none=True,
         metadata={"description": "null where telling them would give a few away"},
     )
 
 
-class RegisterMonthView(FiguresView):
+class RegisterMonthView(RegisterFiguresView):
     """One month in Japan, published once and never changed."""
 
     month = fields.String(required=True)

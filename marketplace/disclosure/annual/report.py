@@ -26,7 +26,9 @@ def compile_report(year: int) -> tuple[Document, Document]:
     """Return the report on a year in full, and the public version of it, both as JSON."""
     threshold, months = settings.current().register_threshold, queries.list_months_of(year)
     counted = {principle: list(source(Year(year))) for principle, source in SOURCES.items()}
-    shown = len(months) == len(MONTHS) and all(month.document["showing"] == Showing.SHOWN for month in months)
+    # The register misses no month from its first one on: before that there was no trade.
+    is_told = bool(months) and months[-1].month.endswith(MONTHS[-1])
+    shown = is_told and all(month.document["showing"] == Showing.SHOWN for month in months)
     full = _document(year, threshold, counted, whole, is_public=False)
 
     def told(figure: Figure) -> Document:
@@ -57,18 +59,19 @@ def _document(
 
 def _of_register(figure: Figure, months: Sequence[RegisterMonth]) -> Document:
     """Return trade as the register has told it already: whoever compared two sources could compute what one hides."""
-    name = _OF_REGISTER[figure.key]
-    told = {month.month[5:]: month.document for month in months}
+    name, told = _OF_REGISTER[figure.key], {month.month[5:]: month.document for month in months}
     values = by_month({month: one[name] or 0 for month, one in told.items()})
     parts = [
-        {
-            "ja": part.ja,
-            "en": part.en,
-            "showing": told[month]["showing"] if month in told else Showing.WITHHELD.value,
-            "value": told[month][name] if month in told else None,
-        }
+        {"ja": part.ja, "en": part.en} | _of_month(month, told, name)
         for month, part in zip(MONTHS, values, strict=True)
     ]
-    is_known = any(part["value"] is not None for part in parts)
+    is_known = any(told[month]["showing"] == Showing.SHOWN for month in told)
     showing = Showing.SHOWN if is_known else Showing.WITHHELD
     return whole(figure) | {"parts": parts, "showing": showing.value, "value": total(values) if is_known else None}
+
+
+def _of_month(month: str, told: dict[str, Document], name: str) -> Document:
+    if month in told:
+        return {"showing": told[month]["showing"], "value": told[month][name]}
+    is_before = bool(told) and month < min(told)
+    return {"showing": (Showing.SHOWN if is_before else Showing.WITHHELD).value, "value": 0 if is_before else None}
