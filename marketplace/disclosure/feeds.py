@@ -43,7 +43,7 @@ def as_atom(months: Sequence[RegisterMonth], base_url: str) -> bytes:
     for month in months:
         _entry(feed, month, base_url)
     ET.register_namespace("", ATOM)
-    return ET.tostring(feed, encoding="utf-8", xml_declaration=True)
+    return bytes(ET.tostring(feed, encoding="utf-8", xml_declaration=True))
 
 
 def summary(month: RegisterMonth) -> str:

@@ -115,7 +115,7 @@ def _summary(terms: Terms) -> dict[str, Any]:
         "sha256": terms.sha256,
         "title_ja": terms.title_ja,
         "title_en": terms.title_en,
-        "contract_type": items.contract_type.code.value,
+        "contract_type": items.contract_type.value,
         "purposes": [one.code.value for one in items.use_application],
         "privacy_class": items.personal_data.code.value,
     }

@@ -14,11 +14,11 @@ SELECT count(*) AS listed,
   FROM listing
 """
 _MEMBERS = """
-SELECT kind, count(*) AS count FROM organization
+SELECT kind, count(*) AS many FROM organization
  WHERE state = 'verified' AND capacities @> CAST(:capacity AS jsonb) GROUP BY 1 ORDER BY 1
 """
 _ELIGIBLE = """
-SELECT discount_class, count(DISTINCT organization_id) AS count FROM eligibility
+SELECT discount_class, count(DISTINCT organization_id) AS many FROM eligibility
  WHERE state = 'granted' AND decided_at >= :first AND decided_at < :after GROUP BY 1 ORDER BY 1
 """
 _FREE = """
@@ -70,7 +70,7 @@ def _catalogue(year: Year) -> Iterator[Figure]:
 
 def _members(year: Year, capacity: str, ja: str, en: str) -> Figure:
     found = rows(_MEMBERS, year, capacity=f'["{capacity}"]')
-    parts = labelled((KINDS[one.kind], one.count) for one in found)
+    parts = labelled((KINDS[one.kind], one.many) for one in found)
     return Figure(
         key=f"{capacity}s",
         ja=ja,
@@ -85,7 +85,7 @@ def _members(year: Year, capacity: str, ja: str, en: str) -> Figure:
 def _eligible(year: Year) -> Figure:
     found = rows(_ELIGIBLE, year)
     parts = tuple(
-        Part(DiscountClass(one.discount_class).ja, DiscountClass(one.discount_class).en, one.count) for one in found
+        Part(DiscountClass(one.discount_class).ja, DiscountClass(one.discount_class).en, one.many) for one in found
     )
     return Figure(
         key="eligible",

@@ -7,7 +7,7 @@ from marketplace.disclosure.annual.figures import Figure, Part, Secrecy, labelle
 from marketplace.disclosure.annual.reading import Year, deeds, row, rows
 
 _FORMATS = """
-SELECT upper(format) AS format, count(*) AS count
+SELECT upper(format) AS format, count(*) AS many
   FROM listing, jsonb_array_elements_text(document->'formats') AS format GROUP BY 1 ORDER BY 2 DESC, 1
 """
 FORMATS_SHOWN = 8
@@ -17,7 +17,7 @@ SELECT (SELECT count(*) FROM listing) AS listed, count(DISTINCT o.dataset_id) AS
  WHERE o.state = 'open' AND o.buyer_organization_id IS NULL AND t.template IN ('cc-by-4.0', 'gjstu-2.0')
 """
 _WAYS = """
-SELECT meter, count(*) AS count FROM delivery WHERE closed_at >= :first AND closed_at < :after GROUP BY 1 ORDER BY 1
+SELECT meter, count(*) AS many FROM delivery WHERE closed_at >= :first AND closed_at < :after GROUP BY 1 ORDER BY 1
 """
 _METERS = {
     "server": ("取引所から", "From the exchange"),
@@ -29,7 +29,7 @@ SELECT (SELECT count(*) FROM conversion WHERE state = 'done') AS tables,
        (SELECT count(*) FROM upstream) AS apis, (SELECT count(*) FROM release_source) AS sources
 """
 _CLIENTS = """
-SELECT authentication_method AS way, count(*) AS count FROM api_client WHERE state = 'active' GROUP BY 1 ORDER BY 1
+SELECT authentication_method AS way, count(*) AS many FROM api_client WHERE state = 'active' GROUP BY 1 ORDER BY 1
 """
 _PROOFS = {
     "private_key_jwt": ("鍵(private_key_jwt)", "By a key (private_key_jwt)"),
@@ -56,7 +56,7 @@ def _formats(year: Year) -> Figure:
         en="Formats of data",
         value=len(found),
         secrecy=Secrecy.OPEN,
-        parts=tuple(Part(one.format, one.format, one.count) for one in found[:FORMATS_SHOWN]),
+        parts=tuple(Part(one.format, one.format, one.many) for one in found[:FORMATS_SHOWN]),
         how_ja="公開カタログにある形式の数。棒はその形式のファイルを持つデータの数(多い順に8まで)。",
         how_en="Formats in the public catalogue; the bars are datasets with a file of each, the eight most frequent.",
     )
@@ -78,7 +78,7 @@ def _licensed(year: Year) -> Figure:
 
 
 def _ways(year: Year) -> Figure:
-    parts = labelled((_METERS[one.meter], one.count) for one in rows(_WAYS, year))
+    parts = labelled((_METERS[one.meter], one.many) for one in rows(_WAYS, year))
     return Figure(
         key="ways",
         ja="配信の経路",
@@ -125,7 +125,7 @@ def _imported(year: Year) -> Figure:
 
 
 def _clients(year: Year) -> Figure:
-    parts = labelled((_PROOFS[one.way], one.count) for one in rows(_CLIENTS, year))
+    parts = labelled((_PROOFS[one.way], one.many) for one in rows(_CLIENTS, year))
     return Figure(
         key="clients",
         ja="接続プログラム(認証方法別)",

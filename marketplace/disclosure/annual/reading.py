@@ -19,7 +19,7 @@ KINDS = {
     "other": ("その他", "Others"),
 }
 _DEEDS = text("""
-SELECT to_char(occurred_at AT TIME ZONE 'Asia/Tokyo', 'MM') AS month, count(*) AS count
+SELECT to_char(occurred_at AT TIME ZONE 'Asia/Tokyo', 'MM') AS month, count(*) AS many
   FROM audit_entry WHERE verb = ANY(:verbs) AND occurred_at >= :first AND occurred_at < :after
  GROUP BY 1
 """)
@@ -51,7 +51,7 @@ def rows(statement: str, year: Year, **more: Any) -> list[Any]:
 def deeds(year: Year, *verbs: Verb) -> tuple[Part, ...]:
     """Return how often these deeds stand in the record, by month."""
     wanted = {"verbs": [verb.value for verb in verbs], "first": year.span["first"], "after": year.span["after"]}
-    return by_month({found.month: found.count for found in db.session.execute(_DEEDS, wanted)})
+    return by_month({found.month: found.many for found in db.session.execute(_DEEDS, wanted)})
 
 
 def _needed(statement: str, year: Year, more: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ SELECT substr(month, 6) AS month, CAST(avg(availability_basis_points) AS integer
   FROM service_level_measurement WHERE month BETWEEN :begin AND :end GROUP BY 1 ORDER BY 1
 """
 _RECEIPTS = """
-SELECT to_char(signed_at AT TIME ZONE 'Asia/Tokyo', 'MM') AS month, count(*) AS count
+SELECT to_char(signed_at AT TIME ZONE 'Asia/Tokyo', 'MM') AS month, count(*) AS many
   FROM receipt WHERE signed_at >= :first AND signed_at < :after GROUP BY 1
 """
 
@@ -99,7 +99,7 @@ def _availability(year: Year) -> Figure:
 
 
 def _receipts(year: Year) -> Figure:
-    parts = by_month({one.month: one.count for one in rows(_RECEIPTS, year)})
+    parts = by_month({one.month: one.many for one in rows(_RECEIPTS, year)})
     return Figure(
         key="receipts",
         ja="署名した受領証",

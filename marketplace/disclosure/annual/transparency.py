@@ -9,12 +9,12 @@ from marketplace.privacy.states import PrivacyClass
 
 _CLASSES = """
 SELECT coalesce(t.document->'personal_data'->>'code', t.document->>'personal_data') AS code,
-       count(DISTINCT o.dataset_id) AS count
+       count(DISTINCT o.dataset_id) AS many
   FROM offer o JOIN terms t ON t.id = o.terms_id JOIN listing l ON l.dataset_id = o.dataset_id
  WHERE o.state = 'open' AND o.buyer_organization_id IS NULL GROUP BY 1 ORDER BY 2 DESC, 1
 """
 _REFUNDS = """
-SELECT reason, count(*) AS count FROM refund WHERE created_at >= :first AND created_at < :after GROUP BY 1 ORDER BY 1
+SELECT reason, count(*) AS many FROM refund WHERE created_at >= :first AND created_at < :after GROUP BY 1 ORDER BY 1
 """
 _REASONS = {
     "requested": ("申出", "Requested"),
@@ -24,7 +24,7 @@ _REASONS = {
     "adjustment": ("精算の訂正", "Adjustment"),
     "unapplied": ("過入金", "Paid for nothing"),
 }
-_MONTHS = "SELECT count(*) AS count FROM register_month WHERE month BETWEEN :begin AND :end"
+_MONTHS = "SELECT count(*) AS many FROM register_month WHERE month BETWEEN :begin AND :end"
 
 
 def figures(year: Year) -> Iterator[Figure]:
@@ -40,7 +40,7 @@ def figures(year: Year) -> Iterator[Figure]:
         ja="公開台帳で公開した月",
         en="Months published in the register",
         secrecy=Secrecy.OPEN,
-        value=row(_MONTHS, year, begin=f"{year.number:04d}-01", end=f"{year.number:04d}-12").count,
+        value=row(_MONTHS, year, begin=f"{year.number:04d}-01", end=f"{year.number:04d}-12").many,
         of=12,
         how_ja="取引公開台帳に公開したその年の月の数。",
         how_en="Months of the year that the public register tells of.",
@@ -62,7 +62,7 @@ def _looks(year: Year) -> Figure:
 
 
 def _classes(year: Year) -> Figure:
-    found = [(PrivacyClass(one.code), one.count) for one in rows(_CLASSES, year) if one.code in set(PrivacyClass)]
+    found = [(PrivacyClass(one.code), one.many) for one in rows(_CLASSES, year) if one.code in set(PrivacyClass)]
     parts = tuple(Part(code.ja, code.en, count) for code, count in found)
     return Figure(
         key="privacy_classes",
@@ -91,7 +91,7 @@ def _complaints(year: Year) -> Figure:
 
 
 def _refunds(year: Year) -> Figure:
-    parts = labelled((_REASONS[one.reason], one.count) for one in rows(_REFUNDS, year))
+    parts = labelled((_REASONS[one.reason], one.many) for one in rows(_REFUNDS, year))
     return Figure(
         key="refunds",
         ja="返金(理由別)",
