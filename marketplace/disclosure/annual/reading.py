@@ -40,22 +40,18 @@ class Year:
 
 def row(statement: str, year: Year, **more: Any) -> Any:
     """Return the one row of a statement over a year."""
-    return db.session.execute(text(statement), _needed(statement, year, more)).one()
+    return db.session.execute(text(statement), year.span | more).one()
 
 
 def rows(statement: str, year: Year, **more: Any) -> list[Any]:
     """Return the rows of a statement over a year."""
-    return list(db.session.execute(text(statement), _needed(statement, year, more)))
+    return list(db.session.execute(text(statement), year.span | more))
 
 
 def deeds(year: Year, *verbs: Verb) -> tuple[Part, ...]:
     """Return how often these deeds stand in the record, by month."""
     wanted = {"verbs": [verb.value for verb in verbs], "first": year.span["first"], "after": year.span["after"]}
     return by_month({found.month: found.many for found in db.session.execute(_DEEDS, wanted)})
-
-
-def _needed(statement: str, year: Year, more: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in year.span.items() if f":{name}" in statement} | more
 
 
 def _midnight(day: date) -> datetime:
