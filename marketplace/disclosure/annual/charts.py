@@ -59,8 +59,8 @@ def svg(figure: dict[str, Any], threshold: int) -> str:
         for one in drawn.labels
     ]
     return (
-        f'<svg role="img" aria-labelledby="{name}-title {name}-desc" viewBox="0 0 {WIDTH:g} {drawn.height:g}"'
-        f' width="{WIDTH:g}" height="{drawn.height:g}" fill="currentColor">'
+        f'<svg role="img" lang="ja" aria-labelledby="{name}-title" aria-describedby="{name}-desc"'
+        f' viewBox="0 0 {WIDTH:g} {drawn.height:g}" width="{WIDTH:g}" height="{drawn.height:g}" fill="currentColor">'
         f'<title id="{name}-title">{escape(figure["ja"])} {escape(figure["en"])}</title>'
         f'<desc id="{name}-desc">{escape(described(figure, threshold))}</desc>{"".join(marks)}</svg>'
     )
