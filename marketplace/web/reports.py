@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask import Response, render_template
-from markupsafe import Markup
 
 from marketplace.disclosure import queries
 from marketplace.disclosure.annual import charts, words
@@ -35,8 +34,4 @@ def as_file(document: dict[str, Any]) -> str:
 
 
 def _shown(document: dict[str, Any]) -> dict[str, Any]:
-    return {"document": document, "principles": Principle, "words": words, "draw": _drawn}
-
-
-def _drawn(figure: dict[str, Any], threshold: int) -> Markup:
-    return Markup(charts.svg(figure, threshold))  # noqa: S704 - its words are escaped where it is made
+    return {"document": document, "principles": Principle, "words": words, "charts": charts}

@@ -54,6 +54,8 @@ def test_the_report_has_charts_with_texts_and_leads_to_its_footnotes(get: Get, w
     charts = page.all("svg")
     assert len(charts) >= 8
     assert all(chart["role"] == "img" and chart["aria-labelledby"] for chart in charts)
+    assert len(page.all("title")) == len(page.all("desc")) + 1 == len(charts) + 1
+    assert len(page.all("rect")) > 100
     ids = {attributes["id"] for _tag, attributes in page.tags if "id" in attributes}
     within = [anchor["href"][1:] for anchor in page.all("a") if anchor["href"].startswith("#")]
     assert len(within) > 40

@@ -1,8 +1,7 @@
-"""Bars and lines: where their marks stand, and the same as inline SVG with a text for those who cannot see it. Pure."""
+"""Bars and lines: where their marks stand, and what they show in words, for those who cannot see them. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 from marketplace.disclosure.annual import words
@@ -43,27 +42,6 @@ def plot(figure: dict[str, Any], threshold: int) -> Plot | None:
     if figure["is_line"] or len(parts) == _MONTHS:
         return _upright(parts, said, most, is_line=figure["is_line"])
     return _lying(parts, said, most)
-
-
-def svg(figure: dict[str, Any], threshold: int) -> str:
-    """Return the drawing as SVG that takes the colour of the text around it, empty where there is none."""
-    drawn = plot(figure, threshold)
-    if drawn is None:
-        return ""
-    name = f"chart-{figure['key']}"
-    marks = [f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}"/>' for x, y, w, h in drawn.bars]
-    marks += [_polyline(line) for line in drawn.lines]
-    marks += [
-        f'<text x="{one.at[0]:.1f}" y="{one.at[1]:.1f}" text-anchor="{one.anchor}" font-size="{one.size:g}">'
-        f"{escape(one.words)}</text>"
-        for one in drawn.labels
-    ]
-    return (
-        f'<svg role="img" lang="ja" aria-labelledby="{name}-title" aria-describedby="{name}-desc"'
-        f' viewBox="0 0 {WIDTH:g} {drawn.height:g}" width="{WIDTH:g}" height="{drawn.height:g}" fill="currentColor">'
-        f'<title id="{name}-title">{escape(figure["ja"])} {escape(figure["en"])}</title>'
-        f'<desc id="{name}-desc">{escape(described(figure, threshold))}</desc>{"".join(marks)}</svg>'
-    )
 
 
 def described(figure: dict[str, Any], threshold: int) -> str:
@@ -116,8 +94,3 @@ def _stretches(xs: Sequence[float], ys: Sequence[float], known: Sequence[bool]) 
         elif found[-1]:
             found.append([])
     return tuple(tuple(stretch) for stretch in found if len(stretch) > 1)
-
-
-def _polyline(points: Sequence[Point]) -> str:
-    told = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return f'<polyline points="{told}" fill="none" stroke="currentColor" stroke-width="1.5"/>'
