@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from marketplace.cli.composition import Composition, application, pass_composition
-from marketplace.disclosure import queries
+from marketplace.disclosure import queries, service
 from marketplace.disclosure.annual import pdf, publishing
 from marketplace.disclosure.annual.report import compile_report
 from marketplace.kit.transaction import transaction
@@ -37,6 +37,16 @@ def annual(composition: Composition, year: int, out: Path, full: bool) -> None:
     click.echo(f"wrote {out / name}.html and .pdf")
     if not full and not is_over:
         click.echo("the register has not published all of this year: what you wrote is a draft, keep it to yourself")
+
+
+@report.command()
+@pass_composition
+def register(composition: Composition) -> None:
+    """Publish the months of the public register whose time has come, as the night's job does."""
+    with application(composition):
+        service.publish_due()
+        months = [month.month for month in queries.list_months()]
+    click.echo(f"published so far: {', '.join(months) or 'nothing'}")
 
 
 def _report(year: int, *, full: bool) -> tuple[dict[str, Any], bool]:

@@ -4,9 +4,10 @@ import io
 
 import pypdfium2
 
+from marketplace.kit import clock
 from marketplace.kit.transaction import transaction
 from tests.cli.conftest import Run
-from tests.disclosure.world import october
+from tests.disclosure.world import CLOSED, october
 
 
 def test_the_report_is_written_as_html_and_pdf_japanese_first(run: Run, tmp_path) -> None:
@@ -33,3 +34,11 @@ def test_a_folder_that_cannot_be_made_is_named(run: Run, tmp_path) -> None:
     (tmp_path / "taken").write_text("")
     said = run("report", "annual", "--year", 2026, "--out", tmp_path / "taken" / "below", code=1)
     assert "taken" in said
+
+
+def test_the_register_is_published_at_once(run: Run) -> None:
+    assert "published so far: nothing" in run("report", "register")
+    with transaction():
+        october()
+    with clock.stopped(CLOSED):
+        assert "published so far: 2026-10, 2026-09" in run("report", "register")
