@@ -29,7 +29,8 @@ INSERT INTO audit_entry (id, occurred_at, organization_id, client_id, member_id,
 SELECT 'aud_' || lpad(to_hex(n), 12, '0') || '7' || md5(n::text)::char(19),
        CAST(:start AS timestamptz) + n * make_interval(secs => :step),
        'org_' || lpad(to_hex(CASE WHEN n % 100 = 0 THEN :organizations / 2 + (n / 100) % (:organizations / 2)
-                                  ELSE (:organizations ^ random())::int END), 32, '0'), 'cli_' || md5((n % 3000)::text), NULL,
+                                  ELSE (:organizations ^ random())::int END), 32, '0'),
+       'cli_' || md5((n % 3000)::text), NULL,
        (ARRAY['metering.delivery.opened', 'metering.delivery.closed', 'billing.ledger.posted', 'billing.order.placed',
               'billing.order.paid', 'billing.document.issued', 'access.grant.issued', 'identity.client.registered'])
          [CASE WHEN n % 100 = 0 THEN 8 WHEN n % 10 < 7 THEN 1 + n % 2 ELSE 3 + n % 5 END],

@@ -47,7 +47,9 @@ from marketplace.api import (
     proxies,
     receivables,
     refunds,
+    register,
     releases,
+    reports,
     resumable,
     revenue,
     rows,
@@ -91,7 +93,7 @@ RESOURCES = (
     terms, offers, coupons, eligibilities, catalog, orders, invoices, documents, paperwork,
     bank, receivables, refunds, disputes, service_levels, payouts, revenue, budgets,
     grants, tickets, rows, usage, deliveries, subscriptions,
-    ledger, audit, transparency, traces, searches, cases, overrides, system,
+    ledger, audit, transparency, traces, searches, cases, overrides, register, reports, system,
 )  # fmt: skip
 
 

@@ -167,6 +167,9 @@ class Verb(StrEnum):
     LEASE_ENDED = "metering.lease.ended"
     USAGE_SETTLED = "metering.usage.settled"
     USAGE_CORRECTED = "metering.usage.corrected"
+    # disclosure
+    REGISTER_PUBLISHED = "disclosure.register.published"
+    REPORT_PUBLISHED = "disclosure.report.published"
     # audit
     RECORD_SEARCHED = "audit.record.searched"
     RECORD_EXPORTED = "audit.record.exported"

@@ -20,6 +20,7 @@ from marketplace.cli import (
     payouts,
     people,
     permissions,
+    reports,
     serve,
     simulate,
     tracing,
@@ -64,7 +65,7 @@ def build(composition: Composition) -> click.Group:
         """Run a data exchange: list, license, sell, deliver, meter and audit data."""
 
     groups = (bank, payouts, ledger, audit, balance, mail, people, applications, permissions, keys, delivery, tracing)
-    for module in (serve, doctor, market, *groups, demo, simulate):
+    for module in (serve, doctor, market, *groups, reports, demo, simulate):
         for command in module.COMMANDS:
             marketplace.add_command(command)
     for command in client.COMMANDS:

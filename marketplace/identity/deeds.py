@@ -10,6 +10,7 @@ class Permission(StrEnum):
     """The name of one deed in the table."""
 
     CATALOG_READ = "catalog.read"
+    REGISTER_READ = "register.read"
     SYSTEM_READ = "system.read"
     ORGANIZATION_APPLY = "organization.apply"
     JOIN_READ = "organization.join_read"
@@ -76,6 +77,7 @@ class Permission(StrEnum):
     DELIVERIES_REPORT = "deliveries.report"
     SETTLEMENT_CLOSE = "settlement.close"
     LEDGER_READ = "ledger.read"
+    REPORTS_READ = "reports.read"
     AUDIT_READ = "audit.read"
     DEEDS_READ = "deeds.read"
     TRADES_TRACE = "trades.trace"

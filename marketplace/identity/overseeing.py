@@ -21,6 +21,7 @@ ROWS: dict[Permission, Rule] = {
         "trace trades one is a party to from end to end; overseers trace all",
         roles=roles.BOOKS_READ,
     ),
+    Permission.REPORTS_READ: Rule("market:read", _OVERSEERS, "read annual reports in full", roles=roles.OVERSIGHT),
     Permission.CASES_WORK: Rule(
         "market:operate",
         _OPERATOR,

@@ -16,6 +16,7 @@ STEP_UP_SECONDS = 600
 
 PERMISSIONS: dict[Permission, Rule] = {
     Permission.CATALOG_READ: Rule(None, frozenset(), "read the public catalogue, offers and terms"),
+    Permission.REGISTER_READ: Rule(None, frozenset(), "read the public register and annual reports"),
     Permission.SYSTEM_READ: Rule(None, frozenset(), "read health, readiness and documentation"),
     Permission.ORGANIZATION_APPLY: Rule(None, frozenset(), "apply to take part, and confirm it", changes=True),
     Permission.JOIN_READ: Rule(None, frozenset(), "see the pages for applying to take part"),

@@ -103,6 +103,8 @@ class Settings:
     overdue_grace_days: int = 14
     renewal_lead_days: int = 14
     renewal_grace_days: int = 14
+    register_threshold: int = 5
+    register_days: int = 10
     request_body_bytes_max: int = 2**20
     request_line_bytes_max: int = 8190
     header_fields_max: int = 64
@@ -274,11 +276,13 @@ def _check_numbers(settings: Settings) -> None:
             raise BadSetting(f"{variable_of(name)} must be {'above zero' if name in positive else 'zero or more'}")
     bounded = (
         ("konbini_days", 60), ("bank_transfer_days", 60), ("outside_days", 366), ("renewal_lead_days", 25),
-        ("s3_link_seconds", 60), ("port", 65_535), ("token_ttl_seconds", 3600),
+        ("register_days", 90), ("s3_link_seconds", 60), ("port", 65_535), ("token_ttl_seconds", 3600),
     )  # fmt: skip
     for name, most in bounded:
         if not 1 <= getattr(settings, name) <= most:
             raise BadSetting(f"{variable_of(name)} must be 1 to {most}")
+    if not 3 <= settings.register_threshold <= 1000:
+        raise BadSetting("MARKETPLACE_REGISTER_THRESHOLD must be 3 to 1000: fewer than 2 would be told as 1")
     if not 0 <= settings.commission_basis_points < 10_000:
         raise BadSetting("MARKETPLACE_COMMISSION_BASIS_POINTS must be 0 to 9999 (1000 is 10 %)")
 

@@ -21,6 +21,8 @@ from marketplace.web import (
     problems,
     providers,
     recovery,
+    register,
+    reports,
     sessions,
     sign_in,
     terms,
@@ -28,7 +30,7 @@ from marketplace.web import (
 from marketplace.web.description import EXTENSION, Description
 
 PAGES = (
-    home, catalog, terms, problems, documentation, checkout,
+    home, catalog, terms, register, reports, problems, documentation, checkout,
     sign_in, passkeys, providers, recovery, joining, account, email, desk, authorize, consent, device,
 )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +15,8 @@ from marketplace.api.endpoint import GUARD
 from marketplace.audit.models import Entry
 from marketplace.billing import queries, sales
 from marketplace.billing.bank import queries as bank
+from marketplace.disclosure import service as register
+from marketplace.disclosure.annual import publishing
 from marketplace.exchange import banking, dispute, facilities
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.permissions import PERMISSIONS, Permission, Rule
@@ -164,7 +166,7 @@ def everything_of(market: Market) -> Everything:
     ids["delivery_id"] = ok(market.buyer.get("/v1/deliveries"))["items"][0]["id"]
     ids |= paid_out(market) | {"delegation_id": delegation_to(market.provider)}
     ids |= given_back(market, bought) | {"subscription_id": subscribed(market, goods)}
-    ids |= overseen_of(market, bought)
+    ids |= overseen_of(market, bought) | told()
     return Everything(ids, bodies_of(market, goods, offer, bought))
 
 
@@ -224,6 +226,15 @@ def bodies_of(market: Market, goods: Goods, offer: dict[str, Any], bought: dict[
         "POST /v1/eligibilities/<eligibility_id>/grant": {"valid_until": COUPON["valid_until"]},
         "POST /v1/eligibilities/<eligibility_id>/refuse": {"reason": "証明書の期限切れ"},
     }  # fmt: skip
+
+
+def told() -> dict[str, str]:
+    """The last month of the year in the public register, and with it the report on the year."""
+    year = clock.today().year
+    with transaction():
+        month = register.publish(date(year, 12, 1)).month
+        publishing.count(year)
+    return {"month": month, "year": str(year)}
 
 
 def transferred() -> str:

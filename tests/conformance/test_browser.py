@@ -139,7 +139,7 @@ def pages(house) -> list[dict]:
         page(person, "device", f"{base}/device?user_code=BCDF-GHJK"),
         page(person, "device's consent", device_waiting(house), form='form[action^="/device"]'),
         page(person, "refused", f"{base}/oauth/authorize?client_id=nobody"),
-        *(page(nobody, path, f"{base}/{path}") for path in ("", "catalog", "terms", "problems")),
+        *(page(nobody, path, f"{base}/{path}") for path in ("", "catalog", "terms", "register", "problems")),
     ]
 
 

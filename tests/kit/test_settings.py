@@ -92,6 +92,8 @@ def test_live_payments_in_production_are_possible() -> None:
         ({"STRIPE_TIMEOUT": "0"}, "STRIPE_TIMEOUT must be above zero"),
         ({"MARKETPLACE_COMMISSION_BASIS_POINTS": "10000"}, "must be 0 to 9999"),
         ({"MARKETPLACE_COMMISSION_BASIS_POINTS": "-1"}, "must be 0 to 9999"),
+        ({"MARKETPLACE_REGISTER_THRESHOLD": "2"}, "must be 3 to 1000"),
+        ({"MARKETPLACE_REGISTER_DAYS": "0"}, "must be 1 to 90"),
         ({"MARKETPLACE_TOKEN_TTL_SECONDS": "3601"}, "must be 1 to 3600"),
         ({"MARKETPLACE_WORKER_CLASS": "gevent"}, "WORKER_CLASS must be threads"),
         ({"MARKETPLACE_TRUST_TO_SELL": "applied"}, "TRUST_TO_SELL must be verified, or qualified"),

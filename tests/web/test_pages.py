@@ -22,6 +22,7 @@ PAGES = (
     "/",
     "/catalog",
     "/terms",
+    "/register",
     "/problems",
     "/problems/not-found",
     "/docs",

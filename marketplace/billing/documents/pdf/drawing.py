@@ -1,7 +1,6 @@
 """Drawing a document: heading, table over as many pages as it needs, sums, notes."""
 
 import io
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,13 +15,11 @@ FIRST_TABLE = 560.0
 SUMS = 190.0
 LEADING = 1.25
 LATER_TABLE = TOP - 26.0
-# The library keeps which signs of the font a file uses in the font itself, and that is one for all threads.
-_drawing = threading.Lock()
 
 
 def render(document: Document) -> bytes:
     """Return the document as PDF 1.4 on A4; the same document yields the same bytes."""
-    with _drawing:
+    with fonts.in_use:
         return _rendered(document.content, document.content_sha256)
 
 

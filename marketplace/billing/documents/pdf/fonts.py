@@ -1,6 +1,7 @@
 """The embedded font (Noto Sans JP, SIL OFL 1.1, cut down to CP932 and Latin), its widths, and line breaks."""
 
 import functools
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,10 @@ NAME = "NotoSansJP"
 FILE = Path(__file__).parent / "fonts" / "NotoSansJP-subset.ttf"
 MISSING = "〓"
 NEVER_FIRST = frozenset("、。，．・：；？！）」』】］｝〉》”’ー々ゝゞァィゥェォッャュョぁぃぅぇぉっゃゅょ%％)]},.:;!?")
+
+
+# The library keeps which signs of the font a file uses in the font itself, and that is one for all threads.
+in_use = threading.Lock()
 
 
 @functools.cache

@@ -1,0 +1,172 @@
+"""Operational and financial sustainability: what was sold, what the exchange kept and paid, what it cost."""
+
+from collections.abc import Iterator
+
+from marketplace.audit.verbs import Verb
+from marketplace.disclosure.annual.figures import Figure, Part, Secrecy, by_month, labelled, total
+from marketplace.disclosure.annual.reading import Year, deeds, row, rows
+from marketplace.disclosure.states import Unit
+
+_SALES = """
+SELECT to_char(occurred_on, 'MM') AS month, sum(net_yen) AS yen FROM earning
+ WHERE occurred_on >= :first_day AND occurred_on < :after_day GROUP BY 1
+"""
+_BYTES = """
+SELECT to_char(hour AT TIME ZONE 'Asia/Tokyo', 'MM') AS month, sum(bytes_acked) AS bytes FROM usage_rollup
+ WHERE hour >= :first AND hour < :after GROUP BY 1
+"""
+_KEPT = """
+SELECT coalesce(sum(commission_yen), 0) AS commission, count(DISTINCT organization_id) AS providers,
+       count(DISTINCT buyer_organization_id) AS buyers
+  FROM earning WHERE occurred_on >= :first_day AND occurred_on < :after_day
+"""
+_PAID_OUT = """
+SELECT coalesce(sum(amount_yen), 0) AS yen, count(DISTINCT organization_id) AS providers FROM payout
+ WHERE state = 'paid' AND way <> 'claim' AND paid_on >= :first_day AND paid_on < :after_day
+"""
+_GIVEN_BACK = """
+SELECT coalesce(sum(amount_yen), 0) AS yen, count(DISTINCT organization_id) AS buyers FROM refund
+ WHERE state = 'succeeded' AND settled_at >= :first AND settled_at < :after
+"""
+_FEES = """
+SELECT coalesce(sum(fee_minor), 0) AS yen FROM balance_transaction
+ WHERE currency = 'JPY' AND created_at >= :first AND created_at < :after
+"""
+
+
+def figures(year: Year) -> Iterator[Figure]:
+    """Yield the figures of the principle."""
+    yield from _traded(year)
+    yield from _money(year)
+    parts = deeds(year, Verb.INVOICE_OVERDUE)
+    yield Figure(
+        key="overdue",
+        ja="支払期限を過ぎた請求書",
+        en="Invoices overdue",
+        value=total(parts),
+        parts=parts,
+        how_ja="期限を過ぎた請求書の件数(billing.invoice.overdue)。",
+        how_en="Invoices that fell overdue (billing.invoice.overdue).",
+    )
+
+
+def _traded(year: Year) -> Iterator[Figure]:
+    trades = deeds(year, Verb.ORDER_FULFILLED)
+    yield _monthly(
+        "trades",
+        "取引",
+        "Trades",
+        trades,
+        Unit.COUNT,
+        (
+            "その年に履行された注文の件数(billing.order.fulfilled)。",
+            "Orders fulfilled in the year (billing.order.fulfilled).",
+        ),
+    )
+    sales = by_month({one.month: one.yen for one in rows(_SALES, year)})
+    yield _monthly(
+        "sales",
+        "取引額(税抜)",
+        "Sales before tax",
+        sales,
+        Unit.YEN,
+        (
+            "提供者の売上から返金などを除いた額。計上日による。",
+            "What providers sold, less what was given back, by day of booking.",
+        ),
+    )
+    volume = by_month({one.month: one.bytes for one in rows(_BYTES, year)})
+    yield _monthly(
+        "bytes",
+        "配信量",
+        "Bytes delivered",
+        volume,
+        Unit.BYTES,
+        ("受領が確認されたバイト数。", "Bytes whose receipt was acknowledged."),
+    )
+
+
+def _monthly(key: str, ja: str, en: str, parts: tuple[Part, ...], unit: Unit, how: tuple[str, str]) -> Figure:
+    return Figure(
+        key=key,
+        ja=ja,
+        en=en,
+        value=total(parts),
+        parts=parts,
+        unit=unit,
+        is_line=True,
+        secrecy=Secrecy.TRADED,
+        how_ja=how[0] + "公開版は取引公開台帳の月別の値による。",
+        how_en=how[1] + " The public version takes the months of the public register.",
+    )
+
+
+def _money(year: Year) -> Iterator[Figure]:
+    kept, paid, back = row(_KEPT, year), row(_PAID_OUT, year), row(_GIVEN_BACK, year)
+    yield _amount(
+        "commission",
+        "取引所の手数料収入(税抜)",
+        "Commission of the exchange before tax",
+        kept.commission,
+        kept.providers,
+        (
+            "売上ごとに計上した手数料から返したものを除いた額。",
+            "Commission booked with each sale, less what was given back.",
+        ),
+    )
+    yield _amount(
+        "payouts",
+        "提供者への支払い",
+        "Paid out to providers",
+        paid.yen,
+        paid.providers,
+        ("その年に着金した支払いの額。", "Payouts that arrived in the year."),
+    )
+    yield _amount(
+        "given_back",
+        "利用者への返金(税込)",
+        "Given back to buyers, with tax",
+        back.yen,
+        back.buyers,
+        ("その年に成立した返金の額。", "Refunds that succeeded in the year."),
+    )
+    yield _amount(
+        "gateway_fees",
+        "把握している費用：決済手数料",
+        "Known costs: fees of the payment gateway",
+        row(_FEES, year).yen,
+        None,
+        (
+            "決済事業者の残高明細にある手数料。人件費・設備費は取引所の帳簿にないため含まない。",
+            "Fees in the gateway's balance; staff and machines are in no book of the exchange and left out.",
+        ),
+    )
+    parts = labelled(
+        (
+            (("売った提供者", "Providers that sold"), kept.providers),
+            (("買った利用者", "Buyers that bought"), kept.buyers),
+        )
+    )
+    yield Figure(
+        key="active",
+        ja="取引した組織",
+        en="Organizations that traded",
+        value=total(parts),
+        parts=parts,
+        how_ja="その年に売上または購入のあった組織の数(両方ある組織は両方に数える)。",
+        how_en="Organizations with a sale or a purchase in the year; one with both counts in both.",
+    )
+
+
+def _amount(key: str, ja: str, en: str, yen: int, parties: int | None, how: tuple[str, str]) -> Figure:
+    return Figure(
+        key=key,
+        ja=ja,
+        en=en,
+        value=int(yen),
+        unit=Unit.YEN,
+        parties=parties,
+        secrecy=Secrecy.TRADED,
+        how_ja=how[0],
+        how_en=how[1],
+    )
