@@ -31,6 +31,7 @@ from marketplace.api import (
     eligibilities,
     grants,
     headers,
+    incidents,
     invoices,
     ledger,
     limits,
@@ -85,7 +86,7 @@ RESOURCES = (
     organizations, applications, clients, delegations, datasets, releases, resumable, sources, upstreams, calls,
     terms, offers, coupons, eligibilities, catalog, orders, invoices, documents, paperwork,
     bank, receivables, refunds, disputes, service_levels, payouts, revenue, budgets,
-    grants, tickets, rows, usage, deliveries, subscriptions, ledger, audit, system,
+    grants, tickets, rows, usage, deliveries, subscriptions, ledger, audit, incidents, system,
 )  # fmt: skip
 
 

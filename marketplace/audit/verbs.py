@@ -163,6 +163,15 @@ class Verb(StrEnum):
     LEASE_ENDED = "metering.lease.ended"
     USAGE_SETTLED = "metering.usage.settled"
     USAGE_CORRECTED = "metering.usage.corrected"
+    # incidents
+    INCIDENT_OPENED = "incidents.incident.opened"
+    INCIDENT_ASSESSED = "incidents.incident.assessed"
+    INCIDENT_TOLD = "incidents.incident.told"
+    INCIDENT_ACKNOWLEDGED = "incidents.incident.acknowledged"
+    INCIDENT_REPORTED = "incidents.incident.reported"
+    INCIDENT_OVERDUE = "incidents.incident.overdue"
+    INCIDENT_LIFTED = "incidents.incident.lifted"
+    INCIDENT_CLOSED = "incidents.incident.closed"
     # audit
     RECORD_SEARCHED = "audit.record.searched"
     RECORD_EXPORTED = "audit.record.exported"

@@ -372,6 +372,36 @@ PERMISSIONS: dict[Permission, Rule] = {
     ),
     Permission.LEDGER_READ: Rule("ledger:read", OVERSEERS, "read the ledger", roles=roles.BOOKS_READ),
     Permission.AUDIT_READ: Rule("audit:read", OVERSEERS, "search and export the record", roles=roles.OVERSIGHT),
+    Permission.INCIDENTS_READ: Rule(
+        "market:read", OVERSEERS, "read incidents and what they touch", roles=roles.OVERSIGHT
+    ),
+    Permission.INCIDENTS_OPERATE: Rule(
+        "market:operate",
+        frozenset({OPERATOR}),
+        "open incidents, let grants rest, tell who is affected, report and close",
+        changes=True,
+        roles=roles.JUDGING,
+        step_up=True,
+    ),
+    Permission.INCIDENT_NOTICES_READ: Rule(
+        "organization:read", EVERYONE, "read notices of incidents to one's own; overseers read all", roles=roles.ANYONE
+    ),
+    Permission.INCIDENT_NOTICES_ACKNOWLEDGE: Rule(
+        "organization:manage",
+        frozenset({PROVIDER, BUYER, OPERATOR}),
+        "take note of a notice of an incident to one's own",
+        changes=True,
+        roles=roles.RESPONSIBLE | roles.JUDGING,
+    ),
+    Permission.HOLDS_READ: Rule("market:read", OVERSEERS, "read legal holds", roles=roles.OVERSIGHT),
+    Permission.HOLDS_PLACE: Rule(
+        "market:operate",
+        frozenset({OPERATOR}),
+        "put a legal hold on what must not be deleted, and lift it",
+        changes=True,
+        roles=roles.JUDGING,
+        step_up=True,
+    ),
 }
 
 

@@ -74,6 +74,9 @@ class Settings:
     s3_link_seconds: int = 60
     s3_log_hours: int = 48
     usage_months_kept: int = 0
+    documents_years_kept: int = 10
+    incident_authority_email: str | None = None
+    incident_preliminary_days: int = 3
     grant_requests_per_minute: int = 0
     preview_rows_max: int = 20
     profile_memory_bytes_max: int = 2**30
@@ -211,6 +214,7 @@ def check(settings: Settings) -> None:
     _check_choices(settings)
     _check_database(settings)
     _check_mail(settings)
+    _check_authority(settings)
     _check_provider(settings)
     _check_payments(settings)
     _check_invoice_due(settings)
@@ -257,11 +261,13 @@ def _check_numbers(settings: Settings) -> None:
             raise BadSetting(f"{variable_of(name)} must be {'above zero' if name in positive else 'zero or more'}")
     bounded = (
         ("konbini_days", 60), ("bank_transfer_days", 60), ("outside_days", 366), ("renewal_lead_days", 25),
-        ("s3_link_seconds", 60), ("port", 65_535), ("token_ttl_seconds", 3600),
+        ("s3_link_seconds", 60), ("port", 65_535), ("token_ttl_seconds", 3600), ("incident_preliminary_days", 5),
     )  # fmt: skip
     for name, most in bounded:
         if not 1 <= getattr(settings, name) <= most:
             raise BadSetting(f"{variable_of(name)} must be 1 to {most}")
+    if not 7 <= settings.documents_years_kept <= 100:
+        raise BadSetting("MARKETPLACE_DOCUMENTS_YEARS_KEPT must be 7 to 100: tax law asks for seven years at least")
     if not 0 <= settings.commission_basis_points < 10_000:
         raise BadSetting("MARKETPLACE_COMMISSION_BASIS_POINTS must be 0 to 9999 (1000 is 10 %)")
 
@@ -300,6 +306,12 @@ def _check_mail(settings: Settings) -> None:
         raise BadSetting("MARKETPLACE_SMTP_URL must look like smtps://user:password@mail.example.jp:465")
     if not re.fullmatch(r"[^\r\n]*[^\s@<>]+@[^\s@<>]+>?", settings.mail_from):
         raise BadSetting("MARKETPLACE_MAIL_FROM must be an address, such as Exchange <no-reply@example.jp>")
+
+
+def _check_authority(settings: Settings) -> None:
+    authority = settings.incident_authority_email
+    if authority is not None and not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", authority):
+        raise BadSetting("MARKETPLACE_INCIDENT_AUTHORITY_EMAIL must be an address, such as privacy@city.example.jp")
 
 
 def _check_provider(settings: Settings) -> None:

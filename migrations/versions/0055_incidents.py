@@ -1,0 +1,179 @@
+"""Incidents: what went wrong, what it touches, who was told; and grants that rest because of one."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
+
+revision = "0055"
+down_revision = "0049"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create."""
+    _causes("'dispute', 'overdue', 'incident'")
+    _incident()
+    _duty()
+    _grant()
+    _delivery()
+    _notice()
+
+
+def _causes(listed: str) -> None:
+    op.drop_constraint("ck_access_grant_suspension_cause", "access_grant_suspension")
+    op.create_check_constraint(
+        op.f("ck_access_grant_suspension_cause"), "access_grant_suspension", f"cause IN ({listed})"
+    )
+
+
+def _incident() -> None:
+    op.create_table(
+        "incident",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        *(sa.Column(name, sa.Boolean(), nullable=False) for name in ("drill", "personal_data", "deliberate")),
+        sa.Column("summary_ja", sa.Text(), nullable=False),
+        sa.Column("summary_en", sa.Text(), nullable=False),
+        _instant("began_at"),
+        _instant("ended_at", nullable=True),
+        _instant("noticed_at"),
+        *(sa.Column(f"{name}s", JSONB(), nullable=False) for name in ("dataset_id", "release_id", "sha256")),
+        *(sa.Column(f"{name}s", JSONB(), nullable=False) for name in ("organization_id", "client_id", "suspend")),
+        sa.Column("opened_by", sa.Text(), nullable=False),
+        _instant("opened_at"),
+        _instant("assessed_at", nullable=True),
+        sa.Column("affected", JSONB(), nullable=True),
+        sa.Column("affected_sha256", sa.Text(), nullable=True),
+        _instant("lifted_at", nullable=True),
+        _instant("closed_at", nullable=True),
+        sa.Column("report", sa.Text(), nullable=True),
+        sa.Column("report_sha256", sa.Text(), nullable=True),
+        sa.CheckConstraint("kind IN ('leak', 'loss', 'damage', 'misuse')", name="ck_incident_kind"),
+        sa.CheckConstraint("state IN ('open', 'closed')", name="ck_incident_state"),
+        sa.CheckConstraint("began_at <= noticed_at AND ended_at >= began_at", name="ck_incident_span"),
+        sa.CheckConstraint(
+            "num_nonnulls(closed_at, report, report_sha256) = CASE state WHEN 'closed' THEN 3 ELSE 0 END",
+            name="ck_incident_closed",
+        ),
+        sa.ForeignKeyConstraint(["opened_by"], ["organization.id"], name="fk_incident_opened_by"),
+        sa.PrimaryKeyConstraint("id", name="pk_incident"),
+    )
+    op.create_index("ix_incident_id_open", "incident", ["id"], postgresql_where=sa.text("state = 'open'"))
+
+
+def _duty() -> None:
+    op.create_table(
+        "incident_duty",
+        sa.Column("incident_id", sa.Text(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        _instant("due_at"),
+        _instant("done_at", nullable=True),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("evidence_sha256", sa.Text(), nullable=True),
+        _instant("overdue_at", nullable=True),
+        sa.CheckConstraint("stage IN ('preliminary', 'full')", name="ck_incident_duty_stage"),
+        sa.CheckConstraint("num_nonnulls(done_at, reference, evidence_sha256) IN (0, 3)", name="ck_incident_duty_done"),
+        sa.CheckConstraint("evidence_sha256 ~ '^[0-9a-f]{64}$'", name="ck_incident_duty_evidence_sha256"),
+        _to("incident_duty", "incident"),
+        sa.PrimaryKeyConstraint("incident_id", "stage", name="pk_incident_duty"),
+    )
+    where = sa.text("done_at IS NULL")
+    op.create_index("ix_incident_duty_due_at_open", "incident_duty", ["due_at"], postgresql_where=where)
+
+
+def _grant() -> None:
+    op.create_table(
+        "incident_grant",
+        *(sa.Column(name, sa.Text(), nullable=False) for name in ("incident_id", "grant_id", "organization_id")),
+        sa.Column("provider_organization_id", sa.Text(), nullable=False),
+        sa.Column("dataset_id", sa.Text(), nullable=False),
+        sa.Column("deliveries", sa.BigInteger(), nullable=False),
+        sa.Column("bytes_received", sa.BigInteger(), nullable=False),
+        sa.Column("contents", JSONB(), nullable=False),
+        sa.Column("suspended", sa.Boolean(), nullable=False),
+        sa.CheckConstraint("deliveries >= 0 AND bytes_received >= 0", name="ck_incident_grant_counts"),
+        _to("incident_grant", "incident"),
+        _to("incident_grant", "access_grant", "grant_id"),
+        _to("incident_grant", "organization"),
+        _to("incident_grant", "organization", "provider_organization_id"),
+        _to("incident_grant", "dataset"),
+        sa.PrimaryKeyConstraint("incident_id", "grant_id", name="pk_incident_grant"),
+    )
+
+
+def _delivery() -> None:
+    op.create_table(
+        "incident_delivery",
+        *(sa.Column(name, sa.Text(), nullable=False) for name in ("incident_id", "delivery_id", "grant_id")),
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("client_id", sa.Text(), nullable=True),
+        *(sa.Column(name, sa.Text(), nullable=False) for name in ("dataset_id", "release_id", "file_id", "sha256")),
+        sa.Column("start_byte", sa.BigInteger(), nullable=False),
+        sa.Column("bytes_received", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        _instant("opened_at"),
+        _instant("closed_at", nullable=True),
+        sa.Column("receipt", sa.Boolean(), nullable=False),
+        sa.CheckConstraint("start_byte >= 0 AND bytes_received >= 0", name="ck_incident_delivery_bytes"),
+        *(_to("incident_delivery", name) for name in ("incident", "delivery", "organization", "dataset")),
+        *(_to("incident_delivery", name) for name in ("release", "file")),
+        _to("incident_delivery", "access_grant", "grant_id"),
+        sa.PrimaryKeyConstraint("incident_id", "delivery_id", name="pk_incident_delivery"),
+    )
+
+
+def _notice() -> None:
+    op.create_table(
+        "incident_notice",
+        *(sa.Column(name, sa.Text(), nullable=False) for name in ("id", "incident_id", "addressee", "recipient")),
+        sa.Column("organization_id", sa.Text(), nullable=True),
+        sa.Column("mail_id", sa.Text(), nullable=True),
+        sa.Column("grants", sa.Integer(), nullable=False),
+        sa.Column("deliveries", sa.BigInteger(), nullable=False),
+        sa.Column("bytes_received", sa.BigInteger(), nullable=False),
+        _instant("queued_at"),
+        _instant("due_at"),
+        _instant("sent_at", nullable=True),
+        _instant("acknowledged_at", nullable=True),
+        sa.Column("acknowledged_by", sa.Text(), nullable=True),
+        _instant("overdue_at", nullable=True),
+        sa.CheckConstraint("addressee IN ('organization', 'authority')", name="ck_incident_notice_addressee"),
+        sa.CheckConstraint(
+            "(addressee = 'authority') = (organization_id IS NULL)", name="ck_incident_notice_organization_id"
+        ),
+        sa.CheckConstraint(
+            "num_nonnulls(acknowledged_at, acknowledged_by) IN (0, 2)", name="ck_incident_notice_acknowledged"
+        ),
+        _to("incident_notice", "incident"),
+        _to("incident_notice", "organization"),
+        sa.PrimaryKeyConstraint("id", name="pk_incident_notice"),
+        sa.UniqueConstraint("incident_id", "recipient", name="uq_incident_notice_incident_id"),
+    )
+    op.create_index("ix_incident_notice_organization_id_id", "incident_notice", ["organization_id", "id"])
+    where = sa.text("acknowledged_at IS NULL")
+    op.create_index("ix_incident_notice_due_at_open", "incident_notice", ["due_at"], postgresql_where=where)
+
+
+def _instant(name: str, *, nullable: bool = False) -> sa.Column[object]:
+    return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable)
+
+
+def _to(table: str, other: str, column: str | None = None) -> sa.ForeignKeyConstraint:
+    name = column or f"{other}_id"
+    return sa.ForeignKeyConstraint([name], [f"{other}.id"], name=f"fk_{table}_{name}")
+
+
+def downgrade() -> None:
+    """Drop; grants that rested because of an incident are open again where nothing else has them rest."""
+    op.execute("""
+        UPDATE access_grant g SET state = 'active' WHERE g.state = 'suspended' AND NOT EXISTS (
+          SELECT FROM access_grant_suspension s
+           WHERE s.grant_id = g.id AND s.lifted_at IS NULL AND s.cause <> 'incident')
+    """)
+    op.execute("DELETE FROM access_grant_suspension WHERE cause = 'incident'")
+    for table in ("notice", "delivery", "grant", "duty"):
+        op.drop_table(f"incident_{table}")
+    op.drop_table("incident")
+    _causes("'dispute', 'overdue'")
