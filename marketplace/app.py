@@ -31,6 +31,7 @@ from marketplace.api import (
     eligibilities,
     grants,
     headers,
+    holds,
     incidents,
     invoices,
     ledger,
@@ -86,7 +87,7 @@ RESOURCES = (
     organizations, applications, clients, delegations, datasets, releases, resumable, sources, upstreams, calls,
     terms, offers, coupons, eligibilities, catalog, orders, invoices, documents, paperwork,
     bank, receivables, refunds, disputes, service_levels, payouts, revenue, budgets,
-    grants, tickets, rows, usage, deliveries, subscriptions, ledger, audit, incidents, system,
+    grants, tickets, rows, usage, deliveries, subscriptions, ledger, audit, incidents, holds, system,
 )  # fmt: skip
 
 

@@ -175,3 +175,5 @@ class Verb(StrEnum):
     # audit
     RECORD_SEARCHED = "audit.record.searched"
     RECORD_EXPORTED = "audit.record.exported"
+    HOLD_PLACED = "audit.hold.placed"
+    HOLD_LIFTED = "audit.hold.lifted"

@@ -74,7 +74,7 @@ class Settings:
     s3_link_seconds: int = 60
     s3_log_hours: int = 48
     usage_months_kept: int = 0
-    documents_years_kept: int = 10
+    documents_years_kept: int = 7
     incident_authority_email: str | None = None
     incident_preliminary_days: int = 3
     grant_requests_per_minute: int = 0

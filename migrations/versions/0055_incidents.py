@@ -1,4 +1,4 @@
-"""Incidents: what went wrong, what it touches, who was told; and grants that rest because of one."""
+"""Incidents and what they touch; legal holds, which documents heed; salts of commitments to personal data."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,6 +9,23 @@ down_revision = "0049"
 branch_labels = None
 depends_on = None
 
+KEEP_DOCUMENT = """
+CREATE OR REPLACE FUNCTION document_check_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND OLD.retain_until < (now() AT TIME ZONE 'Asia/Tokyo')::date {and_no_hold}THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'document % was issued: it is kept until % and does not change', OLD.number, OLD.retain_until
+        USING ERRCODE = 'restrict_violation';
+END $$
+"""
+AND_NO_HOLD = """
+        AND NOT EXISTS (
+            SELECT FROM legal_hold h WHERE h.lifted_at IS NULL
+               AND (h.subject IN (OLD.id, OLD.issuer_organization_id, OLD.recipient_organization_id)
+                    OR OLD.about ? h.subject))
+    """
+
 
 def upgrade() -> None:
     """Create."""
@@ -18,6 +35,9 @@ def upgrade() -> None:
     _grant()
     _delivery()
     _notice()
+    _hold()
+    _salt()
+    op.execute(KEEP_DOCUMENT.format(and_no_hold=AND_NO_HOLD))
 
 
 def _causes(listed: str) -> None:
@@ -156,6 +176,34 @@ def _notice() -> None:
     op.create_index("ix_incident_notice_due_at_open", "incident_notice", ["due_at"], postgresql_where=where)
 
 
+def _hold() -> None:
+    op.create_table(
+        "legal_hold",
+        *(sa.Column(name, sa.Text(), nullable=False) for name in ("id", "subject", "reason", "placed_by")),
+        _instant("placed_at"),
+        _instant("lifted_at", nullable=True),
+        sa.Column("lifted_by", sa.Text(), nullable=True),
+        sa.Column("lifted_reason", sa.Text(), nullable=True),
+        sa.CheckConstraint("subject ~ '^(org|ord|doc|ds)_[0-9a-f]{32}$'", name="ck_legal_hold_subject"),
+        sa.CheckConstraint("reason <> ''", name="ck_legal_hold_reason"),
+        sa.CheckConstraint("num_nonnulls(lifted_at, lifted_by, lifted_reason) IN (0, 3)", name="ck_legal_hold_lifted"),
+        sa.PrimaryKeyConstraint("id", name="pk_legal_hold"),
+    )
+    where = sa.text("lifted_at IS NULL")
+    op.create_index("ix_legal_hold_subject_standing", "legal_hold", ["subject"], postgresql_where=where)
+
+
+def _salt() -> None:
+    op.create_table(
+        "audit_salt",
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("salt", sa.LargeBinary(), nullable=False),
+        _instant("created_at"),
+        sa.CheckConstraint("octet_length(salt) = 32", name="ck_audit_salt_salt"),
+        sa.PrimaryKeyConstraint("subject", name="pk_audit_salt"),
+    )
+
+
 def _instant(name: str, *, nullable: bool = False) -> sa.Column[object]:
     return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable)
 
@@ -176,4 +224,7 @@ def downgrade() -> None:
     for table in ("notice", "delivery", "grant", "duty"):
         op.drop_table(f"incident_{table}")
     op.drop_table("incident")
+    op.execute(KEEP_DOCUMENT.format(and_no_hold=""))
+    op.drop_table("legal_hold")
+    op.drop_table("audit_salt")
     _causes("'dispute', 'overdue'")

@@ -1,4 +1,4 @@
-"""What is said of incidents and of legal holds."""
+"""What is said of incidents."""
 
 from marshmallow import Schema, fields, validate
 
