@@ -52,10 +52,7 @@ NEVER = (
     ("ledger, orders, payments, invoices, payouts", "for ever"),
     (
         "documents (帳票)",
-        (
-            "until `retain_until`, `MARKETPLACE_DOCUMENTS_YEARS_KEPT` years (seven at least) after any tax return they can"
-            " belong to; a trigger refuses earlier deletion, and any under a hold on it, a party or what it is about"
-        ),
+        "until `retain_until` ([below](#documents-seven-years-or-more)); a trigger refuses earlier deletion, and any under a hold",
     ),
     ("grants, deliveries, receipts, usage", "for ever; months of usage events are put aside whole, never deleted"),
     ("terms, acceptances, offers", "for ever"),

@@ -62,8 +62,9 @@ def list_notices(
 def get_notice(actor: Actor, notice_id: str) -> tuple[IncidentNotice, Incident]:
     """Return a notice to the caller's organization, or any for an overseer, with its incident; or raise NotFound."""
     joined = select(IncidentNotice, Incident).join(Incident, Incident.id == IncidentNotice.incident_id)
-    row = db.session.execute(joined.where(IncidentNotice.id == notice_id, _own(actor))).first()
-    if row is None or not is_id(notice_id):
+    own = joined.where(IncidentNotice.id == notice_id, _own(actor))
+    row = db.session.execute(own).first() if is_id(notice_id) else None
+    if row is None:
         raise NotFound
     return row[0], row[1]
 
