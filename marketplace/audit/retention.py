@@ -52,7 +52,7 @@ NEVER = (
     ("ledger, orders, payments, invoices, payouts", "for ever"),
     (
         "documents (帳票)",
-        "until `retain_until` ([below](#documents-seven-years-or-more)); a trigger refuses earlier deletion, and any under a hold",
+        "until `retain_until` ([below](#documents-seven-years-or-more)), and longer under a hold; a trigger sees to it",
     ),
     ("grants, deliveries, receipts, usage", "for ever; months of usage events are put aside whole, never deleted"),
     ("terms, acceptances, offers", "for ever"),

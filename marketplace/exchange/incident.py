@@ -125,7 +125,7 @@ def _lift(actor: Actor, incident: Incident) -> None:
 
 
 def _tell_organization(actor: Actor, incident: Incident, organization_id: str, *, rests: bool) -> None:
-    address = f"{settings.current().base_url}/v1/incident-notices"
+    address = f"{settings.current().base_url}/organization/notices"
     share = queries.share_of(incident.id, organization_id)
     letter = letters.to_organization(incident, share, address, rests=rests)
     for recipient, email in _recipients(organization_id):

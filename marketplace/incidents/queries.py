@@ -1,6 +1,6 @@
 """Reading incidents, what they touch, and who was told. Overseers see all, others the notices to themselves."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
@@ -67,6 +67,12 @@ def get_notice(actor: Actor, notice_id: str) -> tuple[IncidentNotice, Incident]:
     if row is None:
         raise NotFound
     return row[0], row[1]
+
+
+def incidents_of(notices: Iterable[IncidentNotice]) -> dict[str, Incident]:
+    """Return the incidents that notices tell of, by id."""
+    wanted = select(Incident).where(Incident.id.in_({notice.incident_id for notice in notices}))
+    return {incident.id: incident for incident in db.session.scalars(wanted)}
 
 
 def list_touched(incident_id: str) -> Sequence[IncidentGrant]:

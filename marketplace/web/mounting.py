@@ -17,6 +17,7 @@ from marketplace.web import (
     email,
     home,
     joining,
+    notices,
     passkeys,
     problems,
     providers,
@@ -29,7 +30,7 @@ from marketplace.web.description import EXTENSION, Description
 
 PAGES = (
     home, catalog, terms, problems, documentation, checkout,
-    sign_in, passkeys, providers, recovery, joining, account, email, desk, authorize, consent, device,
+    sign_in, passkeys, providers, recovery, joining, account, email, desk, notices, authorize, consent, device,
 )  # fmt: skip
 
 
