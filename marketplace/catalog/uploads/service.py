@@ -91,11 +91,10 @@ def abandon(actor: Actor, upload_id: str) -> str:
 
 def expire() -> list[str]:
     """End uploads that nobody went on with; returns their parts, some hundred at most."""
-    dataset_id = select(Release.dataset_id).where(Release.id == Upload.release_id).scalar_subquery()
-    kept = holds.covering(Upload.organization_id, dataset_id)
-    over = (Upload.expires_at <= clock.now(), ~kept)
-    waiting = select(Upload.id).where(*over).order_by(Upload.organization_id, Upload.id)
-    chosen = db.session.scalars(waiting.limit(EXPIRED_AT_ONCE).with_for_update(skip_locked=True)).all()
+    over = (Upload.expires_at <= clock.now(), ~holds.covering(Upload.organization_id, Release.dataset_id))
+    waiting = select(Upload.id).join(Release, Release.id == Upload.release_id).where(*over)
+    waiting = waiting.order_by(Upload.organization_id, Upload.id).limit(EXPIRED_AT_ONCE)
+    chosen = db.session.scalars(waiting.with_for_update(of=Upload, skip_locked=True)).all()
     expired = db.session.scalars(delete(Upload).where(Upload.id.in_(chosen)).returning(Upload)).all()
     for upload in sorted(expired, key=lambda one: one.organization_id):
         _end(on_behalf_of(upload.organization_id), Verb.UPLOAD_EXPIRED, upload)
