@@ -161,9 +161,9 @@ def acknowledge(notice_id: str) -> Any:
 
 
 def _draft(body: dict[str, Any]) -> IncidentDraft:
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in body.items()}
-    suspends = tuple(Target(word) for word in body["suspends"])
-    return IncidentDraft(**values | {"kind": IncidentKind(body["kind"]), "suspends": suspends})
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in body.items()}
+    values |= {"kind": IncidentKind(body["kind"]), "suspends": tuple(Target(word) for word in body["suspends"])}
+    return IncidentDraft(**values)
 
 
 def _shown(incident_id: str) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """What is said of incidents."""
 
+from typing import Any
+
 from marshmallow import Schema, fields, validate
 
 from marketplace.api.schemas.base import Instant, PageQuery, Strict, identifier, line, one_of, page_of, pattern, prose
@@ -13,7 +15,7 @@ def _sha256(**kwargs: object) -> fields.String:
     return fields.String(validate=pattern("[0-9a-f]{64}", "Not a SHA-256 in hexadecimal."), **kwargs)  # type: ignore[arg-type] # marshmallow's own
 
 
-def _ids(prefix: str) -> fields.List:
+def _ids(prefix: str) -> fields.List[Any]:
     return fields.List(identifier(prefix), load_default=[], validate=_SCOPE)
 
 
