@@ -32,6 +32,8 @@ from marketplace.api import (
     eligibilities,
     grants,
     headers,
+    holds,
+    incidents,
     invoices,
     ledger,
     limits,
@@ -93,7 +95,8 @@ RESOURCES = (
     terms, offers, coupons, eligibilities, catalog, orders, invoices, documents, paperwork,
     bank, receivables, refunds, disputes, service_levels, payouts, revenue, budgets,
     grants, tickets, rows, usage, deliveries, subscriptions,
-    ledger, audit, transparency, traces, searches, cases, overrides, register, reports, system,
+    ledger, audit, transparency, traces, searches, cases, overrides,
+    register, reports, incidents, holds, system,
 )  # fmt: skip
 
 

@@ -53,11 +53,11 @@ class Grant(Model):
 
 
 class GrantSuspension(Model):
-    """One cause that suspends a grant, named by what brought it (a dispute, an overdue invoice), until lifted."""
+    """One cause that suspends a grant, named by what brought it (dispute, overdue invoice, incident), until lifted."""
 
     __tablename__ = "access_grant_suspension"
     __table_args__ = (
-        CheckConstraint("cause IN ('dispute', 'overdue')", name="cause"),
+        CheckConstraint("cause IN ('dispute', 'overdue', 'incident')", name="cause"),
         Index(
             "ix_access_grant_suspension_grant_id_open",
             "grant_id",

@@ -16,6 +16,7 @@ class Cause(StrEnum):
 
     DISPUTE = "dispute"
     OVERDUE = "overdue"
+    INCIDENT = "incident"
 
 
 class Standing(StrEnum):

@@ -8,6 +8,7 @@ from marketplace.access import queries
 from marketplace.access.errors import TicketUnknown
 from marketplace.access.rules import Entitlement
 from marketplace.access.ticket_models import Ticket
+from marketplace.audit import holds
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.identity import credentials
@@ -96,4 +97,5 @@ def note_use(actor: Actor, ticket: Ticket, delivery_id: str) -> None:
 def forget() -> None:
     """Delete tickets that were issued more than a day ago; the record keeps that they were."""
     with transaction():
-        db.session.execute(delete(Ticket).where(Ticket.issued_at < clock.now() - KEPT_FOR))
+        over = Ticket.issued_at < clock.now() - KEPT_FOR
+        db.session.execute(delete(Ticket).where(over, ~holds.covering(Ticket.organization_id)))

@@ -170,6 +170,15 @@ class Verb(StrEnum):
     # disclosure
     REGISTER_PUBLISHED = "disclosure.register.published"
     REPORT_PUBLISHED = "disclosure.report.published"
+    # incidents
+    INCIDENT_OPENED = "incidents.incident.opened"
+    INCIDENT_ASSESSED = "incidents.incident.assessed"
+    INCIDENT_TOLD = "incidents.incident.told"
+    INCIDENT_ACKNOWLEDGED = "incidents.incident.acknowledged"
+    INCIDENT_REPORTED = "incidents.incident.reported"
+    INCIDENT_OVERDUE = "incidents.incident.overdue"
+    INCIDENT_LIFTED = "incidents.incident.lifted"
+    INCIDENT_CLOSED = "incidents.incident.closed"
     # audit
     RECORD_SEARCHED = "audit.record.searched"
     RECORD_EXPORTED = "audit.record.exported"
@@ -183,3 +192,5 @@ class Verb(StrEnum):
     CASE_ASSIGNED = "audit.case.assigned"
     CASE_NOTED = "audit.case.noted"
     CASE_CLOSED = "audit.case.closed"
+    HOLD_PLACED = "audit.hold.placed"
+    HOLD_LIFTED = "audit.hold.lifted"

@@ -30,6 +30,8 @@ from marketplace.identity import admission
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor, on_behalf_of
 from marketplace.identity.states import OrganizationState
+from marketplace.incidents import queries as incidents
+from marketplace.incidents.errors import SalesHalted
 from marketplace.kit import clock
 from marketplace.kit.ids import new_id
 from marketplace.licensing import queries as licensing
@@ -61,6 +63,8 @@ def check(buyer: Actor, offer: Offer, accepted_sha256: str) -> None:
         raise TermsDiffer(terms_sha256=offer.terms_sha256)
     require_licensable(offer)
     _require_admission(buyer, offer.dataset_id)
+    if incidents.are_sales_halted(offer.dataset_id):
+        raise SalesHalted
     if catalog.published_release_ids(offer.dataset_id):
         return
     if offer.release_scope == ReleaseScope.CURRENT or not listings.is_listed(offer.dataset_id):

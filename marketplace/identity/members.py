@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, or_, select, update
 
+from marketplace.audit import commitments
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.identity.actors import Actor
@@ -36,7 +37,7 @@ def change_role(actor: Actor, member_id: str, role: MemberRole) -> Member:
 def remove_member(actor: Actor, member_id: str) -> None:
     """Erase a person of the caller's organization, with all that they let programs do for it.
 
-    The record keeps the id alone. Raises NotFound or LastOwner.
+    The record keeps the id alone, and commitments that say nothing without their salt. Raises NotFound or LastOwner.
     """
     member, owners = _held(actor, member_id)
     _refuse_last(member, owners)
@@ -44,7 +45,8 @@ def remove_member(actor: Actor, member_id: str) -> None:
     ended = given_consents.end_all([member.id])
     db.session.execute(delete(Member).where(Member.id == member.id), execution_options={"synchronize_session": False})
     db.session.expunge(member)
-    audit.record(actor, Verb.MEMBER_REMOVED, subject=member_id, facts=ended)
+    facts = ended | {"salt_erased": commitments.erase(member_id)}
+    audit.record(actor, Verb.MEMBER_REMOVED, subject=member_id, facts=facts)
 
 
 def _held(actor: Actor, member_id: str) -> tuple[Member, Sequence[Member]]:

@@ -40,4 +40,34 @@ ROWS: dict[Permission, Rule] = {
         roles=roles.JUDGING | roles.FINANCING,
         step_up=True,
     ),
+    Permission.INCIDENTS_READ: Rule(
+        "market:read", _OVERSEERS, "read incidents and what they touch", roles=roles.OVERSIGHT
+    ),
+    Permission.INCIDENTS_OPERATE: Rule(
+        "market:operate",
+        _OPERATOR,
+        "open incidents, let grants rest, tell who is affected, report and close",
+        changes=True,
+        roles=roles.JUDGING,
+        step_up=True,
+    ),
+    Permission.INCIDENT_NOTICES_READ: Rule(
+        "organization:read", _EVERYONE, "read notices of incidents to one's own; overseers read all", roles=roles.ANYONE
+    ),
+    Permission.INCIDENT_NOTICES_ACKNOWLEDGE: Rule(
+        "organization:manage",
+        _EVERYONE - {Capacity.AUDITOR},
+        "take note of a notice of an incident to one's own",
+        changes=True,
+        roles=roles.RESPONSIBLE | roles.JUDGING,
+    ),
+    Permission.HOLDS_READ: Rule("market:read", _OVERSEERS, "read legal holds", roles=roles.OVERSIGHT),
+    Permission.HOLDS_PLACE: Rule(
+        "market:operate",
+        _OPERATOR,
+        "put a legal hold on what must not be deleted, and lift it",
+        changes=True,
+        roles=roles.JUDGING,
+        step_up=True,
+    ),
 }

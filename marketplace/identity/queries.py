@@ -171,6 +171,12 @@ def list_addresses(organization_id: str, member_roles: Iterable[MemberRole]) -> 
     return [str(address) for address in db.session.scalars(addresses)]
 
 
+def list_members_in(organization_id: str, member_roles: Iterable[MemberRole]) -> Sequence[Member]:
+    """Return an organization's members in these roles who have an e-mail address, by id."""
+    chosen = (Member.organization_id == organization_id, Member.role.in_([role.value for role in member_roles]))
+    return db.session.scalars(select(Member).where(*chosen, Member.email.is_not(None)).order_by(Member.id)).all()
+
+
 def list_memberships(person_id: str) -> Sequence[tuple[Member, Organization]]:
     """Return for whom a person may act, each with its organization, in the order in which they joined."""
     joined = select(Member, Organization).join(Organization, Organization.id == Member.organization_id)

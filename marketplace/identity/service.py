@@ -8,6 +8,7 @@ from sqlalchemy import CursorResult, case, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
+from marketplace.audit import commitments
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.identity import credentials, delegations, queries, rules
@@ -168,7 +169,10 @@ def add_member(actor: Actor, organization_id: str, draft: MemberDraft) -> Member
     )
     if not _inserted(statement, Member.id):
         raise EmailTaken
-    audit.record(actor, Verb.MEMBER_ADDED, subject=member_id, facts={"role": checked.role.value})
+    # Not who it is, but what shows later who it was, as long as nobody has it forgotten.
+    committed = commitments.commit(member_id, {"name": checked.name, "email": checked.email})
+    facts = {"role": checked.role.value, "commitment": committed}
+    audit.record(actor, Verb.MEMBER_ADDED, subject=member_id, facts=facts)
     return _reread(Member, member_id)
 
 

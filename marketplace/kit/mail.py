@@ -5,7 +5,7 @@ Without MARKETPLACE_SMTP_URL nothing is sent: what waits is read on the machine 
 
 import smtplib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -68,6 +68,12 @@ def send(recipient: str, subject: str, body: str) -> str:
 def list_waiting() -> Sequence[Mail]:
     """Return what was not sent yet, oldest first."""
     return db.session.scalars(select(Mail).where(Mail.sent_at.is_(None)).order_by(Mail.id)).all()
+
+
+def sent_at(mail_ids: Iterable[str]) -> dict[str, datetime]:
+    """Return when those of these messages were sent that were, as long as they are known."""
+    sent = select(Mail.id, Mail.sent_at).where(Mail.id.in_(list(mail_ids)), Mail.sent_at.is_not(None))
+    return {mail_id: at for mail_id, at in db.session.execute(sent) if at is not None}
 
 
 @jobs.task("mail.deliver")

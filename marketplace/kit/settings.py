@@ -78,6 +78,9 @@ class Settings:
     s3_link_seconds: int = 60
     s3_log_hours: int = 48
     usage_months_kept: int = 0
+    documents_years_kept: int = 7
+    incident_authority_email: str | None = None
+    incident_preliminary_days: int = 3
     grant_requests_per_minute: int = 0
     preview_rows_max: int = 20
     profile_memory_bytes_max: int = 2**30
@@ -230,7 +233,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 def check(settings: Settings) -> None:
     """Refuse settings that contradict each other or are unsafe; raises BadSetting."""
     for obey in (
-        _check_numbers, _check_base_url, _check_proxies, _check_choices, _check_database, _check_mail,
+        _check_numbers, _check_base_url, _check_proxies, _check_choices, _check_database, _check_mail, _check_authority,
         _check_provider, _check_payments, _check_invoice_due, _check_transitional_credit, _check_witnesses,
     ):  # fmt: skip
         obey(settings)
@@ -277,12 +280,15 @@ def _check_numbers(settings: Settings) -> None:
     bounded = (
         ("konbini_days", 60), ("bank_transfer_days", 60), ("outside_days", 366), ("renewal_lead_days", 25),
         ("register_days", 90), ("s3_link_seconds", 60), ("port", 65_535), ("token_ttl_seconds", 3600),
+        ("incident_preliminary_days", 5),
     )  # fmt: skip
     for name, most in bounded:
         if not 1 <= getattr(settings, name) <= most:
             raise BadSetting(f"{variable_of(name)} must be 1 to {most}")
     if not 3 <= settings.register_threshold <= 1000:
         raise BadSetting("MARKETPLACE_REGISTER_THRESHOLD must be 3 to 1000: fewer than 2 would be told as 1")
+    if not 7 <= settings.documents_years_kept <= 100:
+        raise BadSetting("MARKETPLACE_DOCUMENTS_YEARS_KEPT must be 7 to 100: tax law asks for seven years at least")
     if not 0 <= settings.commission_basis_points < 10_000:
         raise BadSetting("MARKETPLACE_COMMISSION_BASIS_POINTS must be 0 to 9999 (1000 is 10 %)")
 
@@ -331,6 +337,12 @@ def _check_mail(settings: Settings) -> None:
         raise BadSetting("MARKETPLACE_SMTP_URL must look like smtps://user:password@mail.example.jp:465")
     if not re.fullmatch(r"[^\r\n]*[^\s@<>]+@[^\s@<>]+>?", settings.mail_from):
         raise BadSetting("MARKETPLACE_MAIL_FROM must be an address, such as Exchange <no-reply@example.jp>")
+
+
+def _check_authority(settings: Settings) -> None:
+    authority = settings.incident_authority_email
+    if authority is not None and not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", authority):
+        raise BadSetting("MARKETPLACE_INCIDENT_AUTHORITY_EMAIL must be an address, such as privacy@city.example.jp")
 
 
 def _check_provider(settings: Settings) -> None:

@@ -17,6 +17,7 @@ from marketplace.web import (
     email,
     home,
     joining,
+    notices,
     passkeys,
     problems,
     providers,
@@ -31,7 +32,7 @@ from marketplace.web.description import EXTENSION, Description
 
 PAGES = (
     home, catalog, terms, register, reports, problems, documentation, checkout,
-    sign_in, passkeys, providers, recovery, joining, account, email, desk, authorize, consent, device,
+    sign_in, passkeys, providers, recovery, joining, account, email, desk, notices, authorize, consent, device,
 )  # fmt: skip
 
 

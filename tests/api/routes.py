@@ -35,6 +35,7 @@ PREFIXES = {
     "offer_id": "ofr", "order_id": "ord", "invoice_id": "inv", "grant_id": "grt", "identifier": "trm", "entry_id": "aud",
     "coupon_id": "cpn", "delegation_id": "dlg", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc", "payout_id": "pyt", "file_id": "pyf", "budget_id": "bdg", "delivery_id": "dlv", "upload_id": "upl", "traced_id": "ord",
     "case_id": "cse", "search_id": "svs", "override_id": "ovr",
+    "incident_id": "inc", "notice_id": "inn", "hold_id": "hld",
 }  # fmt: skip
 # What the headers of an upload in pieces say: four bytes of a file, of which the first ones come now.
 TUS = {
@@ -58,6 +59,10 @@ APPLICATION = {
 }  # fmt: skip
 COUPON = {"basis_points": 1_000, "valid_until": (clock.now() + timedelta(days=30)).isoformat()}
 BUDGET = {"name": "研究費", "limit_yen": 100_000_000}  # more than all orders of the walk come to
+INCIDENT = {
+    "kind": "leak", "summary_ja": "鍵が漏えいした。", "summary_en": "A key has leaked.", "personal_data": True,
+    "began_at": "2020-04-01T00:00:00+09:00", "noticed_at": "2020-04-02T00:00:00+09:00",
+}  # fmt: skip
 PAYOUT_ACCOUNT = {
     "bank_code": "0501",
     "branch_code": "013",
@@ -166,7 +171,7 @@ def everything_of(market: Market) -> Everything:
     ids["delivery_id"] = ok(market.buyer.get("/v1/deliveries"))["items"][0]["id"]
     ids |= paid_out(market) | {"delegation_id": delegation_to(market.provider)}
     ids |= given_back(market, bought) | {"subscription_id": subscribed(market, goods)}
-    ids |= overseen_of(market, bought) | told()
+    ids |= overseen_of(market, bought) | told() | gone_wrong(market, goods)
     return Everything(ids, bodies_of(market, goods, offer, bought))
 
 
@@ -223,6 +228,10 @@ def bodies_of(market: Market, goods: Goods, offer: dict[str, Any], bought: dict[
         "POST /v1/audit/searches": {"name": "注文", "query": {"verb": "billing.order.placed"}},
         "POST /v1/overrides": {"deed": "refund", "about": bought["invoice_id"], "reason": "申し出による"},
         "POST /v1/eligibilities": EVIDENCE,
+        "POST /v1/incidents": INCIDENT | {"dataset_ids": [goods.dataset_id]},
+        "POST /v1/incidents/<incident_id>/reports": {"stage": "full", "reference": "PPC-1", "evidence_sha256": "5f" * 32},
+        "POST /v1/incidents/<incident_id>/close": {"report": "原因と再発防止策"},
+        "POST /v1/holds": {"subject": goods.dataset_id, "reason": "訴訟のため"}, "POST /v1/holds/<hold_id>/lift": {"reason": "和解"},
         "POST /v1/eligibilities/<eligibility_id>/grant": {"valid_until": COUPON["valid_until"]},
         "POST /v1/eligibilities/<eligibility_id>/refuse": {"reason": "証明書の期限切れ"},
     }  # fmt: skip
@@ -254,6 +263,16 @@ def coming(market: Market, goods: Goods) -> dict[str, str]:
     ok(market.provider.call("PUT", f"/v1/datasets/{goods.dataset_id}/upstream", json=described))
     # A path that is not offered: whoever is let in is told so, and nobody outside is asked.
     return {"release_id": draft, "upload_id": begun, "path": "elsewhere"}
+
+
+def gone_wrong(market: Market, goods: Goods) -> dict[str, str]:
+    """An incident of which the provider has a notice, and a hold: neither has anything rest."""
+    draft = INCIDENT | {"dataset_ids": [goods.dataset_id], "organization_ids": [market.buyer.organization_id]}
+    incident = ok(market.operator.post("/v1/incidents", draft), 201)["id"]
+    ok(market.operator.post(f"/v1/incidents/{incident}/notices"))
+    notice = ok(market.provider.get("/v1/incident-notices"))["items"][0]["id"]
+    hold = ok(market.operator.post("/v1/holds", {"subject": goods.dataset_id, "reason": "訴訟のため"}), 201)["id"]
+    return {"incident_id": incident, "notice_id": notice, "hold_id": hold}
 
 
 def subscribed(market: Market, goods: Goods) -> str:

@@ -31,6 +31,8 @@ KEYED = {
     "POST /v1/payouts/{payout_id}/failed",
     "POST /v1/payouts/{payout_id}/paid",
     "POST /v1/payouts/{payout_id}/sent",
+    "POST /v1/holds",
+    "POST /v1/incidents",
     "POST /v1/quotes",
     "POST /v1/receivables/{organization_id}/limit",
     "POST /v1/refunds/{refund_id}/bank",

@@ -25,7 +25,7 @@ from marketplace.catalog.uploads import service as uploads
 from marketplace.catalog.uploads.rules import UploadDraft
 from marketplace.catalog.upstreams import service as upstreams
 from marketplace.catalog.upstreams.rules import UpstreamDraft
-from marketplace.exchange import banking, dispute, spending
+from marketplace.exchange import banking, dispute, holding, incident, spending
 from marketplace.exchange.purchase import Purchase
 from marketplace.identity import delegations
 from marketplace.identity.actors import SYSTEM, Actor
@@ -34,6 +34,9 @@ from marketplace.identity.oauth import access_tokens
 from marketplace.identity.oauth.access_tokens import Bearer
 from marketplace.identity.permissions import scopes_for
 from marketplace.identity.states import Capacity
+from marketplace.incidents import queries as incidents
+from marketplace.incidents.rules import IncidentDraft
+from marketplace.incidents.states import IncidentKind
 from marketplace.kit import clock, jobs
 from marketplace.kit.db import db
 from marketplace.kit.settings import Settings
@@ -109,6 +112,7 @@ def trade(exchange: Flask) -> Trade:
             "document_id": document,
             "grant_id": made.grant_id,
             "delivery_id": metering.list_deliveries(buyer).items[0].id,
+            **_gone_wrong(on),
         }
     )
     return Trade(ids)
@@ -127,6 +131,18 @@ def _provided(on: market.Listed) -> dict[str, str]:
     upstream = UpstreamDraft("https://data.example.jp/v1", ["/stations"], 60, openapi={"openapi": "3.1.0"})
     upstreams.set_upstream(on.provider, on.dataset_id, upstream)
     return {"upload_id": upload.id, "path": "elsewhere"}
+
+
+def _gone_wrong(on: market.Listed) -> dict[str, str]:
+    """An incident that touches the trade, with its notices, and a hold on the dataset."""
+    operator, now = market.party(operator=True), clock.now()
+    scope = {"began_at": now - timedelta(days=1), "noticed_at": now, "dataset_ids": (on.dataset_id,)}
+    with transaction():
+        found = incident.open_incident(operator, IncidentDraft(IncidentKind.LEAK, "漏えい", "A leak", **scope))
+        incident.tell(operator, found.id)
+        hold = holding.place(operator, on.dataset_id, "訴訟のため")
+        notice = incidents.list_notices(on.provider).items[0]
+        return {"incident_id": found.id, "notice_id": notice.id, "hold_id": hold.id}
 
 
 def _beside(exchange: Flask, on: market.Listed, buyer: Actor, made: Purchase) -> dict[str, str]:

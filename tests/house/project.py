@@ -9,7 +9,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "marketplace"
-DOMAINS = ("audit", "identity", "catalog", "privacy", "licensing", "billing", "access", "metering", "delivery")
+DOMAINS = (
+    "audit",
+    "identity",
+    "catalog",
+    "privacy",
+    "licensing",
+    "billing",
+    "access",
+    "metering",
+    "delivery",
+    "incidents",
+)
 
 
 def modules(*parts: str) -> list[Path]:

@@ -139,7 +139,7 @@ def test_who_is_removed_acts_for_the_organization_nowhere_any_more(app: Flask) -
     with transaction():
         sessions.wear(still.id, second.id)
     [placed] = record.search_entries(record.Search(verb=Verb.MEMBER_REMOVED.value)).items
-    assert placed.entry.facts == {"codes": 1, "devices": 0, "families": 1}
+    assert placed.entry.facts == {"codes": 1, "devices": 0, "families": 1, "salt_erased": False}
 
 
 @pytest.mark.parametrize(

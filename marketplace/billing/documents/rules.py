@@ -11,6 +11,8 @@ from marketplace.billing.tax import Rounding
 
 SCHEMA = "musubi-document/1"
 REDUCED_SINCE = date(2019, 10, 1)
+YEARS_LEAST = 7
+"""For so long at least a document is kept (消費税法施行令70条の13)."""
 SELLER_ISSUES = frozenset(
     {DocumentKind.INVOICE, DocumentKind.CORRECTION, DocumentKind.CREDIT_NOTE, DocumentKind.COMMISSION_INVOICE}
 )
@@ -96,12 +98,12 @@ def number(code: int, kind: DocumentKind, year: int, serial: int) -> str:
     return f"M{code:04d}{series}-{year}-{serial:06d}"
 
 
-def retain_until(issued_on: date) -> date:
-    """Return the day until which a document is kept: seven years after any tax return it can belong to.
+def retain_until(issued_on: date, years: int = YEARS_LEAST) -> date:
+    """Return the day until which a document is kept: so many years after any tax return it can belong to, at least 7.
 
     A tax period lasts a year at most and its return is due two months later (消費税法施行令50条・70条の13).
     """
-    return date(issued_on.year + 9, 3, 31)
+    return date(issued_on.year + 2 + max(years, YEARS_LEAST), 3, 31)
 
 
 def category_of(line: DocumentLine, day: date, *, registered: bool) -> TaxCategory:

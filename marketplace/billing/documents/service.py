@@ -67,7 +67,7 @@ def file(draft: DocumentDraft, content: dict[str, Any], digest: str, number: str
         amount_yen=int(full["amount_gross_yen"]),
         corrects=draft.corrects,
         about=list(draft.about),
-        retain_until=rules.retain_until(issued_on),
+        retain_until=rules.retain_until(issued_on, settings.current().documents_years_kept),
         created_at=clock.now(),
     )
     db.session.add(document)

@@ -7,8 +7,10 @@ from typing import Any, cast
 
 from sqlalchemy import CursorResult, delete, select, update
 
+from marketplace.audit import holds
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
+from marketplace.catalog.models import Release
 from marketplace.catalog.queries import get_release
 from marketplace.catalog.uploads import rules, storage
 from marketplace.catalog.uploads.errors import UploadOffsetWrong
@@ -89,8 +91,10 @@ def abandon(actor: Actor, upload_id: str) -> str:
 
 def expire() -> list[str]:
     """End uploads that nobody went on with; returns their parts, some hundred at most."""
-    waiting = select(Upload.id).where(Upload.expires_at <= clock.now()).order_by(Upload.organization_id, Upload.id)
-    chosen = db.session.scalars(waiting.limit(EXPIRED_AT_ONCE).with_for_update(skip_locked=True)).all()
+    over = (Upload.expires_at <= clock.now(), ~holds.covering(Upload.organization_id, Release.dataset_id))
+    waiting = select(Upload.id).join(Release, Release.id == Upload.release_id).where(*over)
+    waiting = waiting.order_by(Upload.organization_id, Upload.id).limit(EXPIRED_AT_ONCE)
+    chosen = db.session.scalars(waiting.with_for_update(of=Upload, skip_locked=True)).all()
     expired = db.session.scalars(delete(Upload).where(Upload.id.in_(chosen)).returning(Upload)).all()
     for upload in sorted(expired, key=lambda one: one.organization_id):
         _end(on_behalf_of(upload.organization_id), Verb.UPLOAD_EXPIRED, upload)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 
+from marketplace.audit import holds
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.identity import service as identity
@@ -173,6 +174,7 @@ def _lapse_some() -> bool:
             .where(
                 Organization.state == OrganizationState.UNCHECKED.value,
                 Application.created_at <= clock.now() - LIFETIME,
+                ~holds.covering(Organization.id),
             )
         )
         held = (

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from marketplace.audit import holds
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.identity import credentials
@@ -177,4 +178,6 @@ def renew(member_id: str) -> str:
 def forget_expired() -> None:
     """Delete invitations a day after they have run out."""
     with transaction():
-        db.session.execute(delete(Invitation).where(Invitation.expires_at <= clock.now() - timedelta(days=1)))
+        over = Invitation.expires_at <= clock.now() - timedelta(days=1)
+        kept = Invitation.member_id.in_(select(Member.id).where(holds.covering(Member.organization_id)))
+        db.session.execute(delete(Invitation).where(over, ~kept))

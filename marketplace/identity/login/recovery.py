@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import delete, func, select
 
+from marketplace.audit import holds
 from marketplace.identity import throttle
 from marketplace.identity.login import account, letters, mailed_links, passwords, people
 from marketplace.identity.login.errors import LinkOver, TooManySignIns
@@ -95,4 +96,4 @@ def forget_expired() -> None:
     """Delete what was mailed to see whether an address is somebody's, a day after it has run out."""
     with transaction():
         over = EmailChallenge.expires_at <= clock.now() - timedelta(days=1)
-        db.session.execute(delete(EmailChallenge).where(over))
+        db.session.execute(delete(EmailChallenge).where(over, ~holds.covering(EmailChallenge.organization_id)))

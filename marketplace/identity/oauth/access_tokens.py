@@ -14,6 +14,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 
+from marketplace.audit import holds
 from marketplace.identity.actors import Actor
 from marketplace.identity.errors import InvalidToken
 from marketplace.identity.models import AccessToken, ApiClient, Member, Organization, Person, TokenFamily
@@ -259,7 +260,8 @@ def revoke(jti: str) -> bool:
 def forget_expired() -> None:
     """Delete the rows of tokens that have run out, on which nothing depends any more."""
     with transaction():
-        db.session.execute(delete(AccessToken).where(AccessToken.expires_at <= clock.now()))
+        kept = AccessToken.client_id.in_(select(ApiClient.id).where(holds.covering(ApiClient.organization_id)))
+        db.session.execute(delete(AccessToken).where(AccessToken.expires_at <= clock.now(), ~kept))
 
 
 def _signed_payload(token: str, key: keys.SigningKey) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import delete, insert, select, update
 
+from marketplace.audit import holds
 from marketplace.identity import credentials
 from marketplace.identity.oauth.consents import Consent
 from marketplace.identity.oauth.models import AuthorizationCode
@@ -74,4 +75,5 @@ def consent_of(row: AuthorizationCode) -> Consent:
 def forget_expired() -> None:
     """Delete codes a day after they have run out."""
     with transaction():
-        db.session.execute(delete(AuthorizationCode).where(AuthorizationCode.expires_at <= clock.now() - KEPT))
+        over = AuthorizationCode.expires_at <= clock.now() - KEPT
+        db.session.execute(delete(AuthorizationCode).where(over, ~holds.covering(AuthorizationCode.organization_id)))

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert, or_, select, update
 
+from marketplace.audit import holds
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.identity import credentials, queries, service
@@ -151,4 +152,5 @@ def forget_expired() -> None:
     past = clock.now() - KEPT
     over = or_(InitialAccessToken.expires_at <= past, InitialAccessToken.revoked_at <= past)
     with transaction():
-        db.session.execute(delete(InitialAccessToken).where(over))
+        kept = holds.covering(InitialAccessToken.organization_id)
+        db.session.execute(delete(InitialAccessToken).where(over, ~kept))

@@ -1,0 +1,70 @@
+"""What may be deleted when: the one table. What is not in it is never deleted by the exchange."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Some rows or bytes, how long they stay, and the job that deletes them; a hold stops it where ``held_by`` says so.
+
+    ``held_by`` names whose holds count: none where nothing in the rows says whose they are.
+    """
+
+    job: str
+    what: str
+    stays: str
+    held_by: str = "–"
+
+
+RETENTION = (
+    Kept("identity.lapse_applications", "applications that nobody confirmed", "48 hours", "organization"),
+    Kept("identity.forget_tokens", "access tokens", "until they run out", "organization"),
+    Kept(
+        "identity.forget_families",
+        "consents of people to programs, with refresh tokens",
+        "a day after their end",
+        "organization",
+    ),
+    Kept("identity.forget_codes", "authorization codes", "a day after they run out", "organization"),
+    Kept("identity.forget_registration_tokens", "initial access tokens", "a day after their end", "organization"),
+    Kept("identity.forget_invitations", "invitations", "a day after they run out", "organization"),
+    Kept("identity.forget_challenges", "links mailed to check an address", "a day after they run out", "organization"),
+    Kept("identity.forget_devices", "device codes", "an hour after they run out"),
+    Kept("identity.forget_requests", "pushed and pending authorization requests", "until they run out"),
+    Kept("identity.forget_proofs", "marks of spent proofs", "until they run out"),
+    Kept("identity.forget_failures", "counts of failed sign-ins", "until their window ends"),
+    Kept("identity.forget_attempts", "sign-ins half done", "until they run out"),
+    Kept("identity.forget_sessions", "browser sessions", "until they run out; a day after they are ended"),
+    Kept(
+        "catalog.uploads_expired",
+        "uploads that nobody went on with",
+        "MARKETPLACE_UPLOAD_KEPT_HOURS",
+        "organization, dataset",
+    ),
+    Kept("access.forget_tickets", "download tickets", "a day after issue", "organization"),
+    Kept("delivery.tidy", "bytes of uploads that died", "a day"),
+    Kept("mail.forget", "letters", "a week after they were sent, four weeks unsent"),
+    Kept("idempotency.forget", "answers under idempotency keys", "30 days"),
+)
+
+NEVER = (
+    ("the record, its tree and its checkpoints", "for ever; triggers refuse deletion"),
+    ("ledger, orders, payments, invoices, payouts", "for ever"),
+    (
+        "documents (帳票)",
+        "until `retain_until` ([below](#documents-seven-years-or-more)), and longer under a hold; a trigger sees to it",
+    ),
+    ("grants, deliveries, receipts, usage", "for ever; months of usage events are put aside whole, never deleted"),
+    ("terms, acceptances, offers", "for ever"),
+    ("datasets, releases, files and their bytes", "for ever; withdrawing hides them"),
+    ("incidents and who was told", "for ever"),
+)
+"""What no job deletes, and for how long a person with the database's own tools must leave it."""
+
+
+def table() -> list[str]:
+    """Return the lines of the tables in docs/retention.md."""
+    head = ["| job | what it deletes | stays | whose hold stops it |", "|---|---|---|---|"]
+    rows = [f"| `{one.job}` | {one.what} | {one.stays} | {one.held_by} |" for one in RETENTION]
+    never = ["", "| what no job deletes | how long |", "|---|---|"]
+    return [*head, *rows, *never, *(f"| {what} | {how_long} |" for what, how_long in NEVER)]

@@ -1,0 +1,1 @@
+"""Incidents: what went wrong, whom it touches, who was told."""

@@ -1,0 +1,70 @@
+"""What is written to those whom an incident touches, and to the authority, in both languages."""
+
+from marketplace.identity.login.letters import Letter
+from marketplace.incidents.models import Incident
+from marketplace.incidents.states import IncidentKind
+from marketplace.kit.clock import JST
+
+_KINDS = {
+    IncidentKind.LEAK: ("漏えい", "leak"),
+    IncidentKind.LOSS: ("滅失", "loss"),
+    IncidentKind.DAMAGE: ("毀損", "damage"),
+    IncidentKind.MISUSE: ("不正利用", "misuse"),
+}
+
+
+def to_organization(incident: Incident, share: tuple[int, int, int], notice_address: str, *, rests: bool) -> Letter:
+    """Tell an organization what happened, how much of its grants is touched, and where to take note of it."""
+    grants, deliveries, received = share
+    ja, en = _KINDS[IncidentKind(incident.kind)]
+    rests_ja = "対象の利用権は、調査のため一時停止しています。\n" if rests else ""
+    rests_en = "The grants concerned rest while this is looked into.\n" if rests else ""
+    return Letter(
+        f"データの{ja}に関するお知らせ（{incident.id}） / Notice of a data {en} ({incident.id})",
+        f"{_facts_ja(incident)}\n"
+        f"貴組織に関わる利用権 {grants:,} 件、配信 {deliveries:,} 件、{received:,} バイトが対象です。\n{rests_ja}"
+        f"次のアドレスで対象の内訳を確認し、受領を記録してください。\n\n{notice_address}\n\n"
+        f"{_facts_en(incident)}\n"
+        f"Concerned are {grants:,} of your organization's grants, {deliveries:,} deliveries, {received:,} bytes.\n"
+        f"{rests_en}Read what is concerned, and take note of this, at\n\n{notice_address}\n",
+    )
+
+
+def to_authority(incident: Incident) -> Letter:
+    """Tell the authority of an incident with personal data; the reports that the law asks for come by its own form."""
+    ja, en = _KINDS[IncidentKind(incident.kind)]
+    counts = incident.affected or {}
+    touched = {name: counts.get(name, 0) for name in ("grants", "receivers", "deliveries", "bytes_received")}
+    return Letter(
+        f"【個人データの{ja}】インシデント {incident.id} / Personal data {en}: incident {incident.id}",
+        f"{_facts_ja(incident)}\n対象: 利用権 {touched['grants']:,} 件、受領組織 {touched['receivers']:,}、"
+        f"配信 {touched['deliveries']:,} 件、{touched['bytes_received']:,} バイト。\n"
+        "個人情報保護法第26条に基づく速報・確報は、所定の様式で別途行います。\n\n"
+        f"{_facts_en(incident)}\n"
+        f"Concerned: {touched['grants']:,} grants, {touched['receivers']:,} receiving organizations, "
+        f"{touched['deliveries']:,} deliveries, {touched['bytes_received']:,} bytes.\n"
+        "The reports under article 26 of the APPI follow in their own form.\n",
+    )
+
+
+def overdue(incident: Incident, address: str) -> Letter:
+    """Tell the operator that a report or a notice was not made in time."""
+    return Letter(
+        f"期限を過ぎた報告または通知があります（{incident.id}） / Overdue: incident {incident.id}",
+        f"インシデント {incident.id} に、期限を過ぎた報告または通知があります。\n\n{address}\n\n"
+        f"A report or a notice of incident {incident.id} was not made in time.\n\n{address}\n",
+    )
+
+
+def _facts_ja(incident: Incident) -> str:
+    span = f"発生: {_instant(incident, 'began_at')}\n認知: {_instant(incident, 'noticed_at')}\n"
+    return f"インシデント {incident.id}\n{span}\n{incident.summary_ja}\n"
+
+
+def _facts_en(incident: Incident) -> str:
+    span = f"Began: {_instant(incident, 'began_at')}\nNoticed: {_instant(incident, 'noticed_at')}\n"
+    return f"Incident {incident.id}\n{span}\n{incident.summary_en}\n"
+
+
+def _instant(incident: Incident, name: str) -> str:
+    return f"{getattr(incident, name).astimezone(JST):%Y-%m-%d %H:%M} JST"
