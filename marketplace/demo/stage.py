@@ -14,7 +14,7 @@ from pathlib import Path
 import requests
 
 from marketplace.demo.party import DemoFailed, wait_for
-from marketplace.kit import settings
+from marketplace.kit import variables
 from marketplace.kit.settings import Settings
 
 
@@ -31,12 +31,12 @@ def environment_of(environment: Mapping[str, str], base_url: str, port: int, dat
     The demo is a fresh installation with the sandbox: it never touches a database or an account at
     Stripe that the machine has settings for.
     """
-    ours = {settings.variable_of(field.name) for field in fields(Settings)}
+    ours = {variables.name_of(field.name) for field in fields(Settings)}
     foreign = {name: value for name, value in environment.items() if name not in ours}
     return foreign | {
-        settings.variable_of("base_url"): base_url,
-        settings.variable_of("port"): str(port),
-        settings.variable_of("data_dir"): str(data_dir),
+        variables.name_of("base_url"): base_url,
+        variables.name_of("port"): str(port),
+        variables.name_of("data_dir"): str(data_dir),
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from marketplace.kit import addresses, notes, variables
+from marketplace.kit import setting_limits as limits
 
 SANDBOX_KEY = "sk_test_sandbox"
 SANDBOX_WEBHOOK_SECRET = "whsec_sandbox_of_this_exchange"  # noqa: S105 - production refuses it
@@ -197,33 +198,15 @@ class Settings:
         return self.data_dir / "search"
 
 
-CONVENTIONAL = {
-    "database_url": "DATABASE_URL",
-    "stripe_api_key": "STRIPE_API_KEY",
-    "stripe_api_base": "STRIPE_API_BASE",
-    "stripe_webhook_secrets": "STRIPE_WEBHOOK_SECRETS",
-    "stripe_max_retries": "STRIPE_MAX_RETRIES",
-    "stripe_timeout_seconds": "STRIPE_TIMEOUT",
-    "stripe_connect": "STRIPE_CONNECT",
-    "payments_live": "PAYMENTS_LIVE",
-    "s3_access_key_id": "AWS_ACCESS_KEY_ID",
-    "s3_secret_access_key": "AWS_SECRET_ACCESS_KEY",
-    "s3_session_token": "AWS_SESSION_TOKEN",
-}
 _current: Settings | None = None
-
-
-def variable_of(name: str) -> str:
-    """Return the environment variable that sets a field."""
-    return CONVENTIONAL.get(name, f"MARKETPLACE_{name.upper()}")
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
     """Read and check all settings; raises BadSetting."""
     given = {
-        field.name: _parse(variable_of(field.name), environment[variable_of(field.name)], field.type)
+        field.name: _parse(variables.name_of(field.name), environment[variables.name_of(field.name)], field.type)
         for field in fields(Settings)
-        if environment.get(variable_of(field.name), "") != ""
+        if environment.get(variables.name_of(field.name), "") != ""
     }
     settings = Settings(**given)
     check(settings)
@@ -260,51 +243,19 @@ def _parse(variable: str, text: str, kind: Any) -> Any:
 
 
 def _check_numbers(settings: Settings) -> None:
-    positive = (
-        "port", "threads", "token_ttl_seconds", "applications_pending_max", "upload_size_bytes_max",
-        "s3_timeout_seconds", "s3_cache_bytes_max", "s3_log_hours", "upload_kept_hours",
-        "provider_stored_bytes_max", "provider_uploads_open_max", "profile_memory_bytes_max",
-        "profile_cpu_seconds_max", "conversion_cpu_seconds_max", "delta_sharing_url_seconds",
-        "row_page_rows_max", "row_page_bytes_max", "row_query_memory_bytes_max", "row_query_cpu_seconds_max",
-        "row_queries_max", "request_body_bytes_max", "header_fields_max", "form_fields_max", "json_depth_max",
-        "stripe_timeout_seconds", "watch_night_bytes", "watch_dormant_days",
-    )  # fmt: skip
-    counts = (
-        "preview_rows_max", "s3_retries_max", "stripe_max_retries", "hold_days", "credit_limit_yen",
-        "overdue_grace_days", "renewal_grace_days", "payout_minimum_yen", "payout_approval_yen",
-        "usage_months_kept", "grant_requests_per_minute", "log_witnesses_min",
-    )  # fmt: skip
-    for name in (*positive, *counts):
-        if getattr(settings, name) < (name in positive):
-            raise BadSetting(f"{variable_of(name)} must be {'above zero' if name in positive else 'zero or more'}")
-    bounded = (
-        ("konbini_days", 60), ("bank_transfer_days", 60), ("outside_days", 366), ("renewal_lead_days", 25),
-        ("register_days", 90), ("s3_link_seconds", 60), ("port", 65_535), ("token_ttl_seconds", 3600),
-        ("incident_preliminary_days", 5),
-    )  # fmt: skip
-    for name, most in bounded:
-        if not 1 <= getattr(settings, name) <= most:
-            raise BadSetting(f"{variable_of(name)} must be 1 to {most}")
-    if not 3 <= settings.register_threshold <= 1000:
-        raise BadSetting("MARKETPLACE_REGISTER_THRESHOLD must be 3 to 1000: fewer than 2 would be told as 1")
-    if not 7 <= settings.documents_years_kept <= 100:
-        raise BadSetting("MARKETPLACE_DOCUMENTS_YEARS_KEPT must be 7 to 100: tax law asks for seven years at least")
-    if not 0 <= settings.commission_basis_points < 10_000:
-        raise BadSetting("MARKETPLACE_COMMISSION_BASIS_POINTS must be 0 to 9999 (1000 is 10 %)")
+    for name in (*limits.POSITIVE, *limits.COUNTS):
+        positive = name in limits.POSITIVE
+        if getattr(settings, name) < positive:
+            raise BadSetting(f"{variables.name_of(name)} must be {'above zero' if positive else 'zero or more'}")
+    for name, (least, most, why) in limits.BOUNDED.items():
+        if not least <= getattr(settings, name) <= most:
+            raise BadSetting(f"{variables.name_of(name)} must be {least} to {most}{why}")
 
 
 def _check_choices(settings: Settings) -> None:
-    choices = (
-        ("worker_class", ("threads", "events"), "threads (gunicorn's loop) or events (a loop of our own)"),
-        ("seller", ("agent", "principal"), "agent (providers sell) or principal (the exchange sells)"),
-        ("stripe_connect", ("off", "transfers"), "off (payouts by bank) or transfers (to connected accounts)"),
-        ("proxy_header", ("X-Forwarded-For", "Forwarded"), "X-Forwarded-For or Forwarded, as your proxy sends"),
-        ("trust_to_sell", ("verified", "qualified"), "verified, or qualified (chosen sellers alone)"),
-        ("security_profile", ("baseline", "fapi2"), "baseline, or fapi2 (PAR, DPoP and keys for all clients)"),
-    )
-    for name, possible, told in choices:
+    for name, (possible, told) in limits.CHOICES.items():
         if getattr(settings, name) not in possible:
-            raise BadSetting(f"{variable_of(name)} must be {told}")
+            raise BadSetting(f"{variables.name_of(name)} must be {told}")
 
 
 def _check_witnesses(settings: Settings) -> None:
@@ -318,9 +269,6 @@ def _check_witnesses(settings: Settings) -> None:
 
 
 def _check_proxies(settings: Settings) -> None:
-    for name in ("request_line_bytes_max", "header_bytes_max"):
-        if not 1 <= getattr(settings, name) <= 8190:
-            raise BadSetting(f"{variable_of(name)} must be 1 to 8190, the most that the server reads")
     try:
         widest = min((network.prefixlen for network in settings.proxy_networks), default=1)
     except ValueError as error:

@@ -1,7 +1,26 @@
-"""What the text of an environment variable says, by the type of the setting it sets."""
+"""What the environment variable of a setting is called, and what its text says by the type of the setting."""
 
 from pathlib import Path
 from typing import Any
+
+CONVENTIONAL = {
+    "database_url": "DATABASE_URL",
+    "stripe_api_key": "STRIPE_API_KEY",
+    "stripe_api_base": "STRIPE_API_BASE",
+    "stripe_webhook_secrets": "STRIPE_WEBHOOK_SECRETS",
+    "stripe_max_retries": "STRIPE_MAX_RETRIES",
+    "stripe_timeout_seconds": "STRIPE_TIMEOUT",
+    "stripe_connect": "STRIPE_CONNECT",
+    "payments_live": "PAYMENTS_LIVE",
+    "s3_access_key_id": "AWS_ACCESS_KEY_ID",
+    "s3_secret_access_key": "AWS_SECRET_ACCESS_KEY",
+    "s3_session_token": "AWS_SESSION_TOKEN",
+}
+
+
+def name_of(name: str) -> str:
+    """Return the environment variable that sets a field."""
+    return CONVENTIONAL.get(name, f"MARKETPLACE_{name.upper()}")
 
 
 def read(text: str, kind: Any) -> Any:

@@ -14,7 +14,7 @@ from marketplace import cli
 from marketplace.audit.verbs import Verb
 from marketplace.cli import permissions
 from marketplace.identity.permissions import PERMISSIONS
-from marketplace.kit import jobs, settings
+from marketplace.kit import jobs, variables
 from marketplace.kit.errors import all_refusals
 from marketplace.kit.settings import Settings
 from tests.house.project import PACKAGE, ROOT, document, named, rows, tracked
@@ -41,9 +41,9 @@ def test_every_problem_speaks_both_languages_and_says_what_to_do():
 
 def test_every_setting_is_documented_with_its_default():
     documented = named("docs/settings.md")
-    assert set(documented) == {settings.variable_of(field.name) for field in fields(Settings)}
+    assert set(documented) == {variables.name_of(field.name) for field in fields(Settings)}
     for field in fields(Settings):
-        default, said = getattr(Settings(), field.name), documented[settings.variable_of(field.name)][1]
+        default, said = getattr(Settings(), field.name), documented[variables.name_of(field.name)][1]
         if isinstance(default, bool):
             assert said == f"`{str(default).lower()}`"
         elif default is not None and field.name != "stripe_webhook_secrets":

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from marketplace.app import create_app, prepare
-from marketplace.kit import settings
+from marketplace.kit import settings, variables
 from marketplace.kit.settings import SANDBOX_KEY, SANDBOX_WEBHOOK_SECRET, BadSetting, Settings, from_environment
 from tests.conftest import MakeSettings
 
@@ -51,7 +51,7 @@ def test_every_field_is_set_by_its_variable(field) -> None:
     text, value = (chosen, chosen) if chosen else LISTS.get(field.name, GIVEN[str(field.type)])
     more = {"STRIPE_WEBHOOK_SECRETS": "whsec_own"} if field.name in OPEN else {}
     more |= PROVIDER if field.name == "oidc_issuer" else {}
-    read = from_environment(more | {settings.variable_of(field.name): text})
+    read = from_environment(more | {variables.name_of(field.name): text})
     assert getattr(read, field.name) == value
 
 
