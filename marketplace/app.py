@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 from flask import Flask
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import create_engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from marketplace import background, cli
 from marketplace.api import (
@@ -141,6 +142,13 @@ def prepare(given: Settings) -> Settings:
         migrations.upgrade(engine)
     except OperationalError as error:
         raise BadSetting(f"the database of DATABASE_URL does not serve ({error.orig}): start it, or mend it") from error
+    except ProgrammingError as error:
+        if not isinstance(error.orig, InsufficientPrivilege):
+            raise
+        raise BadSetting(
+            "the schema is behind, and the login of DATABASE_URL may not bring it up: run `marketplace migrate` with"
+            f" the login that owns the database ({str(error.orig).splitlines()[0]})"
+        ) from error
     finally:
         engine.dispose()
     return replace(given, database_url=url)

@@ -53,6 +53,11 @@ def sequence_all() -> int:
             return placed
 
 
+def is_allowed() -> bool:
+    """Whether this login may place entries: one that only audits may not."""
+    return bool(db.session.scalar(text("SELECT has_table_privilege('audit_leaf', 'INSERT')")))
+
+
 def _sequence_batch() -> int:
     db.session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     rows = db.session.execute(_NEXT, {"batch": BATCH}).all()

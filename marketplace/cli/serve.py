@@ -4,7 +4,9 @@ import click
 
 from marketplace.api import headers
 from marketplace.cli.composition import Composition, application, pass_composition
+from marketplace.exchange import archiving
 from marketplace.kit import health, migrations, postgres
+from marketplace.kit.roles import RolesRefused
 from marketplace.kit.settings import Settings
 from marketplace.server import config as server
 
@@ -49,8 +51,9 @@ def worker(composition: Composition) -> None:
 
 @click.command()
 @click.option("--down-to", metavar="REVISION", help="take the schema down to this revision instead")
+@click.option("--roles", is_flag=True, help="make the roles that serve and audit, and give them their rights anew")
 @pass_composition
-def migrate(composition: Composition, down_to: str | None) -> None:
+def migrate(composition: Composition, down_to: str | None, roles: bool) -> None:
     """Bring the schema to the newest revision."""
     with application(composition) as settings:
         if down_to:
@@ -59,6 +62,16 @@ def migrate(composition: Composition, down_to: str | None) -> None:
             except ValueError as error:
                 raise click.BadParameter(str(error), param_hint="--down-to") from error
         click.echo(f"the schema is at {health.revision()} (newest: {migrations.head()}) in {settings.data_dir}")
+        if roles:
+            _establish_roles()
+
+
+def _establish_roles() -> None:
+    try:
+        made = health.establish_roles(archiving.TABLES)
+    except RolesRefused as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"serve as a member of {made.serve}, audit as a member of {made.audit}, migrate as the owner")
 
 
 COMMANDS = (serve, worker, migrate)

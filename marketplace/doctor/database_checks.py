@@ -121,6 +121,19 @@ def role_is_no_superuser(seen: Database) -> Finding | None:
     )
 
 
+def role_takes_nothing_back(seen: Database) -> Finding | None:
+    """See whether the role owns the record, and so could drop what keeps it append-only."""
+    if not seen.said.owner or seen.said.superuser or seen.settings.database_url is None:
+        return None
+    return Finding(
+        "The exchange serves with the login that owns the database: it could drop what keeps the record append-only.",
+        "Run `marketplace migrate --roles`, and serve with a login that is a member of the role for serving.",
+        "データベースの所有者のログインで稼働しているため、記録を追記専用に保つ仕組みを外せてしまいます。",
+        "marketplace migrate --rolesを実行し、稼働用ロールに属するログインで稼働してください。",
+        wrong=False,
+    )
+
+
 def clocks_agree(seen: Database) -> Finding | None:
     """See whether both clocks agree: tokens end by ours, some rows by the database's."""
     if abs(seen.said.ahead_seconds) <= AHEAD_SECONDS_MAX:
@@ -163,7 +176,7 @@ def jobs_succeed(seen: Database) -> Finding | None:
 DATABASE: Ward[Database] = Ward(
     (
         version_supported, schema_newest, keeps_what_it_said, isolation_expected, speaks_unicode, connections_suffice,
-        role_is_no_superuser, clocks_agree, jobs_worked_on, jobs_succeed,
+        role_is_no_superuser, role_takes_nothing_back, clocks_agree, jobs_worked_on, jobs_succeed,
     )
 )  # fmt: skip
 SILENT = Finding(

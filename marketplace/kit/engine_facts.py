@@ -14,7 +14,8 @@ _FACTS = text(
     " current_setting('default_transaction_isolation') AS isolation,"
     " current_setting('server_encoding') AS encoding,"
     " current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS connections,"
-    " (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser"
+    " (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser,"
+    " (SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('alembic_version')) AS owner"
 )
 _WORK = text(
     "SELECT (SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed') AS failed,"
@@ -36,6 +37,7 @@ class EngineFacts:
     encoding: str
     connections: int
     superuser: bool
+    owner: bool | None
     ahead_seconds: float
     revision: str | None
     head: str | None

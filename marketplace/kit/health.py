@@ -1,6 +1,7 @@
 """Whether what the exchange stands on is in order."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from alembic.util import CommandError
@@ -8,9 +9,10 @@ from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from marketplace.kit import engine_facts as engine_facts_
-from marketplace.kit import migrations
+from marketplace.kit import migrations, roles
 from marketplace.kit.db import db
 from marketplace.kit.engine_facts import EngineFacts
+from marketplace.kit.roles import Roles
 
 # What is raised when the database is away, too busy, or waited too long for a lock: worth another try.
 LOST_DATABASE: tuple[type[Exception], ...] = (OperationalError, InterfaceError, PoolExhausted)
@@ -56,6 +58,12 @@ def migrate_down(to_revision: str) -> None:
         migrations.downgrade(db.engine, to_revision)
     except CommandError as error:
         raise ValueError(f"there is no revision {to_revision} below this one ({error})") from error
+
+
+def establish_roles(readable: Collection[str]) -> Roles:
+    """Make the roles of this database, or give them their rights anew; RolesRefused where the login may not."""
+    with db.engine.begin() as connection:
+        return roles.establish(connection, readable)
 
 
 def hang_up() -> None:

@@ -1,5 +1,6 @@
 """Moving the schema up and down its numbered versions."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
+
+from marketplace.kit import roles
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # Installed from a wheel, the versions lie inside the package; in a checkout, beside it.
@@ -18,7 +21,7 @@ _LOCK = 0x6D696772  # "migr"
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the schema up; a second process that tries at the same time waits and finds it done."""
-    _run(engine, lambda config: command.upgrade(config, revision))
+    _run(engine, lambda config: command.upgrade(config, revision), then=roles.renew)
 
 
 def downgrade(engine: Engine, revision: str = "base") -> None:
@@ -49,7 +52,7 @@ def _known() -> frozenset[str]:
     return frozenset(script.revision for script in ScriptDirectory(str(HOME)).walk_revisions())
 
 
-def _run(engine: Engine, deed: Any) -> None:
+def _run(engine: Engine, deed: Any, then: Callable[[Connection], None] | None = None) -> None:
     with engine.begin() as connection:
         # However long the other process migrates, this one waits; a table that is in use is not waited for so long.
         connection.execute(text("SET LOCAL lock_timeout = 0"))
@@ -59,3 +62,5 @@ def _run(engine: Engine, deed: Any) -> None:
         config.set_main_option("script_location", str(HOME))
         config.attributes["connection"] = connection
         deed(config)
+        if then:
+            then(connection)

@@ -18,6 +18,7 @@ KEPT_LEAST = 24
 # Attaching waits for whoever writes, and whoever comes then waits for it: not for long. The next night is early enough.
 _PATIENCE = text("SET LOCAL lock_timeout = '2s'")
 _OPEN = text("SELECT open_usage_month(:month)")
+_PUT_ASIDE = text("SELECT put_usage_month_aside(:month)")
 _MONTHS = text("""
 SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
  WHERE i.inhparent = 'usage_event'::regclass AND c.relname ~ '^usage_event_[0-9]{4}_[0-9]{2}$'
@@ -66,7 +67,7 @@ def put_aside(month: date) -> bool:
     if not db.session.scalar(_IS_DONE, {"first": first, "after": after}):
         log.warning("the usage of %s is not put aside: some of it is not settled", f"{month:%Y-%m}")
         return False
-    db.session.execute(text(f"ALTER TABLE usage_event DETACH PARTITION {_table(month)}"))
+    db.session.execute(_PUT_ASIDE, {"month": month})
     db.session.execute(_NOTE, {"after": after})
     log.info("the usage of %s was put aside", f"{month:%Y-%m}")
     return True
@@ -83,10 +84,6 @@ def _before(kept: int) -> list[date]:
     oldest = date(year, month + 1, 1)
     with transaction():
         return [one for one in list_months() if one < oldest]
-
-
-def _table(month: date) -> str:
-    return f"usage_event_{month:%Y_%m}"
 
 
 def _midnight(month: date) -> datetime:

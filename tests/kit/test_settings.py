@@ -42,6 +42,7 @@ CHOSEN = {
 }
 LISTS = {"trusted_proxies": ("10.0.0.5, fd00::/64, unix", ("10.0.0.5", "fd00::/64", "unix"))}
 OPEN = {"base_url", "stripe_api_key", "stripe_api_base"}
+WITNESS = "https://witness.example.jp witness.example.jp+70d861aa+BJ5i7Hh2yJ6+KDwOO0bIp4fzXfFZUdHpMArJjYMb2SdU"
 PROVIDER = {"MARKETPLACE_OIDC_CLIENT_ID": "musubi", "MARKETPLACE_OIDC_CLIENT_SECRET": "secret"}
 
 
@@ -51,6 +52,7 @@ def test_every_field_is_set_by_its_variable(field) -> None:
     text, value = (chosen, chosen) if chosen else LISTS.get(field.name, GIVEN[str(field.type)])
     more = {"STRIPE_WEBHOOK_SECRETS": "whsec_own"} if field.name in OPEN else {}
     more |= PROVIDER if field.name == "oidc_issuer" else {}
+    more |= {"MARKETPLACE_LOG_WITNESSES": WITNESS} if field.name == "log_witnesses_min" else {}
     read = from_environment(more | {variables.name_of(field.name): text})
     assert getattr(read, field.name) == value
 
