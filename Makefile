@@ -21,8 +21,8 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: $(READY) ## play the first trade; DATA=path lists your own file or folder
-	@$(BIN)/marketplace demo $(if $(DATA),"$(DATA)")
+demo: $(READY) ## play the first trade; DATA=path lists your own file or folder, KEEP=folder leaves the exchange there
+	@$(BIN)/marketplace demo $(if $(DATA),"$(DATA)") $(if $(KEEP),--keep "$(KEEP)")
 
 serve: $(READY) ## leave the exchange running with the demo world in it; PORT=8000
 	@$(BIN)/marketplace demo --serve --port $(PORT)

@@ -6,9 +6,10 @@ database that was restored from an old backup does not know any more what its lo
 
 import logging
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Interval, func, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.audit import log_keys, sequencer
@@ -20,6 +21,24 @@ from marketplace.kit.notes import Note, Signature, VerifierKey
 
 log = logging.getLogger(__name__)
 _LOCK = 0x6D7573756270  # beside the sequencer's
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Who has to have signed a checkpoint: ``count`` of the witnesses, by their keys, within a time of its signing."""
+
+    witnesses: tuple[str, ...]
+    count: int
+    within: timedelta
+
+
+def policy() -> Policy | None:
+    """Return what the settings ask for, None where they ask for no witnesses."""
+    chosen = settings.current()
+    if not chosen.log_witnesses_min:
+        return None
+    keys = tuple(notes.read_witness(one)[1].text for one in chosen.log_witnesses)
+    return Policy(keys, chosen.log_witnesses_min, timedelta(seconds=chosen.log_witnesses_seconds))
 
 
 def publish() -> Checkpoint | None:
@@ -73,11 +92,28 @@ def latest() -> Checkpoint | None:
     return db.session.scalar(select(Checkpoint).order_by(Checkpoint.size.desc()).limit(1))
 
 
-def latest_witnessed(count: int) -> Checkpoint | None:
-    """Return the last checkpoint that so many witnesses have signed."""
-    witnessed = select(Cosignature.size).group_by(Cosignature.size).having(func.count() >= count)
-    newest = select(Checkpoint).where(Checkpoint.size.in_(witnessed)).order_by(Checkpoint.size.desc()).limit(1)
-    return db.session.scalar(newest)
+def latest_witnessed(policy: Policy) -> Checkpoint | None:
+    """Return the last checkpoint that so many of the witnesses have signed in time."""
+    in_time = Cosignature.witnessed_at <= Checkpoint.signed_at + literal(policy.within, Interval)
+    # In the order of the key, so that it ends at the first that is enough.
+    enough = (
+        select(Cosignature.size)
+        .join(Checkpoint, Checkpoint.size == Cosignature.size)
+        .where(Cosignature.witness.in_(policy.witnesses), in_time)
+        .group_by(Cosignature.size)
+        .having(func.count() >= policy.count)
+        .order_by(Cosignature.size.desc())
+        .limit(1)
+    )
+    size = db.session.scalar(enough)
+    return None if size is None else find(size)
+
+
+def unwitnessed_since(policy: Policy) -> datetime | None:
+    """Return when the first checkpoint was signed that still waits for enough witnesses; None where none does."""
+    witnessed = latest_witnessed(policy)
+    waiting = select(Checkpoint.signed_at).where(Checkpoint.size > (witnessed.size if witnessed else 0))
+    return db.session.scalar(waiting.order_by(Checkpoint.size).limit(1))
 
 
 def size_seen_by(witness: VerifierKey) -> int:

@@ -9,7 +9,7 @@ from sqlalchemy import or_, select
 
 from marketplace.audit import checkpoints, queries, sequencer
 from marketplace.audit.models import Entry
-from marketplace.kit import merkle, settings
+from marketplace.kit import merkle
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
@@ -62,10 +62,10 @@ def list_deeds(reader: Reader, subject: str, cursor: str | None = None, size: in
 def proof_of(position: int) -> str | None:
     """Return the proof that a checkpoint holds a leaf; None where all were signed before.
 
-    It is the newest one that enough witnesses have signed, or else the newest.
+    It is the newest one that enough witnesses have signed in time, or else the newest.
     """
-    wanted = settings.current().log_witnesses_min
-    checkpoint = checkpoints.latest_witnessed(wanted) if wanted else None
+    policy = checkpoints.policy()
+    checkpoint = checkpoints.latest_witnessed(policy) if policy else None
     if checkpoint is None or checkpoint.size <= position:
         checkpoint = checkpoints.latest()
     if checkpoint is None or checkpoint.size <= position:

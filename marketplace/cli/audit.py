@@ -12,6 +12,7 @@ from marketplace.cli.composition import Composition, application, pass_compositi
 from marketplace.exchange import archiving, witnessing
 from marketplace.exchange.witnessing import Outcome
 from marketplace.identity.actors import SYSTEM
+from marketplace.kit import clock
 from marketplace.kit.transaction import transaction
 
 ARCHIVE = "archive"
@@ -81,13 +82,15 @@ def _archive(file: BinaryIO) -> None:
 def feed(composition: Composition) -> None:
     """Show every witness the newest checkpoint now, as happens every minute; exits 1 where one does not sign."""
     with application(composition):
-        outcomes = witnessing.feed()
+        outcomes, lapsed = witnessing.feed(), witnessing.lapsed_since()
     for name, outcome in outcomes.items():
         click.echo(f"{name}: {outcome}")
     if not outcomes:
         sys.exit("no witnesses: set MARKETPLACE_LOG_WITNESSES")
     if any(outcome in {Outcome.REFUSED, Outcome.UNREACHABLE} for outcome in outcomes.values()):
         sys.exit("not all witnesses have signed")
+    if lapsed:
+        sys.exit(f"too few witnesses have signed the record since {clock.text(lapsed)}")
 
 
 @audit.group()

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 import shutil
 import signal
 import sys
@@ -35,15 +36,28 @@ from marketplace.kit.transaction import transaction
 @click.option(
     "--world", type=click.Path(path_type=Path, dir_okay=False), help="write the world's addresses here (JSON)"
 )
+@click.option(
+    "--keep", type=click.Path(path_type=Path, file_okay=False), help="leave the exchange in this folder, switched off"
+)
 @pass_composition
-def demo(composition: Composition, data: Path | None, keep_serving: bool, port: int | None, world: Path | None) -> None:
+def demo(
+    composition: Composition,
+    data: Path | None,
+    keep_serving: bool,
+    port: int | None,
+    world: Path | None,
+    keep: Path | None,
+) -> None:
     """Play the first trade over HTTP, with DATA (a file or a folder) or with a synthetic sample."""
     _be_printable()
-    if world and not world.parent.is_dir():
-        raise click.BadParameter(f"the folder {world.parent} does not exist", param_hint="--world")
+    _refuse_folders(world, keep)
     stop = _stop_on_signals()
     try:
-        _perform(composition, data, port or stage.free_port(), _Serving(world) if keep_serving else None, stop)
+        with _home(keep) as home:
+            port = port or stage.free_port()
+            _perform(composition, data, home, port, _Serving(world) if keep_serving else None, stop)
+            if keep:
+                _tell_settings(home, port)
     except DemoFailed as failure:
         sys.exit(f"the trade failed: {failure}")
     except requests.RequestException as error:
@@ -58,14 +72,26 @@ class _Serving:
     world: Path | None
 
 
+def _refuse_folders(world: Path | None, keep: Path | None) -> None:
+    if world and not world.parent.is_dir():
+        raise click.BadParameter(f"the folder {world.parent} does not exist", param_hint="--world")
+    if keep and keep.exists() and any(keep.iterdir()):
+        raise click.BadParameter(f"the folder {keep} holds something already", param_hint="--keep")
+
+
 def _perform(
-    composition: Composition, data: Path | None, port: int, serving: _Serving | None, stop: threading.Event
+    composition: Composition,
+    data: Path | None,
+    home: Path,
+    port: int,
+    serving: _Serving | None,
+    stop: threading.Event,
 ) -> None:
     if not stage.port_is_free(port):
         raise DemoFailed(f"port {port} is in use: choose another with --port (make serve PORT=…)")
     own = _own_files(data) if data else []
-    narrator, base_url = Narrator(), f"http://127.0.0.1:{port}"
-    with _home() as home, stage_set(composition, home, base_url, port) as (operator, auditor):
+    narrator, base_url = Narrator(), stage.address(port)
+    with stage_set(composition, home, base_url, port) as (operator, auditor):
         try:
             paths = own or [_sample(home)]
             narrator.say("exchange", "is open", address=base_url, payments="sandbox, no real money")
@@ -163,14 +189,28 @@ def _sample(home: Path) -> Path:
 
 
 @contextmanager
-def _home() -> Iterator[Path]:
+def _home(kept: Path | None) -> Iterator[Path]:
     # A fresh installation every time; the embedded server, which never runs as root, must be able to enter it.
+    if kept:
+        kept.mkdir(mode=0o755, parents=True, exist_ok=True)
+        yield kept.resolve()
+        return
     home = Path(tempfile.mkdtemp(prefix="musubi-"))
     home.chmod(0o755)
     try:
         yield home
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _tell_settings(home: Path, port: int) -> None:
+    """Leave beside the data what commands have to be told to mean this exchange."""
+    path = home / "settings.sh"
+    path.write_text(
+        f"export MARKETPLACE_DATA_DIR={shlex.quote(str(home))} MARKETPLACE_BASE_URL={stage.address(port)}\n",
+        encoding="utf-8",
+    )
+    print(f"The exchange is switched off; its data lies in {home}. For commands that mean it: . {path}")
 
 
 def _write_atomically(path: Path, document: dict[str, Any]) -> None:

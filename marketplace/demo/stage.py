@@ -25,6 +25,11 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def address(port: int) -> str:
+    """Return where an exchange on this machine is reached."""
+    return f"http://127.0.0.1:{port}"
+
+
 def environment_of(environment: Mapping[str, str], base_url: str, port: int, data_dir: Path) -> dict[str, str]:
     """Return the environment without any setting of the exchange but these three.
 

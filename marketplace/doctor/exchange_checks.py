@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from marketplace.audit import sequencer
 from marketplace.billing import inbox
 from marketplace.doctor.findings import Finding, Ward
+from marketplace.exchange import witnessing
 from marketplace.identity.login import people
 from marketplace.kit import clock, mail
 
@@ -17,6 +18,7 @@ class Exchange:
     """What was read of the exchange."""
 
     unplaced_since: datetime | None
+    unwitnessed_since: datetime | None
     mail_troubled: int
     events_parked: int
     operators_with_one_factor: int
@@ -26,6 +28,7 @@ def examine() -> Exchange:
     """Read what the checks look at, in the open transaction."""
     return Exchange(
         unplaced_since=sequencer.unplaced_since(),
+        unwitnessed_since=witnessing.lapsed_since(),
         mail_troubled=sum(1 for message in mail.list_waiting() if message.last_trouble),
         events_parked=len(inbox.list_parked()),
         operators_with_one_factor=people.count_operators_with_one_factor(),
@@ -41,6 +44,18 @@ def record_kept(seen: Exchange) -> Finding | None:
         "Run `marketplace serve` or `marketplace worker`, and then `marketplace audit verify`.",
         f"監査記録が{clock.text(seen.unplaced_since)}から確定していません。",
         "marketplace serveかmarketplace workerを動かし、その後marketplace audit verifyを実行してください。",
+    )
+
+
+def record_witnessed(seen: Exchange) -> Finding | None:
+    """See whether enough witnesses sign what the record is, in time."""
+    if seen.unwitnessed_since is None:
+        return None
+    return Finding(
+        f"Too few witnesses have signed the record since {clock.text(seen.unwitnessed_since)}.",
+        "Run `marketplace audit feed`, which says what each of MARKETPLACE_LOG_WITNESSES answers.",
+        f"{clock.text(seen.unwitnessed_since)}から、監査記録に署名した証人が足りません。",
+        "marketplace audit feedで各証人の応答を確かめてください。",
     )
 
 
@@ -80,4 +95,6 @@ def operators_have_a_second_factor(seen: Exchange) -> Finding | None:
     )
 
 
-EXCHANGE: Ward[Exchange] = Ward((record_kept, mail_delivered, events_understood, operators_have_a_second_factor))
+EXCHANGE: Ward[Exchange] = Ward(
+    (record_kept, record_witnessed, mail_delivered, events_understood, operators_have_a_second_factor)
+)

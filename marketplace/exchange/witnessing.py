@@ -3,6 +3,7 @@
 import base64
 import logging
 from collections.abc import Iterator
+from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from urllib3.exceptions import HTTPError
 
 from marketplace.audit import checkpoints, sequencer
 from marketplace.audit.models import Checkpoint
-from marketplace.kit import jobs, merkle, notes, settings
+from marketplace.kit import clock, jobs, merkle, notes, settings
 from marketplace.kit.notes import BadNote, VerifierKey
 from marketplace.kit.transaction import transaction
 
@@ -46,8 +47,20 @@ def witnesses() -> Iterator[Witness]:
 
 @jobs.task("audit.feed", cron="* * * * *", foreign=True)
 def feed_all() -> None:
-    """Show every witness the newest checkpoint, every minute."""
+    """Show every witness the newest checkpoint, every minute; tell where too few have signed for too long."""
     feed()
+    if since := lapsed_since():
+        log.error("too few witnesses have signed what the record was since %s", clock.text(since))
+
+
+def lapsed_since() -> datetime | None:
+    """Return since when checkpoints wait for enough witnesses, where it is for longer than the settings allow."""
+    policy = checkpoints.policy()
+    if policy is None:
+        return None
+    with transaction():
+        since = checkpoints.unwitnessed_since(policy)
+    return since if since and clock.now() - since > policy.within else None
 
 
 def feed() -> dict[str, Outcome]:

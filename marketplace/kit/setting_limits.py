@@ -7,7 +7,7 @@ POSITIVE = (
     "profile_cpu_seconds_max", "conversion_cpu_seconds_max", "delta_sharing_url_seconds",
     "row_page_rows_max", "row_page_bytes_max", "row_query_memory_bytes_max", "row_query_cpu_seconds_max",
     "row_queries_max", "request_body_bytes_max", "header_fields_max", "form_fields_max", "json_depth_max",
-    "stripe_timeout_seconds", "watch_night_bytes", "watch_dormant_days",
+    "stripe_timeout_seconds", "watch_night_bytes", "watch_dormant_days", "log_witnesses_seconds",
 )  # fmt: skip
 COUNTS = (
     "preview_rows_max", "s3_retries_max", "stripe_max_retries", "hold_days", "credit_limit_yen",

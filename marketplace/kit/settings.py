@@ -51,6 +51,7 @@ class Settings:
     log_name: str | None = None
     log_witnesses: tuple[str, ...] = ()
     log_witnesses_min: int = 0
+    log_witnesses_seconds: int = 86_400
     security_profile: str = "baseline"
     second_factor_required: bool = False
     smtp_url: str | None = None

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from marketplace.audit import checkpoints, log_keys, proofs, sequencer
 from marketplace.audit.models import Checkpoint
 from marketplace.exchange import witnessing
 from marketplace.exchange.witnessing import Outcome
-from marketplace.kit import notes, settings
+from marketplace.kit import clock, notes, settings
+from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 from marketplace.witness.judging import Witness
 from marketplace.witness.memory import Memory
@@ -96,6 +98,35 @@ def test_receipts_show_the_newest_checkpoint_that_enough_have_signed(looking: Lo
     proof = proofs.get_receipt(_Overseer(), later).proof
     assert proof is not None
     assert NAME not in proof  # nobody has seen it yet, and it is proved all the same
+
+
+def test_what_was_signed_too_late_is_not_witnessed_and_told_of(
+    looking: Looking, caplog: pytest.LogCaptureFixture
+) -> None:
+    [entry_id] = write(1)
+    found = grown(1)
+    assert found is not None
+    assert witnessing.lapsed_since() is None  # there is time still
+    tamper("UPDATE audit_checkpoint SET signed_at = signed_at - interval '25 hours'")
+    db.session.expire_all()
+    assert fed() is Outcome.SIGNED
+    policy = checkpoints.policy()
+    assert policy is not None
+    assert checkpoints.latest_witnessed(policy) is None
+    assert checkpoints.latest_witnessed(replace(policy, within=timedelta(hours=26))) is not None
+    assert checkpoints.latest_witnessed(replace(policy, within=timedelta(hours=26), count=2)) is None
+    assert checkpoints.latest_witnessed(replace(policy, within=timedelta(hours=26), witnesses=("another",))) is None
+    since = witnessing.lapsed_since()
+    assert since is not None
+    assert clock.now() - since > timedelta(hours=25)
+    witnessing.feed_all()
+    assert "too few witnesses have signed" in caplog.text
+    grown(1)
+    assert fed() is Outcome.SIGNED  # what comes in time again ends it: the tree holds all that was before
+    assert witnessing.lapsed_since() is None
+    proof = proofs.get_receipt(_Overseer(), entry_id).proof
+    assert proof is not None
+    assert NAME in proof
 
 
 def test_a_record_that_was_taken_back_gets_no_signature(looking: Looking) -> None:

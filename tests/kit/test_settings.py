@@ -40,16 +40,20 @@ CHOSEN = {
     "invoice_due": "day-20+2",
     "transitional_credit": "2027-09-30:70,2028-09-30:50",
 }
-LISTS = {"trusted_proxies": ("10.0.0.5, fd00::/64, unix", ("10.0.0.5", "fd00::/64", "unix"))}
+WITNESS = "https://witness.example.jp witness.example.jp+6bfc832c+BAOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
+READ = {
+    "trusted_proxies": ("10.0.0.5, fd00::/64, unix", ("10.0.0.5", "fd00::/64", "unix")),
+    "log_witnesses": (WITNESS, (WITNESS,)),
+    "log_witnesses_min": ("1", 1),
+}
 OPEN = {"base_url", "stripe_api_key", "stripe_api_base"}
-WITNESS = "https://witness.example.jp witness.example.jp+70d861aa+BJ5i7Hh2yJ6+KDwOO0bIp4fzXfFZUdHpMArJjYMb2SdU"
 PROVIDER = {"MARKETPLACE_OIDC_CLIENT_ID": "musubi", "MARKETPLACE_OIDC_CLIENT_SECRET": "secret"}
 
 
 @pytest.mark.parametrize("field", fields(Settings), ids=lambda field: field.name)
 def test_every_field_is_set_by_its_variable(field) -> None:
     chosen = CHOSEN.get(field.name)
-    text, value = (chosen, chosen) if chosen else LISTS.get(field.name, GIVEN[str(field.type)])
+    text, value = (chosen, chosen) if chosen else READ.get(field.name, GIVEN[str(field.type)])
     more = {"STRIPE_WEBHOOK_SECRETS": "whsec_own"} if field.name in OPEN else {}
     more |= PROVIDER if field.name == "oidc_issuer" else {}
     more |= {"MARKETPLACE_LOG_WITNESSES": WITNESS} if field.name == "log_witnesses_min" else {}
