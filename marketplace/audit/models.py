@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.kit.db import Model
@@ -21,6 +21,8 @@ class Entry(Model):
         Index("ix_audit_entry_dataset_id_occurred_at", "dataset_id", "occurred_at"),
         Index("ix_audit_entry_verb_occurred_at", "verb", "occurred_at"),
         Index("ix_audit_entry_amount_minor_occurred_at", "amount_minor", "occurred_at"),
+        # A bundle of entries gives each 16 bits for its length (C2SP tlog-tiles).
+        CheckConstraint("octet_length(canonical) <= 65535", name="fits_a_tile"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

@@ -13,6 +13,7 @@ TABLES = ("audit_checkpoint", "audit_cosignature", "audit_log_key")
 
 def upgrade() -> None:
     """Create."""
+    op.create_check_constraint("ck_audit_entry_fits_a_tile", "audit_entry", "octet_length(canonical) <= 65535")
     op.create_table(
         "audit_checkpoint",
         sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -49,5 +50,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop."""
+    op.drop_constraint("ck_audit_entry_fits_a_tile", "audit_entry")
     for table in ("audit_cosignature", "audit_checkpoint", "audit_log_key"):
         op.drop_table(table)

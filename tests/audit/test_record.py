@@ -125,6 +125,21 @@ def test_two_sequencers_at_once_place_each_entry_once(own_database: Flask) -> No
     assert verification.verify().sound
 
 
+def test_a_deed_whose_entry_is_too_long_for_a_tile_does_not_happen(own_database: Flask) -> None:
+    def do(words: int) -> None:
+        with transaction():
+            db.session.execute(text("CREATE TABLE IF NOT EXISTS deed (n int)"))
+            db.session.execute(text("INSERT INTO deed VALUES (1)"))
+            service.record(SYSTEM, Verb.TERMS_WRITTEN, subject="trm_1", facts={"words": "あ" * words})
+
+    do(words=21_000)
+    with pytest.raises(DBAPIError, match="fits_a_tile"):
+        do(words=22_000)
+    with transaction():
+        assert db.session.scalar(text("SELECT count(*) FROM deed")) == 1
+    assert sequencer.sequence_all() == 1
+
+
 def test_a_deed_that_rolls_back_leaves_no_entry(own_database: Flask) -> None:
     with pytest.raises(ZeroDivisionError), transaction():
         service.record(SYSTEM, Verb.TERMS_WRITTEN, subject="trm_x")
