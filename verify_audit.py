@@ -24,8 +24,8 @@ import json
 import sys
 import tarfile
 from collections import Counter
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 from pathlib import Path
 from typing import IO, Any
@@ -36,11 +36,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 FORMAT = "musubi-record/1"
 TOLERANCE = timedelta(minutes=5)
 WRONG_MAX = 100
+DISPLACED = "it is not the entry that stands at this place of the tree"
 FILES = (
     "entries.ndjson", "leaves.txt", "pending.ndjson", "checkpoints.ndjson", "keys.txt", "ledger.ndjson",
     "grants.ndjson", "usage.ndjson", "head.json",
 )  # fmt: skip
 UNITS = {"bytes": "bytes_new", "rows": "rows_new", "requests": "requests"}
+CHUNK_BYTES = 2**20
+# Of lines as text: from bytes, it would look for their encoding anew in each.
+read_json = json.JSONDecoder().decode
 
 
 class NoArchive(Exception):
@@ -142,8 +146,8 @@ class Record:
         self.issued: dict[str, dict[str, Any]] = {}
         self.revoked: dict[str, str | None] = {}
         self.resting: dict[str, set[tuple[str, str]]] = {}
-        self.used: dict[str, Counter[str]] = {}
-        self._latest: datetime | None = None
+        self.used: dict[str, list[int]] = {}
+        self._latest = self._earliest = datetime.min.replace(tzinfo=UTC)
 
     def take(self, entry: dict[str, Any]) -> str | None:
         """Take an entry in; returns what is wrong with its time."""
@@ -153,9 +157,9 @@ class Record:
         elif verb.startswith("access.grant."):
             self._grant(verb.removeprefix("access.grant."), subject, facts)
         elif verb == "metering.delivery.closed":
-            self._use(facts["grant_id"], {name: facts.get(fact, 0) for name, fact in UNITS.items()})
+            self._use(facts, UNITS.values())
         elif verb == "metering.usage.corrected":
-            self._use(facts["grant_id"], {name: facts.get(name, 0) for name in UNITS})
+            self._use(facts, UNITS)
         return self._dated(datetime.fromisoformat(entry["occurred_at"]))
 
     def _grant(self, deed: str, grant_id: str, facts: dict[str, Any]) -> None:
@@ -170,13 +174,15 @@ class Record:
         elif deed == "resumed":
             self.resting.get(grant_id, set()).discard((facts["cause"], facts["ref"]))
 
-    def _use(self, grant_id: str, more: dict[str, Any]) -> None:
-        self.used.setdefault(grant_id, Counter()).update({name: int(count) for name, count in more.items()})
+    def _use(self, facts: dict[str, Any], names: Iterable[str]) -> None:
+        used = self.used.setdefault(facts["grant_id"], [0] * len(UNITS))
+        for at, name in enumerate(names):
+            used[at] += int(facts.get(name, 0))
 
     def _dated(self, at: datetime) -> str | None:
-        late = self._latest is not None and at < self._latest - TOLERANCE
-        self._latest = at if self._latest is None else max(self._latest, at)
-        return "it is dated before entries that were placed earlier" if late else None
+        if at > self._latest:
+            self._latest, self._earliest = at, at - TOLERANCE
+        return "it is dated before entries that were placed earlier" if at < self._earliest else None
 
     def state_of(self, grant_id: str) -> str:
         """Return how a grant stands."""
@@ -226,10 +232,12 @@ class Verification:
         if head.get("format") != FORMAT:
             raise NoArchive(f"the format is {head.get('format')!r}, not {FORMAT!r}")
         for name, said in head["files"].items():
-            digest, count = hashlib.sha256(), 0
-            for line in self._file(name):
-                digest.update(line)
-                count += 1
+            digest, count, end = hashlib.sha256(), 0, b"\n"
+            file = self._file(name)
+            while chunk := file.read(CHUNK_BYTES):
+                digest.update(chunk)
+                count, end = count + chunk.count(b"\n"), chunk[-1:]
+            count += end != b"\n"
             if (digest.hexdigest(), count) != (said["sha256"], said["lines"]):
                 self.say(f"{name}: it was changed after it was written ({count} lines, {said['lines']} were written)")
 
@@ -262,17 +270,18 @@ class Verification:
             if line is None or leaf is None:
                 self.say(f"entries.ndjson and leaves.txt: one of them ends after line {tree.size}")
                 break
-            tree.add(_hash_of(leaf))
-            where = f"entries.ndjson line {tree.size}"
-            if hashlib.sha256(b"\0" + line).hexdigest().encode() != leaf:
-                self.say(f"{where}: it is not the entry that stands at this place of the tree")
-            self._take(record, line, where)
-            for checkpoint in checkpoints.get(tree.size, []):
+            signed = _hash_of(leaf)
+            tree.add(signed)
+            wrong = () if hashlib.sha256(b"\0" + line).digest() == signed else (DISPLACED,)
+            for trouble in (*wrong, *_taken(record, line)):
+                self.say(f"entries.ndjson line {tree.size}: {trouble}")
+            for checkpoint in checkpoints.get(tree.size, ()):
                 good = self._compare(checkpoint, tree, good)
         self._compare_sizes(checkpoints, tree.size)
         for number, line in enumerate(self.lines("pending.ndjson"), 1):
-            self._take(record, line, f"pending.ndjson line {number}")
             self.pending = number
+            for trouble in _taken(record, line):
+                self.say(f"pending.ndjson line {number}: {trouble}")
         return record
 
     def _compare(self, checkpoint: Checkpoint, tree: Tree, good: int) -> int:
@@ -288,20 +297,11 @@ class Verification:
         if size > self.size:
             self.say(f"entries.ndjson: it has {size} entries, and {self.size} were signed")
 
-    def _take(self, record: Record, line: bytes, where: str) -> None:
-        try:
-            trouble = record.take(json.loads(line))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            self.say(f"{where}: it is no entry")
-            return
-        if trouble:
-            self.say(f"{where}: {trouble}")
-
     def _ledger(self, record: Record) -> None:
         missing = dict(record.booked)
         sums: Counter[str] = Counter()
         for number, line in enumerate(self.lines("ledger.ndjson"), 1):
-            booked = json.loads(line)
+            booked = read_json(line.decode())
             where = f"ledger.ndjson line {number} ({booked['idem']})"
             digest, _entry_id = missing.pop(booked["idem"], (None, None))
             if digest is None:
@@ -320,7 +320,7 @@ class Verification:
     def _grants(self, record: Record) -> None:
         missing = dict(record.issued)
         for number, line in enumerate(self.lines("grants.ndjson"), 1):
-            grant = json.loads(line)
+            grant = read_json(line.decode())
             where = f"grants.ndjson line {number} ({grant['id']})"
             said = missing.pop(grant["id"], None)
             if said is None:
@@ -333,16 +333,24 @@ class Verification:
             self.say(f"grants.ndjson: the grant {grant_id} is missing")
 
     def _usage(self, record: Record) -> None:
-        left = {grant_id: used for grant_id, used in record.used.items() if any(used.values())}
+        left = {grant_id: used for grant_id, used in record.used.items() if any(used)}
         for number, line in enumerate(self.lines("usage.ndjson"), 1):
-            said = json.loads(line)
-            used = left.pop(said["grant_id"], Counter())
-            for name in UNITS:
-                if said[name] != used[name]:
+            said = read_json(line.decode())
+            for name, used in zip(UNITS, left.pop(said["grant_id"], [0] * len(UNITS)), strict=True):
+                if said[name] != used:
                     where = f"usage.ndjson line {number} ({said['grant_id']})"
-                    self.say(f"{where}: {said[name]} {name} are counted, and the deliveries come to {used[name]}")
+                    self.say(f"{where}: {said[name]} {name} are counted, and the deliveries come to {used}")
         for grant_id in left:
             self.say(f"usage.ndjson: the grant {grant_id} is missing")
+
+
+def _taken(record: Record, line: bytes) -> tuple[str, ...]:
+    """Take an entry in; returns what is wrong with it, in itself and with its time."""
+    try:
+        trouble = record.take(read_json(line.decode()))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return ("it is no entry",)
+    return () if trouble is None else (trouble,)
 
 
 def _hash_of(line: bytes) -> bytes:

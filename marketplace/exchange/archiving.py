@@ -82,17 +82,22 @@ def archive(out: BinaryIO) -> Archived:
     checkpoint = checkpoints.latest()
     if checkpoint is None:
         raise NothingSigned
+    return write(out, checkpoint.size, checkpoint.root, _files(checkpoint))
+
+
+def write(out: BinaryIO, size: int, root: bytes, files: Iterable[tuple[str, Iterable[bytes]]]) -> Archived:
+    """Write files of lines, and a head that says the size and root of the tree and what each of them holds."""
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        files = {name: _add(tar, name, lines) for name, lines in _files(checkpoint)}
+        told = {name: _add(tar, name, lines) for name, lines in files}
         head = {
             "format": FORMAT,
             "made_at": clock.text(clock.now()),
-            "size": checkpoint.size,
-            "root": checkpoint.root.hex(),
-            "files": files,
+            "size": size,
+            "root": root.hex(),
+            "files": told,
         }
         _add(tar, "head.json", [canonical_json(head)])
-    return Archived(checkpoint.size, files["pending.ndjson"]["lines"], checkpoint.root.hex())
+    return Archived(size, told["pending.ndjson"]["lines"], root.hex())
 
 
 def _files(checkpoint: Checkpoint) -> Iterator[tuple[str, Iterable[bytes]]]:
