@@ -64,10 +64,12 @@ def _sequence_batch() -> int:
     if not rows:
         return 0
     size = tree_size()
+    # Whatever grows on the tree has its left neighbours among these, or among what has just grown.
+    edge = _stored(_wanted(partial(merkle.root, size)))
     fresh: dict[tuple[int, int], bytes] = {}
 
     def sibling(level: int, position: int) -> bytes:
-        return fresh.get((level, position)) or node(level, position)
+        return fresh.get((level, position)) or edge[level, position]
 
     for position, row in enumerate(rows, size):
         grown = merkle.grow(position, merkle.leaf_hash(row.canonical.encode()), sibling)
@@ -85,16 +87,16 @@ def tree_size() -> int:
     return 0 if last is None else last + 1
 
 
-def node(level: int, position: int) -> bytes:
-    """Return the stored hash of one complete subtree; NoResultFound when it is missing."""
-    return db.session.execute(select(Node.hash).where(Node.level == level, Node.position == position)).scalar_one()
-
-
 def over_tree(compute: Callable[[Subtree], T]) -> T:
     """Compute something over the stored tree with one query.
 
     It is asked twice: which subtrees it looks at must not depend on their hashes, as it never does in RFC 6962.
     """
+    found = _stored(_wanted(compute))
+    return compute(lambda level, position: found[level, position])
+
+
+def _wanted(compute: Callable[[Subtree], object]) -> set[tuple[int, int]]:
     wanted: set[tuple[int, int]] = set()
 
     def note(level: int, position: int) -> bytes:
@@ -102,9 +104,14 @@ def over_tree(compute: Callable[[Subtree], T]) -> T:
         return b""
 
     compute(note)
+    return wanted
+
+
+def _stored(wanted: set[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+    if not wanted:
+        return {}
     stored = select(Node.level, Node.position, Node.hash).where(tuple_(Node.level, Node.position).in_(wanted))
-    found = {(row.level, row.position): row.hash for row in db.session.execute(stored)}
-    return compute(lambda level, position: found[level, position])
+    return {(row.level, row.position): row.hash for row in db.session.connection().execute(stored)}
 
 
 def root(size: int | None = None) -> tuple[int, bytes]:

@@ -12,6 +12,7 @@ from marketplace.demo import cast
 from marketplace.demo.party import Party
 from marketplace.demo.stage import free_port
 from tests import live
+from tests.conformance import record
 from tests.conformance.scripts import SOURCES, Scripts, hear, installed, tell
 from tests.conformance.visitor import Visitor, join
 
@@ -67,6 +68,13 @@ def furnished(exchange: live.Exchange) -> House:
     party = exchange.admit(operator, "buyer", cast.BUYER)
     told = requests.get(f"{exchange.base_url}/.well-known/oauth-authorization-server", timeout=60).json()
     return House(exchange, party, join(exchange, party, "hanako@ishikari.example"), told)
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory, clone):
+    """A record with several tiles, of which a checkpoint and some receipts were kept."""
+    with record.kept(tmp_path_factory.mktemp("record"), clone()) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

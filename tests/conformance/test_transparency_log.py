@@ -14,17 +14,11 @@ import tlog_scales.tiles
 import tlog_scales.tlog
 
 from tests import live
-from tests.conformance import environments, record
+from tests.conformance import record
 from tests.conformance.record import Record, size_of
 
 HERE = Path(__file__).parent
 GO_PATH = Path("/usr/share/gocode")
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory, clone):
-    with record.kept(tmp_path_factory.mktemp("record"), clone()) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
