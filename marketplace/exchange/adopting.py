@@ -24,7 +24,8 @@ from marketplace.kit.notes import VerifierKey
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # Installed from a wheel, the program lies inside the package; in a checkout, beside it.
-VERIFIER = next(path for path in (_PACKAGE / "_verify_audit.py", _PACKAGE.parent / "verify_audit.py") if path.is_file())
+_SHIPPED = _PACKAGE / "_verify_audit.py"
+VERIFIER = _SHIPPED if _SHIPPED.is_file() else _PACKAGE.parent / "verify_audit.py"
 CHUNK_BYTES = 2**20
 WORDS_MAX = 2000
 _ABANDONED = timedelta(days=1)
@@ -66,5 +67,10 @@ def _require_sound(path: Path, keys: Sequence[VerifierKey]) -> None:
     if run.returncode == 0:
         return
     said = run.stdout.splitlines() or run.stderr.splitlines()
-    wrong = [line[:WORDS_MAX] for line in said if line.startswith("WRONG ")]
-    raise RecordRefused(said[-1][:WORDS_MAX] if said else "The verifier did not end.", verifier=wrong)
+    wrong = [_plain(line) for line in said if line.startswith("WRONG ")]
+    raise RecordRefused(_plain(said[-1]) if said else "The verifier ended without a word.", verifier=wrong)
+
+
+def _plain(words: str) -> str:
+    """Return what was said without what would steer a terminal: parts of it are a stranger's words."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in words[:WORDS_MAX])

@@ -356,6 +356,14 @@ def test_a_sound_archive_of_entries_that_share_an_id_or_have_none_is_refused(app
         assert named in refused(archives.packed(log.files(), tmp_path / "a.tar"), log.key).detail
 
 
+def test_what_a_stranger_wrote_does_not_steer_a_terminal(app: Flask, tmp_path: Path) -> None:
+    log = archives.former(2)
+    booked = {"kind": "x", "ref": "x", "idem": "\x1b[2J", "effective_on": "2026-01-05", "reverses": None, "entries": []}
+    files = archives.headed(log.files() | {"ledger.ndjson": [json.dumps(booked)]})
+    [told] = refused(archives.packed(files, tmp_path / "a.tar"), log.key).members["verifier"]
+    assert told.startswith("WRONG ledger.ndjson line 1 (\ufffd[2J): it stands nowhere on the record")
+
+
 def test_a_checkpoint_of_more_signatures_than_we_read_is_refused_in_words(app: Flask, tmp_path: Path) -> None:
     log = archives.former(2)
     note = notes.read(log.note())
