@@ -37,10 +37,13 @@ FORMAT = "musubi-record/1"
 TOLERANCE = timedelta(minutes=5)
 WRONG_MAX = 100
 DISPLACED = "it is not the entry that stands at this place of the tree"
+LINE_BYTES_MAX = 2**22
 FILES = (
     "entries.ndjson", "leaves.txt", "pending.ndjson", "checkpoints.ndjson", "keys.txt", "ledger.ndjson",
     "grants.ndjson", "usage.ndjson", "head.json",
 )  # fmt: skip
+# What comes of lines that are no JSON, or other than what is written: nested without end, a text where a number is.
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 UNITS = {"bytes": "bytes_new", "rows": "rows_new", "requests": "requests"}
 CHUNK_BYTES = 2**20
 # Of lines as text: from bytes, it would look for their encoding anew in each.
@@ -201,8 +204,7 @@ class Verification:
 
     def run(self, kept: list[str]) -> None:
         """Verify everything; ``kept`` are checkpoints that somebody noted earlier."""
-        if set(self._tar.getnames()) != set(FILES):
-            raise NoArchive(f"the archive must hold {', '.join(FILES)}")
+        self._shape()
         self._head()
         checkpoints = self._checkpoints(kept)
         record = self._entries(checkpoints)
@@ -212,8 +214,25 @@ class Verification:
 
     def lines(self, name: str) -> Iterator[bytes]:
         """Yield the lines of a file, without their ends."""
-        for line in self._file(name):
+        for line in self._raw(name):
             yield line.rstrip(b"\n")
+
+    def _shape(self) -> None:
+        """Refuse whatever is no plain file of ours: links, other paths, sizes that are not there, a name twice."""
+        missing = set(FILES)
+        for member in self._tar:
+            if member.name not in missing or not member.isreg() or member.issparse():
+                raise NoArchive(f"it holds {member.name[:80]!r}, which is none of its plain files, or is there twice")
+            missing.remove(member.name)
+        if missing:
+            raise NoArchive(f"it has no {', '.join(sorted(missing))}")
+
+    def _raw(self, name: str) -> Iterator[bytes]:
+        file = self._file(name)
+        while line := file.readline(LINE_BYTES_MAX):
+            if len(line) == LINE_BYTES_MAX:
+                raise NoArchive(f"{name}: a line is longer than any that is written")
+            yield line
 
     def _file(self, name: str) -> IO[bytes]:
         file = self._tar.extractfile(name)
@@ -228,7 +247,7 @@ class Verification:
             raise Wrong("too much is wrong: verification ends here")
 
     def _head(self) -> None:
-        head = json.loads(self._file("head.json").read())
+        head = json.loads(self._file("head.json").read(LINE_BYTES_MAX))
         if head.get("format") != FORMAT:
             raise NoArchive(f"the format is {head.get('format')!r}, not {FORMAT!r}")
         for name, said in head["files"].items():
@@ -348,7 +367,7 @@ def _taken(record: Record, line: bytes) -> tuple[str, ...]:
     """Take an entry in; returns what is wrong with it, in itself and with its time."""
     try:
         trouble = record.take(read_json(line.decode()))
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+    except UNREADABLE:
         return ("it is no entry",)
     return () if trouble is None else (trouble,)
 
@@ -383,7 +402,7 @@ def main(arguments: list[str] | None = None) -> int:
                 run.run([note.read_text(encoding="utf-8") for note in given.note])
             except Wrong as wrong:
                 run.wrong.append(str(wrong))
-    except (NoArchive, OSError, tarfile.TarError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (*UNREADABLE, NoArchive, OSError, tarfile.TarError) as error:
         print(f"this is no archive of a record: {error}")
         return 2
     for wrong in run.wrong:

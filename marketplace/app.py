@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from marketplace import background, cli
 from marketplace.api import (
+    adopted,
     applications,
     audit,
     bank,
@@ -96,7 +97,7 @@ RESOURCES = (
     terms, offers, coupons, eligibilities, catalog, orders, invoices, documents, paperwork,
     bank, receivables, refunds, disputes, service_levels, payouts, revenue, budgets,
     grants, tickets, rows, usage, deliveries, subscriptions,
-    ledger, audit, transparency, traces, searches, cases, overrides,
+    ledger, audit, transparency, adopted, traces, searches, cases, overrides,
     register, reports, incidents, holds, system,
 )  # fmt: skip
 

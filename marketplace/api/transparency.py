@@ -9,6 +9,7 @@ from marshmallow import Schema, fields
 from marketplace.api.endpoint import blueprint, guarded
 from marketplace.api.schemas.base import Instant
 from marketplace.audit import checkpoints, service, tiles
+from marketplace.audit.adopted import queries as adopted
 from marketplace.identity.permissions import Permission
 from marketplace.kit.errors import NotFound
 
@@ -50,6 +51,14 @@ def read_checkpoint() -> Response:
     answer.cache_control.public = True
     answer.cache_control.max_age = CHECKPOINT_SECONDS
     return answer
+
+
+@blp.route("/adopted/<adopted_id>/checkpoint")
+@guarded(Permission.SYSTEM_READ)
+@blp.doc(responses={"200": {"description": "A signed note (C2SP tlog-checkpoint)", "content": {_TEXT: {}}}})
+def read_adopted_checkpoint(adopted_id: str) -> Response:
+    """Fetch the last checkpoint of a log that this exchange has taken over from a former operator."""
+    return Response(adopted.get_record(adopted_id).note, mimetype=_TEXT)
 
 
 @blp.route("/tile/<path:tile_path>")

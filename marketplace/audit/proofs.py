@@ -1,6 +1,7 @@
 """Receipts of deeds: an entry, and the proof that the signed tree holds it, checked without us (C2SP tlog-proof)."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -71,8 +72,13 @@ def proof_of(position: int) -> str | None:
     if checkpoint is None or checkpoint.size <= position:
         return None
     path = sequencer.over_tree(partial(merkle.inclusion, position, checkpoint.size))
+    return written(position, path, checkpoints.written(checkpoint))
+
+
+def written(position: int, path: Sequence[bytes], checkpoint: str) -> str:
+    """Return a proof as C2SP tlog-proof writes it: where the leaf is, its audit path, the signed checkpoint."""
     steps = "".join(f"{base64.b64encode(step).decode()}\n" for step in path)
-    return f"{HEAD}\nindex {position}\n{steps}\n{checkpoints.written(checkpoint)}"
+    return f"{HEAD}\nindex {position}\n{steps}\n{checkpoint}"
 
 
 def _parties(entry: Entry) -> set[str | None]:

@@ -182,6 +182,7 @@ class Verb(StrEnum):
     # audit
     RECORD_SEARCHED = "audit.record.searched"
     RECORD_EXPORTED = "audit.record.exported"
+    RECORD_ADOPTED = "audit.record.adopted"
     LOG_KEY_ADDED = "audit.log_key.added"
     LOG_KEY_DROPPED = "audit.log_key.dropped"
     TRADE_TRACED = "audit.trade.traced"

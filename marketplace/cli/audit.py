@@ -1,4 +1,4 @@
-"""Verifying and exporting the record from the machine itself."""
+"""Verifying, exporting and adopting the record from the machine itself."""
 
 import sys
 from pathlib import Path
@@ -9,10 +9,11 @@ import click
 from marketplace.audit import checkpoints, exports, log_keys, queries, sequencer, service, verification
 from marketplace.audit.verbs import Verb
 from marketplace.cli.composition import Composition, application, pass_composition
-from marketplace.exchange import archiving, witnessing
+from marketplace.exchange import adopting, archiving, witnessing
 from marketplace.exchange.witnessing import Outcome
 from marketplace.identity.actors import SYSTEM
-from marketplace.kit import clock
+from marketplace.kit import clock, notes
+from marketplace.kit.notes import VerifierKey
 from marketplace.kit.transaction import transaction
 
 ARCHIVE = "archive"
@@ -75,6 +76,37 @@ def _archive(file: BinaryIO) -> None:
         archived = archiving.archive(file)
     waiting = f", {archived.pending} wait for a signature" if archived.pending else ""
     click.echo(f"{archived.size} entries, root {archived.root}{waiting}")
+
+
+class LogKey(click.ParamType):
+    """The key of a log as people pass it on."""
+
+    name = "vkey"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> VerifierKey:
+        """Read it, or say what a key looks like."""
+        try:
+            return notes.read_key(value)
+        except notes.BadKey as error:
+            self.fail(str(error), param, ctx)
+
+
+@audit.command()
+@click.argument("archive", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--key", "keys", type=LogKey(), multiple=True, required=True, metavar="VKEY",
+    help="a key of the former log, as you heard of it elsewhere; once for each that has signed",
+)  # fmt: skip
+@pass_composition
+def adopt(composition: Composition, archive: Path, keys: tuple[VerifierKey, ...]) -> None:
+    """Verify the archive of another operator's record and take it over, with its proofs."""
+    try:
+        with application(composition), transaction():
+            record, is_new = adopting.adopt(archive, keys)
+            told = f"{record.id}: {record.size} entries of {record.origin}, root {record.root.hex()}"
+    except OSError as error:
+        raise click.FileError(str(archive), error.strerror) from error
+    click.echo(f"{'adopted' if is_new else 'was adopted before'} {told}")
 
 
 @audit.command()

@@ -189,6 +189,11 @@ class Settings:
         return self.data_dir / "store"
 
     @property
+    def adopted_dir(self) -> Path:
+        """Where the archives of adopted records lie."""
+        return self.data_dir / "adopted"
+
+    @property
     def bucket_cache_dir(self) -> Path:
         """Where bytes of a bucket pass; apart from the store, whose bytes are nowhere else."""
         return self.data_dir / "bucket-cache"

@@ -34,7 +34,7 @@ PREFIXES = {
     "organization_id": "org", "client_id": "cli", "member_id": "mem", "dataset_id": "ds", "release_id": "rel",
     "offer_id": "ofr", "order_id": "ord", "invoice_id": "inv", "grant_id": "grt", "identifier": "trm", "entry_id": "aud",
     "coupon_id": "cpn", "delegation_id": "dlg", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc", "payout_id": "pyt", "file_id": "pyf", "budget_id": "bdg", "delivery_id": "dlv", "upload_id": "upl", "traced_id": "ord",
-    "case_id": "cse", "search_id": "svs", "override_id": "ovr",
+    "adopted_id": "adr", "case_id": "cse", "search_id": "svs", "override_id": "ovr",
     "incident_id": "inc", "notice_id": "inn", "hold_id": "hld",
 }  # fmt: skip
 # What the headers of an upload in pieces say: four bytes of a file, of which the first ones come now.

@@ -46,7 +46,7 @@ from marketplace.licensing.states import DiscountClass, PriceKind
 from marketplace.metering import queries as metering
 from marketplace.sandbox import controls
 from tests.api.routes import PLACEHOLDER
-from tests.factories import market, money, oversight, payouts
+from tests.factories import archives, market, money, oversight, payouts
 from tests.factories.identity import ApiClientFactory, MemberFactory, OrganizationFactory, actor_of
 from tests.identity.joining import steps
 
@@ -74,7 +74,7 @@ def exchange(clone: Callable[[], str], make_settings: Callable[..., Settings]) -
 
 
 @pytest.fixture(scope="module")
-def trade(exchange: Flask) -> Trade:
+def trade(exchange: Flask, tmp_path_factory: pytest.TempPathFactory) -> Trade:
     """One paid and fetched trade, with something at every address of the API."""
     on, buyer = market.listed(), market.buyer()
     offer = market.offered(on)
@@ -112,6 +112,7 @@ def trade(exchange: Flask) -> Trade:
             "document_id": document,
             "grant_id": made.grant_id,
             "delivery_id": metering.list_deliveries(buyer).items[0].id,
+            "adopted_id": archives.adopted(archives.former(2), tmp_path_factory.mktemp("former")),
             **_gone_wrong(on),
         }
     )

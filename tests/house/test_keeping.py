@@ -94,10 +94,13 @@ def test_every_pinned_version_satisfies_what_the_project_asks_for():
 
 
 def test_what_is_not_python_ships_in_the_package():
-    # hatchling takes every file of the package; migrations lie beside it and are named one by one.
+    # hatchling takes every file of the package; what lies beside it is named one by one.
     wheel = tomllib.loads(document("pyproject.toml"))["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert wheel["packages"] == ["marketplace"]
-    assert wheel["force-include"] == {"migrations": "marketplace/_migrations"}
+    assert wheel["force-include"] == {
+        "migrations": "marketplace/_migrations",
+        "verify_audit.py": "marketplace/_verify_audit.py",
+    }
     ignored = subprocess.run(
         ["git", "check-ignore", *[str(path) for path in PACKAGE.rglob("*") if path.suffix in {".html", ".css", ".js"}]],
         cwd=ROOT,

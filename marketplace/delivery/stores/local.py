@@ -42,13 +42,22 @@ class LocalStore:
         Raises TooLarge beyond ``limit_bytes``, StorageFull, UploadTruncated or DigestMismatch against what
         was announced, or whatever ``chunks`` raises; nothing is kept then, not even in part.
         """
+        with self.draft(chunks, limit_bytes) as (_path, stored):
+            _compare(stored, expected_sha256, expected_size)
+        return stored
+
+    @contextmanager
+    def draft(self, chunks: Iterable[bytes], limit_bytes: int) -> Iterator[tuple[Path, Stored]]:
+        """Write the bytes where the block can judge them; they are kept, durably, once it ends without raising.
+
+        Raises TooLarge, StorageFull, or whatever ``chunks`` raises; nothing is kept then.
+        """
         with self._temporary() as (path, descriptor):
             stored = _write(descriptor, chunks, limit_bytes)
-            _compare(stored, expected_sha256, expected_size)
+            yield path, stored
             with room():
                 os.fsync(descriptor)
                 self._keep(path, stored)
-        return stored
 
     def open(self, sha256: str) -> BinaryIO:
         """Open the bytes of that name for reading; raises BytesMissing."""

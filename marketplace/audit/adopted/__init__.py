@@ -1,0 +1,1 @@
+"""Records of exchanges that others ran before, with their proofs."""
