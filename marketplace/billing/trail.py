@@ -59,10 +59,10 @@ class TradeLine(NamedTuple):
     created_at: datetime | None
 
 
-def list_trades(actor: Actor, order_ids: Collection[str]) -> list[TradeLine]:
-    """Return the trades that some orders belong to, newest first: all terms of a subscription are one trade.
+def list_trades(actor: Actor, order_ids: Collection[str], after: str | None, most: int) -> list[TradeLine]:
+    """Return ``most`` of the trades that some orders belong to, newest first, from the one ``after`` that was last.
 
-    A party's own; overseers see all, also those whose order was taken away.
+    All terms of a subscription are one trade. A party's own; overseers see all, also those whose order was taken away.
     """
     asked = select(func.unnest(_array(order_ids)).label("id")).subquery()
     member, first, root = Order.__table__.alias(), SubscriptionTerm.__table__.alias(), Order
@@ -76,7 +76,8 @@ def list_trades(actor: Actor, order_ids: Collection[str]) -> list[TradeLine]:
         .outerjoin(root, root.id == root_id)
         .where(true() if actor.oversees else queries.order_visible(actor))
     )
-    return [TradeLine(*row) for row in db.session.execute(query.distinct().order_by(root_id.desc()))]
+    query = query if after is None else query.where(root_id < after)
+    return [TradeLine(*row) for row in db.session.execute(query.distinct().order_by(root_id.desc()).limit(most))]
 
 
 def find_orders(order_id: str) -> Sequence[Order]:

@@ -12,8 +12,7 @@ from marketplace.delivery.tracing.reading import BYTES_MAX, NoTable
 from marketplace.exchange import tracing, trail
 from marketplace.exchange.tracing import Outcome, Suspect
 from marketplace.exchange.trail import Trace, Trail
-from marketplace.exchange.trail_gaps import Gap
-from marketplace.exchange.trail_nodes import Node
+from marketplace.exchange.trail_nodes import Gap, Node
 from marketplace.kit.clock import JST
 from marketplace.kit.transaction import transaction
 

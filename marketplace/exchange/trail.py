@@ -1,17 +1,18 @@
 """The trail of a trade: from any of its ids to all others, with the record's entries and what is missing."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from marketplace.access import queries as access
+from marketplace.access.models import Grant
 from marketplace.audit import queries as record
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.billing import trail as billing
+from marketplace.billing.models import Order
 from marketplace.billing.trail import TradeLine
-from marketplace.exchange import trail_ends, trail_gaps, trail_nodes
-from marketplace.exchange.trail_gaps import Gap
-from marketplace.exchange.trail_nodes import Found, Node
+from marketplace.exchange import trail_ends, trail_gaps, trail_links, trail_nodes
+from marketplace.exchange.trail_nodes import Found, Gap, Node
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.states import Capacity
 from marketplace.kit import pages
@@ -24,7 +25,8 @@ MACHINE = Actor(SYSTEM.organization_id, capacities=frozenset({Capacity.OPERATOR}
 """Who asks on the machine of the exchange itself: it oversees."""
 
 
-class Deliveries(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Deliveries:
     """How many deliveries a trade has; those among its nodes are one page of them, newest first."""
 
     count: int
@@ -62,7 +64,8 @@ def trace(actor: Actor, asked: str, cursor: str | None = None, size: int = pages
     a payout, an invoice over usage. A party sees its own trades, and of those what it may see elsewhere; NotFound for
     all else. That an overseer looks stands in the record.
     """
-    trades = billing.list_trades(actor, trail_ends.orders_of(actor, asked))
+    order_ids = trail_ends.orders_of(actor, asked)
+    trades = billing.list_trades(actor, order_ids, after=None, most=2)
     if not trades:
         raise NotFound
     alone = len(trades) == 1
@@ -72,15 +75,15 @@ def trace(actor: Actor, asked: str, cursor: str | None = None, size: int = pages
         raise NotFound
     if actor.oversees:
         audit.record(actor, Verb.TRADE_TRACED, subject=actor.organization_id, facts={"asked": asked})
-        first.missing.extend(trail_gaps.gone(asked, first.nodes))
-    page = Page(trades, None) if alone else _page(trades, cursor, size)
+        first.missing.extend(trail_links.gone(asked, first.nodes))
+    page = Page(trades, None) if alone else _page(actor, order_ids, cursor, size)
     return Trace(asked, page, first if alone else None)
 
 
-def _page(trades: list[TradeLine], cursor: str | None, size: int) -> Page[TradeLine]:
-    after = pages.decode_cursor(cursor, 1)
-    rest = [one for one in trades if after is None or one.order_id < str(after[0])]
-    return pages.cut(rest, size, lambda one: [one.order_id])
+def _page(actor: Actor, order_ids: Collection[str], cursor: str | None, size: int) -> Page[TradeLine]:
+    key = pages.decode_cursor(cursor, 1)
+    trades = billing.list_trades(actor, order_ids, str(key[0]) if key else None, size + 1)
+    return pages.cut(trades, size, lambda one: [one.order_id])
 
 
 def _trail(actor: Actor, order_id: str, asked: str, cursor: str | None, size: int) -> Trail:
@@ -100,7 +103,7 @@ def _found(order_id: str, asked: str, cursor: str | None, size: int) -> Found:
     orders = billing.find_orders(order_id)
     grants = access.list_of_orders({order_id, *(one.id for one in orders)})
     grant_ids = [one.id for one in grants]
-    on = [*orders, *grants]
+    on: list[Order | Grant] = [*orders, *grants]
     terms, acceptances, offers = licensing.list_agreed(
         {one.provider_organization_id for one in on},
         {one.terms_sha256 for one in on},

@@ -1,10 +1,9 @@
 """What is missing from the trail of a trade: the links that each of its parts must have by its state. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from marketplace.audit.verbs import Verb
 from marketplace.billing.disputes.models import Dispute
 from marketplace.billing.models import Invoice, Order
 from marketplace.billing.payouts.models import Payout
@@ -13,61 +12,18 @@ from marketplace.billing.refunds.models import Refund
 from marketplace.billing.refunds.states import RefundState, RefundWay
 from marketplace.billing.states import InvoiceKind, OrderState, PaymentState, Via
 from marketplace.billing.trail import Billed
-from marketplace.exchange.trail_nodes import Found, Node, Part, has
+from marketplace.exchange.trail_entries import silences
+from marketplace.exchange.trail_links import loose_ends
+from marketplace.exchange.trail_nodes import Found, Gap, Node, Part
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.states import Rail, UsageUnit
 
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """That a part of a trade lacks a link: which part, and what is missing; ``name`` is what it should be known by."""
-
-    kind: Part
-    id: str
-    missing: Part
-    name: str
-
-
 AT_THE_GATEWAY = frozenset({Rail.CARD, Rail.KONBINI, Rail.BANK_TRANSFER})
+_PARTS = frozenset(str(part) for part in Part)
 _COUNTED = {UsageUnit.ROW: "rows_new", UsageUnit.REQUEST: "requests", UsageUnit.DOWNLOAD: "downloads_new"}
-SHOWN_TO_PARTIES = frozenset(Part) - {Part.ENTRY, Part.POSTING, Part.EARNING, Part.PAYOUT, Part.BANK_LINE}
-"""Links whose absence the parties are told of; what they cannot see is for overseers to look after."""
-_ALWAYS: Mapping[Part, Verb] = {
-    Part.TERMS: Verb.TERMS_WRITTEN,
-    Part.ACCEPTANCE: Verb.TERMS_ACCEPTED,
-    Part.SUBSCRIPTION: Verb.SUBSCRIPTION_BEGUN,
-    Part.ORDER: Verb.ORDER_PLACED,
-    Part.PAYMENT: Verb.PAYMENT_OPENED,
-    Part.BANK_LINE: Verb.BANK_LINE_RECEIVED,
-    Part.INVOICE: Verb.INVOICE_ISSUED,
-    Part.POSTING: Verb.LEDGER_POSTED,
-    Part.GRANT: Verb.GRANT_ISSUED,
-    Part.RECEIPT: Verb.RECEIPT_SIGNED,
-    Part.SETTLEMENT: Verb.USAGE_SETTLED,
-    Part.REFUND: Verb.REFUND_OPENED,
-    Part.PAYOUT: Verb.PAYOUT_CREATED,
-}
-"""The entry that each node of a kind has from its beginning; deliveries are looked at where they lie, all of them."""
-_BY_STATE: Mapping[tuple[Part, str], Verb] = {
-    (Part.ORDER, "fulfilled"): Verb.ORDER_FULFILLED,
-    (Part.ORDER, "failed"): Verb.ORDER_FAILED,
-    (Part.ORDER, "expired"): Verb.ORDER_EXPIRED,
-    (Part.PAYMENT, "paid"): Verb.PAYMENT_CAPTURED,
-    (Part.GRANT, "revoked"): Verb.GRANT_REVOKED,
-    (Part.REFUND, "succeeded"): Verb.REFUND_SUCCEEDED,
-    (Part.REFUND, "failed"): Verb.REFUND_FAILED,
-    (Part.DISPUTE, "lost"): Verb.DISPUTE_LOST,
-    (Part.DISPUTE, "won"): Verb.DISPUTE_WON,
-    (Part.PAYOUT, "paid"): Verb.PAYOUT_PAID,
-    (Part.PAYOUT, "failed"): Verb.PAYOUT_FAILED,
-    (Part.PAYOUT, "cancelled"): Verb.PAYOUT_CANCELLED,
-}
-"""The entry that a node has once it is in a state."""
-_KINDS = {
-    "sub": Part.SUBSCRIPTION, "pay": Part.PAYMENT, "inv": Part.INVOICE, "doc": Part.DOCUMENT, "grt": Part.GRANT,
-    "dlv": Part.DELIVERY, "use": Part.USAGE, "rtl": Part.RATED_LINE, "rfd": Part.REFUND, "dsp": Part.DISPUTE,
-    "ern": Part.EARNING, "pyt": Part.PAYOUT, "bnk": Part.BANK_LINE,
-}  # fmt: skip
+_HIDDEN = {Part.ENTRY, Part.POSTING, Part.PAYMENT, Part.EARNING, Part.PAYOUT, Part.BANK_LINE}
+SHOWN_TO_PARTIES = frozenset(Part) - _HIDDEN
+"""Links whose absence both parties are told of; what one of them cannot see is for overseers to look after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +49,9 @@ def gaps(found: Found, nodes: Sequence[Node]) -> list[Gap]:
         frozenset(one.idem for one in billed.postings),
         frozenset(one.idem for one in billed.documents),
     )
-    of_billing = (_of_orders, _of_payments, _of_invoices, _of_earnings, _of_refunds, _of_disputes, _of_payouts)
-    of_all = chain.from_iterable(question(known) for question in (*of_billing, _of_grants, _of_usage))
-    return [*dict.fromkeys(chain(of_all, _of_entries(nodes)))]
-
-
-def gone(asked: str, nodes: Sequence[Node]) -> list[Gap]:
-    """Return that a thing of the trade is there no longer, which only the record or other things still tell of."""
-    kind = _KINDS.get(asked.partition("_")[0])
-    if kind is None or has(nodes, asked):
-        return []
-    return [Gap(kind, asked, kind, asked)]
+    of_money = (_of_payments, _of_invoices, _of_postings, _of_earnings, _of_refunds, _of_disputes, _of_payouts)
+    of_all = chain.from_iterable(question(known) for question in (_of_orders, *of_money, _of_grants, _of_usage))
+    return [*dict.fromkeys(chain(of_all, loose_ends(nodes), silences(nodes)))]
 
 
 def _of_orders(known: _Known) -> Iterator[Gap]:
@@ -144,7 +92,7 @@ def _fulfilled(known: _Known, order: Order) -> Iterator[Gap]:
 
 
 def _of_payments(known: _Known) -> Iterator[Gap]:
-    there = {one.id for one in (*known.billed.payments, *known.billed.bank_lines)}
+    there = {one.id for one in known.billed.payments} | {one.id for one in known.billed.bank_lines}
     for part in known.billed.applied:
         kind = Part.BANK_LINE if part.source_ref.startswith("bnk_") else Part.PAYMENT
         if part.source_ref.startswith(("bnk_", "pay_")) and part.source_ref not in there:
@@ -171,6 +119,12 @@ def _of_invoices(known: _Known) -> Iterator[Gap]:
 
 def _applied(billed: Billed, invoice: Invoice) -> int:
     return sum(one.amount_yen for one in billed.applied if one.invoice_id == invoice.id)
+
+
+def _of_postings(known: _Known) -> Iterator[Gap]:
+    for posting in known.billed.postings:
+        if not posting.entries or sum(line.amount_minor for line in posting.entries):
+            yield Gap(Part.POSTING, str(posting.id), Part.POSTING, posting.idem)
 
 
 def _of_earnings(known: _Known) -> Iterator[Gap]:
@@ -277,25 +231,6 @@ def _settled(known: _Known, grant_id: str, order_id: str, offer_id: str) -> int:
 
 def _of_usage(known: _Known) -> Iterator[Gap]:
     for loose in known.found.used.loose:
-        kind, parts = Part(loose.what), {part.value for part in Part}
-        missing = Part(loose.missing) if loose.missing in parts else Part.ENTRY
-        yield Gap(kind, loose.id, missing, loose.missing if missing is Part.ENTRY else loose.id)
-
-
-def _of_entries(nodes: Iterable[Node]) -> Iterator[Gap]:
-    for node in nodes:
-        told = {one.verb for one in node.entries}
-        for verb in _verbs_of(node):
-            if verb not in told:
-                yield Gap(node.kind, node.id, Part.ENTRY, verb.value)
-        if node.kind in {Part.DOCUMENT, Part.OFFER} and not told:
-            yield Gap(node.kind, node.id, Part.ENTRY, node.id)
-
-
-def _verbs_of(node: Node) -> Iterator[Verb]:
-    if node.kind in _ALWAYS:
-        yield _ALWAYS[node.kind]
-    # What is taken off what is owed has succeeded with its opening.
-    at_once = node.kind is Part.REFUND and node.facts["way"] in {RefundWay.CREDIT, RefundWay.OUTSIDE}
-    if not at_once and (node.kind, node.state) in _BY_STATE:
-        yield _BY_STATE[node.kind, node.state or ""]
+        # What is no part of a trade is a verb of the record.
+        missing = Part(loose.missing) if loose.missing in _PARTS else Part.ENTRY
+        yield Gap(Part(loose.what), loose.id, missing, loose.missing if missing is Part.ENTRY else loose.id)

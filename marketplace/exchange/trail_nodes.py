@@ -62,6 +62,16 @@ class Node:
     names: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """That a part of a trade lacks a link: which part, and what is missing; ``name`` is what it should be known by."""
+
+    kind: Part
+    id: str
+    missing: Part
+    name: str
+
+
 @dataclass(slots=True)
 class Found:
     """The rows of one trade, as the domains hold them; ``order_id`` names it, also where that row is gone."""
@@ -162,8 +172,8 @@ def _agreed(found: Found) -> Iterator[Node]:
         facts = {"sha256": terms.sha256, "template": terms.template}
         yield _node(Part.TERMS, terms, terms.created_at, both, facts=facts, names={terms.id, terms.sha256})
     for offer in found.offers:
-        links, facts = [offer.terms_id, offer.supersedes], {"price_kind": offer.price_kind, "version": offer.version}
-        amounts = _yen(offer, "amount_yen")
+        links, amounts = [offer.terms_id, offer.supersedes], _yen(offer, "amount_yen")
+        facts = {"price_kind": offer.price_kind, "version": str(offer.version)}
         yield _node(Part.OFFER, offer, offer.created_at, both, amounts=amounts, leads_to=links, facts=facts)
     for accepted in found.acceptances:
         facts = {"terms_sha256": accepted.terms_sha256}
@@ -268,7 +278,7 @@ def _earned(billed: Billed) -> Iterator[Node]:
         amounts = _yen(earning, "net_yen", "tax_yen", "commission_yen", "commission_tax_yen", "payable_yen")
         paid_by = [one.payout_id for one in billed.items if one.earning_id == earning.id]
         links = [earning.ref, str(earning.txn_id or ""), *paid_by]
-        facts = {"kind": earning.kind, "via": earning.via, "dataset_id": earning.dataset_id}
+        facts = {"kind": earning.kind, "via": earning.via, "dataset_id": earning.dataset_id, "idem": earning.idem}
         parties = [earning.organization_id]
         yield _node(Part.EARNING, earning, earning.created_at, parties, amounts=amounts, leads_to=links, facts=facts)
     for payout in billed.payouts:

@@ -18,7 +18,7 @@ LOOSE_MAX = 20
 
 
 class Settlement(NamedTuple):
-    """What one settlement took of the usage of a grant; months that were put aside are not in it any more."""
+    """What one settlement took of the usage of a grant; of months that were put aside the events are counted alone."""
 
     id: str
     grant_id: str
@@ -31,7 +31,7 @@ class Settlement(NamedTuple):
 
 
 class Loose(NamedTuple):
-    """A delivery or a usage event that lacks what each has: its usage, its delivery, or an entry of the record."""
+    """A delivery, its receipt or its usage that lacks what each has: one of the others, or an entry of the record."""
 
     id: str
     what: str
@@ -52,34 +52,46 @@ class Used:
     loose: Sequence[Loose] = ()
 
 
-# Each closed delivery has one event, whose key outlives its month; each stands in the record when it opens and closes.
+# Each closed delivery has one event, whose key outlives its month, and so has each correction of it. Each delivery
+# stands in the record when it opens and closes, each receipt when it is signed.
 _LOOSE = text("""
-SELECT d.id, 'delivery' AS what, 'usage' AS missing
-  FROM delivery d LEFT JOIN usage_key k ON k.delivery_id = d.id AND k.reference = ''
- WHERE d.grant_id = ANY(:grant_ids) AND d.state <> 'open'
-   AND (k.event_id IS NULL
-        OR (k.occurred_at >= coalesce((SELECT detached_before FROM usage_rollup_cursor), '-infinity')
-            AND NOT EXISTS (SELECT FROM usage_event e WHERE e.id = k.event_id AND e.occurred_at = k.occurred_at)))
+WITH mine AS MATERIALIZED (SELECT id, state FROM delivery WHERE grant_id = ANY(:grant_ids)),
+     kept AS (SELECT coalesce((SELECT detached_before FROM usage_rollup_cursor), '-infinity') AS since)
+SELECT d.id, 'delivery' AS what, 'usage' AS missing FROM mine d
+ WHERE d.state <> 'open'
+   AND NOT EXISTS (SELECT FROM usage_key k WHERE k.delivery_id = d.id AND k.reference = '')
+UNION ALL
+SELECT d.id, 'delivery', 'usage' FROM mine d JOIN usage_key k ON k.delivery_id = d.id, kept
+ WHERE k.occurred_at >= kept.since
+   AND NOT EXISTS (SELECT FROM usage_event e WHERE e.id = k.event_id AND e.occurred_at = k.occurred_at)
 UNION ALL
 SELECT e.id, 'usage', 'delivery' FROM usage_event e
  WHERE e.grant_id = ANY(:grant_ids) AND NOT EXISTS (SELECT FROM delivery d WHERE d.id = e.delivery_id)
 UNION ALL
-SELECT d.id, 'delivery', :opened FROM delivery d
- WHERE d.grant_id = ANY(:grant_ids)
-   AND NOT EXISTS (SELECT FROM audit_entry a WHERE a.subject = d.id AND a.verb = :opened)
+SELECT d.id, 'delivery', :opened FROM mine d
+ WHERE NOT EXISTS (SELECT FROM audit_entry a WHERE a.subject = d.id AND a.verb = :opened)
 UNION ALL
-SELECT d.id, 'delivery', :closed FROM delivery d
- WHERE d.grant_id = ANY(:grant_ids) AND d.state <> 'open'
-   AND NOT EXISTS (SELECT FROM audit_entry a WHERE a.subject = d.id AND a.verb = :closed)
+SELECT d.id, 'delivery', :closed FROM mine d
+ WHERE d.state <> 'open' AND NOT EXISTS (SELECT FROM audit_entry a WHERE a.subject = d.id AND a.verb = :closed)
+UNION ALL
+SELECT d.id, 'delivery', 'receipt' FROM mine d JOIN audit_entry a ON a.subject = d.id AND a.verb = :signed
+ WHERE NOT EXISTS (SELECT FROM receipt r WHERE r.delivery_id = d.id)
+UNION ALL
+SELECT d.id, 'receipt', :signed FROM mine d JOIN receipt r ON r.delivery_id = d.id
+ WHERE NOT EXISTS (SELECT FROM audit_entry a WHERE a.subject = d.id AND a.verb = :signed)
 LIMIT :most
 """)
+# How many events were taken is known by their keys, also of months that were put aside.
 _SETTLED = text("""
-SELECT c.claimed_by, e.grant_id, min(c.claimed_at) AS claimed_at, count(*), sum(e.bytes_new), sum(e.rows_new),
-       sum(e.requests), sum(e.downloads_new)
-  FROM usage_event e JOIN usage_claim c ON c.event_id = e.id
- WHERE e.grant_id = ANY(:grant_ids)
- GROUP BY c.claimed_by, e.grant_id ORDER BY min(c.claimed_at), c.claimed_by
+SELECT c.claimed_by, d.grant_id, min(c.claimed_at) AS claimed_at, count(*), coalesce(sum(e.bytes_new), 0),
+       coalesce(sum(e.rows_new), 0), coalesce(sum(e.requests), 0), coalesce(sum(e.downloads_new), 0)
+  FROM delivery d JOIN usage_key k ON k.delivery_id = d.id JOIN usage_claim c ON c.event_id = k.event_id
+  LEFT JOIN usage_event e ON e.id = k.event_id AND e.occurred_at = k.occurred_at
+ WHERE d.grant_id = ANY(:grant_ids)
+ GROUP BY c.claimed_by, d.grant_id ORDER BY min(c.claimed_at), c.claimed_by
 """).columns(claimed_at=UtcDateTime)
+
+_OF_KEY = and_(UsageKey.event_id == UsageEvent.id, UsageKey.occurred_at == UsageEvent.occurred_at)
 
 
 def find(grant_ids: Collection[str], wanted: str, cursor: str | None, size: int) -> Used:
@@ -123,8 +135,7 @@ def _wanted(grant_ids: Collection[str], wanted: str, there: Collection[str]) -> 
 
 
 def _events(grant_ids: Collection[str], delivery_ids: Collection[str]) -> Select[Any]:
-    key = and_(UsageKey.event_id == UsageEvent.id, UsageKey.occurred_at == UsageEvent.occurred_at)
-    query = select(UsageEvent).join(UsageKey, key).where(UsageKey.delivery_id.in_(delivery_ids))
+    query = select(UsageEvent).join(UsageKey, _OF_KEY).where(UsageKey.delivery_id.in_(delivery_ids))
     return query.where(UsageEvent.grant_id.in_(grant_ids)).order_by(UsageEvent.id)
 
 
@@ -134,23 +145,30 @@ def _settlements(grant_ids: Collection[str]) -> list[Settlement]:
 
 
 def _loose(grant_ids: Collection[str]) -> list[Loose]:
-    verbs = {"opened": Verb.DELIVERY_OPENED.value, "closed": Verb.DELIVERY_CLOSED.value}
-    return [
-        Loose(*row) for row in db.session.execute(_LOOSE, {"grant_ids": list(grant_ids), "most": LOOSE_MAX} | verbs)
-    ]
+    verbs = {
+        "opened": Verb.DELIVERY_OPENED.value,
+        "closed": Verb.DELIVERY_CLOSED.value,
+        "signed": Verb.RECEIPT_SIGNED.value,
+    }
+    asked = {"grant_ids": list(grant_ids), "most": LOOSE_MAX} | verbs
+    return [Loose(*row) for row in db.session.execute(_LOOSE, asked)]
 
 
 def list_grants_of(prefix: str, ids: Collection[str]) -> set[str]:
     """Return the grants of deliveries, usage events or settlements; of usage also where its delivery is gone."""
     named = any_(literal(list(ids), ARRAY(Text)))
-    of_delivery, of_event = select(Delivery.grant_id), select(UsageEvent.grant_id)
-    counted = of_delivery.join(UsageKey, UsageKey.delivery_id == Delivery.id)
+    counted = select(Delivery.grant_id).join(UsageKey, UsageKey.delivery_id == Delivery.id)
+    # Events are found by their keys: they lie by months, and have no index of deliveries.
+    used = select(UsageEvent.grant_id).join(UsageKey, _OF_KEY)
     questions: dict[str, list[Select[Any]]] = {
         "dlv": [
-            of_delivery.where(Delivery.id == named),
-            of_event.where(UsageEvent.delivery_id == named),
+            select(Delivery.grant_id).where(Delivery.id == named),
+            used.where(UsageKey.delivery_id == named).distinct(),
         ],
-        "use": [counted.where(UsageKey.event_id == named), of_event.where(UsageEvent.id == named)],
+        "use": [
+            counted.where(UsageKey.event_id == named),
+            select(UsageEvent.grant_id).where(UsageEvent.id == named),
+        ],
         "stl": [
             counted.join(UsageClaim, UsageClaim.event_id == UsageKey.event_id)
             .where(UsageClaim.claimed_by == named)

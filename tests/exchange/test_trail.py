@@ -3,85 +3,37 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy import event, select
 
 from marketplace.audit import queries as record
 from marketplace.audit.models import Entry
 from marketplace.audit.queries import Search
 from marketplace.audit.verbs import Verb
-from marketplace.exchange import settlement, trail
-from marketplace.exchange.trail import MACHINE, Trail
+from marketplace.exchange import trail
+from marketplace.exchange.trail import MACHINE
 from marketplace.exchange.trail_nodes import Part
-from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.states import Capacity
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
-from marketplace.licensing.prices import Price
-from marketplace.licensing.states import PriceKind
-from marketplace.metering import receipts
-from tests.factories import market, money, payouts
-
-CONTENT = bytes(range(256)) * 4
-
-
-@dataclass
-class Traded:
-    """A trade with everything in it, and both of its parties."""
-
-    order_id: str
-    buyer: Actor
-    provider: Actor
-    grant_id: str
+from tests.exchange import trails
+from tests.exchange.trails import Traded, ids, one, whole
+from tests.factories import market, money
 
 
 @pytest.fixture
 def bought(app: Flask) -> Traded:
-    """A paid order, fetched twice, a part given back, the rest paid out."""
-    on, buyer = market.listed(content=CONTENT), market.buyer()
-    made = money.sold(app, 20_000, buyer, on)
-    market.fetched(buyer, made.grant_id)
-    market.fetched(buyer, made.grant_id, acked=10)
-    money.refunded(made, 1_100)
-    payouts.account_of(on.provider.organization_id)
-    payouts.released()
-    payouts.paid(payouts.operator(), on.provider.organization_id)
-    delivery = one(whole(made.order.id), Part.DELIVERY)
-    with transaction():
-        receipts.get_receipt(buyer, delivery)
-    return Traded(made.order.id, buyer, on.provider, str(made.grant_id))
+    return trails.paid_out(app)
 
 
 @pytest.fixture
 def metered(app: Flask) -> Traded:
-    """Usage that was fetched, settled and invoiced."""
-    on, buyer = market.listed(content=CONTENT), market.buyer()
-    made = market.bought(app, buyer, market.offered(on, PriceKind.PER_UNIT, 3 * 2**20))
-    market.fetched(buyer, made.grant_id)
-    settlement.settle(SYSTEM)
-    return Traded(made.order.id, buyer, on.provider, str(made.grant_id))
-
-
-def whole(asked: str, actor: Actor = MACHINE, size: int = 100) -> Trail:
-    """The trail of the one trade that an id leads to."""
-    with transaction():
-        found = trail.trace(actor, asked, size=size).trail
-    assert found is not None
-    return found
-
-
-def ids(of: Trail) -> list[tuple[str, str]]:
-    return [(node.kind.value, node.id) for node in of.nodes]
-
-
-def one(of: Trail, kind: Part) -> str:
-    return next(node.id for node in of.nodes if node.kind is kind)
+    return trails.settled(app)
 
 
 def test_a_trade_closes_from_its_terms_to_its_payout(bought: Traded) -> None:
@@ -106,13 +58,15 @@ def test_every_end_of_a_trade_leads_to_the_same_trade(bought: Traded, metered: T
             assert ids(whole(asked)) == ids(found), asked
 
 
-def test_usage_is_followed_through_its_settlement_to_its_invoice(metered: Traded) -> None:
+def test_usage_is_followed_through_its_correction_and_settlement_to_its_invoice(metered: Traded) -> None:
     found = whole(metered.order_id)
     assert found.missing == []
     kinds = {node.kind: node for node in found.nodes}
-    assert kinds[Part.SETTLEMENT].id in kinds[Part.USAGE].leads_to
+    counted, corrected = (node for node in found.nodes if node.kind is Part.USAGE)
+    assert corrected.leads_to == [*counted.leads_to[:1], counted.id, *counted.leads_to[1:]]
+    assert kinds[Part.SETTLEMENT].id in counted.leads_to
     assert kinds[Part.INVOICE].id in kinds[Part.RATED_LINE].leads_to
-    assert kinds[Part.SETTLEMENT].amounts["bytes_new"] == len(CONTENT)
+    assert kinds[Part.SETTLEMENT].amounts["bytes_new"] == len(trails.CONTENT) - 24
     assert kinds[Part.INVOICE].amounts["amount_net_yen"] == kinds[Part.EARNING].amounts["net_yen"]
     assert [entry.verb for entry in kinds[Part.SETTLEMENT].entries] == [Verb.USAGE_SETTLED.value]
 
@@ -175,11 +129,9 @@ def test_what_several_trades_share_lists_them(app: Flask) -> None:
 
 
 def test_terms_of_a_subscription_are_one_trade(app: Flask) -> None:
-    monthly = market.offered(market.listed(), price=Price(PriceKind.SUBSCRIPTION, 3_000, term_months=1))
-    made = market.bought(app, market.buyer(), monthly)
-    found = whole(str(made.order.subscription_id))
-    assert found.order_id == made.order.id
-    assert found.missing == []
+    monthly = trails.subscribed(app)
+    subscription = one(whole(monthly.order_id), Part.SUBSCRIPTION)
+    assert whole(subscription).order_id == monthly.order_id
 
 
 def test_many_deliveries_come_in_pages_and_the_asked_one_among_them(bought: Traded) -> None:
@@ -228,81 +180,6 @@ def test_more_deliveries_and_refunds_take_no_more_questions(app: Flask) -> None:
     with counted() as many:
         whole(made.order.id)
     assert 10 < len(few) == len(many) < 40
-
-
-LINKS = [
-    ("terms", "true", Part.ORDER, Part.TERMS),
-    ("acceptance", "true", Part.ORDER, Part.ACCEPTANCE),
-    ("offer", "true", Part.ORDER, Part.OFFER),
-    ("payment", "true", Part.ORDER, Part.PAYMENT),
-    ("invoice", "true", Part.ORDER, Part.INVOICE),
-    ("access_grant", "true", Part.ORDER, Part.GRANT),
-    ("earning", "kind = 'sale'", Part.ORDER, Part.EARNING),
-    ("earning", "kind = 'reversal'", Part.REFUND, Part.EARNING),
-    ("document", "kind = 'invoice'", Part.INVOICE, Part.DOCUMENT),
-    ("document", "kind = 'credit_note'", Part.REFUND, Part.DOCUMENT),
-    ("document", "kind IN ('purchase_statement', 'commission_invoice')", Part.PAYOUT, Part.DOCUMENT),
-    ("ledger_txn", "kind = 'sale'", Part.EARNING, Part.POSTING),
-    ("ledger_txn", "kind = 'refund_settled'", Part.REFUND, Part.POSTING),
-    ("ledger_txn", "kind = 'payout_paid'", Part.PAYOUT, Part.POSTING),
-    ("payout", "true", Part.EARNING, Part.PAYOUT),
-    ("usage_event", "true", Part.DELIVERY, Part.USAGE),
-    ("delivery", "true", Part.USAGE, Part.DELIVERY),
-    ("audit_entry", "verb = 'billing.order.placed'", Part.ORDER, Part.ENTRY),
-    ("audit_entry", "verb = 'billing.ledger.posted'", Part.POSTING, Part.ENTRY),
-    ("audit_entry", "verb = 'access.grant.issued'", Part.GRANT, Part.ENTRY),
-    ("audit_entry", "verb = 'metering.delivery.opened'", Part.DELIVERY, Part.ENTRY),
-    ("audit_entry", "verb = 'billing.document.issued'", Part.DOCUMENT, Part.ENTRY),
-    ("purchase_order", "true", Part.ORDER, Part.ORDER),
-]
-
-
-def taken_away(session: Session, table: str, which: str) -> None:
-    """Delete rows as somebody does whom no trigger and no key stops."""
-    session.execute(text("SET LOCAL session_replication_role = replica"))
-    assert session.execute(text(f"DELETE FROM {table} WHERE {which}")).rowcount > 0
-    session.execute(text("SET LOCAL session_replication_role = DEFAULT"))
-    session.expire_all()
-
-
-@pytest.mark.parametrize(("table", "which", "kind", "missing"), LINKS)
-def test_a_link_that_was_taken_away_is_named(
-    bought: Traded, session: Session, table: str, which: str, kind: Part, missing: Part
-) -> None:
-    asked = bought.order_id if table == "access_grant" else bought.grant_id
-    taken_away(session, table, which)
-    found = whole(asked)
-    assert not found.closes
-    assert (kind, missing) in {(gap.kind, gap.missing) for gap in found.missing}
-
-
-@pytest.mark.parametrize("table", ["rated_line", "invoice"])
-def test_settled_usage_without_its_line_or_its_invoice_is_named(metered: Traded, session: Session, table: str) -> None:
-    taken_away(session, table, "true")
-    named = {"rated_line": (Part.GRANT, Part.RATED_LINE), "invoice": (Part.RATED_LINE, Part.INVOICE)}
-    assert named[table] in {(gap.kind, gap.missing) for gap in whole(metered.order_id).missing}
-
-
-@pytest.mark.parametrize(
-    ("table", "kind"), [("payment", Part.PAYMENT), ("access_grant", Part.GRANT), ("refund", Part.REFUND)]
-)
-def test_what_is_gone_is_found_by_what_the_record_tells_of_it(
-    bought: Traded, session: Session, table: str, kind: Part
-) -> None:
-    asked = one(whole(bought.order_id), kind)
-    taken_away(session, table, "true")
-    found = whole(asked)
-    assert found.order_id == bought.order_id
-    assert (kind, asked, kind) in {(gap.kind, gap.id, gap.missing) for gap in found.missing}
-    with pytest.raises(NotFound), transaction():
-        trail.trace(bought.buyer, asked)
-
-
-def test_parties_are_told_of_gaps_that_concern_them_alone(bought: Traded, session: Session) -> None:
-    taken_away(session, "access_grant", "true")
-    taken_away(session, "ledger_txn", "kind = 'sale'")
-    for party in (bought.buyer, bought.provider):
-        assert {gap.missing for gap in whole(bought.order_id, party).missing} == {Part.GRANT}
 
 
 def test_nothing_of_another_trade_is_in_a_trail(bought: Traded, metered: Traded) -> None:
