@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from sqlalchemy import func, select, text, tuple_
 
+from marketplace.audit.errors import LogForked
 from marketplace.audit.models import Leaf, Node, Waiting
 from marketplace.kit import merkle
 from marketplace.kit.db import db
@@ -89,6 +90,7 @@ def over_tree(compute: Callable[[Subtree], T]) -> T:
     """Compute something over the stored tree with one query.
 
     It is asked twice: which subtrees it looks at must not depend on their hashes, as it never does in RFC 6962.
+    Raises LogForked where one is missing.
     """
     wanted: set[tuple[int, int]] = set()
 
@@ -99,7 +101,13 @@ def over_tree(compute: Callable[[Subtree], T]) -> T:
     compute(note)
     stored = select(Node.level, Node.position, Node.hash).where(tuple_(Node.level, Node.position).in_(wanted))
     found = {(row.level, row.position): row.hash for row in db.session.execute(stored)}
-    return compute(lambda level, position: found[level, position])
+
+    def stored_hash(level: int, position: int) -> bytes:
+        if (level, position) not in found:
+            raise LogForked(f"the subtree {level}/{position} is gone: run `marketplace audit verify`")
+        return found[level, position]
+
+    return compute(stored_hash)
 
 
 def root(size: int | None = None) -> tuple[int, bytes]:

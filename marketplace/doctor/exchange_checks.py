@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from marketplace.audit import sequencer
+from marketplace.audit import checkpoints, sequencer
 from marketplace.billing import inbox
 from marketplace.doctor.findings import Finding, Ward
 from marketplace.identity.login import people
@@ -17,6 +17,7 @@ class Exchange:
     """What was read of the exchange."""
 
     unplaced_since: datetime | None
+    unsigned_because: str | None
     mail_troubled: int
     events_parked: int
     operators_with_one_factor: int
@@ -26,6 +27,7 @@ def examine() -> Exchange:
     """Read what the checks look at, in the open transaction."""
     return Exchange(
         unplaced_since=sequencer.unplaced_since(),
+        unsigned_because=checkpoints.trouble(),
         mail_troubled=sum(1 for message in mail.list_waiting() if message.last_trouble),
         events_parked=len(inbox.list_parked()),
         operators_with_one_factor=people.count_operators_with_one_factor(),
@@ -41,6 +43,18 @@ def record_kept(seen: Exchange) -> Finding | None:
         "Run `marketplace serve` or `marketplace worker`, and then `marketplace audit verify`.",
         f"監査記録が{clock.text(seen.unplaced_since)}から確定していません。",
         "marketplace serveかmarketplace workerを動かし、その後marketplace audit verifyを実行してください。",
+    )
+
+
+def record_signed(seen: Exchange) -> Finding | None:
+    """See whether the record is one that continues what was signed before, as after an old backup it is not."""
+    if seen.unsigned_because is None:
+        return None
+    return Finding(
+        f"The record is not signed any more: {seen.unsigned_because}.",
+        "Restore the lost end of the database or the file; docs/auditing.md says what else can be done.",
+        f"監査記録に署名できません: {seen.unsigned_because}",
+        "データベースの失われた部分またはファイルを復元してください。詳しくはdocs/auditing.mdを参照してください。",
     )
 
 
@@ -80,4 +94,6 @@ def operators_have_a_second_factor(seen: Exchange) -> Finding | None:
     )
 
 
-EXCHANGE: Ward[Exchange] = Ward((record_kept, mail_delivered, events_understood, operators_have_a_second_factor))
+EXCHANGE: Ward[Exchange] = Ward(
+    (record_kept, record_signed, mail_delivered, events_understood, operators_have_a_second_factor)
+)
