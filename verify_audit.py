@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Verify an archive of a Musubi record, with Python's standard library and the package ``cryptography`` alone.
 
-    python verify_audit.py ARCHIVE [--key VKEY ...] [--witness VKEY ... --witnesses N] [--note FILE]
+    python verify_audit.py ARCHIVE [--key VKEY ...] [--witness VKEY ... --witnesses N [--within SECONDS]] [--note FILE]
 
 An archive is what ``marketplace audit export --out ARCHIVE`` writes. Needed is no server, no database and no trust in
 whoever gave it to you: give ``--key`` the log's key as you heard of it elsewhere (a newspaper, DNS, a city's own
@@ -24,7 +24,7 @@ import json
 import sys
 import tarfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 from pathlib import Path
@@ -38,14 +38,15 @@ TOLERANCE = timedelta(minutes=5)
 WRONG_MAX = 100
 DISPLACED = "it is not the entry that stands at this place of the tree"
 LINE_BYTES_MAX = 2**22
+CHUNK_BYTES = 2**20
 FILES = (
     "entries.ndjson", "leaves.txt", "pending.ndjson", "checkpoints.ndjson", "keys.txt", "ledger.ndjson",
     "grants.ndjson", "usage.ndjson", "head.json",
 )  # fmt: skip
 # What comes of lines that are no JSON, or other than what is written: nested without end, a text where a number is.
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+PARTIES = {"order_id": "order_id", "organization_id": "organization_id", "provider_organization_id": "provider"}
 UNITS = {"bytes": "bytes_new", "rows": "rows_new", "requests": "requests"}
-CHUNK_BYTES = 2**20
 # Of lines as text: from bytes, it would look for their encoding anew in each.
 read_json = json.JSONDecoder().decode
 
@@ -108,10 +109,20 @@ class Checkpoint:
                     found.append(key)
         return found
 
+    def witnessed(self, keys: list[Key]) -> Iterator[tuple[Key, int]]:
+        """Yield which of these witnesses have signed it, and when they say they did; raises Wrong."""
+        signed = {(key.name, key.id): key for key in self.signers(keys) if key.kind == 4}
+        for name, key_id, value in self.signatures:
+            if (name, key_id) in signed:
+                yield signed[name, key_id], int.from_bytes(value[:8])
+
 
 def _signature(line: str) -> tuple[str, bytes, bytes]:
-    _dash, name, encoded = line.split(" ")
+    dash, name, encoded = line.split(" ")
     raw = base64.b64decode(encoded, validate=True)
+    # The last letter has bits that mean nothing: of two ways to write the same, one was changed.
+    if dash != "\u2014" or base64.b64encode(raw).decode() != encoded:
+        raise ValueError
     return name, raw[:4], raw[4:]
 
 
@@ -150,7 +161,7 @@ class Record:
         self.revoked: dict[str, str | None] = {}
         self.resting: dict[str, set[tuple[str, str]]] = {}
         self.used: dict[str, list[int]] = {}
-        self._latest = self._earliest = datetime.min.replace(tzinfo=UTC)
+        self.latest = self._earliest = datetime.min.replace(tzinfo=UTC)
 
     def take(self, entry: dict[str, Any]) -> str | None:
         """Take an entry in; returns what is wrong with its time."""
@@ -158,7 +169,7 @@ class Record:
         if verb == "billing.ledger.posted":
             self.booked[facts["idem"]] = (facts["sha256"], entry["id"])
         elif verb.startswith("access.grant."):
-            self._grant(verb.removeprefix("access.grant."), subject, facts)
+            self._grant(verb.removeprefix("access.grant."), subject, facts | {"provider": entry.get("counterparty_id")})
         elif verb == "metering.delivery.closed":
             self._use(facts, UNITS.values())
         elif verb == "metering.usage.corrected":
@@ -183,8 +194,8 @@ class Record:
             used[at] += int(facts.get(name, 0))
 
     def _dated(self, at: datetime) -> str | None:
-        if at > self._latest:
-            self._latest, self._earliest = at, at - TOLERANCE
+        if at > self.latest:
+            self.latest, self._earliest = at, at - TOLERANCE
         return "it is dated before entries that were placed earlier" if at < self._earliest else None
 
     def state_of(self, grant_id: str) -> str:
@@ -197,10 +208,15 @@ class Record:
 class Verification:
     """One run over an archive."""
 
-    def __init__(self, tar: tarfile.TarFile, keys: list[Key], witnesses: list[Key], witnesses_min: int) -> None:
+    def __init__(
+        self, tar: tarfile.TarFile, keys: list[Key], witnesses: list[Key], witnesses_min: int, within: int | None
+    ) -> None:
         self._tar, self._keys, self._witnesses, self._witnesses_min = tar, keys, witnesses, witnesses_min
         self.wrong: list[str] = []
         self.size = self.pending = 0
+        self._within = within
+        self._told: tuple[int, str] | None = None
+        self._last_signed: Checkpoint | None = None
 
     def run(self, kept: list[str]) -> None:
         """Verify everything; ``kept`` are checkpoints that somebody noted earlier."""
@@ -247,41 +263,83 @@ class Verification:
             raise Wrong("too much is wrong: verification ends here")
 
     def _head(self) -> None:
-        head = json.loads(self._file("head.json").read(LINE_BYTES_MAX))
-        if head.get("format") != FORMAT:
-            raise NoArchive(f"the format is {head.get('format')!r}, not {FORMAT!r}")
-        for name, said in head["files"].items():
-            digest, count, end = hashlib.sha256(), 0, b"\n"
-            file = self._file(name)
-            while chunk := file.read(CHUNK_BYTES):
-                digest.update(chunk)
-                count, end = count + chunk.count(b"\n"), chunk[-1:]
-            count += end != b"\n"
-            if (digest.hexdigest(), count) != (said["sha256"], said["lines"]):
-                self.say(f"{name}: it was changed after it was written ({count} lines, {said['lines']} were written)")
+        try:
+            head = json.loads(self._file("head.json").read(LINE_BYTES_MAX))
+            if head["format"] != FORMAT:
+                raise NoArchive(f"the format is {head['format']!r}, not {FORMAT!r}")
+            written = {name: (said["sha256"], said["lines"]) for name, said in head["files"].items()}
+            self._told = head["size"], head["root"]
+        except UNREADABLE:
+            self.say("head.json: it cannot be read")
+            return
+        for name in FILES[:-1]:
+            digest, count = self._sum(name)
+            if written.get(name) != (digest, count):
+                lines = written.get(name, ("", "no"))[1]
+                self.say(f"{name}: it was changed after it was written ({count} lines, {lines} were written)")
+
+    def _sum(self, name: str) -> tuple[str, int]:
+        """Return the SHA-256 of a file and how many lines it has; what follows the last end is one as well."""
+        file, digest, count, end = self._file(name), hashlib.sha256(), 0, b"\n"
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+            count, end = count + chunk.count(b"\n"), chunk[-1:]
+        return digest.hexdigest(), count + (end != b"\n")
+
+    def _keys_told(self) -> list[Key]:
+        found = []
+        for number, line in enumerate(self.lines("keys.txt"), 1):
+            try:
+                found.append(Key(line.decode()))
+            except (NoArchive, ValueError):
+                self.say(f"keys.txt line {number}: it is no key")
+        return self._keys or found
 
     def _checkpoints(self, kept: list[str]) -> dict[int, list[Checkpoint]]:
-        keys = self._keys or [Key(line.decode()) for line in self.lines("keys.txt")]
-        notes = [json.loads(line)["note"] for line in self.lines("checkpoints.ndjson")]
-        if not notes:
-            raise NoArchive("no checkpoint is in the archive")
-        found: dict[int, list[Checkpoint]] = {}
-        for note in [*notes, *kept]:
+        keys, found, last, before = self._keys_told(), dict[int, list[Checkpoint]](), None, ("", 0)
+        for where, note in self._notes(kept):
             try:
                 checkpoint = Checkpoint(note)
-                if not checkpoint.signers(keys):
-                    self.say(f"the checkpoint of {checkpoint.size} entries: no known key has signed it")
+                signed = [key for key in checkpoint.signers(keys) if (key.kind, key.name) == (1, checkpoint.origin)]
+                if not signed:
+                    self.say(f"{where}: no known key has signed it ({checkpoint.size} entries)")
+                if where.startswith("checkpoints"):
+                    if before[1] >= checkpoint.size:
+                        self.say(f"{before[0] or where}: it does not stand at its place")
+                    before = where, checkpoint.size
+                    last = max(last or checkpoint, checkpoint, key=lambda one: one.size)
                 found.setdefault(checkpoint.size, []).append(checkpoint)
             except Wrong as wrong:
-                self.say(str(wrong))
-        self._count_witnesses(Checkpoint(notes[-1]))
-        self.size = Checkpoint(notes[-1]).size
+                self.say(f"{where}: {wrong}")
+        if last is None:
+            raise NoArchive("no checkpoint is in the archive")
+        self._last(last)
         return found
 
-    def _count_witnesses(self, last: Checkpoint) -> None:
-        count = len({key.name for key in last.signers(self._witnesses)})
-        if count < self._witnesses_min:
-            self.say(f"{count} of the witnesses you trust have signed the last checkpoint, not {self._witnesses_min}")
+    def _notes(self, kept: list[str]) -> Iterator[tuple[str, str]]:
+        for number, line in enumerate(self.lines("checkpoints.ndjson"), 1):
+            try:
+                yield f"checkpoints.ndjson line {number}", str(json.loads(line)["note"])
+            except UNREADABLE:
+                self.say(f"checkpoints.ndjson line {number}: it is no checkpoint")
+        yield from (("the checkpoint that was kept", note) for note in kept)
+
+    def _last(self, last: Checkpoint) -> None:
+        self.size = last.size
+        if self._told not in {None, (last.size, last.root.hex())}:
+            self.say("head.json: it tells of another tree than the last checkpoint")
+        self._last_signed = last
+
+    def _count_witnesses(self, newest: datetime) -> None:
+        """Count who has signed the last checkpoint, not longer after its newest entry than was asked for."""
+        if self._last_signed is None:
+            return
+        late = float("inf") if self._within is None else newest.timestamp() + self._within
+        signed = {key.name for key, at in self._last_signed.witnessed(self._witnesses) if at <= late}
+        if len(signed) < self._witnesses_min:
+            when = "" if self._within is None else f" within {self._within} seconds"
+            told = f"{len(signed)} of the witnesses you trust have signed the last checkpoint{when}"
+            self.say(f"{told}, not {self._witnesses_min}")
 
     def _entries(self, checkpoints: dict[int, list[Checkpoint]]) -> Record:
         record, tree, good = Record(), Tree(), 0
@@ -297,6 +355,7 @@ class Verification:
             for checkpoint in checkpoints.get(tree.size, ()):
                 good = self._compare(checkpoint, tree, good)
         self._compare_sizes(checkpoints, tree.size)
+        self._count_witnesses(record.latest)
         for number, line in enumerate(self.lines("pending.ndjson"), 1):
             self.pending = number
             for trouble in _taken(record, line):
@@ -316,49 +375,71 @@ class Verification:
         if size > self.size:
             self.say(f"entries.ndjson: it has {size} entries, and {self.size} were signed")
 
+    def _each(self, name: str, key: str, take: Callable[[dict[str, Any]], Iterator[str]]) -> None:
+        """Give each line of a file, which is sorted by this field, to what says what is wrong with it."""
+        before = ""
+        for number, line in enumerate(self.lines(name), 1):
+            called = "?"
+            try:
+                row = read_json(line.decode())
+                called = str(row[key])
+                troubles = list(take(row))
+            except UNREADABLE:
+                troubles = ["it cannot be read"]
+            if not troubles:
+                if called <= before:
+                    # Of two that were swapped, what is too early is seen when the next one comes.
+                    self.say(f"{name} line {number - 1} ({before}): it does not stand at its place")
+                before = called
+            for trouble in troubles:
+                self.say(f"{name} line {number} ({called}): {trouble}")
+
     def _ledger(self, record: Record) -> None:
         missing = dict(record.booked)
-        sums: Counter[str] = Counter()
-        for number, line in enumerate(self.lines("ledger.ndjson"), 1):
-            booked = read_json(line.decode())
-            where = f"ledger.ndjson line {number} ({booked['idem']})"
+
+        def take(booked: dict[str, Any]) -> Iterator[str]:
             digest, _entry_id = missing.pop(booked["idem"], (None, None))
             if digest is None:
-                self.say(f"{where}: it stands nowhere on the record, or twice in the ledger")
+                yield "it stands nowhere on the record, or twice in the ledger"
             elif digest != _digest(booked):
-                self.say(f"{where}: it is not what the record says was booked")
-            by_currency: Counter[str] = Counter()
+                yield "it is not what the record says was booked"
+            sums: Counter[str] = Counter()
             for _code, currency, amount in booked["entries"]:
-                by_currency[currency] += amount
-            if any(by_currency.values()):
-                self.say(f"{where}: it does not balance ({dict(by_currency)})")
-            sums.update(by_currency)
+                sums[currency] += amount
+            if any(sums.values()):
+                yield f"it does not balance ({dict(sums)})"
+
+        self._each("ledger.ndjson", "idem", take)
         for idem, (_digest_of, entry_id) in missing.items():
             self.say(f"ledger.ndjson: the transaction {idem} of entry {entry_id} is missing")
 
     def _grants(self, record: Record) -> None:
         missing = dict(record.issued)
-        for number, line in enumerate(self.lines("grants.ndjson"), 1):
-            grant = read_json(line.decode())
-            where = f"grants.ndjson line {number} ({grant['id']})"
+
+        def take(grant: dict[str, Any]) -> Iterator[str]:
             said = missing.pop(grant["id"], None)
             if said is None:
-                self.say(f"{where}: no entry says that it was issued")
-            elif (said["order_id"], said["organization_id"]) != (grant["order_id"], grant["organization_id"]):
-                self.say(f"{where}: it was issued for another order or to another buyer")
+                yield "no entry says that it was issued"
+            elif any(grant[name] != said[fact] for name, fact in PARTIES.items()):
+                yield "it was issued for another order, to another buyer or by another provider"
             elif grant["state"] != record.state_of(grant["id"]):
-                self.say(f"{where}: it is {grant['state']}, and the record says {record.state_of(grant['id'])}")
+                yield f"it is {grant['state']}, and the record says {record.state_of(grant['id'])}"
+
+        self._each("grants.ndjson", "id", take)
         for grant_id in missing:
             self.say(f"grants.ndjson: the grant {grant_id} is missing")
 
     def _usage(self, record: Record) -> None:
-        left = {grant_id: used for grant_id, used in record.used.items() if any(used)}
-        for number, line in enumerate(self.lines("usage.ndjson"), 1):
-            said = read_json(line.decode())
+        left = {grant_id: [0] * len(UNITS) for grant_id in record.issued} | record.used
+
+        def take(said: dict[str, Any]) -> Iterator[str]:
+            if said["grant_id"] not in left:
+                yield "no entry tells of this grant, or it is counted twice"
             for name, used in zip(UNITS, left.pop(said["grant_id"], [0] * len(UNITS)), strict=True):
                 if said[name] != used:
-                    where = f"usage.ndjson line {number} ({said['grant_id']})"
-                    self.say(f"{where}: {said[name]} {name} are counted, and the deliveries come to {used}")
+                    yield f"{said[name]} {name} are counted, and the deliveries come to {used}"
+
+        self._each("usage.ndjson", "grant_id", take)
         for grant_id in left:
             self.say(f"usage.ndjson: the grant {grant_id} is missing")
 
@@ -393,11 +474,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--key", action="append", default=[], help="a key of the log, as you heard of it elsewhere")
     parser.add_argument("--witness", action="append", default=[], help="the key of a witness you trust")
     parser.add_argument("--witnesses", type=int, default=0, metavar="N", help="how many of them must have signed")
+    within = "... and not more than so many seconds after the newest entry"
+    parser.add_argument("--within", type=int, metavar="SECONDS", help=within)
     parser.add_argument("--note", action="append", default=[], type=Path, help="a checkpoint that was kept earlier")
     given = parser.parse_args(arguments)
     try:
         with tarfile.open(given.archive, "r:") as tar:
-            run = Verification(tar, list(map(Key, given.key)), list(map(Key, given.witness)), given.witnesses)
+            keys, witnesses = list(map(Key, given.key)), list(map(Key, given.witness))
+            run = Verification(tar, keys, witnesses, given.witnesses, given.within)
             try:
                 run.run([note.read_text(encoding="utf-8") for note in given.note])
             except Wrong as wrong:

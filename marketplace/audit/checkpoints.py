@@ -7,13 +7,13 @@ database that was restored from an old backup does not know any more what its lo
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Interval, func, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.audit import log_keys, sequencer
-from marketplace.audit.errors import LogForked
+from marketplace.audit.errors import LogForked, LogKeyUnusable
 from marketplace.audit.models import Checkpoint, Cosignature, LogKey
 from marketplace.kit import clock, notes, secret_files, settings
 from marketplace.kit.db import db
@@ -44,15 +44,16 @@ def policy() -> Policy | None:
 def publish() -> Checkpoint | None:
     """Sign the tree where it has grown since the last checkpoint; to be called in a transaction.
 
-    None where it has not. Raises LogForked where the record does not continue all that was signed before, and
-    LogKeyUnusable. One signs at a time, whatever the number of processes.
+    None where it has not. Raises LogForked where the record does not continue all that was signed before, also
+    where it has not grown since an old backup was restored, and LogKeyUnusable. One signs at a time, whatever the
+    number of processes.
     """
     db.session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     size, root = sequencer.root()
     before = latest()
+    require_continued(size)
     if size == 0 or (before is not None and before.size == size):
         return None
-    _require_continued(before, size)
     signed = notes.Checkpoint(log_keys.origin(), size, root)
     note = Note(signed.text, log_keys.sign(signed.text)).written
     # First the file: what is in the database may have been shown to somebody.
@@ -64,9 +65,20 @@ def publish() -> Checkpoint | None:
     return checkpoint
 
 
-def _require_continued(before: Checkpoint | None, size: int) -> None:
+def trouble() -> str | None:
+    """Return why nothing is signed any more, None where the record may be signed."""
+    try:
+        require_continued(sequencer.tree_size())
+        log_keys.verifiers()
+    except (LogForked, LogKeyUnusable) as error:
+        return str(error)
+    return None
+
+
+def require_continued(size: int) -> None:
+    """Refuse a tree of this size that is not what was signed last, in the database or beside it; raises LogForked."""
     sound: set[tuple[int, bytes]] = set()
-    for where, seen in _seen(before):
+    for where, seen in seen_last():
         if seen.size > size:
             raise LogForked(f"{where} a tree of {seen.size} was signed, and the record has {size} entries")
         # Most of the time the file says what the database does.
@@ -75,12 +87,18 @@ def _require_continued(before: Checkpoint | None, size: int) -> None:
         sound.add((seen.size, seen.root))
 
 
-def _seen(before: Checkpoint | None) -> Iterator[tuple[str, notes.Checkpoint]]:
+def seen_last() -> Iterator[tuple[str, notes.Checkpoint]]:
+    """Yield what was signed last, and by what it is known; raises LogForked where that cannot be read any more."""
+    before = latest()
     if before is not None:
         yield "in the database", notes.Checkpoint(log_keys.origin(), before.size, before.root)
     path = settings.current().log_signed_path
     if path.exists():
-        yield f"by {path}", notes.read_checkpoint(notes.read(path.read_text(encoding="utf-8")).text)
+        try:
+            signed = notes.read_checkpoint(notes.read(path.read_text(encoding="utf-8")).text)
+        except ValueError as error:
+            raise LogForked(f"{path} does not say any more what was signed ({error}): restore it") from error
+        yield f"by {path}", signed
 
 
 def _keep_keys() -> None:
@@ -135,13 +153,13 @@ def written(checkpoint: Checkpoint) -> str:
     return checkpoint.note + "".join(db.session.scalars(lines))
 
 
-def keep_cosignature(checkpoint: Checkpoint, key: VerifierKey, signature: Signature, at: int) -> None:
+def keep_cosignature(checkpoint: Checkpoint, key: VerifierKey, signature: Signature, at: datetime) -> None:
     """Keep what a witness has signed of a checkpoint, once."""
     row = {
         "size": checkpoint.size,
         "witness": key.text,
         "line": signature.line,
-        "witnessed_at": datetime.fromtimestamp(at, UTC),
+        "witnessed_at": at,
     }
     db.session.execute(insert(Cosignature).values(row).on_conflict_do_nothing())
 

@@ -5,6 +5,7 @@ first and made known, and the old one is dropped when everybody has the new one.
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from marketplace.kit import notes, secret_files, settings
 from marketplace.kit.notes import Signature, VerifierKey
 
 _BLOCK = re.compile(rb"-----BEGIN PRIVATE KEY-----.+?-----END PRIVATE KEY-----\s*", re.DOTALL)
+
+
+def _untold(_key: VerifierKey) -> None:
+    """Put nothing on the record."""
 
 
 def origin() -> str:
@@ -33,23 +38,34 @@ def verifiers() -> list[VerifierKey]:
     return [notes.key_of(origin(), private) for private in _private()]
 
 
-def rotate() -> VerifierKey:
-    """Sign with a new key as well from now on, and return it; raises LogKeyUnusable."""
+def rotate(record: Callable[[VerifierKey], object] = _untold) -> VerifierKey:
+    """Sign with a new key as well from now on, and return it; raises LogKeyUnusable.
+
+    ``record`` puts it on the record before it is there: a key of which that cannot be done is not made.
+    """
     _private()  # made when absent, and refused when unusable
-    path = settings.current().log_key_path
+    path, fresh = settings.current().log_key_path, Ed25519PrivateKey.generate()
     with secret_files.locked(path):
-        secret_files.replace(path, _fresh() + path.read_bytes())
-    return verifiers()[0]
+        key = notes.key_of(origin(), fresh)
+        record(key)
+        secret_files.replace(path, _pem(fresh) + path.read_bytes())
+    return key
 
 
-def prune() -> list[VerifierKey]:
-    """Sign with the newest key alone from now on, and return the others; raises LogKeyUnusable."""
+def prune(record: Callable[[VerifierKey], object] = _untold) -> list[VerifierKey]:
+    """Sign with the newest key alone from now on, and return the others; raises LogKeyUnusable.
+
+    ``record`` puts each of those on the record before it is dropped.
+    """
     path = settings.current().log_key_path
     with secret_files.locked(path):
         newest, *retired = _private()
-        if retired:
+        dropped = [notes.key_of(origin(), private) for private in retired]
+        for key in dropped:
+            record(key)
+        if dropped:
             secret_files.replace(path, _pem(newest))
-    return [notes.key_of(origin(), private) for private in retired]
+    return dropped
 
 
 def _private() -> tuple[Ed25519PrivateKey, ...]:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from sqlalchemy import func, select, text, tuple_
 
+from marketplace.audit.errors import LogForked
 from marketplace.audit.models import Leaf, Node, Waiting
 from marketplace.kit import merkle
 from marketplace.kit.db import db
@@ -91,9 +92,16 @@ def over_tree(compute: Callable[[Subtree], T]) -> T:
     """Compute something over the stored tree with one query.
 
     It is asked twice: which subtrees it looks at must not depend on their hashes, as it never does in RFC 6962.
+    Raises LogForked where one is missing.
     """
     found = _stored(_wanted(compute))
-    return compute(lambda level, position: found[level, position])
+
+    def stored(level: int, position: int) -> bytes:
+        if (level, position) not in found:
+            raise LogForked(f"the subtree {level}/{position} is gone: run `marketplace audit verify`")
+        return found[level, position]
+
+    return compute(stored)
 
 
 def _wanted(compute: Callable[[Subtree], object]) -> set[tuple[int, int]]:

@@ -9,6 +9,7 @@ from sqlalchemy import Row, and_, func, or_, select, text
 
 from marketplace.audit import rules, sequencer
 from marketplace.audit.models import Entry, Leaf, Node, Waiting
+from marketplace.audit.signed import Signed
 from marketplace.kit import merkle
 from marketplace.kit.db import db
 
@@ -59,9 +60,10 @@ class Verdict:
 def verify(noted: tuple[int, str] | None = None) -> Verdict:
     """Recompute every hash of the record; ``noted`` is an earlier (size, root in hex) to be matched as well.
 
-    Detects altered, removed, swapped, doubled, back-dated and hidden entries, and altered, missing and
-    surplus nodes. What was placed before the call is verified, while the record may go on growing; memory
-    grows with the logarithm of its size. Ends early when more than ``FINDINGS_MAX`` things are wrong.
+    Detects altered, removed, swapped, doubled, back-dated and hidden entries, altered, missing and
+    surplus nodes, and a tree that is another than was signed, however well it was rewritten. What was
+    placed before the call is verified, while the record may go on growing; memory grows with the
+    logarithm of its size. Ends early when more than ``FINDINGS_MAX`` things are wrong.
     """
     walk = _Walk(sequencer.tree_size(), noted[0] if noted else None)
     walk.run()
@@ -83,6 +85,7 @@ class _Walk:
         # The last complete subtree of each level: all that later nodes and the root are made of.
         self._edge: dict[int, bytes] = {}
         self._latest: datetime | None = None
+        self._signed = Signed(lambda trouble: self._find(None, None, trouble))
         self._note_root()
 
     def run(self) -> None:
@@ -91,11 +94,14 @@ class _Walk:
             end = min(self.done + BATCH, self.size)
             stored = _stored_nodes(self.done, end)
             leaves = _leaves(self.done, end)
+            signed = self._signed.roots(self.done, end)
             for position in range(self.done, end):
                 self._visit(position, leaves.pop(position, None), stored)
+                self._compare_signed(signed.get(self.done, set()))
             db.session.expunge_all()
         if self.done < self.size:
             self._find(self.done, None, "too much is wrong: verification ends here")
+        self._signed.find_lost()
 
     def root(self) -> bytes:
         """Return the root over the leaves visited so far."""
@@ -132,6 +138,10 @@ class _Walk:
             self._find(position, entry_id, "the entry is dated before entries placed earlier")
         self._latest = max(self._latest or entry.occurred_at, entry.occurred_at)
         return found
+
+    def _compare_signed(self, roots: set[bytes]) -> None:
+        if roots - {self.root()}:
+            self._find(None, None, f"the first {self.done} entries are not those that were signed")
 
     def _subtree(self, level: int, position: int) -> bytes:  # noqa: ARG002 - it is always the last one of its level
         return self._edge[level]

@@ -1,6 +1,7 @@
 """Verifying, exporting and adopting the record from the machine itself."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -144,8 +145,7 @@ def list_keys(composition: Composition) -> None:
 def rotate(composition: Composition) -> None:
     """Sign with a new key beside the old ones from now on."""
     with application(composition), transaction():
-        key = log_keys.rotate()
-        service.record(SYSTEM, Verb.LOG_KEY_ADDED, subject=SYSTEM.organization_id, facts={"vkey": key.text})
+        key = log_keys.rotate(partial(_note_key, Verb.LOG_KEY_ADDED))
     click.echo(key.text)
 
 
@@ -154,11 +154,13 @@ def rotate(composition: Composition) -> None:
 def prune(composition: Composition) -> None:
     """Sign with the newest key alone, when everybody knows it."""
     with application(composition), transaction():
-        dropped = log_keys.prune()
-        for key in dropped:
-            service.record(SYSTEM, Verb.LOG_KEY_DROPPED, subject=SYSTEM.organization_id, facts={"vkey": key.text})
+        dropped = log_keys.prune(partial(_note_key, Verb.LOG_KEY_DROPPED))
     for key in dropped:
         click.echo(f"dropped {key.text}")
+
+
+def _note_key(verb: Verb, key: VerifierKey) -> None:
+    service.record(SYSTEM, verb, subject=SYSTEM.organization_id, facts={"vkey": key.text})
 
 
 COMMANDS = (audit,)

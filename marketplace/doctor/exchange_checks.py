@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from marketplace.audit import sequencer
+from marketplace.audit import checkpoints, sequencer
 from marketplace.billing import inbox
 from marketplace.doctor.findings import Finding, Ward
 from marketplace.exchange import witnessing
@@ -18,6 +18,7 @@ class Exchange:
     """What was read of the exchange."""
 
     unplaced_since: datetime | None
+    unsigned_because: str | None
     unwitnessed_since: datetime | None
     mail_troubled: int
     events_parked: int
@@ -28,6 +29,7 @@ def examine() -> Exchange:
     """Read what the checks look at, in the open transaction."""
     return Exchange(
         unplaced_since=sequencer.unplaced_since(),
+        unsigned_because=checkpoints.trouble(),
         unwitnessed_since=witnessing.lapsed_since(),
         mail_troubled=sum(1 for message in mail.list_waiting() if message.last_trouble),
         events_parked=len(inbox.list_parked()),
@@ -44,6 +46,18 @@ def record_kept(seen: Exchange) -> Finding | None:
         "Run `marketplace serve` or `marketplace worker`, and then `marketplace audit verify`.",
         f"監査記録が{clock.text(seen.unplaced_since)}から確定していません。",
         "marketplace serveかmarketplace workerを動かし、その後marketplace audit verifyを実行してください。",
+    )
+
+
+def record_signed(seen: Exchange) -> Finding | None:
+    """See whether the record is one that continues what was signed before, as after an old backup it is not."""
+    if seen.unsigned_because is None:
+        return None
+    return Finding(
+        f"The record is not signed any more: {seen.unsigned_because}.",
+        "Restore the lost end of the database or the file; docs/auditing.md says what else can be done.",
+        f"監査記録に署名できません: {seen.unsigned_because}",
+        "データベースの失われた部分またはファイルを復元してください。詳しくはdocs/auditing.mdを参照してください。",
     )
 
 
@@ -96,5 +110,5 @@ def operators_have_a_second_factor(seen: Exchange) -> Finding | None:
 
 
 EXCHANGE: Ward[Exchange] = Ward(
-    (record_kept, record_witnessed, mail_delivered, events_understood, operators_have_a_second_factor)
+    (record_kept, record_signed, record_witnessed, mail_delivered, events_understood, operators_have_a_second_factor)
 )

@@ -41,15 +41,19 @@ SELECT e.canonical FROM audit_entry e LEFT JOIN audit_leaf l ON l.entry_id = e.i
 _CHECKPOINTS = "SELECT size, note FROM audit_checkpoint ORDER BY size"
 _COSIGNATURES = "SELECT size, line FROM audit_cosignature ORDER BY size, witness"
 _KEYS = "SELECT vkey FROM audit_log_key ORDER BY first_used_at, vkey"
+# Sorted by what every program sorts alike, so that a line that was moved is told from one that was not.
 _LEDGER = """
 SELECT t.kind, t.ref, t.idem, t.effective_on, t.reverses,
        (SELECT jsonb_agg(jsonb_build_array(a.code, e.currency, e.amount_minor) ORDER BY e.seq)
           FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id WHERE e.txn_id = t.id) AS entries
-  FROM ledger_txn t ORDER BY t.id
+  FROM ledger_txn t ORDER BY t.idem COLLATE "C"
 """
-_GRANTS = "SELECT id, order_id, organization_id, provider_organization_id, state FROM access_grant ORDER BY id"
+_GRANTS = """
+SELECT id, order_id, organization_id, provider_organization_id, state FROM access_grant ORDER BY id COLLATE "C"
+"""
 _USAGE = """
-SELECT grant_id, used_bytes AS bytes, used_rows AS rows, used_requests AS requests FROM quota ORDER BY grant_id
+SELECT grant_id, used_bytes AS bytes, used_rows AS rows, used_requests AS requests FROM quota
+ ORDER BY grant_id COLLATE "C"
 """
 
 

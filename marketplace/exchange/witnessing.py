@@ -2,11 +2,13 @@
 
 import base64
 import logging
+import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError
@@ -15,12 +17,14 @@ from marketplace.audit import checkpoints, sequencer
 from marketplace.audit.models import Checkpoint
 from marketplace.kit import clock, jobs, merkle, notes, settings
 from marketplace.kit.notes import BadNote, VerifierKey
+from marketplace.kit.outbound import Deadline, OutboundTooSlow
 from marketplace.kit.transaction import transaction
 
 log = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 10.0
 ANSWER_BYTES_MAX = 64 * 1024
 _CONFLICT, _UNPROCESSABLE, _OK = 409, 422, 200
+_SIZE = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
 class Outcome(StrEnum):
@@ -74,7 +78,7 @@ def _show(witness: Witness) -> Outcome:
     if checkpoint is None or seen == checkpoint.size:
         return Outcome.SEEN
     status, text = _submit(witness, checkpoint, seen)
-    if status == _CONFLICT and text.strip().isdecimal() and int(text) <= checkpoint.size:
+    if status == _CONFLICT and _SIZE.fullmatch(text.strip()) and int(text) <= checkpoint.size:
         # It has seen more of us, or less, than we know: a backup of either side was restored.
         status, text = _submit(witness, checkpoint, int(text))
     if status == _OK:
@@ -93,15 +97,24 @@ def _submit(witness: Witness, checkpoint: Checkpoint, old: int) -> tuple[int, st
     steps = "".join(f"{base64.b64encode(step).decode()}\n" for step in path)
     body = f"old {old}\n{steps}\n{checkpoint.note}".encode()
     try:
-        with urllib3.PoolManager(retries=False, timeout=TIMEOUT_SECONDS) as pool:
+        return _posted(f"{witness.address}/add-checkpoint", body)
+    except (HTTPError, OutboundTooSlow) as error:
+        return 0, str(error)
+
+
+def _posted(address: str, body: bytes) -> tuple[int, str]:
+    """Post something; whoever answers a byte at a time is cut off at the same moment as who does not answer."""
+    pool = urllib3.connection_from_url(address, retries=False, timeout=TIMEOUT_SECONDS)
+    with pool, Deadline(pool, TIMEOUT_SECONDS) as deadline:
+        try:
             answer = pool.request(
-                "POST", f"{witness.address}/add-checkpoint", body=body, redirect=False, preload_content=False
+                "POST", urlsplit(address).path, body=body, redirect=False, preload_content=False, decode_content=False
             )
             text = answer.read(ANSWER_BYTES_MAX).decode(errors="replace")
-            answer.release_conn()
-            return answer.status, text
-    except HTTPError as error:
-        return 0, str(error)
+        finally:
+            deadline.check()
+        answer.close()
+        return answer.status, text
 
 
 def _keep(witness: Witness, checkpoint: Checkpoint, lines: str) -> Outcome:
@@ -110,10 +123,11 @@ def _keep(witness: Witness, checkpoint: Checkpoint, lines: str) -> Outcome:
         signatures = notes.read_signatures(lines)
         note = notes.Note(notes.read(checkpoint.note).text, signatures)
         seen_at = notes.verified(note, [witness.key])[witness.key]
-    except (BadNote, KeyError):
+        witnessed_at = datetime.fromtimestamp(seen_at or 0, UTC)
+    except (BadNote, KeyError, ValueError, OverflowError):
         log.warning("the witness %s answers with something else than its signature", witness.key.name)
         return Outcome.REFUSED
     mine = next(one for one in signatures if (one.name, one.key_id) == (witness.key.name, witness.key.id))
     with transaction():
-        checkpoints.keep_cosignature(checkpoint, witness.key, mine, seen_at or 0)
+        checkpoints.keep_cosignature(checkpoint, witness.key, mine, witnessed_at)
     return Outcome.SIGNED

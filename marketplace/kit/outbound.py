@@ -105,7 +105,7 @@ def stream(url: str, headers: Mapping[str, str], size_bytes_max: int, seconds_ma
     host = str(parts.hostname)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     sent = {"Host": host, "Accept-Encoding": "identity"} | dict(headers)
-    with _pool(str(_address_of(host)), host) as pool, _Deadline(pool, seconds_max) as deadline:
+    with _pool(str(_address_of(host)), host) as pool, Deadline(pool, seconds_max) as deadline:
         try:
             answer = pool.request("GET", path, headers=sent, preload_content=False, timeout=STREAM_TIMEOUT)
         except (HTTPError, OSError, ValueError) as error:
@@ -120,7 +120,7 @@ def stream(url: str, headers: Mapping[str, str], size_bytes_max: int, seconds_ma
             answer.close()
 
 
-class _Deadline:
+class Deadline:
     """The end of all connections that a pool makes meanwhile, whatever they are doing: shaking hands, say."""
 
     def __init__(self, pool: Any, seconds: float) -> None:
@@ -169,7 +169,7 @@ class _Deadline:
 
 
 def _pieces(
-    answer: urllib3.BaseHTTPResponse, size_bytes_max: int, seconds_max: int, deadline: _Deadline
+    answer: urllib3.BaseHTTPResponse, size_bytes_max: int, seconds_max: int, deadline: Deadline
 ) -> Iterator[bytes]:
     begun, received = time.monotonic(), 0
     while True:

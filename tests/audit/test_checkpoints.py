@@ -202,7 +202,7 @@ def test_what_a_witness_signed_is_kept_once_and_told_with_the_checkpoint(own_dat
     key = notes.key_of("witness.example", private, notes.COSIGNATURE)
     for _ in range(2):
         with transaction():
-            checkpoints.keep_cosignature(found, key, signature, at)
+            checkpoints.keep_cosignature(found, key, signature, clock.now())
     note = notes.read(checkpoints.written(found))
     assert len(note.signatures) == 2
     assert notes.verified(note, [key]) == {key: at}

@@ -59,7 +59,7 @@ GOOD_DATABASE = Database(
         head="0027",
     ),
 )
-GOOD_EXCHANGE = Exchange(None, None, 0, 0, 0)
+GOOD_EXCHANGE = Exchange(None, None, None, 0, 0, 0)
 GOOD_SEEN = Seen(
     BASE, BASE, headers.of_every_answer(BASE), BASE, f"{BASE}/v1/health", 421,
     ("__Host-musubi-visitor=x; Secure; HttpOnly; Path=/; SameSite=Lax",),
@@ -110,6 +110,7 @@ BAD_DATABASES = [
 ]
 BAD_EXCHANGES = [
     (_e.record_kept, {"unplaced_since": clock.now() - timedelta(minutes=6)}),
+    (_e.record_signed, {"unsigned_because": "a tree of 9 was signed, and the record has 4 entries"}),
     (_e.record_witnessed, {"unwitnessed_since": clock.now() - timedelta(days=2)}),
     (_e.mail_delivered, {"mail_troubled": 1}),
     (_e.events_understood, {"events_parked": 1}),
