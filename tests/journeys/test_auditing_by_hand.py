@@ -43,7 +43,7 @@ def test_a_world_that_is_switched_off_is_exported_found_sound_and_one_changed_ye
     assert (verified.returncode, verified.stdout.endswith("the record is sound\n")) == (0, True), verified.stdout
     assert "note:" not in verified.stdout  # the key came from outside the archive
     assert changed.returncode == 1, changed.stderr
-    assert "WRONG ledger.ndjson line 1" in changed.stdout
+    assert "WRONG ledger.ndjson line 3" in changed.stdout
     assert "it is not what the record says was booked" in changed.stdout
     assert "does not balance ({'JPY': 1})" in changed.stdout
 
