@@ -100,7 +100,7 @@ def over_tree(compute: Callable[[Subtree], T]) -> T:
 
     compute(note)
     stored = select(Node.level, Node.position, Node.hash).where(tuple_(Node.level, Node.position).in_(wanted))
-    found = {(row.level, row.position): row.hash for row in db.session.execute(stored)}
+    found: dict[tuple[int, int], bytes] = {(row.level, row.position): row.hash for row in db.session.execute(stored)}
 
     def stored_hash(level: int, position: int) -> bytes:
         if (level, position) not in found:
