@@ -292,6 +292,7 @@ def test_what_a_witness_signed_and_is_altered_is_named(entries: list[str]) -> No
 def archived(folder: Path) -> Path:
     """The archive of the record as it is."""
     path = folder / "record.tar"
+    db.session.rollback()
     with path.open("wb") as file, transaction():
         archiving.archive(file)
     return path
