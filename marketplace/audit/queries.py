@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Select,
+    SQLColumnExpression,
     Text,
     any_,
     cast,
@@ -159,7 +160,7 @@ def _behind(search: Search, known: int, last: PlacedEntry | None) -> Select[Entr
 
 
 def _newest_first(
-    entries: Select[Entry, int | None], position: ColumnElement[int | None], last: PlacedEntry | None
+    entries: Select[Entry, int | None], position: SQLColumnExpression[Any], last: PlacedEntry | None
 ) -> Select[Entry, int | None]:
     moment = tuple_(Entry.occurred_at, Entry.id)
     if last is not None and last.position is None:
