@@ -2,23 +2,26 @@
 
 import argparse
 import itertools
+import statistics
 import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import event, select, text
 
 from benchmarks import machine, world
-from marketplace.audit import queries
+from marketplace.audit import indexing, queries
+from marketplace.audit.models import Leaf
 from marketplace.audit.queries import Search
 from marketplace.kit import clock
 from marketplace.kit.db import db
+from marketplace.kit.pages import encode_cursor
 from marketplace.kit.transaction import transaction
 
 ENTRIES, ENTRIES_QUICK = 1_000_000, 100_000
 CHUNK = 500_000
-TRIES, ROUNDS = 3, 5
+TRIES, ROUNDS = 5, 5
 LIMIT_SECONDS = 0.1
 ORGANIZATIONS, DATASETS = 2_000, 5_000
 # Skewed as markets are: number k has about 1/k of the largest one's deeds. One entry in a hundred is a rare verb's, and
@@ -50,11 +53,17 @@ SELECT row_number() OVER (ORDER BY occurred_at, id) - 1, id FROM audit_entry
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A combination of filters and how long its slowest try took, in seconds."""
+    """A combination of filters, where its page begins, and how long each try took, in seconds."""
 
     names: str
     search: Search
-    seconds: float
+    cursor: str | None
+    tries: list[float]
+
+    @property
+    def seconds(self) -> float:
+        """The median try."""
+        return statistics.median(self.tries)
 
 
 def main(arguments: list[str]) -> None:
@@ -62,20 +71,38 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks oversight")
     parser.add_argument("--quick", action="store_true", help=f"{ENTRIES_QUICK:,} entries")
     parser.add_argument(
-        "--entries", type=int, help=f"how many entries; {ENTRIES:,} when absent, 10,000,000 takes an hour"
+        "--entries",
+        type=int,
+        help=f"how many entries; {ENTRIES:,} when absent, 10,000,000 takes half an hour and 20 GB of disk",
     )
     chosen = parser.parse_args(arguments)
     count = chosen.entries or (ENTRIES_QUICK if chosen.quick else ENTRIES)
     with world.installed():
         print(f"{count:,} entries, written in {_timed(lambda: _fill(count)):.0f} s")
-        asked = [_ask(names, search) for names, search in _combinations(count)]
-        _print(asked)
-        _print_ratios(asked)
+        print(f"indexed at {_timed(indexing.index_all) / count * 1e6:.0f} us an entry; {_size()}")
+        measure(count)
+
+
+def measure(count: int) -> None:
+    """Ask every combination for its first page and for one in the middle of the record; print what each kind takes."""
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM (ANALYZE) audit_entry, audit_leaf, audit_block, audit_trait, audit_floor"))
+    middle = select(Leaf.entry_id).where(Leaf.position == count // 2)
+    deep = encode_cursor([db.session.scalar(middle)])
+    asked = [_ask(names, search, cursor) for names, search in _combinations(count) for cursor in (None, deep)]
+    _print(asked)
+    _print_ratios(asked)
 
 
 def _fill(count: int) -> None:
     start = clock.now() - timedelta(days=365)
     given = {"start": start, "step": 365 * 86_400 / count, "organizations": ORGANIZATIONS, "datasets": DATASETS}
+    with transaction():
+        indexes = db.session.execute(
+            text("SELECT indexname, indexdef FROM pg_indexes WHERE indexname LIKE 'ix_audit_entry_%'")
+        ).all()
+        for name, _definition in indexes:
+            db.session.execute(text(f"DROP INDEX {name}"))
     for first in range(0, count, CHUNK):
         with transaction():
             # What waits for a place is placed below, all at once.
@@ -83,8 +110,14 @@ def _fill(count: int) -> None:
             db.session.execute(_FILL, given | {"first": first, "last": min(first + CHUNK, count) - 1})
     with transaction():
         db.session.execute(_PLACE)
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM (ANALYZE) audit_entry, audit_leaf"))
+        for _name, definition in indexes:
+            db.session.execute(text(definition))
+
+
+def _size() -> str:
+    tables = ("audit_entry", "audit_leaf", "audit_block", "audit_trait", "audit_floor")
+    size = text("SELECT pg_total_relation_size(CAST(:table AS regclass))")
+    return ", ".join(f"{name} {db.session.scalar(size, {'table': name}) / 2**20:,.0f} MiB" for name in tables)
 
 
 def _combinations(count: int) -> list[tuple[str, Search]]:
@@ -114,32 +147,33 @@ def _subject(count: int) -> str:
     return str(db.session.scalar(text("SELECT subject FROM audit_entry OFFSET :n LIMIT 1"), {"n": count // 2}))
 
 
-def _ask(names: str, search: Search) -> Asked:
+def _ask(names: str, search: Search, cursor: str | None) -> Asked:
     def once() -> None:
-        queries.search_entries(search)
+        queries.search_entries(search, cursor)
         db.session.rollback()
 
     once()
-    return Asked(names, search, max(_timed(once) for _ in range(TRIES)))
+    return Asked(names, search, cursor, [_timed(once) for _ in range(TRIES)])
 
 
 def _print(asked: list[Asked]) -> None:
-    slow = sorted((one for one in asked if one.seconds > LIMIT_SECONDS), key=lambda one: -one.seconds)
-    ordered = sorted(one.seconds * 1000 for one in asked)
-    told = ", ".join(
-        f"{name} {ordered[int(len(ordered) * at)]:.1f}" for name, at in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
-    )
-    print(
-        f"{len(asked)} combinations, ms: {told}, most {ordered[-1]:.1f}; {len(slow)} above {LIMIT_SECONDS * 1000:.0f}"
-    )
-    for one in slow[:12]:
-        print(f"  {one.seconds * 1000:8.1f} ms  {one.names}")
-        for line in _plan(one.search)[:8]:
-            print(f"      {line}")
+    kinds: dict[str, list[Asked]] = {}
+    for one in asked:
+        filters = len(one.names.split()) if one.names != "nothing" else 0
+        kinds.setdefault(f"{filters} filters, {'in the middle' if one.cursor else 'newest'}", []).append(one)
+    for kind, some in [*sorted(kinds.items()), ("all", asked)]:
+        tries = sorted(seconds * 1000 for one in some for seconds in one.tries)
+        told = ", ".join(f"{name} {tries[int(len(tries) * at)]:.1f}" for name, at in (("p50", 0.5), ("p99", 0.99)))
+        slow = sum(one.seconds > LIMIT_SECONDS for one in some)
+        print(f"{kind:26} {len(some):4} searches, ms: {told}, most {tries[-1]:.1f}; medians above the limit: {slow}")
+    for one in sorted(asked, key=lambda one: -one.seconds)[:12]:
+        print(f"  {one.seconds * 1000:8.1f} ms  {one.names}{', in the middle' if one.cursor else ''}")
+    for one in (one for one in asked if one.seconds > LIMIT_SECONDS):
+        print("\n".join([one.names, *(f"      {line}" for line in _plan(one)[:8])]))
 
 
-def _plan(search: Search) -> list[str]:
-    """How the database goes about a search: the statement as it was sent, explained."""
+def _plan(asked: Asked) -> list[str]:
+    """How the database goes about the last statement of a search, as it was sent."""
     sent: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, given: Any, _context: Any, _many: Any) -> None:
@@ -147,7 +181,7 @@ def _plan(search: Search) -> list[str]:
 
     event.listen(db.engine, "before_cursor_execute", note)
     try:
-        queries.search_entries(search)
+        queries.search_entries(asked.search, asked.cursor)
     finally:
         event.remove(db.engine, "before_cursor_execute", note)
     statement, given = sent[-1]
@@ -163,8 +197,10 @@ def _print_ratios(asked: list[Asked]) -> None:
     entry_id = queries.search_entries(Search()).items[0].entry.id
     deeds = {
         "one entry by its id (the limit)": lambda: _timed(lambda: queries.get_entry(entry_id)),
-        f"median: {middle.names}"[:44]: lambda: _timed(lambda: queries.search_entries(middle.search)),
-        f"slowest: {slowest.names}"[:44]: lambda: _timed(lambda: queries.search_entries(slowest.search)),
+        f"median: {middle.names}"[:44]: lambda: _timed(lambda: queries.search_entries(middle.search, middle.cursor)),
+        f"slowest: {slowest.names}"[:44]: lambda: _timed(
+            lambda: queries.search_entries(slowest.search, slowest.cursor)
+        ),
     }
     machine.print_ratios(machine.shuffled_rounds(deeds, ROUNDS), "seconds")
 

@@ -20,7 +20,7 @@ from marketplace.kit.db import db
 SALT_BYTES = 32
 
 
-def commit(subject: str, fields: dict[str, str | None]) -> str:
+def commitment_to(subject: str, fields: dict[str, str | None]) -> str:
     """Return the commitment to somebody's personal fields, in hexadecimal, for the facts of an entry about them."""
     row = {"subject": subject, "salt": secrets.token_bytes(SALT_BYTES), "created_at": clock.now()}
     db.session.execute(insert(Salt).values(row).on_conflict_do_nothing())

@@ -7,9 +7,8 @@ from marketplace.audit import service
 from marketplace.audit.models import Look
 from marketplace.audit.service import Signatory
 from marketplace.audit.verbs import Verb
-from marketplace.kit import clock
+from marketplace.kit import clock, jobs
 from marketplace.kit.db import db
-from marketplace.kit.jobs import task
 from marketplace.kit.transaction import transaction
 
 THINGS_MAX = 200
@@ -32,7 +31,7 @@ def note(actor: Signatory, permission: str, address: str, thing: str) -> None:
             service.record(actor, Verb.TRADES_LOOKED_AT, subject=told, facts=facts)
 
 
-@task("audit.looks.forget", cron="29 4 * * *")
+@jobs.task("audit.looks.forget", cron="29 4 * * *")
 def forget() -> None:
     """Drop what only served to tell whether a look is on the record already."""
     with transaction():

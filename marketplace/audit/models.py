@@ -4,9 +4,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary
+from sqlalchemy.dialects.postgresql import BIT
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.kit.db import Model
+
+BLOCK = 32_768
+"""Places in a block of the index: 4 KB of bits, so that ten million entries are 1.2 MB for each condition."""
 
 
 class Entry(Model):
@@ -107,3 +111,34 @@ class Look(Model):
     looker: Mapped[str] = mapped_column(primary_key=True)
     address: Mapped[str] = mapped_column(primary_key=True)
     thing: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Block(Model):
+    """So many places of the tree in a row: how many of them the index knows, and when their entries were written."""
+
+    __tablename__ = "audit_block"
+
+    block: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    entries: Mapped[int] = mapped_column(Integer)
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+
+
+class Trait(Model):
+    """At which places of a block are entries of one organization, counterparty, verb, dataset or hour; derived."""
+
+    __tablename__ = "audit_trait"
+
+    trait: Mapped[str] = mapped_column(primary_key=True)
+    block: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    places: Mapped[Any] = mapped_column(BIT(BLOCK))
+
+
+class Floor(Model):
+    """At which places of a block are entries of an amount of ``floor`` or more; derived."""
+
+    __tablename__ = "audit_floor"
+
+    block: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    floor: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    places: Mapped[Any] = mapped_column(BIT(BLOCK))

@@ -43,6 +43,8 @@ RETENTION = (
     ),
     Kept("access.forget_tickets", "download tickets", "a day after issue", "organization"),
     Kept("delivery.tidy", "bytes of uploads that died", "a day"),
+    Kept("audit.looks.forget", "what tells auditors' repeated looks apart; the record keeps the looks", "their day"),
+    Kept("audit.watch", "what anomaly rules remember of the record, where it is over", "a week or 30 days"),
     Kept("mail.forget", "letters", "a week after they were sent, four weeks unsent"),
     Kept("idempotency.forget", "answers under idempotency keys", "30 days"),
 )

@@ -7,7 +7,18 @@ from typing import BinaryIO
 
 import click
 
-from marketplace.audit import checkpoints, exports, log_keys, queries, sequencer, service, verification
+from marketplace.audit import (
+    blocks,
+    checkpoints,
+    exports,
+    indexing,
+    log_keys,
+    parquet,
+    queries,
+    sequencer,
+    service,
+    verification,
+)  # fmt: skip
 from marketplace.audit.verbs import Verb
 from marketplace.cli.composition import Composition, application, pass_composition
 from marketplace.exchange import adopting, archiving, witnessing
@@ -18,7 +29,7 @@ from marketplace.kit.notes import VerifierKey
 from marketplace.kit.transaction import transaction
 
 ARCHIVE = "archive"
-FORMATS = {"csv": exports.as_csv, "ndjson": exports.as_ndjson}
+FORMATS = {"csv": exports.as_csv, "ndjson": exports.as_ndjson, "parquet": parquet.as_parquet}
 
 
 @click.group()
@@ -108,6 +119,17 @@ def adopt(composition: Composition, archive: Path, keys: tuple[VerifierKey, ...]
     except OSError as error:
         raise click.FileError(str(archive), error.strerror) from error
     click.echo(f"{'adopted' if is_new else 'was adopted before'} {told}")
+
+
+@audit.command()
+@pass_composition
+def index(composition: Composition) -> None:
+    """Note now what lies where on the record, as happens every minute, so that searches are quick."""
+    with application(composition):
+        sequencer.sequence_all()
+        indexing.index_all()
+        known = blocks.known()
+    click.echo(f"{known} entries are noted")
 
 
 @audit.command()

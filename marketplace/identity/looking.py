@@ -9,6 +9,9 @@ from marketplace.identity.permissions import PERMISSIONS, Permission
 from marketplace.identity.states import Capacity, MemberRole
 from marketplace.kit.ids import is_id
 
+_OPEN_TO_ALL = frozenset({Permission.DEEDS_READ})
+"""Rows that are open to applicants too, and so name no capacity: those who oversee see by them what is not theirs."""
+
 
 def note_look(actor: Actor | None, permission: Permission, address: str, things: Mapping[str, Any]) -> None:
     """Record that an auditor is about to see what others do; a look that cannot be recorded does not happen.
@@ -26,7 +29,8 @@ def note_look(actor: Actor | None, permission: Permission, address: str, things:
 def is_oversight(permission: Permission) -> bool:
     """Tell whether a row of the table lets auditors read what is not theirs."""
     rule = PERMISSIONS[permission]
-    return rule.scope is not None and Capacity.AUDITOR in rule.capacities and not rule.changes
+    opened = Capacity.AUDITOR in rule.capacities or permission in _OPEN_TO_ALL
+    return rule.scope is not None and opened and not rule.changes
 
 
 def _is_auditor(actor: Actor) -> bool:

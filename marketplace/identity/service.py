@@ -170,7 +170,7 @@ def add_member(actor: Actor, organization_id: str, draft: MemberDraft) -> Member
     if not _inserted(statement, Member.id):
         raise EmailTaken
     # Not who it is, but what shows later who it was, as long as nobody has it forgotten.
-    committed = commitments.commit(member_id, {"name": checked.name, "email": checked.email})
+    committed = commitments.commitment_to(member_id, {"name": checked.name, "email": checked.email})
     facts = {"role": checked.role.value, "commitment": committed}
     audit.record(actor, Verb.MEMBER_ADDED, subject=member_id, facts=facts)
     return _reread(Member, member_id)

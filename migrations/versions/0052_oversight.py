@@ -15,6 +15,7 @@ def upgrade() -> None:
     _cases()
     _memory()
     _search()
+    _index()
     _look()
     _override()
 
@@ -91,6 +92,32 @@ def _search() -> None:
     )
 
 
+def _index() -> None:
+    bits = postgresql.BIT(32_768)
+    op.create_table(
+        "audit_block",
+        sa.Column("block", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("entries", sa.Integer(), nullable=False),
+        sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("block", name="pk_audit_block"),
+    )
+    op.create_table(
+        "audit_trait",
+        sa.Column("trait", sa.Text(), nullable=False),
+        sa.Column("block", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("places", bits, nullable=False),
+        sa.PrimaryKeyConstraint("trait", "block", name="pk_audit_trait"),
+    )
+    op.create_table(
+        "audit_floor",
+        sa.Column("block", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("floor", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("places", bits, nullable=False),
+        sa.PrimaryKeyConstraint("block", "floor", name="pk_audit_floor"),
+    )
+
+
 def _look() -> None:
     op.create_table(
         "audit_look",
@@ -122,6 +149,12 @@ def _override() -> None:
         sa.CheckConstraint("deed IN ('refund', 'correction', 'reinstatement')", name="ck_override_deed"),
         sa.CheckConstraint("state IN ('proposed', 'carried_out', 'withdrawn', 'expired')", name="ck_override_state"),
         sa.CheckConstraint("(state = 'proposed') = (ended_at IS NULL)", name="ck_override_ended"),
+        sa.CheckConstraint(
+            "(state = 'carried_out') = (approver_member_id IS NOT NULL OR approver_client_id IS NOT NULL)",
+            name="ck_override_approved",
+        ),
+        sa.CheckConstraint("approver_member_id <> member_id", name="ck_override_members"),
+        sa.CheckConstraint("approver_client_id <> client_id", name="ck_override_clients"),
         sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name="fk_override_organization_id"),
         sa.PrimaryKeyConstraint("id", name="pk_override"),
     )
@@ -130,5 +163,8 @@ def _override() -> None:
 
 def downgrade() -> None:
     """Drop, with the cases and what was written in them; the record keeps that they were."""
-    for table in ("override", "audit_look", "saved_search", "rule_mark", "rule_memory", "case_note", "case_file"):
+    for table in (
+        "override", "audit_look", "audit_floor", "audit_trait", "audit_block", "saved_search", "rule_mark",
+        "rule_memory", "case_note", "case_file",
+    ):  # fmt: skip
         op.drop_table(table)

@@ -3,11 +3,13 @@
 import csv
 import json
 
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import text
 
 from marketplace import app as composition_root
 from marketplace import cli
+from marketplace.audit import blocks, sequencer
 from marketplace.billing.balance import service as balance
 from marketplace.billing.gateways.reports import BalanceTransaction
 from marketplace.kit import clock, health, migrations
@@ -106,15 +108,24 @@ def test_a_record_that_was_tampered_with_names_the_entry(run, own_database):
     assert "the record is not sound" in said
 
 
-def test_the_record_is_exported_in_both_forms_with_the_same_entries(run, tmp_path):
+def test_the_record_is_exported_in_three_forms_with_the_same_entries(run, tmp_path):
     run(*FOUNDING)
     run("audit", "verify")
-    run("audit", "export", "--format", "ndjson", "--out", tmp_path / "a.ndjson")
-    run("audit", "export", "--format", "csv", "--out", tmp_path / "a.csv")
+    for form in ("ndjson", "csv", "parquet"):
+        run("audit", "export", "--format", form, "--out", tmp_path / f"a.{form}")
     lines = [json.loads(line) for line in (tmp_path / "a.ndjson").read_text("utf-8").splitlines()]
     with (tmp_path / "a.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [line["id"] for line in lines] == [row["id"] for row in rows] != []
+    table = pq.read_table(tmp_path / "a.parquet")
+    assert [line["id"] for line in lines] == [row["id"] for row in rows] == table.column("id").to_pylist() != []
+
+
+def test_what_lies_where_on_the_record_is_noted_at_once(run, own_database):
+    run(*FOUNDING)
+    said = run("audit", "index")
+    size = sequencer.tree_size()
+    assert f"{size} entries are noted" in said
+    assert blocks.known() == size > 0
 
 
 def test_an_export_that_cannot_be_written_is_said_in_a_sentence(run, tmp_path):

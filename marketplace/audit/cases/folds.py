@@ -116,7 +116,8 @@ def jump(kept: Mapping[str, Any], deed: Deed, limits: Limits) -> Step:
     del limits
     since = clock.text(deed.occurred_at - timedelta(days=LOOP_DAYS))
     offers = {one: told for one, told in kept.get("offers", {}).items() if (told["gone_at"] or since) >= since}
-    price = {"kind": deed.facts.get("price_kind"), "buyer": deed.counterparty_id, "yen": deed.amount_minor or 0}
+    yen = deed.amount_minor or 0
+    price: dict[str, Any] = {"kind": deed.facts.get("price_kind"), "buyer": deed.counterparty_id, "yen": yen}
     told = price | {"entry": deed.id, "gone_at": None}
     if deed.verb == Verb.OFFER_WITHDRAWN:
         offers[deed.subject] = told | {"gone_at": clock.text(deed.occurred_at)}
@@ -126,7 +127,7 @@ def jump(kept: Mapping[str, Any], deed: Deed, limits: Limits) -> Step:
     if before is not None:
         offers.pop(before[0])
     offers[deed.subject] = told
-    return Step({"offers": offers}, _leap(deed, price["yen"], before[1]) if before else None)
+    return Step({"offers": offers}, _leap(deed, yen, before[1]) if before else None)
 
 
 def payout_after_change(kept: Mapping[str, Any], deed: Deed, limits: Limits) -> Step:

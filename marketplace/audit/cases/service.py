@@ -17,11 +17,10 @@ from marketplace.audit.cases.rules import RULES, AnomalyRule
 from marketplace.audit.cases.states import MOVES, CaseState
 from marketplace.audit.service import Signatory
 from marketplace.audit.verbs import Verb
-from marketplace.kit import clock, settings
+from marketplace.kit import clock, jobs, settings
 from marketplace.kit.canonical import sha256_hex
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
-from marketplace.kit.jobs import task
 from marketplace.kit.transaction import transaction
 
 BATCH = 5000
@@ -37,7 +36,7 @@ class _Exchange:
     delegate_id: str | None = None
 
 
-@task("audit.watch", cron="*/10 * * * *", slow=True)
+@jobs.task("audit.watch", cron="*/10 * * * *", slow=True)
 def watch() -> None:
     """Read all that has got a place on the record since the last time, and open cases for what the rules find."""
     while watch_batch():

@@ -29,7 +29,7 @@ def save(actor: Signatory, name: str, query: dict[str, Any]) -> SavedSearch:
         "saved_at": clock.now(),
     }
     kept = insert(SavedSearch).values(**columns).on_conflict_do_nothing(index_elements=["organization_id", "name"])
-    saved = db.session.scalar(kept.returning(SavedSearch))
+    saved: SavedSearch | None = db.session.scalar(kept.returning(SavedSearch))
     if saved is None:
         raise SearchNameTaken
     _record(actor, Verb.SEARCH_SAVED, saved)

@@ -17,6 +17,13 @@ class Override(Model):
         CheckConstraint("deed IN ('refund', 'correction', 'reinstatement')", name="deed"),
         CheckConstraint("state IN ('proposed', 'carried_out', 'withdrawn', 'expired')", name="state"),
         CheckConstraint("(state = 'proposed') = (ended_at IS NULL)", name="ended"),
+        CheckConstraint(
+            "(state = 'carried_out') = (approver_member_id IS NOT NULL OR approver_client_id IS NOT NULL)",
+            name="approved",
+        ),
+        # Credentials stand for persons: where either is the same, it is one person.
+        CheckConstraint("approver_member_id <> member_id", name="members"),
+        CheckConstraint("approver_client_id <> client_id", name="clients"),
         Index("ix_override_state_id", "state", "id"),
     )
 

@@ -13,11 +13,10 @@ from marketplace.identity.overrides import queries
 from marketplace.identity.overrides.errors import OverrideOver, SamePerson
 from marketplace.identity.overrides.models import Override
 from marketplace.identity.overrides.states import OverrideDeed, OverrideState
-from marketplace.kit import clock
+from marketplace.kit import clock, jobs
 from marketplace.kit.canonical import digest_of, sha256_hex
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
-from marketplace.kit.jobs import task
 from marketplace.kit.transaction import transaction
 
 LIVES = timedelta(hours=72)
@@ -66,7 +65,7 @@ def withdraw(actor: Actor, override_id: str) -> Override:
     return _end(actor, _open(override_id), OverrideState.WITHDRAWN, Verb.OVERRIDE_WITHDRAWN)
 
 
-@task("identity.overrides.expire", cron="23 * * * *")
+@jobs.task("identity.overrides.expire", cron="23 * * * *")
 def expire() -> None:
     """End the proposals that nobody approved in time."""
     with transaction():

@@ -1,0 +1,84 @@
+"""Two people for an override, held by the database: of those who approve at once, and against the proposer."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+
+import pytest
+from flask import Flask
+from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
+
+from marketplace.audit import queries as record
+from marketplace.audit.verbs import Verb
+from marketplace.identity.actors import Actor
+from marketplace.identity.overrides import queries, service
+from marketplace.identity.overrides.errors import OverrideOver
+from marketplace.identity.overrides.models import Override
+from marketplace.identity.overrides.states import OverrideDeed
+from marketplace.kit import clock
+from marketplace.kit.db import db
+from marketplace.kit.transaction import transaction
+from tests.factories.identity import OrganizationFactory
+
+
+def proposed() -> tuple[str, str]:
+    """A proposal that waits for somebody else, and the organization of the operator."""
+    with transaction():
+        operator = OrganizationFactory().id
+        made = service.propose(Actor(operator, "cli_0"), OverrideDeed.REFUND, "inv_1", {}, "申し出による")
+        return made.id, operator
+
+
+def entries(override_id: str, verb: Verb) -> int:
+    return len(record.search_entries(record.Search(subject=override_id, verb=verb.value)).items)
+
+
+def test_of_four_people_who_approve_at_once_one_does(own_database: Flask) -> None:
+    override_id, operator = proposed()
+    start = Barrier(4)
+
+    def attempt(n: int) -> str | None:
+        with own_database.app_context():
+            start.wait()
+            try:
+                with transaction():
+                    return service.approve(Actor(operator, f"cli_{n}"), override_id).approver_client_id
+            except OverrideOver:
+                return None
+
+    with ThreadPoolExecutor(4) as pool:
+        [approver] = [who for who in pool.map(attempt, range(1, 5)) if who]
+    read = queries.get_override(override_id)
+    assert (read.state, read.approver_client_id) == ("carried_out", approver)
+    assert entries(override_id, Verb.OVERRIDE_APPROVED) == 1
+
+
+def test_whoever_approves_while_it_is_withdrawn_is_one_or_the_other(own_database: Flask) -> None:
+    override_id, operator = proposed()
+    start = Barrier(2)
+
+    def attempt(deed: str) -> bool:
+        with own_database.app_context():
+            start.wait()
+            try:
+                with transaction():
+                    getattr(service, deed)(Actor(operator, "cli_1"), override_id)
+            except OverrideOver:
+                return False
+            return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sum(pool.map(attempt, ("approve", "withdraw"))) == 1
+    ended = [entries(override_id, verb) for verb in (Verb.OVERRIDE_APPROVED, Verb.OVERRIDE_WITHDRAWN)]
+    assert sorted(ended) == [0, 1]
+
+
+@pytest.mark.parametrize("approver", [{"approver_client_id": "cli_0"}, {}], ids=["the proposer", "nobody"])
+def test_no_statement_carries_out_what_no_second_person_approved(app: Flask, approver: dict[str, str]) -> None:
+    del app
+    override_id, _operator = proposed()
+    done = {"state": "carried_out", "ended_at": clock.now() + timedelta(hours=1)}
+    with pytest.raises(IntegrityError, match="ck_override_"), db.session.begin_nested():
+        db.session.execute(update(Override).where(Override.id == override_id).values(**done, **approver))
+    assert queries.get_override(override_id).state == "proposed"
