@@ -123,7 +123,7 @@ def _applied(billed: Billed, invoice: Invoice) -> int:
 
 def _of_postings(known: _Known) -> Iterator[Gap]:
     for posting in known.billed.postings:
-        if not posting.entries or sum(line.amount_minor for line in posting.entries):
+        if not posting.entries or sum(line.amount_minor for line in posting.entries) != 0:
             yield Gap(Part.POSTING, str(posting.id), Part.POSTING, posting.idem)
 
 

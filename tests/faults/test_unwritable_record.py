@@ -135,7 +135,7 @@ def withdrawing(_app: Flask) -> Deed:
 def opening(_app: Flask) -> Deed:
     who = market.buyer()
     grant_id = str(market.ordered(who, market.offered(market.listed(), PriceKind.FREE)).grant_id)
-    return in_one(lambda: download.open_delivery(who, market.wanted(grant_id)).file.close())
+    return in_one(lambda: download.open_delivery(who, market.wanted(grant_id)).file.close())  # noqa: PLW0108 - it is opened in there
 
 
 def delivering(_app: Flask) -> Deed:
