@@ -104,7 +104,7 @@ def _read_keys(_context: click.Context, _option: click.Parameter, given: tuple[s
     help="a key of the former log, as you heard of it elsewhere; once for each that has signed",
 )  # fmt: skip
 @pass_composition
-def adopt(composition: Composition, archive: Path, keys: tuple[VerifierKey, ...]) -> None:
+def adopt(composition: Composition, archive: Path, keys: list[VerifierKey]) -> None:
     """Verify the archive of another operator's record and take it over, with its proofs."""
     try:
         with application(composition), transaction():
