@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from marketplace.app import create_app, prepare
-from marketplace.kit import settings, variables
+from marketplace.kit import notes, settings, variables
 from marketplace.kit.settings import SANDBOX_KEY, SANDBOX_WEBHOOK_SECRET, BadSetting, Settings, from_environment
 from tests.conftest import MakeSettings
 
@@ -31,6 +31,7 @@ CHOSEN = {
     "smtp_url": "smtps://user:p%40ss@mail.example.jp:465",
     "mail_from": "取引所 <office@example.jp>",
     "oidc_issuer": "https://login.example.jp",
+    "incident_authority_email": "privacy@city.example.jp",
     "worker_class": "events",
     "security_profile": "fapi2",
     "proxy_header": "Forwarded",
@@ -40,7 +41,12 @@ CHOSEN = {
     "invoice_due": "day-20+2",
     "transitional_credit": "2027-09-30:70,2028-09-30:50",
 }
-LISTS = {"trusted_proxies": ("10.0.0.5, fd00::/64, unix", ("10.0.0.5", "fd00::/64", "unix"))}
+WITNESS = f"https://witness.example.jp {notes.VerifierKey('witness.example.jp', notes.COSIGNATURE, bytes(32)).text}"
+OTHERS = {
+    "trusted_proxies": ("10.0.0.5, fd00::/64, unix", ("10.0.0.5", "fd00::/64", "unix")),
+    "log_witnesses": (WITNESS, (WITNESS,)),
+    "incident_preliminary_days": ("4", 4),
+}
 OPEN = {"base_url", "stripe_api_key", "stripe_api_base"}
 PROVIDER = {"MARKETPLACE_OIDC_CLIENT_ID": "musubi", "MARKETPLACE_OIDC_CLIENT_SECRET": "secret"}
 
@@ -48,9 +54,10 @@ PROVIDER = {"MARKETPLACE_OIDC_CLIENT_ID": "musubi", "MARKETPLACE_OIDC_CLIENT_SEC
 @pytest.mark.parametrize("field", fields(Settings), ids=lambda field: field.name)
 def test_every_field_is_set_by_its_variable(field) -> None:
     chosen = CHOSEN.get(field.name)
-    text, value = (chosen, chosen) if chosen else LISTS.get(field.name, GIVEN[str(field.type)])
+    text, value = (chosen, chosen) if chosen else OTHERS.get(field.name, GIVEN[str(field.type)])
     more = {"STRIPE_WEBHOOK_SECRETS": "whsec_own"} if field.name in OPEN else {}
     more |= PROVIDER if field.name == "oidc_issuer" else {}
+    more |= {"MARKETPLACE_LOG_WITNESSES": ",".join([WITNESS] * 7)} if field.name == "log_witnesses_min" else {}
     read = from_environment(more | {variables.name_of(field.name): text})
     assert getattr(read, field.name) == value
 
