@@ -30,9 +30,7 @@ RETENTION = (
     Kept("identity.forget_invitations", "invitations", "a day after they run out", "organization"),
     Kept("identity.forget_challenges", "links mailed to check an address", "a day after they run out", "organization"),
     Kept("identity.forget_devices", "device codes", "an hour after they run out", "organization"),
-    Kept(
-        "identity.forget_requests", "pushed and pending authorization requests", "until they run out", "organization"
-    ),
+    Kept("identity.forget_requests", "pushed and pending authorization requests", "until they run out", "organization"),
     Kept("identity.forget_proofs", "marks of spent proofs", "until they run out"),
     Kept("identity.forget_failures", "counts of failed sign-ins", "until their window ends"),
     Kept("identity.forget_attempts", "sign-ins half done", "until they run out", "organization"),
