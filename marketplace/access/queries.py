@@ -188,9 +188,14 @@ def get_grant(actor: Actor, grant_id: str) -> Grant:
     return grant
 
 
+def find_grant(grant_id: str) -> Grant | None:
+    """Return a grant whoever asks, if there is one."""
+    return db.session.get(Grant, grant_id)
+
+
 def require_grant(grant_id: str) -> Grant:
     """Return a grant whoever asks, for the stories of the exchange itself; raises NotFound."""
-    grant = db.session.get(Grant, grant_id)
+    grant = find_grant(grant_id)
     if grant is None:
         raise NotFound
     return grant

@@ -45,7 +45,7 @@ def issue(actor: Actor, draft: GrantDraft) -> Grant:
     release_ids = _open_releases(issued.id, draft)
     copies.order([issued.id])
     policed.order([issued.id])
-    audit.record(actor, Verb.GRANT_ISSUED, **_told(draft, issued.id, release_ids))
+    audit.record(actor, Verb.GRANT_ISSUED, **_told(draft, issued, release_ids))
     return issued
 
 
@@ -76,9 +76,9 @@ def _open_releases(grant_id: str, draft: GrantDraft) -> list[str]:
     return sorted(release_ids)
 
 
-def _told(draft: GrantDraft, grant_id: str, release_ids: list[str]) -> dict[str, Any]:
+def _told(draft: GrantDraft, issued: Grant, release_ids: list[str]) -> dict[str, Any]:
     return {
-        "subject": grant_id,
+        "subject": issued.id,
         "counterparty": draft.provider_organization_id,
         "dataset": draft.dataset_id,
         "facts": {
@@ -89,8 +89,13 @@ def _told(draft: GrantDraft, grant_id: str, release_ids: list[str]) -> dict[str,
             "release_scope": str(draft.release_scope),
             "release_ids": release_ids,
             "duration_days": draft.duration_days,
+            "expires_at": _end(issued),
         },
     }
+
+
+def _end(grant: Grant) -> str | None:
+    return grant.expires_at and clock.text(grant.expires_at)
 
 
 def extend_to_release(dataset_id: str, release_id: str, actor: Actor = SYSTEM) -> int:
@@ -128,7 +133,7 @@ def renew(grant_id: str, last_day: date, actor: Actor = SYSTEM) -> bool:
         subject=grant.id,
         counterparty=grant.provider_organization_id,
         dataset=grant.dataset_id,
-        facts={"last_day": last_day.isoformat()},
+        facts={"last_day": last_day.isoformat(), "expires_at": _end(grant)},
     )
     return True
 

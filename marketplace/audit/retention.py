@@ -29,12 +29,17 @@ RETENTION = (
     Kept("identity.forget_registration_tokens", "initial access tokens", "a day after their end", "organization"),
     Kept("identity.forget_invitations", "invitations", "a day after they run out", "organization"),
     Kept("identity.forget_challenges", "links mailed to check an address", "a day after they run out", "organization"),
-    Kept("identity.forget_devices", "device codes", "an hour after they run out"),
-    Kept("identity.forget_requests", "pushed and pending authorization requests", "until they run out"),
+    Kept("identity.forget_devices", "device codes", "an hour after they run out", "organization"),
+    Kept("identity.forget_requests", "pushed and pending authorization requests", "until they run out", "organization"),
     Kept("identity.forget_proofs", "marks of spent proofs", "until they run out"),
     Kept("identity.forget_failures", "counts of failed sign-ins", "until their window ends"),
-    Kept("identity.forget_attempts", "sign-ins half done", "until they run out"),
-    Kept("identity.forget_sessions", "browser sessions", "until they run out; a day after they are ended"),
+    Kept("identity.forget_attempts", "sign-ins half done", "until they run out", "organization"),
+    Kept(
+        "identity.forget_sessions",
+        "browser sessions",
+        "until they run out; a day after they are ended",
+        "organization",
+    ),
     Kept(
         "catalog.uploads_expired",
         "uploads that nobody went on with",
@@ -45,8 +50,8 @@ RETENTION = (
     Kept("delivery.tidy", "bytes of uploads that died", "a day"),
     Kept("audit.looks.forget", "what tells auditors' repeated looks apart; the record keeps the looks", "their day"),
     Kept("audit.watch", "what anomaly rules remember of the record, where it is over", "a week or 30 days"),
-    Kept("mail.forget", "letters", "a week after they were sent, four weeks unsent"),
-    Kept("idempotency.forget", "answers under idempotency keys", "30 days"),
+    Kept("mail.forget", "letters", "a week after they were sent, four weeks unsent", "organization"),
+    Kept("idempotency.forget", "answers under idempotency keys", "30 days", "organization"),
 )
 
 NEVER = (

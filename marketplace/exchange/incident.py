@@ -50,7 +50,7 @@ def tell(actor: Actor, incident_id: str) -> Incident:
     Raises NotFound or IncidentClosed.
     """
     incident = service.lock_open(incident_id)
-    rests = bool(incident.suspends) and incident.lifted_at is None
+    rests = Target.GRANTS in incident.suspends and incident.lifted_at is None
     for organization_id in queries.list_untold(incident.id):
         _tell_organization(actor, incident, organization_id, rests=rests)
     authority = settings.current().incident_authority_email
@@ -108,9 +108,11 @@ def _assess(actor: Actor, incident: Incident) -> None:
 
 def _has_rest(actor: Actor, incident: Incident, touched: IncidentGrant) -> bool:
     """Let a grant rest that is worth something, once; tell whether it was this time."""
-    grant = grants.require_grant(touched.grant_id)
-    worth = standing(grant.state, grant.expires_at, clock.now())
-    if touched.suspended or worth not in {Standing.ACTIVE, Standing.SUSPENDED}:
+    grant = grants.find_grant(touched.grant_id)
+    if grant is None or touched.suspended:
+        # The record knows of a grant whose row is gone: it is told of, and opens nothing that could rest.
+        return False
+    if standing(grant.state, grant.expires_at, clock.now()) not in {Standing.ACTIVE, Standing.SUSPENDED}:
         return False
     return access.suspend(actor, touched.grant_id, Cause.INCIDENT, incident.id)
 

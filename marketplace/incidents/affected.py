@@ -1,54 +1,98 @@
-"""What an incident touches, from the grants, the deliveries and their receipts: the same answer each time.
+"""What an incident touches, computed from the entries of the record: the same answer each time.
 
 A delivery is touched where it ran within the time span and lies within every scope that is named. A grant is where it
-was worth something within the time span and opens what is named, or has such a delivery.
+was worth something within the time span and opens what is named, or has such a delivery. What tables say by now of
+grants and deliveries decides nothing: a row can be changed, an entry cannot.
 """
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
+from marketplace.audit.verbs import Verb
 from marketplace.kit.db import db
 
-# A file's own hash names what was made of it too: a part, a traced copy, a page of its rows.
-_DELIVERIES = text("""
+_VERBS = {
+    "received": Verb.FILE_RECEIVED, "declared": Verb.FILE_DECLARED, "registered": Verb.CLIENT_REGISTERED,
+    "issued": Verb.GRANT_ISSUED, "renewed": Verb.GRANT_RENEWED, "extended": Verb.GRANT_EXTENDED,
+    "revoked": Verb.GRANT_REVOKED, "reinstated": Verb.GRANT_REINSTATED, "opened": Verb.DELIVERY_OPENED,
+    "closed": Verb.DELIVERY_CLOSED, "reported": Verb.DELIVERY_REPORTED, "signed": Verb.RECEIPT_SIGNED,
+}  # fmt: skip
+# A file's own hash names what was made of it too: a part, a traced copy, a page of its rows. Entries of before the
+# upgrade that brought incidents leave out the file of a delivery and the end of a grant; of those alone the row tells.
+_DELIVERIES = """
+WITH named AS (
+  SELECT e.subject AS file_id FROM incident i, audit_entry e
+   WHERE i.id = :incident_id AND e.verb IN (:received, :declared) AND i.sha256s ? (e.facts ->> 'sha256')),
+told AS (
+  SELECT o.*, o.facts ->> 'grant_id' AS grant_id, o.facts ->> 'release_id' AS release_id,
+         o.facts ->> 'sha256' AS sha256,
+         coalesce(o.facts ->> 'file_id', (SELECT d.file_id FROM delivery d WHERE d.id = o.subject)) AS file_id,
+         CAST(o.facts ->> 'start_byte' AS bigint) AS start_byte, CAST(o.facts ->> 'length' AS bigint) AS length,
+         c.occurred_at AS closed_at, coalesce(c.facts ->> 'state', 'open') AS state,
+         coalesce(CAST(c.facts ->> 'bytes_acked' AS bigint), 0) AS bytes_acked
+    FROM audit_entry o LEFT JOIN audit_entry c ON c.subject = o.subject AND c.verb = :closed
+   WHERE o.verb = :opened)
 INSERT INTO incident_delivery (incident_id, delivery_id, grant_id, organization_id, client_id, dataset_id, release_id,
                                file_id, sha256, start_byte, bytes_received, state, opened_at, closed_at, receipt)
-SELECT i.id, d.id, d.grant_id, d.organization_id, d.client_id, d.dataset_id, d.release_id, d.file_id, d.sha256,
-       d.start_byte, coalesce(d.bytes_acked, d.progress), d.state, d.opened_at, d.closed_at,
-       EXISTS (SELECT FROM receipt r WHERE r.delivery_id = d.id)
-  FROM incident i, delivery d JOIN file f ON f.id = d.file_id
+SELECT i.id, t.subject, t.grant_id, t.organization_id, t.client_id, t.dataset_id, t.release_id,
+       t.file_id, t.sha256, t.start_byte, least(t.length, greatest(t.bytes_acked, (
+         SELECT max(CAST(r.facts ->> 'bytes_sent' AS bigint)) FROM audit_entry r
+          WHERE r.subject = t.subject AND r.verb = :reported))), t.state, t.occurred_at, t.closed_at,
+       EXISTS (SELECT FROM audit_entry r WHERE r.subject = t.subject AND r.verb = :signed)
+  FROM incident i, told t
  WHERE i.id = :incident_id
-   AND d.opened_at <= coalesce(i.ended_at, i.assessed_at) AND coalesce(d.closed_at, 'infinity') >= i.began_at
-   AND (i.dataset_ids = '[]' OR i.dataset_ids ? d.dataset_id)
-   AND (i.release_ids = '[]' OR i.release_ids ? d.release_id)
-   AND (i.sha256s = '[]' OR i.sha256s ? d.sha256 OR i.sha256s ? f.sha256)
-   AND (i.organization_ids = '[]' OR i.organization_ids ? d.organization_id
-        OR i.organization_ids ? d.provider_organization_id)
-   AND (i.client_ids = '[]' OR i.client_ids ? d.client_id)
+   AND t.occurred_at <= coalesce(i.ended_at, i.assessed_at) AND coalesce(t.closed_at, 'infinity') >= i.began_at
+   AND (i.dataset_ids = '[]' OR i.dataset_ids ? t.dataset_id)
+   AND (i.release_ids = '[]' OR i.release_ids ? t.release_id)
+   AND (i.sha256s = '[]' OR i.sha256s ? t.sha256 OR t.file_id IN (SELECT file_id FROM named))
+   AND (i.organization_ids = '[]' OR i.organization_ids ? t.organization_id OR i.organization_ids ? t.counterparty_id)
+   AND (i.client_ids = '[]' OR i.client_ids ? t.client_id)
 ON CONFLICT (incident_id, delivery_id) DO UPDATE
    SET bytes_received = excluded.bytes_received, state = excluded.state, closed_at = excluded.closed_at,
        receipt = excluded.receipt
-""")
-_GRANTS = text("""
+"""
+# When a grant was worth something: from its issue and each renewal to the end that they name, but for the times between
+# a revocation and its undoing. A release that is published later is opened to those of scope ``all`` that are then.
+_GRANTS = """
+WITH given AS (
+  SELECT e.subject, range_agg(tstzrange(e.occurred_at, CASE WHEN e.facts ? 'expires_at'
+           THEN CAST(e.facts ->> 'expires_at' AS timestamptz)
+           ELSE (SELECT g.expires_at FROM access_grant g WHERE g.id = e.subject) END)) AS times
+    FROM audit_entry e WHERE e.verb IN (:issued, :renewed) GROUP BY e.subject),
+taken AS (
+  SELECT subject, range_agg(tstzrange(occurred_at, back_at)) AS times FROM (
+    SELECT subject, verb, occurred_at, lead(occurred_at) OVER (PARTITION BY subject ORDER BY occurred_at, id) AS back_at
+      FROM audit_entry WHERE verb IN (:revoked, :reinstated)) AS turn
+   WHERE verb = :revoked GROUP BY subject),
+told AS (
+  SELECT e.subject AS id, e.facts ->> 'organization_id' AS organization_id, e.counterparty_id, e.dataset_id, e.facts,
+         given.times - coalesce(taken.times, '{}') AS times
+    FROM audit_entry e JOIN given ON given.subject = e.subject LEFT JOIN taken ON taken.subject = e.subject
+   WHERE e.verb = :issued),
+opens AS (
+  SELECT t.id, r.release_id FROM told t, jsonb_array_elements_text(t.facts -> 'release_ids') AS r (release_id)
+   UNION
+  SELECT t.id, e.subject FROM told t JOIN audit_entry e ON e.dataset_id = t.dataset_id AND t.times @> e.occurred_at
+   WHERE e.verb = :extended AND t.facts ->> 'release_scope' = 'all')
 INSERT INTO incident_grant (incident_id, grant_id, organization_id, provider_organization_id, dataset_id, deliveries,
                             bytes_received, contents, suspended)
-SELECT i.id, g.id, g.organization_id, g.provider_organization_id, g.dataset_id, 0, 0, '[]', false
-  FROM incident i, access_grant g
+SELECT i.id, t.id, t.organization_id, t.counterparty_id, t.dataset_id, 0, 0, '[]', false
+  FROM incident i, told t
  WHERE i.id = :incident_id
-   AND (EXISTS (SELECT FROM incident_delivery d WHERE d.incident_id = i.id AND d.grant_id = g.id)
-     OR (g.starts_at <= coalesce(i.ended_at, i.assessed_at)
-         AND coalesce(least(g.expires_at, g.revoked_at), 'infinity') >= i.began_at
-         AND (i.dataset_ids = '[]' OR i.dataset_ids ? g.dataset_id)
+   AND (EXISTS (SELECT FROM incident_delivery d WHERE d.incident_id = i.id AND d.grant_id = t.id)
+     OR (t.times && tstzrange(i.began_at, coalesce(i.ended_at, i.assessed_at), '[]')
+         AND (i.dataset_ids = '[]' OR i.dataset_ids ? t.dataset_id)
          AND (i.release_ids = '[]' OR EXISTS (
-              SELECT FROM access_grant_release r WHERE r.grant_id = g.id AND i.release_ids ? r.release_id))
+              SELECT FROM opens o WHERE o.id = t.id AND i.release_ids ? o.release_id))
          AND (i.sha256s = '[]' OR EXISTS (
-              SELECT FROM access_grant_release r JOIN file f ON f.release_id = r.release_id
-               WHERE r.grant_id = g.id AND i.sha256s ? f.sha256))
-         AND (i.organization_ids = '[]' OR i.organization_ids ? g.organization_id
-              OR i.organization_ids ? g.provider_organization_id)
+              SELECT FROM opens o JOIN audit_entry f ON f.facts ->> 'release' = o.release_id
+               WHERE o.id = t.id AND f.verb IN (:received, :declared) AND i.sha256s ? (f.facts ->> 'sha256')))
+         AND (i.organization_ids = '[]' OR i.organization_ids ? t.organization_id
+              OR i.organization_ids ? t.counterparty_id)
          AND (i.client_ids = '[]' OR EXISTS (
-              SELECT FROM api_client c WHERE c.organization_id = g.organization_id AND i.client_ids ? c.id))))
+              SELECT FROM audit_entry c
+               WHERE c.verb = :registered AND c.counterparty_id = t.organization_id AND i.client_ids ? c.subject))))
 ON CONFLICT DO NOTHING
-""")
+"""
 # Bytes that came twice are the same bytes: what somebody has is the union.
 _SUMS = text("""
 WITH content AS (
@@ -92,7 +136,12 @@ def find(incident_id: str) -> tuple[dict[str, int], str]:
     Asked again it adds what has come to light since and never takes anything away.
     """
     asked = {"incident_id": incident_id}
-    for statement in (_DELIVERIES, _GRANTS, _SUMS):
+    for statement in (_from_the_record(_DELIVERIES), _from_the_record(_GRANTS), _SUMS):
         db.session.execute(statement, asked)
     counts = db.session.execute(_COUNTS, asked).mappings().one()
     return dict(counts), str(db.session.scalar(_HASH, asked))
+
+
+def _from_the_record(statement: str) -> TextClause:
+    asked = text(statement)
+    return asked.bindparams(**{name: verb.value for name, verb in _VERBS.items() if f":{name}" in statement})

@@ -48,11 +48,11 @@ def to_authority(incident: Incident) -> Letter:
 
 
 def overdue(incident: Incident, address: str) -> Letter:
-    """Tell the operator that a report or a notice was not made in time."""
+    """Tell the operator that a report was not made, or a notice not taken note of, in time."""
     return Letter(
-        f"期限を過ぎた報告または通知があります（{incident.id}） / Overdue: incident {incident.id}",
-        f"インシデント {incident.id} に、期限を過ぎた報告または通知があります。\n\n{address}\n\n"
-        f"A report or a notice of incident {incident.id} was not made in time.\n\n{address}\n",
+        f"期限を過ぎた報告または未受領の通知があります（{incident.id}） / Overdue: incident {incident.id}",
+        f"インシデント {incident.id} に、期限を過ぎた報告、または受領の記録がない通知があります。\n\n{address}\n\n"
+        f"A report of incident {incident.id} is late, or nobody has taken note of a notice in time.\n\n{address}\n",
     )
 
 

@@ -81,17 +81,18 @@ class IncidentDuty(Model):
 class IncidentGrant(Model):
     """A grant that an incident touches: it could open what is concerned, or did.
 
-    ``contents`` lists what arrived under it, by the hash of the content: the union of the bytes, as ranges.
+    ``contents`` lists what arrived under it, by the hash of the content: the union of the bytes, as ranges. Ids are
+    those of the record, and refer to no row: what stands there is told also where a row was taken away.
     """
 
     __tablename__ = "incident_grant"
     __table_args__ = (CheckConstraint("deliveries >= 0 AND bytes_received >= 0", name="counts"),)
 
     incident_id: Mapped[str] = mapped_column(ForeignKey("incident.id"), primary_key=True)
-    grant_id: Mapped[str] = mapped_column(ForeignKey("access_grant.id"), primary_key=True)
-    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
-    provider_organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
-    dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"))
+    grant_id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str]
+    provider_organization_id: Mapped[str]
+    dataset_id: Mapped[str]
     deliveries: Mapped[int] = mapped_column(BigInteger)
     bytes_received: Mapped[int] = mapped_column(BigInteger)
     contents: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
@@ -99,19 +100,19 @@ class IncidentGrant(Model):
 
 
 class IncidentDelivery(Model):
-    """A delivery that an incident touches: who received which bytes of which content when."""
+    """A delivery that an incident touches, as the record tells it: who received which bytes of which content when."""
 
     __tablename__ = "incident_delivery"
     __table_args__ = (CheckConstraint("start_byte >= 0 AND bytes_received >= 0", name="bytes"),)
 
     incident_id: Mapped[str] = mapped_column(ForeignKey("incident.id"), primary_key=True)
-    delivery_id: Mapped[str] = mapped_column(ForeignKey("delivery.id"), primary_key=True)
-    grant_id: Mapped[str] = mapped_column(ForeignKey("access_grant.id"))
-    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    delivery_id: Mapped[str] = mapped_column(primary_key=True)
+    grant_id: Mapped[str]
+    organization_id: Mapped[str]
     client_id: Mapped[str | None]
-    dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"))
-    release_id: Mapped[str] = mapped_column(ForeignKey("release.id"))
-    file_id: Mapped[str] = mapped_column(ForeignKey("file.id"))
+    dataset_id: Mapped[str]
+    release_id: Mapped[str]
+    file_id: Mapped[str | None]
     sha256: Mapped[str]
     start_byte: Mapped[int] = mapped_column(BigInteger)
     bytes_received: Mapped[int] = mapped_column(BigInteger)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
 
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
@@ -170,7 +171,7 @@ def note_sent() -> int:
 
 
 def flag_overdue() -> list[Incident]:
-    """Flag reports and notices whose time has run out, each once; return the incidents they belong to."""
+    """Flag reports not made and notices not taken note of in time, each once; return the incidents they belong to."""
     now, late = clock.now(), set()
     duty_late = (IncidentDuty.done_at.is_(None), IncidentDuty.overdue_at.is_(None), IncidentDuty.due_at <= now)
     duties = db.session.scalars(update(IncidentDuty).where(*duty_late).values(overdue_at=now).returning(IncidentDuty))
@@ -187,10 +188,12 @@ def flag_overdue() -> list[Incident]:
 
 
 def _late_notices(now: datetime) -> Sequence[IncidentNotice]:
-    # What was sent has done its duty; what nobody could be sent is over when somebody takes note of it.
+    # That a letter went out tells nobody that it was read: an organization that takes no note in time is to be called.
+    noted = aliased(IncidentNotice)
+    same = (noted.incident_id == IncidentNotice.incident_id, noted.organization_id == IncidentNotice.organization_id)
     late = (
         IncidentNotice.acknowledged_at.is_(None),
-        IncidentNotice.sent_at.is_(None),
+        ~exists().where(*same, noted.acknowledged_at.is_not(None)),
         IncidentNotice.overdue_at.is_(None),
         IncidentNotice.due_at <= now,
         IncidentNotice.addressee == Addressee.ORGANIZATION.value,

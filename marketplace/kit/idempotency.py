@@ -4,11 +4,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
-from marketplace.kit import clock, jobs
+from marketplace.kit import clock
 from marketplace.kit.canonical import digest_of
 from marketplace.kit.db import Model, db
 from marketplace.kit.errors import Refusal
@@ -94,9 +94,8 @@ def _replay(client_id: str, key: str, fingerprint: str) -> dict[str, Any]:
     return stored.answer or {}
 
 
-@jobs.task("idempotency.forget", cron="23 * * * *")
-def forget_old() -> None:
-    """Drop the keys that are older than 30 days."""
+def forget_old(kept: ColumnElement[bool] | None = None) -> None:
+    """Drop the keys that are older than 30 days, but those of which ``kept`` holds."""
+    over = IdempotencyRecord.created_at < clock.now() - timedelta(days=KEPT_DAYS)
     with transaction():
-        before = clock.now() - timedelta(days=KEPT_DAYS)
-        db.session.execute(delete(IdempotencyRecord).where(IdempotencyRecord.created_at < before))
+        db.session.execute(delete(IdempotencyRecord).where(over, *(() if kept is None else (~kept,))))

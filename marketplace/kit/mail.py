@@ -11,7 +11,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from sqlalchemy import CheckConstraint, Index, Integer, delete, insert, or_, select, text, update
+from sqlalchemy import CheckConstraint, ColumnElement, Index, Integer, delete, insert, or_, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.kit import clock, jobs, settings
@@ -149,10 +149,12 @@ def _own_name() -> str:
     return str(urlsplit(settings.current().base_url).hostname)
 
 
-@jobs.task("mail.forget", cron="37 * * * *")
-def forget() -> None:
-    """Delete messages a week after they were sent, and unsent ones after four: addresses are personal data."""
+def forget(kept: ColumnElement[bool] | None = None) -> None:
+    """Delete messages a week after they were sent, and unsent ones after four: addresses are personal data.
+
+    Those of which ``kept`` holds stay.
+    """
     now = clock.now()
     over = or_(Mail.sent_at <= now - KEPT, Mail.created_at <= now - 4 * KEPT)
     with transaction():
-        db.session.execute(delete(Mail).where(over))
+        db.session.execute(delete(Mail).where(over, *(() if kept is None else (~kept,))))

@@ -202,6 +202,7 @@ def opening_facts(entitlement: Entitlement, opened: OpenedDelivery) -> dict[str,
     return {
         "grant_id": entitlement.grant_id,
         "release_id": entitlement.release_id,
+        "file_id": entitlement.file_id,
         "sha256": entitlement.sha256,
         "start_byte": opened.start_byte,
         "length": opened.length,

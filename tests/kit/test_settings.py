@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from marketplace.app import create_app, prepare
-from marketplace.kit import settings, variables
+from marketplace.kit import notes, settings, variables
 from marketplace.kit.settings import SANDBOX_KEY, SANDBOX_WEBHOOK_SECRET, BadSetting, Settings, from_environment
 from tests.conftest import MakeSettings
 
@@ -31,6 +31,7 @@ CHOSEN = {
     "smtp_url": "smtps://user:p%40ss@mail.example.jp:465",
     "mail_from": "取引所 <office@example.jp>",
     "oidc_issuer": "https://login.example.jp",
+    "incident_authority_email": "privacy@city.example.jp",
     "worker_class": "events",
     "security_profile": "fapi2",
     "proxy_header": "Forwarded",
@@ -45,6 +46,7 @@ READ = {
     "trusted_proxies": ("10.0.0.5, fd00::/64, unix", ("10.0.0.5", "fd00::/64", "unix")),
     "log_witnesses": (WITNESS, (WITNESS,)),
     "log_witnesses_min": ("1", 1),
+    "incident_preliminary_days": ("4", 4),
 }
 OPEN = {"base_url", "stripe_api_key", "stripe_api_base"}
 PROVIDER = {"MARKETPLACE_OIDC_CLIENT_ID": "musubi", "MARKETPLACE_OIDC_CLIENT_SECRET": "secret"}

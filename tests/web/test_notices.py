@@ -14,20 +14,20 @@ from marketplace.incidents.states import IncidentKind
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
+from marketplace.licensing.states import PriceKind
 from tests.factories import market
 from tests.factories.identity import actor_of
-from tests.factories.metering import granted
 from tests.web.people import Someone, signed_in, someone
 from tests.web.test_pages import check
 
 NOTICES = "/organization/notices"
 
 
-def told(whose: Someone) -> str:
+def told(app: Flask, whose: Someone) -> str:
     """The id of a notice to somebody's organization, which has a grant of what leaked."""
     operator, now = market.party(operator=True), clock.now()
+    market.bought(app, actor_of(whose.organization), market.offered(market.listed(), kind=PriceKind.FREE))
     with transaction():
-        granted(order__buyer=whose.organization)
         scope = {"began_at": now - timedelta(days=1), "noticed_at": now}
         whom = {"organization_ids": (whose.organization.id,)}
         incident = stories.open_incident(
@@ -44,7 +44,7 @@ def noted(notice_id: str) -> str | None:
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_a_notice_is_shown_and_taken_note_of(app: Flask, language: str) -> None:
     owner = someone()
-    notice_id = told(owner)
+    notice_id = told(app, owner)
     browser = signed_in(app, owner, Assurance.AAL1)
     shown = browser.get(f"{NOTICES}?lang={language}")
     check(shown, language)
@@ -56,7 +56,7 @@ def test_a_notice_is_shown_and_taken_note_of(app: Flask, language: str) -> None:
 
 def test_who_does_not_answer_for_the_organization_reads_and_takes_no_note(app: Flask) -> None:
     buyer = someone(MemberRole.BUYER)
-    notice_id = told(buyer)
+    notice_id = told(app, buyer)
     browser = signed_in(app, buyer, Assurance.AAL1)
     assert "A key" in browser.get(NOTICES).text
     assert 'name="notice_id"' not in browser.seen.text
@@ -66,7 +66,7 @@ def test_who_does_not_answer_for_the_organization_reads_and_takes_no_note(app: F
 
 
 def test_the_notices_of_others_are_not_shown(app: Flask) -> None:
-    notice_id, stranger = told(someone()), someone()
+    notice_id, stranger = told(app, someone()), someone()
     browser = signed_in(app, stranger, Assurance.AAL1)
     assert "A key" not in browser.get(NOTICES).text
     browser.get("/account")

@@ -150,7 +150,7 @@ class IncidentDeliveryView(Schema):
     client_id = fields.String(required=True, allow_none=True)
     dataset_id = fields.String(required=True)
     release_id = fields.String(required=True)
-    file_id = fields.String(required=True)
+    file_id = fields.String(required=True, allow_none=True)
     sha256 = fields.String(required=True)
     start_byte = fields.Integer(required=True)
     bytes_received = fields.Integer(required=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert, update
 
-from marketplace.identity import credentials
+from marketplace.identity import credentials, held
 from marketplace.identity.login import rules
 from marketplace.identity.login.errors import AttemptOver
 from marketplace.identity.login.models import LoginAttempt
@@ -88,4 +88,5 @@ def _open(token_sha256: str, stage: Stage) -> tuple[Any, ...]:
 def forget_expired() -> None:
     """Delete attempts that have run out."""
     with transaction():
-        db.session.execute(delete(LoginAttempt).where(LoginAttempt.expires_at <= clock.now()))
+        over = LoginAttempt.expires_at <= clock.now()
+        db.session.execute(delete(LoginAttempt).where(over, ~held.of_person(LoginAttempt.person_id)))

@@ -9,7 +9,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, delete, insert, or_, select, update
 
 from marketplace.audit.verbs import Verb
-from marketplace.identity import credentials
+from marketplace.identity import credentials, held
 from marketplace.identity.actors import Actor
 from marketplace.identity.errors import NotAuthenticated, StepUpRequired
 from marketplace.identity.login import deeds
@@ -273,4 +273,4 @@ def forget_over() -> None:
     now = clock.now()
     over = or_(_sessions.expires_at <= now, _sessions.revoked_at <= now - timedelta(days=1))
     with transaction.transaction():
-        db.session.execute(delete(LoginSession).where(over))
+        db.session.execute(delete(LoginSession).where(over, ~held.of_person(LoginSession.person_id)))

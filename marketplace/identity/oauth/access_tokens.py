@@ -14,7 +14,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 
-from marketplace.audit import holds
+from marketplace.identity import held
 from marketplace.identity.actors import Actor
 from marketplace.identity.errors import InvalidToken
 from marketplace.identity.models import AccessToken, ApiClient, Member, Organization, Person, TokenFamily
@@ -260,8 +260,8 @@ def revoke(jti: str) -> bool:
 def forget_expired() -> None:
     """Delete the rows of tokens that have run out, on which nothing depends any more."""
     with transaction():
-        kept = AccessToken.client_id.in_(select(ApiClient.id).where(holds.covering(ApiClient.organization_id)))
-        db.session.execute(delete(AccessToken).where(AccessToken.expires_at <= clock.now(), ~kept))
+        over = AccessToken.expires_at <= clock.now()
+        db.session.execute(delete(AccessToken).where(over, ~held.of_client(AccessToken.client_id)))
 
 
 def _signed_payload(token: str, key: keys.SigningKey) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidRequestError, UnauthorizedClientError
 from sqlalchemy import delete, insert, update
 
-from marketplace.identity import credentials
+from marketplace.identity import credentials, held
 from marketplace.identity.oauth import clients, demands
 from marketplace.identity.oauth.clients import KnownClient
 from marketplace.identity.oauth.models import AuthorizationRequest
@@ -287,4 +287,5 @@ def _request(parameters: dict[str, Any]) -> Request:
 def forget_expired() -> None:
     """Delete requests that nobody can answer any more."""
     with transaction():
-        db.session.execute(delete(AuthorizationRequest).where(AuthorizationRequest.expires_at <= clock.now()))
+        over = AuthorizationRequest.expires_at <= clock.now()
+        db.session.execute(delete(AuthorizationRequest).where(over, ~held.of_client(AuthorizationRequest.client_id)))

@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert, select, update
 
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
-from marketplace.identity import credentials
+from marketplace.identity import credentials, held
 from marketplace.identity.actors import Actor
 from marketplace.identity.oauth import demands
 from marketplace.identity.oauth.clients import KnownClient
@@ -131,4 +131,4 @@ def forget_expired() -> None:
     """Delete device codes an hour after they have run out."""
     with transaction():
         past = DeviceAuthorization.expires_at <= clock.now() - timedelta(hours=1)
-        db.session.execute(delete(DeviceAuthorization).where(past))
+        db.session.execute(delete(DeviceAuthorization).where(past, ~held.of_client(DeviceAuthorization.client_id)))

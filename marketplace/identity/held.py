@@ -1,0 +1,31 @@
+"""Whose rows a legal hold keeps, where a row names a client, a person or an address instead of an organization."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from marketplace.audit import holds
+from marketplace.identity.models import ApiClient, Member, Person
+
+
+def of_client(column: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """Return the condition that a column names a client of an organization under hold; never NULL."""
+    return and_(column.is_not(None), column.in_(select(ApiClient.id).where(_covered(ApiClient))))
+
+
+def of_person(column: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+    """Return the condition that a column names a person who is a member of an organization under hold; never NULL."""
+    members = select(Member.person_id).where(Member.person_id.is_not(None), _covered(Member))
+    return and_(column.is_not(None), column.in_(members))
+
+
+def of_address(column: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """Return the condition that a column is the address of a member of an organization under hold; never NULL."""
+    of_member = select(func.lower(Member.email)).where(Member.email.is_not(None), _covered(Member))
+    own = select(func.lower(Person.email)).join(Member, Member.person_id == Person.id).where(_covered(Member))
+    return and_(column.is_not(None), or_(func.lower(column).in_(of_member), func.lower(column).in_(own)))
+
+
+def _covered(whose: type[ApiClient | Member]) -> ColumnElement[bool]:
+    return holds.covering(whose.organization_id)
