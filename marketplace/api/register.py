@@ -1,5 +1,6 @@
 """The public register of trades: by month, by dataset, and as feeds. No buyer is named."""
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from marketplace.kit import settings
 from marketplace.kit.canonical import digest_of
 
 blp = blueprint("register", "/v1/register", "What was traded, for everybody to see; small numbers are hidden.")
+ATOM, JSON_FEED = "application/atom+xml", "application/feed+json"
 
 
 @blp.route("")
@@ -28,25 +30,19 @@ def list_months() -> Any:
 @blp.route("/feed.json")
 @guarded(Permission.REGISTER_READ)
 @blp.response(200)
-@blp.doc(responses={200: {"description": "JSON Feed 1.1", "content": {"application/feed+json": {}}}})
+@blp.doc(responses={200: {"description": "JSON Feed 1.1", "content": {JSON_FEED: {}}}})
 def read_json_feed() -> Any:
     """Read the months as a JSON Feed; the ETag changes with the next month."""
-    months, base_url = queries.list_months(), settings.current().base_url
-    media_type = "application/feed+json"
-    return _unless_known(
-        _tag(months), lambda: Response(orjson.dumps(feeds.as_json(months, base_url)), content_type=media_type)
-    )
+    return _feed(lambda *told: orjson.dumps(feeds.as_json(*told)), JSON_FEED)
 
 
 @blp.route("/feed.atom")
 @guarded(Permission.REGISTER_READ)
 @blp.response(200)
-@blp.doc(responses={200: {"description": "Atom (RFC 4287)", "content": {"application/atom+xml": {}}}})
+@blp.doc(responses={200: {"description": "Atom (RFC 4287)", "content": {ATOM: {}}}})
 def read_atom_feed() -> Any:
     """Read the months as an Atom feed; the ETag changes with the next month."""
-    months, base_url = queries.list_months(), settings.current().base_url
-    media_type = "application/atom+xml; charset=utf-8"
-    return _unless_known(_tag(months), lambda: Response(feeds.as_atom(months, base_url), content_type=media_type))
+    return _feed(feeds.as_atom, f"{ATOM}; charset=utf-8")
 
 
 @blp.route("/<month>")
@@ -72,7 +68,17 @@ def list_lines(query: dict[str, Any], month: str) -> Any:
 
 def _shown(month: Any) -> dict[str, Any]:
     about = {name: getattr(month, name) for name in ("month", "threshold", "sha256", "published_at")}
-    return about | month.document
+    return {**about, **month.document}
+
+
+def _feed(written: Callable[..., bytes], media_type: str) -> Any:
+    months, base_url = queries.list_months(), settings.current().base_url
+
+    def answer() -> Response:
+        lines = queries.first_lines(months, feeds.LINES_MAX)
+        return Response(written(months, lines, base_url), content_type=media_type)
+
+    return _unless_known(_tag(months), answer)
 
 
 def _tag(months: Any) -> str:

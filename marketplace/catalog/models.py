@@ -13,7 +13,8 @@ from marketplace.kit.db import Model
 class Dataset(Model):
     """What a provider describes; ``source`` holds the foreign record it was imported from, whole.
 
-    ``key_columns`` are those by which a row of its tables is known from one release to the next.
+    ``key_columns`` are those by which a row of its tables is known from one release to the next; at
+    ``assessment_url`` lies its privacy impact assessment.
     """
 
     __tablename__ = "dataset"
@@ -47,6 +48,7 @@ class Dataset(Model):
     update_frequency: Mapped[str]
     keywords: Mapped[list[str]]
     key_columns: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
+    assessment_url: Mapped[str] = mapped_column(server_default="")
     licence_hint: Mapped[str | None]
     trust_required: Mapped[str | None]
     assurance_required: Mapped[str | None]

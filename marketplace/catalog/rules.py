@@ -45,7 +45,8 @@ class DatasetDraft:
 
     ``region`` is a local-government code of 6 digits or ``JP``; the contact is an office, not a person.
     ``trust_required`` and ``assurance_required`` are asked of whoever orders and fetches it; None asks nothing.
-    By ``key_columns`` a row of its tables is known from one release to the next.
+    By ``key_columns`` a row of its tables is known from one release to the next. At ``assessment_url`` everybody
+    can read its privacy impact assessment.
     """
 
     title_ja: str = ""
@@ -61,6 +62,7 @@ class DatasetDraft:
     update_frequency: Frequency = Frequency.UNKNOWN
     keywords: tuple[str, ...] = ()
     key_columns: tuple[str, ...] = ()
+    assessment_url: str = ""
     licence_hint: Licence | None = None
     trust_required: Trust | None = None
     assurance_required: Assurance | None = None
@@ -90,6 +92,7 @@ def check_draft(draft: DatasetDraft) -> None:
         "update_frequency": None if draft.update_frequency in set(Frequency) else "must be an EU frequency code",
         "keywords": keywords_fault(draft.keywords),
         "key_columns": key_columns_fault(draft.key_columns),
+        "assessment_url": url_fault(draft.assessment_url),
         "licence_hint": None if draft.licence_hint in {None, *Licence} else "must be one of the listed licences",
         "trust_required": None if draft.trust_required in {None, *TRUSTS} else "must be verified or qualified",
         "assurance_required": None if draft.assurance_required in {None, *Assurance} else "must be aal1, aal2 or aal3",

@@ -240,9 +240,9 @@ def _renew_import(actor: Actor, read: ckan.ReadPackage, package: dict[str, Any])
     if held.state == DatasetState.WITHDRAWN:
         raise DatasetWithdrawn
     version = held.version + 1
-    # A foreign record says nothing of who may have the data here: what its provider asks of buyers stays.
-    asked = {name: getattr(held, name) for name in ("trust_required", "assurance_required")}
-    _write_draft(held.id, held.version, replace(read.draft, **asked), source=package)
+    # A foreign record says nothing of who may have the data here, nor how it was judged: what its provider said stays.
+    said = {name: getattr(held, name) for name in ("trust_required", "assurance_required", "assessment_url")}
+    _write_draft(held.id, held.version, replace(read.draft, **said), source=package)
     _record_import(actor, held.id, package, version)
     return _reread(Dataset, held.id)
 

@@ -49,7 +49,7 @@ def month_of_trade(month: date) -> tuple[Cell, int]:
 
     Counts are buyers, amounts trades, yen before tax and bytes.
     """
-    rows = db.session.execute(_MONTH, _span(month)).all()
+    rows = db.session.execute(_MONTH, _asked(month)).all()
     parts: dict[str, list[Cell]] = defaultdict(list)
     buyers = 0
     for row in rows:
@@ -60,15 +60,15 @@ def month_of_trade(month: date) -> tuple[Cell, int]:
     return _total("total", [_total(dataset_id, kinds) for dataset_id, kinds in parts.items()]), buyers
 
 
-def _span(month: date) -> dict[str, object]:
-    next_day = following(month)
-    return {
-        "fulfilled": Verb.ORDER_FULFILLED.value,
-        "first_day": month,
-        "next_day": next_day,
-        "first": datetime.combine(month, time.min, JST),
-        "after": datetime.combine(next_day, time.min, JST),
-    }
+def span(month: date) -> tuple[datetime, datetime]:
+    """Return the instants at which a month in Japan begins and the next one does."""
+    return datetime.combine(month, time.min, JST), datetime.combine(following(month), time.min, JST)
+
+
+def _asked(month: date) -> dict[str, object]:
+    first, after = span(month)
+    days = {"first_day": month, "next_day": following(month)}
+    return {"fulfilled": Verb.ORDER_FULFILLED.value, "first": first, "after": after} | days
 
 
 def _total(key: str, parts: list[Cell]) -> Cell:

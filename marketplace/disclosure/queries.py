@@ -2,15 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select, text
 
 from marketplace.audit.models import Entry
 from marketplace.audit.verbs import Verb
+from marketplace.catalog.models import Dataset
 from marketplace.disclosure.models import AnnualReport, RegisterLine, RegisterMonth
-from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.pages import SIZE_DEFAULT, Page, broken_cursor, cut, decode_cursor
@@ -18,14 +18,19 @@ from marketplace.kit.texts import storable
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Terms
 from marketplace.metering.periods import month_of
+from marketplace.privacy import rules as privacy
 
 FEED_MONTHS = 24
 YEAR_MAX = 9999
+# An offer ends when it is superseded, withdrawn, or by itself; what was offered to everybody is no secret.
 _OFFERED = text("""
-SELECT DISTINCT o.dataset_id, t.sha256 FROM offer o JOIN terms t ON t.id = o.terms_id
- WHERE o.dataset_id = ANY(:wanted) AND o.state = 'open' AND o.buyer_organization_id IS NULL
-   AND (o.valid_until IS NULL OR o.valid_until > :now)
- ORDER BY 1, 2
+SELECT DISTINCT ON (o.dataset_id, o.terms_sha256) o.dataset_id, o.terms_id
+  FROM offer o LEFT JOIN offer later ON later.supersedes = o.id
+ WHERE o.dataset_id = ANY(:wanted) AND o.buyer_organization_id IS NULL
+   AND o.created_at < :after AND (o.valid_until IS NULL OR o.valid_until > :first)
+   AND (o.state = 'open' OR later.created_at > :first OR EXISTS (
+        SELECT FROM audit_entry e WHERE e.subject = o.id AND e.verb = :withdrawn AND e.occurred_at > :first))
+ ORDER BY o.dataset_id, o.terms_sha256, o.terms_id
 """)
 
 
@@ -58,6 +63,16 @@ def list_lines(month: str, *, cursor: str | None = None, size: int = SIZE_DEFAUL
     return cut(rows, size, lambda row: [row.number])
 
 
+def first_lines(months: Sequence[RegisterMonth], size: int) -> dict[str, list[dict[str, Any]]]:
+    """Return what each of these months tells of its first datasets."""
+    wanted = RegisterLine.month.in_([month.month for month in months]), RegisterLine.number <= size
+    rows = db.session.scalars(select(RegisterLine).where(*wanted).order_by(RegisterLine.month, RegisterLine.number))
+    found = defaultdict(list)
+    for row in rows:
+        found[row.month].append(row.document)
+    return found
+
+
 def last_month() -> date | None:
     """Return the first day of the month that was published last."""
     last = db.session.scalar(select(RegisterMonth.month).order_by(RegisterMonth.month.desc()).limit(1))
@@ -71,14 +86,21 @@ def first_month_of_trade() -> date | None:
     return month_of(at) if at else None
 
 
-def terms_offered(dataset_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """Return the terms under which everybody may buy these datasets now, by dataset, each with what sums it up."""
-    rows = db.session.execute(_OFFERED, {"wanted": list(dataset_ids), "now": clock.now()}).all()
-    summaries = {sha256: _summary(licensing.get_terms(sha256)) for sha256 in {row.sha256 for row in rows}}
+def terms_offered(dataset_ids: Sequence[str], first: datetime, after: datetime) -> dict[str, list[dict[str, Any]]]:
+    """Return the terms under which everybody could buy these datasets in a span, each with what sums it up."""
+    asked = {"wanted": list(dataset_ids), "first": first, "after": after, "withdrawn": Verb.OFFER_WITHDRAWN.value}
+    rows = db.session.execute(_OFFERED, asked).all()
+    summaries = {terms_id: _summary(licensing.get_terms(terms_id)) for terms_id in {row.terms_id for row in rows}}
     found = defaultdict(list)
     for row in rows:
-        found[row.dataset_id].append(summaries[row.sha256])
+        found[row.dataset_id].append(summaries[row.terms_id])
     return found
+
+
+def assessments(dataset_ids: Sequence[str]) -> dict[str, str]:
+    """Return where the privacy impact assessments of datasets can be read, for those that name one."""
+    named = select(Dataset.id, Dataset.assessment_url).where(Dataset.id.in_(dataset_ids), Dataset.assessment_url != "")
+    return {row.id: row.assessment_url for row in db.session.execute(named)}
 
 
 def find_report(year: int) -> AnnualReport | None:
@@ -111,13 +133,15 @@ def list_published_years() -> Sequence[int]:
 
 def _summary(terms: Terms) -> dict[str, Any]:
     items = licensing.usage_terms(terms)
+    privacy_class = items.personal_data.code
     return {
         "sha256": terms.sha256,
         "title_ja": terms.title_ja,
         "title_en": terms.title_en,
         "contract_type": items.contract_type.value,
         "purposes": [one.code.value for one in items.use_application],
-        "privacy_class": items.personal_data.code.value,
+        "privacy_class": privacy_class.value,
+        "conditions": [condition.value for condition in privacy.listing_conditions(privacy_class)],
     }
 
 

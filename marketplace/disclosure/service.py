@@ -41,7 +41,7 @@ def publish(month: date) -> RegisterMonth:
     threshold = settings.current().register_threshold
     total, buyers = counting.month_of_trade(month)
     told = rules.tell(total, threshold, parties=buyers)
-    lines = [line for some in _batches(told.parts or ()) for line in _lines(some)]
+    lines = [line for some in _batches(told.parts or ()) for line in _lines(some, month)]
     document = _figures(told) | {"datasets_listed": listings.count_listings(), "datasets_told": told.parts is not None}
     name, sha256 = f"{month:%Y-%m}", digest_of({"document": document, "lines": [line["document"] for line in lines]})
     row = RegisterMonth(month=name, threshold=threshold, document=document, sha256=sha256, published_at=clock.now())
@@ -74,19 +74,22 @@ def _batches(parts: tuple[Told, ...]) -> list[list[Told]]:
     return list(iter(lambda: list(islice(left, BATCH)), []))
 
 
-def _lines(parts: list[Told]) -> list[dict[str, Any]]:
+def _lines(parts: list[Told], month: date) -> list[dict[str, Any]]:
     documents = listings.find_listings(part.key for part in parts if part.key != counting.UNLISTED)
-    offered = queries.terms_offered(list(documents))
-    return [_line(part, documents.get(part.key), offered.get(part.key, [])) for part in parts]
+    offered = queries.terms_offered(list(documents), *counting.span(month))
+    assessed = queries.assessments(list(documents))
+    return [_line(part, documents.get(part.key), offered.get(part.key, []), assessed.get(part.key)) for part in parts]
 
 
-def _line(part: Told, listed: dict[str, Any] | None, terms: list[dict[str, Any]]) -> dict[str, Any]:
+def _line(
+    part: Told, listed: dict[str, Any] | None, terms: list[dict[str, Any]], assessed: str | None
+) -> dict[str, Any]:
     kinds = None if part.parts is None else [{"kind": kind.key} | _figures(kind) for kind in part.parts]
-    document = _described(listed, terms) | _figures(part) | {"kinds": kinds}
+    document = _described(listed, terms, assessed) | _figures(part) | {"kinds": kinds}
     return {"dataset_id": listed["id"] if listed else None, "document": document}
 
 
-def _described(listed: dict[str, Any] | None, terms: list[dict[str, Any]]) -> dict[str, Any]:
+def _described(listed: dict[str, Any] | None, terms: list[dict[str, Any]], assessed: str | None) -> dict[str, Any]:
     if listed is None:
         return {"dataset": None, "terms": [], "price_classes": [], "assessment": None}
     publisher = listed["publisher"]
@@ -95,8 +98,7 @@ def _described(listed: dict[str, Any] | None, terms: list[dict[str, Any]]) -> di
         "provider": {name: publisher[name] for name in ("id", "name_ja", "name_en")},
         "terms": terms,
         "price_classes": listed["price_classes"],
-        # The catalogue knows of none yet.
-        "assessment": None,
+        "assessment": {"url": assessed} if assessed else None,
     }
 
 

@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from marketplace.identity.states import OrganizationKind
 from marketplace.kit.labels import Labelled
 
 
@@ -31,3 +32,13 @@ class Unit(Labelled):
     BYTES = "bytes", "バイト", "bytes"
     SECONDS = "seconds", "秒", "seconds"
     BASIS_POINTS = "basis_points", "%", "%"
+
+
+KINDS = {
+    OrganizationKind.COMPANY: ("企業", "Companies"),
+    OrganizationKind.MUNICIPALITY: ("自治体", "Municipalities"),
+    OrganizationKind.PUBLIC_BODY: ("公的機関", "Public bodies"),
+    OrganizationKind.UNIVERSITY: ("大学・研究機関", "Universities"),
+    OrganizationKind.OTHER: ("その他", "Others"),
+}
+"""Classes of buyers and providers as the public reads them."""

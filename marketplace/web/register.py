@@ -6,10 +6,11 @@ from flask import Response, request
 
 from marketplace.catalog import listings
 from marketplace.disclosure import queries
+from marketplace.disclosure.states import KINDS
 from marketplace.identity.permissions import Permission
 from marketplace.identity.states import OrganizationKind
 from marketplace.licensing.states import ContractType, UseApplication
-from marketplace.privacy.states import PrivacyClass
+from marketplace.privacy.states import ListingCondition, PrivacyClass
 from marketplace.web import figures
 from marketplace.web.catalog import CURSOR_MAX
 from marketplace.web.endpoint import blueprint, guarded
@@ -18,13 +19,6 @@ from marketplace.web.rendering import render
 
 blp = blueprint("register")
 LINES = 50
-KINDS = {
-    OrganizationKind.COMPANY: ("企業", "Companies"),
-    OrganizationKind.MUNICIPALITY: ("自治体", "Municipalities"),
-    OrganizationKind.PUBLIC_BODY: ("公的機関", "Public bodies"),
-    OrganizationKind.UNIVERSITY: ("大学・研究機関", "Universities"),
-    OrganizationKind.OTHER: ("その他", "Others"),
-}
 
 
 @blp.get("/register")
@@ -32,7 +26,12 @@ KINDS = {
 def show() -> Response:
     """Show what each month comes to, and what the register is."""
     return render(
-        "register.html", months=queries.list_months(), years=queries.list_published_years(), number=number, money=money
+        "register.html",
+        months=queries.list_months(),
+        years=queries.list_published_years(),
+        month_name=month_name,
+        number=number,
+        money=money,
     )
 
 
@@ -52,12 +51,21 @@ def show_month(month: str) -> Response:
         lines=[line.document for line in page.items],
         following=link(here, [("cursor", page.next_cursor)]) if page.next_cursor else None,
         first=link(here) if cursor else None,
+        month_name=month_name,
         number=number,
         money=money,
         volume=volume,
         kind=kind,
         terms_in_brief=terms_in_brief,
+        privacy_class=privacy_class,
+        privacy_condition=privacy_condition,
     )
+
+
+def month_name(month: str) -> str:
+    """Return a month such as 2026-11 as people name it."""
+    year, ordinal = month.split("-")
+    return say(f"{year}年{int(ordinal)}月", month)
 
 
 def number(told: dict[str, Any], name: str, threshold: int) -> str:
@@ -88,7 +96,18 @@ def kind(code: str) -> str:
 
 
 def terms_in_brief(terms: dict[str, Any]) -> str:
-    """Return contract, purposes and class of personal data of terms in one line."""
+    """Return contract and purposes of terms in one line."""
     codes = (ContractType(terms["contract_type"]), *map(UseApplication, terms["purposes"]))
-    codes = (*codes, PrivacyClass(terms["privacy_class"]))
     return say("・", ", ").join(say(code.ja, code.en) for code in codes)
+
+
+def privacy_class(terms: dict[str, Any]) -> str:
+    """Return the label of the class of personal data that terms state."""
+    stated = PrivacyClass(terms["privacy_class"])
+    return say(stated.ja, stated.en)
+
+
+def privacy_condition(code: str) -> str:
+    """Return what must hold while data of a class is offered."""
+    condition = ListingCondition(code)
+    return say(condition.ja, condition.en)

@@ -1,4 +1,4 @@
-"""Disclosure: the public register by month, and annual reports."""
+"""Disclosure: the public register by month, annual reports, and where a dataset's assessment can be read."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,11 +9,12 @@ down_revision = "0052"
 branch_labels = None
 depends_on = None
 
-TABLES = ("register_line", "register_month")
+REGISTER = ("register_line", "register_month")
 
 
 def upgrade() -> None:
     """Create."""
+    op.add_column("dataset", sa.Column("assessment_url", sa.Text(), nullable=False, server_default=""))
     _create_register()
     op.create_table(
         "annual_report",
@@ -24,11 +25,16 @@ def upgrade() -> None:
         sa.CheckConstraint("year BETWEEN 2000 AND 9999", name="ck_annual_report_year"),
         sa.PrimaryKeyConstraint("year", name="pk_annual_report"),
     )
-    for table in TABLES:
+    _seal()
+
+
+def _seal() -> None:
+    for table in REGISTER:
         op.execute(
             f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}"
             " FOR EACH ROW EXECUTE FUNCTION refuse_change()"
         )
+    for table in (*REGISTER, "annual_report"):
         op.execute(
             f"CREATE TRIGGER {table}_never_emptied BEFORE TRUNCATE ON {table}"
             " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
@@ -67,6 +73,7 @@ def _create_register() -> None:
 
 def downgrade() -> None:
     """Drop, with all that was published."""
+    op.drop_column("dataset", "assessment_url")
     op.drop_table("annual_report")
     op.drop_table("register_line")
     op.drop_table("register_month")

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -15,8 +15,6 @@ from marketplace.api.endpoint import GUARD
 from marketplace.audit.models import Entry
 from marketplace.billing import queries, sales
 from marketplace.billing.bank import queries as bank
-from marketplace.disclosure import service as register
-from marketplace.disclosure.annual import publishing
 from marketplace.exchange import banking, dispute, facilities
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.permissions import PERMISSIONS, Permission, Rule
@@ -27,6 +25,7 @@ from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
 from marketplace.sandbox import controls
 from tests.api.trade import DATASET, PRICES, Goods, Market, Party, fresh_key, ok, order_of, party
+from tests.factories.disclosure import told
 from tests.factories.oversight import overseen
 
 PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -235,15 +234,6 @@ def bodies_of(market: Market, goods: Goods, offer: dict[str, Any], bought: dict[
         "POST /v1/eligibilities/<eligibility_id>/grant": {"valid_until": COUPON["valid_until"]},
         "POST /v1/eligibilities/<eligibility_id>/refuse": {"reason": "証明書の期限切れ"},
     }  # fmt: skip
-
-
-def told() -> dict[str, str]:
-    """The last month of the year in the public register, and with it the report on the year."""
-    year = clock.today().year
-    with transaction():
-        month = register.publish(date(year, 12, 1)).month
-        publishing.count(year)
-    return {"month": month, "year": str(year)}
 
 
 def transferred() -> str:

@@ -54,10 +54,12 @@ def test_what_nobody_can_be_is_not_asked_for(market: Market, field: str, value: 
 def test_importing_anew_does_not_open_what_was_guarded(market: Market) -> None:
     package = {"id": "p1", "name": "p1", "title": "人口", "resources": []}
     dataset = ok(market.provider.post("/v1/datasets/import", {"package": package}), 201)
-    ask(market, dataset["id"], trust_required="qualified", assurance_required="aal2")
+    asked = {"trust_required": "qualified", "assurance_required": "aal2"}
+    ask(market, dataset["id"], assessment_url="https://example.jp/pia", **asked)
     again = ok(market.provider.post("/v1/datasets/import", {"package": package | {"title": "人口2"}}), 201)
     assert (again["id"], again["title_ja"]) == (dataset["id"], "人口2")
     assert (again["trust_required"], again["assurance_required"]) == ("qualified", "aal2")
+    assert again["assessment_url"] == "https://example.jp/pia"
 
 
 def test_who_is_not_trusted_far_enough_neither_orders_nor_fetches(market: Market, goods: Goods) -> None:

@@ -31,6 +31,7 @@ def test_every_needed_field_is_asked_for(market: Market, field: str) -> None:
     ("field", "value"),
     [("region", "011003"), ("region", "01100２"), ("language", "Japanese"), ("themes", ["labour"] * 2), ("themes", []), ("themes", "labour"), ("update_frequency", "SOMETIMES"),
      ("contact_url", "javascript:alert(1)"), ("contact_url", "http://user:pw@example.jp"), ("contact_email", "no address"),
+     ("assessment_url", "javascript:alert(1)"), ("assessment_url", "pia.pdf"),
      ("keywords", ["a", "a"]), ("keywords", "人流"), ("title_ja", "x" * 301), ("title_ja", ["x"]), ("licence_hint", "WTFPL")],
 )  # fmt: skip
 def test_a_value_that_breaks_a_rule_is_pointed_at(market: Market, field: str, value) -> None:
@@ -68,6 +69,14 @@ def test_a_contact_can_be_taken_back(market: Market) -> None:
     empty = {"contact_name": "", "contact_url": "", "contact_email": ""}
     changed = market.provider.call("PATCH", f"/v1/datasets/{made['id']}", json=empty, headers={"If-Match": '"1"'})
     assert {name: ok(changed)[name] for name in empty} == empty
+
+
+def test_a_provider_says_where_the_impact_assessment_lies(market: Market) -> None:
+    made = market.dataset()
+    assert made["assessment_url"] == ""
+    path, address = f"/v1/datasets/{made['id']}", {"assessment_url": "https://www.city.sapporo.jp/pia/1.pdf"}
+    ok(market.provider.call("PATCH", path, json=address, headers={"If-Match": '"1"'}))
+    assert ok(market.provider.get(path))["assessment_url"] == address["assessment_url"]
 
 
 def test_a_withdrawn_dataset_is_changed_no_more(market: Market) -> None:

@@ -1,6 +1,7 @@
 """The annual report: figures of a market with known trades, counted by hand, in full and for the public."""
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pypdfium2
@@ -11,11 +12,12 @@ from sqlalchemy.exc import DBAPIError
 from marketplace.audit import service as audit
 from marketplace.audit.models import Entry
 from marketplace.audit.verbs import Verb
+from marketplace.billing.documents.pdf import fonts
 from marketplace.disclosure import queries, service
 from marketplace.disclosure.annual import charts, pdf, publishing
-from marketplace.disclosure.annual.figures import Figure, Secrecy, by_month, labelled, public
+from marketplace.disclosure.annual.figures import MONTHS, Figure, Secrecy, by_month, labelled, public, whole
 from marketplace.disclosure.annual.report import compile_report
-from marketplace.disclosure.states import Principle
+from marketplace.disclosure.states import Principle, Unit
 from marketplace.identity.actors import SYSTEM
 from marketplace.kit import clock
 from marketplace.kit.db import db
@@ -35,6 +37,8 @@ def world(app) -> World:
             audit.record(SYSTEM, Verb.GRANT_REVOKED, subject="grt_1")
         for _ in range(7):
             audit.record(SYSTEM, Verb.TOKENS_REPLAYED, subject="fam_1")
+        for kind, is_drill in (("leak", False), ("leak", True), ("misuse", True)):
+            audit.record(SYSTEM, Verb.INCIDENT_OPENED, subject="inc_1", facts={"kind": kind, "drill": is_drill})
     return found
 
 
@@ -67,6 +71,7 @@ def test_operators_see_every_figure_as_counted_by_hand(world):
     assert full["looks"]["value"] == values(full["looks"])["10月"] == 3
     assert full["revoked"]["value"] == 2
     assert values(full["signs"]) == {"使用済みトークンの再使用": 7, "漏えいの追跡": 0, "利用者の無効化": 0}
+    assert values(full["incidents"]) == {"漏えい": 1, "滅失": 0, "毀損": 0, "不正利用": 0, "訓練": 2}
     assert full["revocation_seconds"]["value"] is None
     assert full["availability"]["value"] is None
 
@@ -96,7 +101,10 @@ def test_the_public_gets_no_small_number_and_of_trade_what_the_register_told(wor
     assert (told["revoked"]["showing"], told["revoked"]["value"]) == ("few", None)
     assert told["looks"]["value"] == 3  # the city's own oversight is no secret
     assert told["signs"]["value"] == 7
+    assert told["incidents"]["value"] == 3
     assert told["providers"]["showing"] == "few"
+    # So would how many bought, what was delivered, and what is left of the year when October is taken off.
+    assert {told[name]["value"] for name in ("active", "receipts", "ways", "complete")} == {None}
 
 
 def test_a_year_is_published_once_when_its_december_is(world):
@@ -155,13 +163,30 @@ def test_a_chart_tells_in_words_what_it_draws():
     assert [label.words for label in drawn.labels if label.size == 6.5][:3] == ["5未満", "秘匿", "50"]
 
 
+def test_nothing_but_nothing_has_no_chart():
+    figure = Figure(key="x", ja="取引", en="Trades", how_ja="。", how_en=".", value=0, parts=by_month({}))
+    assert charts.plot(public(figure, 5, months_shown=True), 5) is None
+    hidden = replace(figure, value=8, parts=by_month({"01": 4, "02": 4}))
+    assert charts.plot(public(hidden, 5, months_shown=True), 5) is not None
+
+
+@pytest.mark.parametrize("yen", [9, 12_345_678, 123_456_789_012])
+def test_values_above_their_bars_never_touch_each_other(yen):
+    parts = by_month(dict.fromkeys(MONTHS, yen))
+    given = Figure(key="x", ja="額", en="Yen", how_ja="。", how_en=".", value=12 * yen, parts=parts, unit=Unit.YEN)
+    drawn = charts.plot(whole(given), 5)
+    said = [label for label in drawn.labels if label.words == f"{yen:,}円"]
+    assert len(said) == 12
+    assert all(fonts.width(label.words, label.size) < charts.WIDTH / 12 for label in said)
+
+
 def test_a_line_is_broken_where_a_value_is_hidden():
     parts = by_month({"01": 30, "02": 40, "03": 1, "04": 50, "05": 60})
     figure = Figure(key="x", ja="取引", en="Trades", how_ja="。", how_en=".", value=181, parts=parts, is_line=True)
     drawn = charts.plot(public(figure, 5, months_shown=True), 5)
     assert drawn is not None
     # March is few, and January, the smallest beside it, goes with it: what is left begins with February alone.
-    assert [len(line) for line in drawn.lines] == [9]
+    assert [len(line) for line in drawn.lines] == [2, 9]  # the ground, and the line
     assert len(drawn.bars) == 10
 
 

@@ -10,16 +10,17 @@ from sqlalchemy.exc import DBAPIError
 from marketplace.audit.models import Entry
 from marketplace.audit.verbs import Verb
 from marketplace.catalog import listings
-from marketplace.disclosure import queries, service
+from marketplace.disclosure import counting, queries, service
 from marketplace.disclosure.models import RegisterLine, RegisterMonth
 from marketplace.identity.models import Organization
 from marketplace.kit import clock
 from marketplace.kit.canonical import digest_of
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
+from marketplace.licensing import service as licensing
 from tests.disclosure.world import CLOSED, OCTOBER, TITLES, World, listed_dataset, october, trade
 from tests.factories.identity import OrganizationFactory, actor_of
-from tests.factories.licensing import offer_of, terms_of
+from tests.factories.licensing import draft_for, offer_of, terms_of
 
 HIDDEN = {"buyers": None, "trades": None, "yen": None, "bytes": None}
 
@@ -104,7 +105,57 @@ def test_a_line_names_the_terms_on_offer_to_everybody_with_their_class_of_person
     assert line["terms"][0]["privacy_class"] == "nonPersonalInformation"
     assert line["price_classes"] == ["one_off"]
     assert line["provider"]["id"] == dataset.organization_id
+    assert line["terms"][0]["conditions"] == ["scanClean"]
     assert line["assessment"] is None
+
+
+def test_a_line_names_the_terms_of_its_month_whatever_was_on_offer_before_and_after(world):
+    dataset, first = world.datasets["open"], world.offers["open"]
+    owner = actor_of(db.session.get_one(Organization, dataset.organization_id))
+
+    def under(notices):
+        return draft_for(owner, dataset_id=dataset.id, terms_id=terms_of(owner, notices=notices).id)
+
+    with clock.stopped(OCTOBER):
+        second = licensing.supersede_offer(owner, first.id, under("二"))
+    with clock.stopped(OCTOBER + timedelta(days=17)):  # in November, before the month is published
+        third = licensing.supersede_offer(owner, second.id, under("三"))
+        licensing.withdraw_offer(owner, third.id)
+        gone = licensing.make_offer(owner, under("四"))
+    publish(CLOSED + timedelta(days=31))
+    october_terms = {terms["sha256"] for terms in lines()["人流データ"]["terms"]}
+    assert october_terms == {first.terms_sha256, second.terms_sha256}
+    asked = ([dataset.id], *counting.span(date(2026, 11, 1)))
+    november = {terms["sha256"] for terms in queries.terms_offered(*asked)[dataset.id]}
+    assert november == {second.terms_sha256, third.terms_sha256, gone.terms_sha256}
+    asked = ([dataset.id], *counting.span(date(2026, 12, 1)))
+    assert [terms["sha256"] for terms in queries.terms_offered(*asked)[dataset.id]] == [gone.terms_sha256]
+
+
+def test_a_line_leads_to_the_assessment_that_its_provider_published(world):
+    world.datasets["open"].assessment_url = "https://www.city.sapporo.jp/pia/1"
+    db.session.flush()
+    publish()
+    assert lines()["人流データ"]["assessment"] == {"url": "https://www.city.sapporo.jp/pia/1"}
+    assert lines()["観光動向"]["assessment"] is None
+
+
+def test_nothing_hidden_is_what_is_left_of_a_total(world):
+    publish()
+    families = [(queries.get_month("2026-10").document, list(lines().values()))]
+    families += [(line, line["kinds"]) for line in lines().values() if line["kinds"]]
+    hiding = 0
+    for total, parts in families:
+        hidden = [part for part in parts if part["showing"] != "shown"]
+        left = {name: total[name] - sum(part[name] for part in parts if part not in hidden) for name in HIDDEN}
+        if not hidden:
+            assert left == dict.fromkeys(HIDDEN, 0)
+            continue
+        # What is left is shared by several, and there is more of it than a few.
+        hiding += 1
+        assert len(hidden) >= 2
+        assert left["buyers"] >= 5 + 1
+    assert hiding == 2
 
 
 def test_what_the_catalogue_has_no_more_is_told_together_and_unnamed(world):

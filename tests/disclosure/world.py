@@ -17,13 +17,14 @@ from marketplace.identity.actors import SYSTEM
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
-from marketplace.licensing.models import Offer
+from marketplace.licensing.models import Offer, Terms
 from marketplace.metering.rollup_models import UsageRollup
 from tests.factories.billing import AcceptedFactory
 from tests.factories.catalog import DatasetFactory
 from tests.factories.identity import OrganizationFactory, actor_of
 from tests.factories.licensing import offer_of
 
+SUMMER = datetime(2026, 8, 1, tzinfo=UTC)
 OCTOBER = datetime(2026, 10, 15, 3, tzinfo=UTC)
 CLOSED = datetime(2026, 11, 12, tzinfo=UTC)
 NET_YEN, TAX_YEN, COMMISSION_YEN, SIZE_BYTES = 1_000, 100, 100, 2_000
@@ -46,10 +47,11 @@ class World:
 
 
 def listed_dataset(**fields: object) -> tuple[Dataset, Offer]:
-    """A dataset that everybody sees, with an offer."""
-    provider = OrganizationFactory(provider=True)
-    dataset = DatasetFactory(organization=provider, published=True, **fields)
-    offer = offer_of(actor_of(provider), dataset_id=dataset.id)
+    """A dataset that everybody has seen since summer, with an offer."""
+    with clock.stopped(SUMMER):
+        provider = OrganizationFactory(provider=True)
+        dataset = DatasetFactory(organization=provider, published=True, **fields)
+        offer = offer_of(actor_of(provider), dataset_id=dataset.id)
     listings.put_listing(dataset.id, showcase.document(dataset))
     return dataset, offer
 
@@ -57,7 +59,7 @@ def listed_dataset(**fields: object) -> tuple[Dataset, Offer]:
 def trade(offer: Offer, buyer: object, at: datetime) -> None:
     """One order fulfilled, its earning and its bytes."""
     with clock.stopped(at):
-        accepted = AcceptedFactory(buyer=buyer)
+        accepted = AcceptedFactory(buyer=buyer, terms=db.session.get_one(Terms, offer.terms_id))
         order_id, number = new_id("ord"), next(_NUMBERS)
         ids = {"dataset_id": offer.dataset_id, "offer_id": offer.id, "terms_sha256": offer.terms_sha256}
         money = {"amount_net_yen": NET_YEN, "amount_tax_yen": TAX_YEN, "amount_gross_yen": NET_YEN + TAX_YEN}

@@ -46,7 +46,7 @@ from marketplace.licensing.states import DiscountClass, PriceKind
 from marketplace.metering import queries as metering
 from marketplace.sandbox import controls
 from tests.api.routes import PLACEHOLDER
-from tests.factories import archives, market, money, oversight, payouts
+from tests.factories import archives, disclosure, market, money, oversight, payouts
 from tests.factories.identity import ApiClientFactory, MemberFactory, OrganizationFactory, actor_of
 from tests.identity.joining import steps
 
@@ -95,6 +95,7 @@ def trade(exchange: Flask, tmp_path_factory: pytest.TempPathFactory) -> Trade:
         _beside(exchange, on, buyer, made)
         | provided
         | overseen
+        | disclosure.told()
         | {
             "line_id": bank.list_lines().items[0].id,
             "organization_id": buyer.organization_id,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from marketplace.app import create_app, prepare
-from marketplace.kit import notes, settings, variables
+from marketplace.kit import settings, variables
 from marketplace.kit.settings import SANDBOX_KEY, SANDBOX_WEBHOOK_SECRET, BadSetting, Settings, from_environment
 from tests.conftest import MakeSettings
 

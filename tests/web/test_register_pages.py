@@ -43,10 +43,31 @@ def test_a_month_says_what_is_hidden_in_the_readers_language(get: Get, world: Wo
     assert "5未満" in japanese
     assert "秘匿" in japanese
     assert "非個人情報" in japanese
+    assert "個人を識別し得る記述の検査に合格していること" in japanese
+    assert "提供者による公表なし" in japanese
     english = get("/register/2026-10?lang=en").get_data(as_text=True)
     assert "fewer than 5" in english
     assert "¥51,000" in english
     assert f"/catalog/{world.datasets['open'].id}?lang=en" in english
+
+
+def test_a_month_leads_to_the_assessments_that_there_are(get: Get, app: Flask) -> None:
+    world = october()
+    world.datasets["open"].assessment_url = "https://www.city.sapporo.jp/pia/1"
+    db.session.commit()
+    with clock.stopped(AFTER_YEAR):
+        service.publish_due()
+    page = check(get("/register/2026-10"), "ja")
+    assert "https://www.city.sapporo.jp/pia/1" in {anchor["href"] for anchor in page.all("a")}
+
+
+def test_readers_of_feeds_find_them(get: Get, world: World) -> None:
+    page = check(get("/register"), "ja")
+    feeds = {link["type"]: link["href"] for link in page.all("link") if link.get("rel") == "alternate"}
+    assert feeds == {
+        "application/atom+xml": "/v1/register/feed.atom",
+        "application/feed+json": "/v1/register/feed.json",
+    }
 
 
 def test_the_report_has_charts_with_texts_and_leads_to_its_footnotes(get: Get, world: World) -> None:

@@ -30,6 +30,9 @@ class DatasetDraft(Strict):
         validate=validate.Length(max=20),
         metadata={"description": "by which a row of its tables is known from one release to the next"},
     )
+    assessment_url = line(
+        2000, length_min=0, metadata={"description": "where everybody can read its privacy impact assessment"}
+    )
     licence_hint = one_of(Licence, allow_none=True)
     trust_required = one_of(
         TRUSTS, allow_none=True, metadata={"description": "how far whoever orders and fetches it must be trusted"}
@@ -65,6 +68,7 @@ class DatasetView(Schema):
     contact_email = fields.String(required=True)
     keywords = fields.List(fields.String())
     key_columns = fields.List(fields.String())
+    assessment_url = fields.String()
     licence_hint = fields.String(allow_none=True)
     trust_required = fields.String(allow_none=True)
     assurance_required = fields.String(allow_none=True)

@@ -5,6 +5,7 @@ from marshmallow import Schema, fields
 from marketplace.api.schemas.base import Instant, one_of, page_of
 from marketplace.disclosure.states import Showing
 from marketplace.identity.states import OrganizationKind
+from marketplace.privacy.states import ListingCondition, PrivacyClass
 
 
 class RegisterFiguresView(Schema):
@@ -28,14 +29,19 @@ class RegisterKindView(RegisterFiguresView):
 
 
 class RegisterTermsView(Schema):
-    """Terms under which everybody could buy the dataset when the month was published."""
+    """Terms under which everybody could buy the dataset in the month, with what they bind the class of data to."""
 
     sha256 = fields.String(required=True)
     title_ja = fields.String(required=True)
     title_en = fields.String(required=True)
     contract_type = fields.String(required=True)
     purposes = fields.List(fields.String(), required=True)
-    privacy_class = fields.String(required=True)
+    privacy_class = one_of(PrivacyClass, required=True)
+    conditions = fields.List(
+        one_of(ListingCondition),
+        required=True,
+        metadata={"description": "what must hold while data of this class is offered"},
+    )
 
 
 class RegisterDatasetView(Schema):
@@ -54,6 +60,12 @@ class RegisterProviderView(Schema):
     name_en = fields.String(required=True)
 
 
+class RegisterAssessmentView(Schema):
+    """Where the provider says that the privacy impact assessment of a dataset can be read."""
+
+    url = fields.String(required=True)
+
+
 class RegisterLineView(RegisterFiguresView):
     """One dataset in one month; null for all together that the catalogue has no more."""
 
@@ -61,8 +73,8 @@ class RegisterLineView(RegisterFiguresView):
     provider = fields.Nested(RegisterProviderView)
     terms = fields.List(fields.Nested(RegisterTermsView), required=True)
     price_classes = fields.List(fields.String(), required=True)
-    assessment = fields.Dict(
-        allow_none=True, metadata={"description": "the privacy impact assessment, where the catalogue knows one"}
+    assessment = fields.Nested(
+        RegisterAssessmentView, required=True, allow_none=True, metadata={"description": "null where none is named"}
     )
     kinds = fields.List(
         fields.Nested(RegisterKindView),

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from marketplace.disclosure.annual.figures import Figure, Part, Secrecy, labelled, total
-from marketplace.disclosure.annual.reading import KINDS, Year, row, rows
+from marketplace.disclosure.annual.reading import Year, row, rows
+from marketplace.disclosure.states import KINDS
 from marketplace.licensing.states import DiscountClass
 
 _LISTED = """
@@ -22,7 +23,9 @@ SELECT discount_class, count(DISTINCT organization_id) AS many FROM eligibility
  WHERE state = 'granted' AND decided_at >= :first AND decided_at < :after GROUP BY 1 ORDER BY 1
 """
 _FREE = """
-SELECT count(*) AS trades, count(*) FILTER (WHERE o.price_kind = 'free') AS free
+SELECT count(*) AS trades, count(*) FILTER (WHERE o.price_kind = 'free') AS free,
+       count(DISTINCT o.organization_id) FILTER (WHERE o.price_kind = 'free') AS free_buyers,
+       count(DISTINCT o.organization_id) FILTER (WHERE o.price_kind <> 'free') AS paying_buyers
   FROM audit_entry e JOIN purchase_order o ON o.id = e.subject
  WHERE e.verb = 'billing.order.fulfilled' AND e.occurred_at >= :first AND e.occurred_at < :after
 """
@@ -106,6 +109,7 @@ def _free(year: Year) -> Figure:
         en="Share of trades that were free",
         value=found.free,
         of=found.trades,
+        parties=min((buyers for buyers in (found.free_buyers, found.paying_buyers) if buyers), default=0),
         secrecy=Secrecy.TRADED,
         how_ja="その年に履行された注文のうち、価格が無料のもの。",
         how_en="Of the orders fulfilled in the year, those at the price of nothing.",

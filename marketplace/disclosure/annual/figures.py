@@ -13,7 +13,7 @@ MONTHS = tuple(f"{number:02d}" for number in range(1, 13))
 
 
 class Secrecy(StrEnum):
-    """What keeps a figure from the public where it is small."""
+    """What keeps a figure from the public: nothing, smallness, or that the register hides a month of the trade."""
 
     OPEN = "open"
     COUNTED = "counted"
@@ -81,7 +81,7 @@ def public(figure: Figure, threshold: int, *, months_shown: bool) -> dict[str, A
         return _document(figure, Showing.WITHHELD, None, [])
     if figure.of is not None:
         return _share(figure, threshold)
-    return whole(figure) if figure.secrecy is Secrecy.TRADED else _counted(figure, threshold)
+    return _counted(figure, threshold) if figure.unit is Unit.COUNT else whole(figure)
 
 
 def _share(figure: Figure, threshold: int) -> dict[str, Any]:

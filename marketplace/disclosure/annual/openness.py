@@ -85,6 +85,7 @@ def _ways(year: Year) -> Figure:
         en="Deliveries by where they came from",
         value=total(parts),
         parts=parts,
+        secrecy=Secrecy.TRADED,
         how_ja="その年に終わった配信の件数。",
         how_en="Deliveries that ended in the year.",
     )

@@ -38,7 +38,7 @@ class _Paper:
         self._title()
         figures = []
         for section in self._document["sections"]:
-            self._section(Principle(section["principle"]))
+            self._section(Principle(section["principle"]), self._height(section["figures"][0]))
             for figure in section["figures"]:
                 figures.append(figure)
                 self._figure(figure, len(figures))
@@ -51,6 +51,7 @@ class _Paper:
         japanese, english = words.TITLE
         self._canvas.setTitle(f"{japanese} {english} {self._document['year']}")
         self._canvas.setCreator("Musubi")
+        self._canvas.setCatalogEntry("Lang", "ja-JP")
         self._write(japanese, 20, 26)
         self._write(english, 11, 18, grey=_SOFT)
         for said in (words.period(self._document), words.suppression(self._document)):
@@ -58,9 +59,12 @@ class _Paper:
                 self._prose(text, 9, grey)
         self._y -= 8
 
-    def _section(self, principle: Principle) -> None:
-        self._need(150)
+    def _section(self, principle: Principle, first: float) -> None:
+        """Begin a principle where its first figure has room as well."""
+        self._need(54 + first)
         self._y -= 12
+        self._canvas.bookmarkPage(principle.value)
+        self._canvas.addOutlineEntry(f"{principle.ja} {principle.en}", principle.value)
         self._write(principle.ja, 14, 17)
         self._write(principle.en, 8.5, 6, grey=_SOFT)
         self._canvas.line(LEFT, self._y, RIGHT, self._y)
@@ -68,13 +72,17 @@ class _Paper:
 
     def _figure(self, figure: dict[str, Any], number: int) -> None:
         drawn = charts.plot(figure, self._threshold)
-        self._need(46 + (drawn.height + 10 if drawn else 0))
+        self._need(self._height(figure))
         japanese, english = words.headline(figure, self._threshold)
         self._beside(f"{figure['ja']} *{number}", japanese, 10.5, _INK)
-        self._beside(figure["en"], english, 7.5, _SOFT)
+        self._beside(figure["en"], "" if english == japanese else english, 7.5, _SOFT)
         if drawn:
             self._plot(drawn)
         self._y -= 10
+
+    def _height(self, figure: dict[str, Any]) -> float:
+        drawn = charts.plot(figure, self._threshold)
+        return 46 + (drawn.height + 10 if drawn else 0)
 
     def _beside(self, left: str, right: str, size: float, grey: float) -> None:
         self._text(LEFT, self._y, left, size, grey)

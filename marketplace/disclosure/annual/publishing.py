@@ -21,9 +21,10 @@ _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('disclosure.reports
 
 @jobs.task("disclosure.reports", cron="43 19 * * *", slow=True)
 def count_years() -> None:
-    """Count the running year anew, and the one before until the register has published its December."""
-    this = clock.today().year
-    for year in (this - 1, this):
+    """Count the running year anew, and each one before it until it is published."""
+    with transaction():
+        first = queries.first_month_of_trade()
+    for year in range(first.year, clock.today().year + 1) if first else ():
         with transaction():
             db.session.execute(_ONE_AT_A_TIME)
             count(year)

@@ -11,13 +11,6 @@ from marketplace.disclosure.annual.figures import Part, by_month
 from marketplace.kit.clock import JST
 from marketplace.kit.db import db
 
-KINDS = {
-    "company": ("企業", "Companies"),
-    "municipality": ("自治体", "Municipalities"),
-    "public_body": ("公的機関", "Public bodies"),
-    "university": ("大学・研究機関", "Universities"),
-    "other": ("その他", "Others"),
-}
 _DEEDS = text("""
 SELECT to_char(occurred_at AT TIME ZONE 'Asia/Tokyo', 'MM') AS month, count(*) AS many
   FROM audit_entry WHERE verb = ANY(:verbs) AND occurred_at >= :first AND occurred_at < :after

@@ -15,7 +15,8 @@ SELECT CAST(ceil(max(extract(epoch FROM d.closed_at - g.revoked_at))) AS bigint)
  WHERE g.revoked_at >= :first AND g.revoked_at < :after AND d.opened_at <= g.revoked_at AND d.closed_at > g.revoked_at
 """
 _DELIVERIES = """
-SELECT count(*) AS ended, count(*) FILTER (WHERE state = 'complete') AS complete
+SELECT count(*) AS ended, count(*) FILTER (WHERE state = 'complete') AS complete,
+       count(DISTINCT organization_id) AS buyers
   FROM delivery WHERE closed_at >= :first AND closed_at < :after
 """
 _AVAILABLE = """
@@ -26,6 +27,18 @@ _RECEIPTS = """
 SELECT to_char(signed_at AT TIME ZONE 'Asia/Tokyo', 'MM') AS month, count(*) AS many
   FROM receipt WHERE signed_at >= :first AND signed_at < :after GROUP BY 1
 """
+_INCIDENTS = """
+SELECT CASE WHEN CAST(facts->>'drill' AS boolean) THEN 'drill' ELSE facts->>'kind' END AS kind, count(*) AS many
+  FROM audit_entry WHERE verb = 'incidents.incident.opened' AND occurred_at >= :first AND occurred_at < :after
+ GROUP BY 1
+"""
+_KINDS = {
+    "leak": ("漏えい", "Leaks"),
+    "loss": ("滅失", "Losses"),
+    "damage": ("毀損", "Damage"),
+    "misuse": ("不正利用", "Misuse"),
+    "drill": ("訓練", "Drills"),
+}
 
 
 def figures(year: Year) -> Iterator[Figure]:
@@ -36,6 +49,7 @@ def figures(year: Year) -> Iterator[Figure]:
     yield _availability(year)
     yield _receipts(year)
     yield _record()
+    yield _incidents(year)
     yield _signs(year)
 
 
@@ -73,6 +87,8 @@ def _complete(year: Year) -> Figure:
         en="Share of deliveries that arrived whole",
         value=found.complete,
         of=found.ended,
+        parties=found.buyers,
+        secrecy=Secrecy.TRADED,
         how_ja="その年に終わった配信のうち、全バイトの受領が確認されたもの。中断には利用者の都合によるものを含む。",
         how_en="Of the deliveries that ended in the year, those of which every byte was acknowledged; clients that"
         " break off count as well.",
@@ -106,6 +122,7 @@ def _receipts(year: Year) -> Figure:
         en="Receipts signed",
         value=total(parts),
         parts=parts,
+        secrecy=Secrecy.TRADED,
         how_ja="配信について署名した受領証の件数。受領証は取引所なしで検証できる。",
         how_en="Receipts that were signed of deliveries; they verify without the exchange.",
     )
@@ -122,6 +139,22 @@ def _record() -> Figure:
         how_ja=f"集計時のハッシュ木の葉の数。根は {root.hex()}。marketplace audit verify がこの値と照合する。",
         how_en=f"Leaves of the hash tree when it was counted; its root is {root.hex()}. marketplace audit verify"
         " compares with it.",
+    )
+
+
+def _incidents(year: Year) -> Figure:
+    found = {one.kind: one.many for one in rows(_INCIDENTS, year)}
+    parts = labelled((label, found.get(kind, 0)) for kind, label in _KINDS.items())
+    return Figure(
+        key="incidents",
+        ja="インシデントと訓練",
+        en="Incidents and drills",
+        value=total(parts),
+        parts=parts,
+        # What happened to the exchange is no secret of its buyers, and the public is owed it however rare it is.
+        secrecy=Secrecy.OPEN,
+        how_ja="その年に起票したインシデントと訓練の件数(incidents.incident.opened)。",
+        how_en="Incidents and drills that were opened in the year (incidents.incident.opened).",
     )
 
 

@@ -1,6 +1,7 @@
 """Operational and financial sustainability: what was sold, what the exchange kept and paid, what it cost."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from marketplace.audit.verbs import Verb
 from marketplace.disclosure.annual.figures import Figure, Part, Secrecy, by_month, labelled, total
@@ -94,7 +95,6 @@ def _monthly(key: str, ja: str, en: str, parts: tuple[Part, ...], unit: Unit, ho
         value=total(parts),
         parts=parts,
         unit=unit,
-        is_line=True,
         secrecy=Secrecy.TRADED,
         how_ja=how[0] + "公開版は取引公開台帳の月別の値による。",
         how_en=how[1] + " The public version takes the months of the public register.",
@@ -102,38 +102,44 @@ def _monthly(key: str, ja: str, en: str, parts: tuple[Part, ...], unit: Unit, ho
 
 
 def _money(year: Year) -> Iterator[Figure]:
-    kept, paid, back = row(_KEPT, year), row(_PAID_OUT, year), row(_GIVEN_BACK, year)
-    yield _amount(
+    kept = row(_KEPT, year)
+    yield _commission(kept)
+    yield _payouts(year)
+    yield _given_back(year)
+    yield _fees(year)
+    yield _active(kept)
+
+
+def _commission(kept: Any) -> Figure:
+    return _amount(
         "commission",
-        "取引所の手数料収入(税抜)",
-        "Commission of the exchange before tax",
+        ("取引所の手数料収入(税抜)", "Commission of the exchange before tax"),
         kept.commission,
-        kept.providers,
+        min(kept.providers, kept.buyers),
         (
             "売上ごとに計上した手数料から返したものを除いた額。",
             "Commission booked with each sale, less what was given back.",
         ),
     )
-    yield _amount(
-        "payouts",
-        "提供者への支払い",
-        "Paid out to providers",
-        paid.yen,
-        paid.providers,
-        ("その年に着金した支払いの額。", "Payouts that arrived in the year."),
-    )
-    yield _amount(
-        "given_back",
-        "利用者への返金(税込)",
-        "Given back to buyers, with tax",
-        back.yen,
-        back.buyers,
-        ("その年に成立した返金の額。", "Refunds that succeeded in the year."),
-    )
-    yield _amount(
+
+
+def _payouts(year: Year) -> Figure:
+    paid = row(_PAID_OUT, year)
+    how = ("その年に着金した支払いの額。", "Payouts that arrived in the year.")
+    return _amount("payouts", ("提供者への支払い", "Paid out to providers"), paid.yen, paid.providers, how)
+
+
+def _given_back(year: Year) -> Figure:
+    back = row(_GIVEN_BACK, year)
+    names = ("利用者への返金(税込)", "Given back to buyers, with tax")
+    how = ("その年に成立した返金の額。", "Refunds that succeeded in the year.")
+    return _amount("given_back", names, back.yen, back.buyers, how)
+
+
+def _fees(year: Year) -> Figure:
+    return _amount(
         "gateway_fees",
-        "把握している費用：決済手数料",
-        "Known costs: fees of the payment gateway",
+        ("把握している費用：決済手数料", "Known costs: fees of the payment gateway"),
         row(_FEES, year).yen,
         None,
         (
@@ -141,28 +147,33 @@ def _money(year: Year) -> Iterator[Figure]:
             "Fees in the gateway's balance; staff and machines are in no book of the exchange and left out.",
         ),
     )
+
+
+def _active(kept: Any) -> Figure:
     parts = labelled(
         (
             (("売った提供者", "Providers that sold"), kept.providers),
             (("買った利用者", "Buyers that bought"), kept.buyers),
         )
     )
-    yield Figure(
+    return Figure(
         key="active",
         ja="取引した組織",
         en="Organizations that traded",
         value=total(parts),
         parts=parts,
+        # Months of the register have buyers as well: what these leave of the year would tell those that are hidden.
+        secrecy=Secrecy.TRADED,
         how_ja="その年に売上または購入のあった組織の数(両方ある組織は両方に数える)。",
         how_en="Organizations with a sale or a purchase in the year; one with both counts in both.",
     )
 
 
-def _amount(key: str, ja: str, en: str, yen: int, parties: int | None, how: tuple[str, str]) -> Figure:
+def _amount(key: str, names: tuple[str, str], yen: int, parties: int | None, how: tuple[str, str]) -> Figure:
     return Figure(
         key=key,
-        ja=ja,
-        en=en,
+        ja=names[0],
+        en=names[1],
         value=int(yen),
         unit=Unit.YEN,
         parties=parties,

@@ -30,6 +30,7 @@ _MONTHS = "SELECT count(*) AS many FROM register_month WHERE month BETWEEN :begi
 def figures(year: Year) -> Iterator[Figure]:
     """Yield the figures of the principle."""
     yield _looks(year)
+    yield _cases(year)
     yield _classes(year)
     yield _complaints(year)
     yield _refunds(year)
@@ -48,7 +49,7 @@ def figures(year: Year) -> Iterator[Figure]:
 
 
 def _looks(year: Year) -> Figure:
-    parts = deeds(year, Verb.RECORD_SEARCHED, Verb.RECORD_EXPORTED)
+    parts = deeds(year, Verb.RECORD_SEARCHED, Verb.RECORD_EXPORTED, Verb.TRADES_LOOKED_AT)
     return Figure(
         key="looks",
         ja="監査者・運営者による記録の閲覧",
@@ -56,8 +57,23 @@ def _looks(year: Year) -> Figure:
         value=total(parts),
         parts=parts,
         secrecy=Secrecy.OPEN,
-        how_ja="記録の検索と書き出しの回数。閲覧そのものが記録される(audit.record.searched, .exported)。",
-        how_en="Searches and exports of the record, each recorded itself (audit.record.searched, .exported).",
+        how_ja="記録の検索・書き出しと取引の閲覧の回数。閲覧そのものが記録される"
+        "(audit.record.searched, .exported, audit.trades.looked_at)。",
+        how_en="Searches and exports of the record and looks at trades, each recorded itself (audit.record.searched,"
+        " .exported, audit.trades.looked_at).",
+    )
+
+
+def _cases(year: Year) -> Figure:
+    parts = deeds(year, Verb.CASE_OPENED)
+    return Figure(
+        key="cases",
+        ja="不審な取引について開いた調査",
+        en="Cases opened on trades that looked wrong",
+        value=total(parts),
+        parts=parts,
+        how_ja="異常検知の規則により開いた調査の件数(audit.case.opened)。",
+        how_en="Cases that rules on anomalies opened (audit.case.opened).",
     )
 
 
