@@ -311,9 +311,10 @@ class Verification:
                 found.setdefault(checkpoint.size, []).append(checkpoint)
             except Wrong as wrong:
                 self.say(f"{where}: {wrong}")
-        if last is None:
+        if last is not None:
+            self._last(last)
+        elif not self.wrong:
             raise NoArchive("no checkpoint is in the archive")
-        self._last(last)
         return found
 
     def _notes(self, kept: list[str]) -> Iterator[tuple[str, str]]:

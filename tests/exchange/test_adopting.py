@@ -262,7 +262,7 @@ def test_only_the_given_keys_count_and_not_those_in_the_archive(app: Flask, tmp_
     log, stranger = archives.former(3), archives.former(1)
     path = archives.packed(log.files(), tmp_path / "a.tar")
     refusal = refused(path, stranger.key)
-    assert refusal.members["verifier"] == ["WRONG the checkpoint of 3 entries: no known key has signed it"]
+    assert refusal.members["verifier"] == ["WRONG checkpoints.ndjson line 1: no known key has signed it (3 entries)"]
     assert adopt(path, stranger.key, log.key)[1]
 
 

@@ -97,7 +97,9 @@ def headed(files: Files) -> Files:
     """Files with the head that says what is in them."""
     rest = {name: of for name, of in files.items() if name != "head.json"}
     sums = {name: {"sha256": hashlib.sha256(joined(of)).hexdigest(), "lines": len(of)} for name, of in rest.items()}
-    return rest | {"head.json": [json.dumps({"format": FORMAT, "files": sums})]}
+    entries = files["entries.ndjson"]
+    tree = {"size": len(entries), "root": root_of(entries).hex()}
+    return rest | {"head.json": [json.dumps({"format": FORMAT, "files": sums} | tree)]}
 
 
 def joined(lines: list[str]) -> bytes:
