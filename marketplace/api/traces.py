@@ -12,7 +12,7 @@ blp = blueprint("traces", "/v1/traces", "Trades from end to end: terms, order, m
 
 
 @blp.route("/<traced_id>")
-@guarded(Permission.TRADES_TRACE, tells=True)
+@guarded(Permission.TRADES_TRACE)
 @blp.arguments(schemas.TraceQuery, location="query")
 @blp.response(200, schemas.TraceView)
 def read(query: dict[str, Any], traced_id: str) -> Any:

@@ -29,7 +29,10 @@ TRADES_MAX = 10_000
 
 @dataclass(slots=True)
 class Billed:
-    """All that billing holds of one trade, and of what it shares with others: payouts, invoices over usage."""
+    """All that billing holds of one trade, and of what it shares with others: payouts, invoices over usage.
+
+    ``booked_under`` are the names under which the ledger knows its parts: all that is booked under them is here.
+    """
 
     orders: Sequence[Order] = ()
     subscriptions: Sequence[Subscription] = ()
@@ -44,6 +47,7 @@ class Billed:
     items: Sequence[PayoutItem] = ()
     payouts: Sequence[Payout] = ()
     documents: Sequence[Document] = ()
+    booked_under: set[str] = field(default_factory=set)
     postings: Sequence[Transaction] = field(default_factory=list)
 
 
@@ -103,7 +107,8 @@ def find(orders: Sequence[Order], order_id: str, grant_ids: Collection[str]) -> 
     _find_payouts(found)
     about = refs | invoice_ids | set(grant_ids) | _ids(found.refunds) | _ids(found.disputes) | _ids(found.payouts)
     found.documents = _all(Document, Document.about.op("?|")(_array(about)))
-    found.postings = ledger_queries.list_of(_booked_under(found, refs), _ids(found.earnings, "txn_id"))
+    found.booked_under = _booked_under(found, refs)
+    found.postings = ledger_queries.list_of(found.booked_under, _ids(found.earnings, "txn_id"))
     return found
 
 

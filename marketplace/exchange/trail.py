@@ -89,8 +89,9 @@ def _page(actor: Actor, order_ids: Collection[str], cursor: str | None, size: in
 def _trail(actor: Actor, order_id: str, asked: str, cursor: str | None, size: int) -> Trail:
     found = _found(order_id, asked, cursor, size)
     made = trail_nodes.nodes(found)
-    made = trail_nodes.with_entries(made, record.list_mentions(trail_nodes.subjects_of(found, made)))
-    missing, deliveries = trail_gaps.gaps(found, made), Deliveries(found.used.count, found.used.next_cursor)
+    mentions = record.list_mentions(trail_nodes.subjects_of(found, made))
+    made = trail_nodes.with_entries(made, mentions)
+    missing, deliveries = trail_gaps.gaps(found, made, mentions), Deliveries(found.used.count, found.used.next_cursor)
     if made and actor.oversees:
         return Trail(order_id, made, missing, deliveries)
     seen = trail_nodes.seen_by(actor.organization_id, made)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from marketplace.audit.queries import Mention
 from marketplace.billing.disputes.models import Dispute
 from marketplace.billing.models import Invoice, Order
 from marketplace.billing.payouts.models import Payout
@@ -13,7 +14,7 @@ from marketplace.billing.refunds.states import RefundState, RefundWay
 from marketplace.billing.states import InvoiceKind, OrderState, PaymentState, Via
 from marketplace.billing.trail import Billed
 from marketplace.exchange.trail_entries import silences
-from marketplace.exchange.trail_links import loose_ends
+from marketplace.exchange.trail_links import loose_ends, unbooked
 from marketplace.exchange.trail_nodes import Found, Gap, Node, Part
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.states import Rail, UsageUnit
@@ -40,8 +41,11 @@ class _Known:
         return self.found.billed
 
 
-def gaps(found: Found, nodes: Sequence[Node]) -> list[Gap]:
-    """Return every link that a trade lacks; none where its trail closes as far as it has come."""
+def gaps(found: Found, nodes: Sequence[Node], mentions: Sequence[Mention]) -> list[Gap]:
+    """Return every link that a trade lacks; none where its trail closes as far as it has come.
+
+    ``mentions`` are what the record says under all names of the trade.
+    """
     billed = found.billed
     known = _Known(
         found,
@@ -51,7 +55,8 @@ def gaps(found: Found, nodes: Sequence[Node]) -> list[Gap]:
     )
     of_money = (_of_payments, _of_invoices, _of_postings, _of_earnings, _of_refunds, _of_disputes, _of_payouts)
     of_all = chain.from_iterable(question(known) for question in (_of_orders, *of_money, _of_grants, _of_usage))
-    return [*dict.fromkeys(chain(of_all, loose_ends(nodes), silences(nodes)))]
+    by_name = chain(loose_ends(nodes), unbooked(found, nodes, mentions))
+    return [*dict.fromkeys(chain(of_all, by_name, silences(nodes)))]
 
 
 def _of_orders(known: _Known) -> Iterator[Gap]:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from marketplace.exchange.trail_nodes import Gap, Node, Part, has
+from marketplace.audit.queries import Mention
+from marketplace.audit.verbs import Verb
+from marketplace.exchange.trail_nodes import Found, Gap, Node, Part, has
 from marketplace.kit.ids import is_id
 
 _WHOLE: Mapping[str, Part] = {
@@ -22,6 +24,16 @@ def loose_ends(nodes: Sequence[Node]) -> Iterator[Gap]:
             kind = _kind_of(name, _WHOLE)
             if kind is not None and name not in there:
                 yield Gap(node.kind, node.id, kind, name)
+
+
+def unbooked(found: Found, nodes: Sequence[Node], mentions: Sequence[Mention]) -> Iterator[Gap]:
+    """Return what was booked for a trade, as the record says, and is in the ledger no longer."""
+    booked, kinds = {one.idem for one in found.billed.postings}, {node.id: node.kind for node in nodes}
+    for mention in mentions:
+        if mention.verb == Verb.LEDGER_POSTED and mention.subject in found.billed.booked_under:
+            idem = str(mention.facts["idem"])
+            if idem not in booked:
+                yield Gap(kinds.get(mention.subject, Part.POSTING), mention.subject, Part.POSTING, idem)
 
 
 def gone(asked: str, nodes: Sequence[Node]) -> list[Gap]:

@@ -104,7 +104,7 @@ def with_entries(made: Iterable[Node], mentions: Iterable[Mention]) -> list[Node
 
 def subjects_of(found: Found, made: Iterable[Node]) -> set[str]:
     """Return under which names the record may speak of a trade."""
-    return {node.id for node in made} | {one.ref for one in found.billed.postings}
+    return {node.id for node in made} | found.billed.booked_under | {one.ref for one in found.billed.postings}
 
 
 def has(made: Iterable[Node], asked: str) -> bool:
