@@ -44,7 +44,7 @@ def test_erasing_a_member_leaves_the_record_whole_and_silent(app: Flask) -> None
 
 def test_equal_people_have_unequal_commitments(app: Flask) -> None:
     with transaction():
-        first, second = commitments.commitment_to("mem_1", HANAKO), commitments.commit("mem_2", HANAKO)
+        first, second = commitments.commitment_to("mem_1", HANAKO), commitments.commitment_to("mem_2", HANAKO)
         again = commitments.commitment_to("mem_1", HANAKO)
     assert first == again != second
     with transaction():
