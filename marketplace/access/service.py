@@ -95,7 +95,7 @@ def _told(draft: GrantDraft, issued: Grant, release_ids: list[str]) -> dict[str,
 
 
 def _end(grant: Grant) -> str | None:
-    return grant.expires_at and clock.text(grant.expires_at)
+    return None if grant.expires_at is None else clock.text(grant.expires_at)
 
 
 def extend_to_release(dataset_id: str, release_id: str, actor: Actor = SYSTEM) -> int:
