@@ -3,12 +3,12 @@
 import hashlib
 import itertools
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import delete, select
+from sqlalchemy import Column, delete, select
 
 from marketplace.access import tickets
 from marketplace.access.ticket_models import Ticket
@@ -32,7 +32,7 @@ from marketplace.identity.oauth.models import (
     InitialAccessToken,
 )
 from marketplace.kit import clock
-from marketplace.kit.db import Model, db
+from marketplace.kit.db import Model, UtcDateTime, db
 from marketplace.kit.idempotency import IdempotencyRecord
 from marketplace.kit.mail import Mail
 from marketplace.kit.transaction import transaction
@@ -51,15 +51,17 @@ def row(model: type[Model], **facts: Any) -> None:
     times = {"expires_at": now + timedelta(hours=1), "begin_by": now + timedelta(hours=1)}
     for column in model.__table__.columns:
         if column.name not in facts and not column.nullable and column.default is None:
-            facts[column.name] = times.get(column.name) or _anything(column.name, column.type.python_type)
+            facts[column.name] = times.get(column.name) or _anything(column)
     db.session.add(model(**facts))
 
 
-def _anything(name: str, kind: type) -> Any:
-    if kind is str:
+def _anything(column: Column[Any]) -> Any:
+    if isinstance(column.type, UtcDateTime):
+        return clock.now()
+    if column.type.python_type is str:
         digest = hashlib.sha256(str(next(_numbers)).encode()).hexdigest()
-        return digest if name.endswith("sha256") else f"x{digest[:31]}"
-    return {datetime: clock.now(), dict: {}, int: 1, bool: False}[kind]
+        return digest if column.name.endswith("sha256") else f"x{digest[:31]}"
+    return 1 if column.type.python_type is int else {}
 
 
 def upload(who: Actor, member: Member) -> None:

@@ -112,12 +112,12 @@ def values(found: Any) -> Iterator[bytes]:
 
 def _read(words: str) -> Iterator[bytes]:
     """Yield what a text stands for, where it is hexadecimal or JSON."""
-    if words.startswith("{"):
-        yield from values(json.loads(words))
-    try:
-        yield bytes.fromhex(words)
-    except ValueError:
-        return
+    for read in (bytes.fromhex, json.loads):
+        try:
+            found = read(words)
+        except ValueError:
+            continue
+        yield from values(found) if isinstance(found, bytes | dict | list) else ()
 
 
 def written_down() -> str:
