@@ -48,7 +48,7 @@ RETENTION = (
 )
 
 NEVER = (
-    ("the record, its tree and its checkpoints", "for ever; triggers refuse deletion"),
+    ("the record, its tree and its checkpoints; adopted records", "for ever; triggers refuse deletion"),
     ("ledger, orders, payments, invoices, payouts", "for ever"),
     (
         "documents (帳票)",
