@@ -44,8 +44,9 @@ def take_in(actor: Signatory, archive: Archive, sha256: str, keys: Sequence[Veri
     """
     note = archive.last_note()
     signed = _opened(note, keys)
+    record_id = new_id("adr")
     columns = {
-        "id": new_id("adr"),
+        "id": record_id,
         "origin": signed.origin,
         "size": signed.size,
         "root": signed.root,
@@ -56,10 +57,10 @@ def take_in(actor: Signatory, archive: Archive, sha256: str, keys: Sequence[Veri
     }
     if not _write(columns):
         return queries.get_record_of(sha256), False
-    _index(columns["id"], archive, signed)
+    _index(record_id, archive, signed)
     facts = {"origin": signed.origin, "size": signed.size, "root": signed.root.hex(), "sha256": sha256}
-    audit.record(actor, Verb.RECORD_ADOPTED, subject=columns["id"], facts=facts)
-    return queries.get_record(columns["id"]), True
+    audit.record(actor, Verb.RECORD_ADOPTED, subject=record_id, facts=facts)
+    return queries.get_record(record_id), True
 
 
 def _opened(note: str, keys: Sequence[VerifierKey]) -> Checkpoint:
