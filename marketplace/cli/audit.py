@@ -76,23 +76,17 @@ def _archive(file: BinaryIO) -> None:
     click.echo(f"{archived.size} entries, root {archived.root}{waiting}")
 
 
-class LogKey(click.ParamType):
-    """The key of a log as people pass it on."""
-
-    name = "vkey"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> VerifierKey:
-        """Read it, or say what a key looks like."""
-        try:
-            return notes.read_key(value)
-        except notes.BadKey as error:
-            self.fail(str(error), param, ctx)
+def _read_keys(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[VerifierKey, ...]:
+    try:
+        return tuple(map(notes.read_key, given))
+    except notes.BadKey as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @audit.command()
 @click.argument("archive", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
-    "--key", "keys", type=LogKey(), multiple=True, required=True, metavar="VKEY",
+    "--key", "keys", callback=_read_keys, multiple=True, required=True, metavar="VKEY",
     help="a key of the former log, as you heard of it elsewhere; once for each that has signed",
 )  # fmt: skip
 @pass_composition
