@@ -131,7 +131,9 @@ def test_a_hold_is_on_the_record_without_its_words_and_is_lifted_once(app: Flask
     with pytest.raises(HoldLifted):
         lifted(hold)
     told = db.session.scalars(
-        select(Entry).where(Entry.subject == buyer.organization_id, Entry.verb.like("audit.hold%"))
+        select(Entry)
+        .where(Entry.subject == buyer.organization_id, Entry.verb.like("audit.hold%"))
+        .order_by(Entry.occurred_at)
     )
     assert [(one.verb, one.facts["hold_id"]) for one in told] == [
         ("audit.hold.placed", hold), ("audit.hold.placed", second), ("audit.hold.lifted", hold),

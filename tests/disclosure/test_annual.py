@@ -166,8 +166,10 @@ def test_a_chart_tells_in_words_what_it_draws():
 def test_nothing_but_nothing_has_no_chart():
     figure = Figure(key="x", ja="取引", en="Trades", how_ja="。", how_en=".", value=0, parts=by_month({}))
     assert charts.plot(public(figure, 5, months_shown=True), 5) is None
-    hidden = replace(figure, value=8, parts=by_month({"01": 4, "02": 4}))
-    assert charts.plot(public(hidden, 5, months_shown=True), 5) is not None
+    hidden = replace(figure, value=43, parts=by_month({"01": 3, "02": 40}))
+    told = public(hidden, 5, months_shown=True)
+    assert {part["value"] for part in told["parts"]} == {None, 0}
+    assert charts.plot(told, 5) is not None
 
 
 @pytest.mark.parametrize("yen", [9, 12_345_678, 123_456_789_012])
