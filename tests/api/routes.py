@@ -130,11 +130,11 @@ class Everything:
 
 
 def routes(app: Flask) -> list[Route]:
-    """Every guarded method of every address under /v1."""
+    """Every guarded method of every address under /v1 and of the log."""
     return [
         Route(method, rule.rule, getattr(app.view_functions[rule.endpoint], GUARD))
         for rule in app.url_map.iter_rules()
-        if rule.rule.startswith("/v1/")
+        if rule.rule.startswith(("/v1/", "/audit/"))
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
     ]
 

@@ -123,5 +123,5 @@ def test_what_others_owe_is_not_told(market: Market) -> None:
     stranger = party(market.app, "stranger", "buyer")
     before = row_counts()
     refused(stranger.get(f"/v1/receivables/{market.buyer.organization_id}"), 404, "not-found")
-    ok(market.auditor.get(f"/v1/receivables/{market.buyer.organization_id}"))
+    ok(market.operator.get(f"/v1/receivables/{market.buyer.organization_id}"))
     assert row_counts() == before

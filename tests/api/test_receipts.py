@@ -67,8 +67,8 @@ def test_a_delivery_that_runs_has_no_receipt_yet(market: Market) -> None:
     entitlement = entitlement_of(CONTENT)
     opened = metering.open_delivery(entitlement, 0, 10, None)
     before = audit_count()
-    refused(market.auditor.get(f"/v1/deliveries/{opened.id}/receipt"), 409, "delivery-still-open")
-    assert ok(market.auditor.get(f"/v1/deliveries/{opened.id}"))["closed_at"] is None
+    refused(market.operator.get(f"/v1/deliveries/{opened.id}/receipt"), 409, "delivery-still-open")
+    assert ok(market.operator.get(f"/v1/deliveries/{opened.id}"))["closed_at"] is None
     assert audit_count() == before
 
 
