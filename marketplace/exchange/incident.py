@@ -46,10 +46,12 @@ def assess(actor: Actor, incident_id: str) -> Incident:
 def tell(actor: Actor, incident_id: str) -> Incident:
     """Send a notice to the responsible members of every buyer and provider that has none yet, and to the authority.
 
-    Where nobody has an address the notice waits for the organization's program; of a drill no letter goes out.
-    Raises NotFound or IncidentClosed.
+    Looks first for what has come to light since. Where nobody has an address the notice waits for the organization's
+    program; of a drill no letter goes out. Raises NotFound or IncidentClosed.
     """
     incident = service.lock_open(incident_id)
+    # What only closing finds is gone again as closing refuses: nobody would ever be told of it.
+    _assess(actor, incident)
     rests = Target.GRANTS in incident.suspends and incident.lifted_at is None
     for organization_id in queries.list_untold(incident.id):
         _tell_organization(actor, incident, organization_id, rests=rests)

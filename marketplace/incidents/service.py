@@ -16,7 +16,7 @@ from marketplace.incidents.models import Incident, IncidentDuty, IncidentGrant, 
 from marketplace.incidents.rules import IncidentDraft
 from marketplace.incidents.states import Addressee, IncidentState, Stage
 from marketplace.kit import clock, mail, settings
-from marketplace.kit.canonical import sha256_hex
+from marketplace.kit.canonical import digest_of, sha256_hex
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import new_id
@@ -224,10 +224,12 @@ def _everything(incident: Incident) -> tuple[int, int, int]:
 
 def _told(incident: Incident) -> dict[str, object]:
     words = f"{incident.summary_ja}\n{incident.summary_en}"
-    named = ("kind", "drill", "personal_data", "deliberate", "dataset_ids", "release_ids", "sha256s")
-    more = ("organization_ids", "client_ids", "suspends")
+    named = ("kind", "drill", "personal_data", "deliberate", "suspends")
     times = {name: clock.text(getattr(incident, name)) for name in ("began_at", "noticed_at")}
-    return {name: getattr(incident, name) for name in (*named, *more)} | times | {
+    # Thousands of ids are more than an entry of the record holds: the incident keeps them, the hash binds it to them.
+    scopes = {name: getattr(incident, name) for name in rules.SCOPES}
+    return {name: getattr(incident, name) for name in named} | times | {
+        "scopes": {name: {"count": len(ids), "sha256": digest_of(ids)} for name, ids in scopes.items() if ids},
         "ended_at": incident.ended_at and clock.text(incident.ended_at),
         "summary_sha256": sha256_hex(words.encode()),
     }  # fmt: skip

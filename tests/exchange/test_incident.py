@@ -32,6 +32,7 @@ from marketplace.incidents.models import Incident, IncidentDelivery, IncidentNot
 from marketplace.incidents.rules import IncidentDraft
 from marketplace.incidents.states import IncidentKind, NoticeState, Stage, Target
 from marketplace.kit import clock, mail, settings
+from marketplace.kit.canonical import digest_of
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.transaction import transaction
@@ -147,6 +148,20 @@ def test_anybody_can_make_the_hash_on_the_record_of_the_list(operator, on, trade
     facts = db.session.scalars(select(Entry.facts).where(*own)).one()
     assert facts["deliveries_sha256"] == incident.affected_sha256
     assert "鍵" not in "".join(db.session.scalars(select(Entry.canonical).where(Entry.subject == incident.id)))
+
+
+def test_an_incident_of_as_many_ids_as_may_be_is_opened_and_the_record_binds_it_to_them(operator) -> None:
+    kinds = {"dataset_ids": "ds_", "release_ids": "rel_", "sha256s": "f" * 32, "organization_ids": "org_"}
+    ids = {
+        name: tuple(f"{prefix}{number:032x}" for number in reversed(range(rules.SCOPE_IDS_MAX)))
+        for name, prefix in (kinds | {"client_ids": "cli_"}).items()
+    }
+    incident = opened(operator, **ids)
+    own = (Entry.subject == incident.id, Entry.verb == Verb.INCIDENT_OPENED.value)
+    scopes = db.session.scalars(select(Entry.facts).where(*own)).one()["scopes"]
+    assert scopes == {
+        name: {"count": rules.SCOPE_IDS_MAX, "sha256": digest_of(sorted(listed))} for name, listed in ids.items()
+    }
 
 
 @pytest.mark.parametrize("scope", ["dataset", "release", "content", "buyer", "provider", "client"])
@@ -414,6 +429,21 @@ def test_an_incident_closes_only_when_all_were_told_and_all_reports_were_made(op
     market.fetched(*trades["reader"])
     with pytest.raises(IncidentClosed):
         close()
+
+
+def test_whoever_comes_to_light_before_the_closing_is_told_and_then_it_closes(app, operator, on, trades) -> None:
+    incident = opened(operator, dataset_ids=(on.dataset_id,))
+    told(operator, incident)
+    late = market.buyer()
+    market.bought(app, late, market.offered(on, kind=PriceKind.FREE))
+    with pytest.raises(IncidentUntold) as untold, transaction():
+        stories.close(operator, incident.id, "原因と再発防止策")
+    assert untold.value.members["organization_ids"] == [late.organization_id]
+    told(operator, incident)
+    assert [one.incident_id for one in queries.list_notices(late).items] == [incident.id]
+    with transaction():
+        stories.close(operator, incident.id, "原因と再発防止策")
+    assert incident.closed_at
 
 
 def test_a_drill_runs_from_opening_to_closing_and_nothing_goes_outside(operator, on, trades) -> None:
