@@ -92,8 +92,8 @@ def close(actor: Actor, incident_id: str, text: str) -> Incident:
     incident = service.lock_open(incident_id)
     _hold_issuing(incident)
     _assess(actor, incident)
-    service.close(actor, incident, text)
     _lift(actor, incident)
+    service.close(actor, incident, text)
     return incident
 
 
