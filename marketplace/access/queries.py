@@ -14,9 +14,9 @@ from marketplace.access.errors import (
     GrantSuspended,
     PartNotPossible,
 )
-from marketplace.access.models import Grant, GrantRelease
+from marketplace.access.models import Grant, GrantRelease, GrantSuspension
 from marketplace.access.rules import Entitlement, is_open_to, is_visible, standing
-from marketplace.access.states import Standing
+from marketplace.access.states import Cause, Standing
 from marketplace.billing.models import RatedLine
 from marketplace.identity import admission
 from marketplace.identity.actors import Actor
@@ -191,6 +191,14 @@ def get_grant(actor: Actor, grant_id: str) -> Grant:
 def find_grant(grant_id: str) -> Grant | None:
     """Return a grant whoever asks, if there is one."""
     return db.session.get(Grant, grant_id)
+
+
+def list_resting(cause: Cause, ref: str) -> Sequence[str]:
+    """Return the ids of the grants that rest for a cause named by ``ref``."""
+    standing = (GrantSuspension.cause == cause.value, GrantSuspension.ref == ref, GrantSuspension.lifted_at.is_(None))
+    return db.session.scalars(
+        select(GrantSuspension.grant_id).where(*standing).order_by(GrantSuspension.grant_id)
+    ).all()
 
 
 def require_grant(grant_id: str) -> Grant:

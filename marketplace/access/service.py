@@ -1,5 +1,6 @@
 """Issuing, extending, suspending and revoking grants."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -31,6 +32,14 @@ SELECT id, :release_id FROM access_grant
    AND (expires_at IS NULL OR expires_at > :now)
 ON CONFLICT DO NOTHING
 RETURNING grant_id
+""")
+
+_HOLD = text("""
+SELECT 1 FROM dataset WHERE cardinality(CAST(:dataset_ids AS text[])) = 0 OR id = ANY(CAST(:dataset_ids AS text[]))
+ ORDER BY id FOR UPDATE
+""")
+_SHARE = text("""
+SELECT 1 FROM dataset WHERE id = (SELECT dataset_id FROM access_grant WHERE id = :grant_id) FOR KEY SHARE
 """)
 
 
@@ -105,7 +114,7 @@ def extend_to_release(dataset_id: str, release_id: str, actor: Actor = SYSTEM) -
     (their foreign key shares it), and makes them wait and then see this release as published: a grant
     issued at the same moment misses nothing.
     """
-    db.session.execute(text("SELECT 1 FROM dataset WHERE id = :id FOR UPDATE"), {"id": dataset_id})
+    hold_issuing([dataset_id])
     facts = {"dataset_id": dataset_id, "release_id": release_id, "now": clock.now()}
     grant_ids = db.session.scalars(_EXTEND, facts).all()
     if grant_ids:
@@ -116,11 +125,17 @@ def extend_to_release(dataset_id: str, release_id: str, actor: Actor = SYSTEM) -
     return len(grant_ids)
 
 
+def hold_issuing(dataset_ids: Sequence[str]) -> None:
+    """Let no grant of these datasets, or of any where none is named, be issued until the transaction ends."""
+    db.session.execute(_HOLD, {"dataset_ids": list(dataset_ids)})
+
+
 def renew(grant_id: str, last_day: date, actor: Actor = SYSTEM) -> bool:
     """Extend a grant to the end of a day in Japan; False where it is revoked or lasts at least as long.
 
     A grant that has run out meanwhile is worth something again; one without end keeps none.
     """
+    _await_dataset(grant_id)
     until = expiry(clock.now(), None, last_day)
     reached = (Grant.state != GrantState.REVOKED, Grant.expires_at < until)
     statement = update(Grant).where(Grant.id == grant_id, *reached).values(expires_at=until).returning(Grant)
@@ -160,6 +175,7 @@ def reinstate(actor: Actor, grant_id: str, ref: str) -> bool:
 
     A grant that anything else revoked stays revoked, and one that still has a cause to rest stays suspended.
     """
+    _await_dataset(grant_id)
     grant = _lock(grant_id)
     if grant.state != GrantState.REVOKED or grant.revoked_for != ref:
         return False
@@ -200,6 +216,11 @@ def lift(actor: Actor, grant_id: str, cause: Cause, ref: str) -> bool:
     db.session.flush()
     _record(actor, Verb.GRANT_RESUMED, grant, {"cause": cause.value, "ref": ref})
     return True
+
+
+def _await_dataset(grant_id: str) -> None:
+    """Share the dataset as issuing a grant does, and before the grant's own row: see ``hold_issuing``."""
+    db.session.execute(_SHARE, {"grant_id": grant_id})
 
 
 def _lock(grant_id: str) -> Grant:

@@ -1,6 +1,7 @@
 """Incident: what went wrong → what it touches → what rests → who is told, by when → what was reported, and its end."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from marketplace.access import queries as grants
 from marketplace.access import service as access
@@ -9,8 +10,9 @@ from marketplace.access.states import Cause, Standing
 from marketplace.identity import queries as identity
 from marketplace.identity import roles
 from marketplace.identity import service as clients
-from marketplace.identity.actors import Actor
+from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.incidents import letters, queries, service
+from marketplace.incidents.errors import IncidentClosed
 from marketplace.incidents.models import Incident, IncidentGrant
 from marketplace.incidents.rules import IncidentDraft
 from marketplace.incidents.states import Stage, Target
@@ -29,6 +31,7 @@ def open_incident(actor: Actor, draft: IncidentDraft) -> Incident:
     if Target.CLIENTS in incident.suspends and not incident.drill:
         for client_id in incident.client_ids:
             clients.suspend_client(actor, client_id)
+    _hold_issuing(incident)
     _assess(actor, incident)
     return incident
 
@@ -46,10 +49,12 @@ def assess(actor: Actor, incident_id: str) -> Incident:
 def tell(actor: Actor, incident_id: str) -> Incident:
     """Send a notice to the responsible members of every buyer and provider that has none yet, and to the authority.
 
-    Where nobody has an address the notice waits for the organization's program; of a drill no letter goes out.
-    Raises NotFound or IncidentClosed.
+    Looks first for what has come to light since. Where nobody has an address the notice waits for the organization's
+    program; of a drill no letter goes out. Raises NotFound or IncidentClosed.
     """
     incident = service.lock_open(incident_id)
+    # What only closing finds is gone again as closing refuses: nobody would ever be told of it.
+    _assess(actor, incident)
     rests = Target.GRANTS in incident.suspends and incident.lifted_at is None
     for organization_id in queries.list_untold(incident.id):
         _tell_organization(actor, incident, organization_id, rests=rests)
@@ -74,6 +79,7 @@ def lift(actor: Actor, incident_id: str) -> Incident:
     Raises NotFound or IncidentClosed.
     """
     incident = service.lock_open(incident_id)
+    _hold_issuing(incident)
     _lift(actor, incident)
     return incident
 
@@ -84,19 +90,32 @@ def close(actor: Actor, incident_id: str, text: str) -> Incident:
     Raises NotFound, IncidentClosed, IncidentUntold or IncidentUnreported.
     """
     incident = service.lock_open(incident_id)
+    _hold_issuing(incident)
     _assess(actor, incident)
-    service.close(actor, incident, text)
     _lift(actor, incident)
+    service.close(actor, incident, text)
     return incident
 
 
 @jobs.task("incidents.watch", cron="*/10 * * * *")
 def watch() -> None:
-    """Keep which letters went out, flag what is overdue, and tell the operator of it."""
+    """Keep which letters went out, flag what is overdue, tell the operator of it, and let rest what has come since."""
     with transaction():
         service.note_sent()
         for incident in service.flag_overdue():
             _tell_operator(incident)
+    for incident_id in queries.list_with_rest():
+        with suppress(IncidentClosed), transaction():
+            assess(SYSTEM, incident_id)
+
+
+def _hold_issuing(incident: Incident) -> None:
+    """Wait for grants that are being issued, and have others wait, which then see what this does to the incident.
+
+    Datasets before grants, as whoever issues, renews or gives back a grant.
+    """
+    if Target.GRANTS in incident.suspends and not incident.drill:
+        access.hold_issuing(incident.dataset_ids)
 
 
 def _assess(actor: Actor, incident: Incident) -> None:
@@ -120,9 +139,8 @@ def _has_rest(actor: Actor, incident: Incident, touched: IncidentGrant) -> bool:
 def _lift(actor: Actor, incident: Incident) -> None:
     if incident.lifted_at is not None or not incident.suspends:
         return
-    for touched in queries.list_touched(incident.id):
-        if touched.suspended:
-            access.lift(actor, touched.grant_id, Cause.INCIDENT, incident.id)
+    for grant_id in grants.list_resting(Cause.INCIDENT, incident.id):
+        access.lift(actor, grant_id, Cause.INCIDENT, incident.id)
     service.lift(actor, incident)
 
 

@@ -18,7 +18,7 @@ from marketplace.billing.subscriptions import service as subscriptions
 from marketplace.billing.subscriptions.models import Subscription
 from marketplace.billing.subscriptions.rules import Term
 from marketplace.catalog import queries as catalog
-from marketplace.exchange import commerce, ordering, spending, subscribing
+from marketplace.exchange import commerce, halting, ordering, spending, subscribing
 from marketplace.exchange.ordering import OrderWish
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor, on_behalf_of
@@ -179,6 +179,7 @@ def _grant(buyer: Actor, order: Order, offer: Offer, term_to: date | None) -> No
             last_day=subscribing.last_day(offer, term_to) if term_to else licensing.last_day_of(offer),
         ),
     )
+    halting.heed(grant.id)
     metering.open_quota(grant.id, subscribing.allowance_of(offer), licensing.price_of(offer).falls_due)
 
 

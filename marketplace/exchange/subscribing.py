@@ -9,6 +9,7 @@ from marketplace.billing.models import Order
 from marketplace.billing.subscriptions import queries
 from marketplace.billing.subscriptions import service as subscriptions
 from marketplace.billing.subscriptions.models import Subscription
+from marketplace.exchange import halting
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.kit import clock
 from marketplace.kit.errors import NotFound
@@ -28,7 +29,9 @@ def extend(actor: Actor, order: Order) -> bool:
         return False
     subscription = queries.require_subscription(str(order.subscription_id))
     offer = licensing.get_offer(subscription.offer_id)
-    access.renew(grant_of(subscription).id, last_day(offer, term.last), actor)
+    grant_id = grant_of(subscription).id
+    access.renew(grant_id, last_day(offer, term.last), actor)
+    halting.heed(grant_id)
     open_terms(clock.today(), subscription.id)
     return True
 

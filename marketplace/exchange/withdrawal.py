@@ -10,6 +10,7 @@ from marketplace.billing.models import Invoice, Order
 from marketplace.billing.subscriptions import queries as subscriptions
 from marketplace.billing.subscriptions import service as subscribing
 from marketplace.billing.subscriptions.states import EndCause
+from marketplace.exchange import halting
 from marketplace.identity.actors import Actor
 
 
@@ -62,8 +63,8 @@ def restore_access(actor: Actor, refs: Iterable[str]) -> None:
     """
     for ref in refs:
         grant = grants.find_grant_revoked_for(ref)
-        if grant is not None:
-            access.reinstate(actor, grant.id, ref)
+        if grant is not None and access.reinstate(actor, grant.id, ref):
+            halting.heed(grant.id)
 
 
 def provider_of(invoice: Invoice) -> str:

@@ -15,6 +15,7 @@ _VERBS = {
     "issued": Verb.GRANT_ISSUED, "renewed": Verb.GRANT_RENEWED, "extended": Verb.GRANT_EXTENDED,
     "revoked": Verb.GRANT_REVOKED, "reinstated": Verb.GRANT_REINSTATED, "opened": Verb.DELIVERY_OPENED,
     "closed": Verb.DELIVERY_CLOSED, "reported": Verb.DELIVERY_REPORTED, "signed": Verb.RECEIPT_SIGNED,
+    "rested": Verb.GRANT_SUSPENDED,
 }  # fmt: skip
 # A file's own hash names what was made of it too: a part, a traced copy, a page of its rows. Entries of before the
 # upgrade that brought incidents leave out the file of a delivery and the end of a grant; of those alone the row tells.
@@ -52,6 +53,7 @@ ON CONFLICT (incident_id, delivery_id) DO UPDATE
 """
 # When a grant was worth something: from its issue and each renewal to the end that they name, but for the times between
 # a revocation and its undoing. A release that is published later is opened to those of scope ``all`` that are then.
+# One that came after the span and rests all the same is touched as well: its buyer is told why.
 _GRANTS = """
 WITH given AS (
   SELECT e.subject, range_agg(tstzrange(e.occurred_at, CASE WHEN e.facts ? 'expires_at'
@@ -72,25 +74,31 @@ opens AS (
   SELECT t.id, r.release_id FROM told t, jsonb_array_elements_text(t.facts -> 'release_ids') AS r (release_id)
    UNION
   SELECT t.id, e.subject FROM told t JOIN audit_entry e ON e.dataset_id = t.dataset_id AND t.times @> e.occurred_at
-   WHERE e.verb = :extended AND t.facts ->> 'release_scope' = 'all')
+   WHERE e.verb = :extended AND t.facts ->> 'release_scope' = 'all'),
+named AS (SELECT * FROM incident WHERE id = :incident_id),
+with_release AS (SELECT o.id FROM named i JOIN opens o ON i.release_ids ? o.release_id),
+with_file AS (
+  SELECT o.id
+    FROM named i JOIN audit_entry f ON f.verb IN (:received, :declared) AND i.sha256s ? (f.facts ->> 'sha256')
+    JOIN opens o ON o.release_id = f.facts ->> 'release'),
+with_client AS (
+  SELECT c.counterparty_id AS organization_id
+    FROM named i JOIN audit_entry c ON c.verb = :registered AND i.client_ids ? c.subject),
+at_rest AS (SELECT subject FROM audit_entry WHERE verb = :rested AND facts ->> 'ref' = :incident_id)
 INSERT INTO incident_grant (incident_id, grant_id, organization_id, provider_organization_id, dataset_id, deliveries,
                             bytes_received, contents, suspended)
-SELECT i.id, t.id, t.organization_id, t.counterparty_id, t.dataset_id, 0, 0, '[]', false
-  FROM incident i, told t
- WHERE i.id = :incident_id
-   AND (EXISTS (SELECT FROM incident_delivery d WHERE d.incident_id = i.id AND d.grant_id = t.id)
+SELECT i.id, t.id, t.organization_id, t.counterparty_id, t.dataset_id, 0, 0, '[]',
+       t.id IN (SELECT subject FROM at_rest)
+  FROM named i, told t
+ WHERE (t.id IN (SELECT grant_id FROM incident_delivery WHERE incident_id = :incident_id)
+     OR t.id IN (SELECT subject FROM at_rest)
      OR (t.times && tstzrange(i.began_at, coalesce(i.ended_at, i.assessed_at), '[]')
          AND (i.dataset_ids = '[]' OR i.dataset_ids ? t.dataset_id)
-         AND (i.release_ids = '[]' OR EXISTS (
-              SELECT FROM opens o WHERE o.id = t.id AND i.release_ids ? o.release_id))
-         AND (i.sha256s = '[]' OR EXISTS (
-              SELECT FROM opens o JOIN audit_entry f ON f.facts ->> 'release' = o.release_id
-               WHERE o.id = t.id AND f.verb IN (:received, :declared) AND i.sha256s ? (f.facts ->> 'sha256')))
+         AND (i.release_ids = '[]' OR t.id IN (SELECT id FROM with_release))
+         AND (i.sha256s = '[]' OR t.id IN (SELECT id FROM with_file))
          AND (i.organization_ids = '[]' OR i.organization_ids ? t.organization_id
               OR i.organization_ids ? t.counterparty_id)
-         AND (i.client_ids = '[]' OR EXISTS (
-              SELECT FROM audit_entry c
-               WHERE c.verb = :registered AND c.counterparty_id = t.organization_id AND i.client_ids ? c.subject))))
+         AND (i.client_ids = '[]' OR t.organization_id IN (SELECT organization_id FROM with_client))))
 ON CONFLICT DO NOTHING
 """
 # Bytes that came twice are the same bytes: what somebody has is the union.

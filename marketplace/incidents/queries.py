@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from marketplace.identity.actors import Actor
@@ -15,6 +15,21 @@ from marketplace.kit.ids import is_id
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
 
 Row = TypeVar("Row", bound=Model)
+# The span decides nothing here: what has gone wrong can go wrong again until the operator opens what rests.
+_HALTING = text("""
+SELECT i.id FROM incident i, access_grant g
+ WHERE i.state = 'open' AND i.lifted_at IS NULL AND NOT i.drill AND i.suspends ? 'grants' AND g.id = :grant_id
+   AND (i.dataset_ids = '[]' OR i.dataset_ids ? g.dataset_id)
+   AND (i.release_ids = '[]' OR EXISTS (
+        SELECT FROM access_grant_release r WHERE r.grant_id = g.id AND i.release_ids ? r.release_id))
+   AND (i.sha256s = '[]' OR EXISTS (
+        SELECT FROM access_grant_release r JOIN file f ON f.release_id = r.release_id
+         WHERE r.grant_id = g.id AND i.sha256s ? f.sha256))
+   AND (i.organization_ids = '[]' OR i.organization_ids ?| ARRAY[g.organization_id, g.provider_organization_id])
+   AND (i.client_ids = '[]' OR EXISTS (
+        SELECT FROM api_client c WHERE c.organization_id = g.organization_id AND i.client_ids ? c.id))
+ ORDER BY i.id
+""")
 
 
 def get_incident(incident_id: str) -> Incident:
@@ -112,6 +127,22 @@ def are_sales_halted(dataset_id: str) -> bool:
         Incident.dataset_ids.contains([dataset_id]),
     )
     return db.session.scalar(halting.limit(1)) is not None
+
+
+def list_halting(grant_id: str) -> Sequence[str]:
+    """Return the incidents that have a grant rest by what they name, whether it was there before or came since."""
+    return db.session.scalars(_HALTING, {"grant_id": grant_id}).all()
+
+
+def list_with_rest() -> Sequence[str]:
+    """Return the incidents that have grants rest, oldest first."""
+    resting = (
+        Incident.state == IncidentState.OPEN.value,
+        Incident.lifted_at.is_(None),
+        ~Incident.drill,
+        Incident.suspends.contains([Target.GRANTS.value]),
+    )
+    return db.session.scalars(select(Incident.id).where(*resting).order_by(Incident.id)).all()
 
 
 def share_of(incident_id: str, organization_id: str) -> tuple[int, int, int]:

@@ -12,6 +12,7 @@ from marketplace.kit.errors import Invalid
 SUMMARY_LENGTH_MAX = 4000
 REPORT_LENGTH_MAX = 20_000
 SCOPE_IDS_MAX = 1000
+SCOPES = ("dataset_ids", "release_ids", "sha256s", "organization_ids", "client_ids")
 
 FULL_DAYS, FULL_DAYS_DELIBERATE = 30, 60
 """By when the full report is due: Enforcement Rules of the APPI (個人情報保護法施行規則) article 8(2).

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Text, cast, exists, func, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import aliased
 
 from marketplace.audit import service as audit
@@ -16,10 +16,14 @@ from marketplace.incidents.models import Incident, IncidentDuty, IncidentGrant, 
 from marketplace.incidents.rules import IncidentDraft
 from marketplace.incidents.states import Addressee, IncidentState, Stage
 from marketplace.kit import clock, mail, settings
-from marketplace.kit.canonical import sha256_hex
+from marketplace.kit.canonical import digest_of, sha256_hex
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import new_id
+
+NOTED_MAX = 10_000
+"""So many letters are noted as sent at once; a database takes 65,535 parameters, and the next time comes soon."""
+NOTED_WITHIN = 5 * mail.KEPT
 
 
 def open_incident(actor: Actor, draft: IncidentDraft) -> Incident:
@@ -64,18 +68,25 @@ def lock_open(incident_id: str) -> Incident:
 
 
 def assess(actor: Actor, incident: Incident) -> None:
-    """Find what an incident touches, as far as it is known by now, and keep the list with its counts and hash."""
+    """Find what an incident touches, as far as it is known by now, and keep the list with its counts and hash.
+
+    What is no news goes on no record: a job looks again every ten minutes.
+    """
+    known = (incident.affected, incident.affected_sha256)
     incident.assessed_at = clock.now()
     db.session.flush()
     incident.affected, incident.affected_sha256 = affected.find(incident.id)
     db.session.flush()
+    if (incident.affected, incident.affected_sha256) == known:
+        return
     facts = {"drill": incident.drill, "counts": incident.affected, "deliveries_sha256": incident.affected_sha256}
     audit.record(actor, Verb.INCIDENT_ASSESSED, subject=incident.id, facts=facts)
 
 
 def mark_suspended(incident: Incident, grant_ids: Sequence[str]) -> None:
     """Note which of the grants that an incident touches rest because of it."""
-    own = (IncidentGrant.incident_id == incident.id, IncidentGrant.grant_id.in_(grant_ids))
+    named = func.any(cast(list(grant_ids), ARRAY(Text())))
+    own = (IncidentGrant.incident_id == incident.id, IncidentGrant.grant_id == named)
     db.session.execute(update(IncidentGrant).where(*own).values(suspended=True))
 
 
@@ -160,9 +171,12 @@ def close(actor: Actor, incident: Incident, text: str) -> None:
 
 
 def note_sent() -> int:
-    """Keep when letters went out, before the mail forgets them; return how many did since the last time."""
-    waiting = select(IncidentNotice).where(IncidentNotice.sent_at.is_(None), IncidentNotice.mail_id.is_not(None))
-    notices = db.session.scalars(waiting.with_for_update(skip_locked=True)).all()
+    """Keep when letters went out, before the mail forgets them; return how many of at most ``NOTED_MAX`` did."""
+    # A letter that waits longer than its row can last will never be known as sent.
+    asked = (IncidentNotice.mail_id.is_not(None), IncidentNotice.queued_at > clock.now() - NOTED_WITHIN)
+    gone = exists().where(mail.Mail.id == IncidentNotice.mail_id, mail.Mail.sent_at.is_not(None))
+    waiting = select(IncidentNotice).where(IncidentNotice.sent_at.is_(None), *asked, gone).order_by(IncidentNotice.id)
+    notices = db.session.scalars(waiting.limit(NOTED_MAX).with_for_update(skip_locked=True)).all()
     sent = mail.sent_at([str(notice.mail_id) for notice in notices])
     for notice in notices:
         notice.sent_at = sent.get(str(notice.mail_id))
@@ -224,10 +238,12 @@ def _everything(incident: Incident) -> tuple[int, int, int]:
 
 def _told(incident: Incident) -> dict[str, object]:
     words = f"{incident.summary_ja}\n{incident.summary_en}"
-    named = ("kind", "drill", "personal_data", "deliberate", "dataset_ids", "release_ids", "sha256s")
-    more = ("organization_ids", "client_ids", "suspends")
+    named = ("kind", "drill", "personal_data", "deliberate", "suspends")
     times = {name: clock.text(getattr(incident, name)) for name in ("began_at", "noticed_at")}
-    return {name: getattr(incident, name) for name in (*named, *more)} | times | {
+    # Thousands of ids are more than an entry of the record holds: the incident keeps them, the hash binds it to them.
+    scopes = {name: getattr(incident, name) for name in rules.SCOPES}
+    return {name: getattr(incident, name) for name in named} | times | {
+        "scopes": {name: {"count": len(ids), "sha256": digest_of(ids)} for name, ids in scopes.items() if ids},
         "ended_at": incident.ended_at and clock.text(incident.ended_at),
         "summary_sha256": sha256_hex(words.encode()),
     }  # fmt: skip

@@ -18,6 +18,7 @@ def upgrade() -> None:
     _index()
     _look()
     _override()
+    _keep()
 
 
 def _cases() -> None:
@@ -159,6 +160,22 @@ def _override() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_override"),
     )
     op.create_index("ix_override_state_id", "override", ["state", "id"])
+
+
+def _keep() -> None:
+    """Let nobody change what was written into a case, nor how a deed of two people ended."""
+    guards = (
+        ("case_note_append_only BEFORE UPDATE OR DELETE ON case_note", ""),
+        ("override_kept BEFORE DELETE ON override", ""),
+        ("override_ended BEFORE UPDATE ON override", "WHEN (OLD.state <> 'proposed') "),
+    )
+    for guard, when in guards:
+        op.execute(f"CREATE TRIGGER {guard} FOR EACH ROW {when}EXECUTE FUNCTION refuse_change()")
+    for table in ("case_note", "override"):
+        op.execute(
+            f"CREATE TRIGGER {table}_never_emptied BEFORE TRUNCATE ON {table}"
+            " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+        )
 
 
 def downgrade() -> None:

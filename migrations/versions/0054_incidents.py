@@ -28,6 +28,13 @@ LOOK_FOR_HOLDS = """EXECUTE format(
         INTO held USING OLD.id, OLD.issuer_organization_id, OLD.recipient_organization_id, OLD.about;
     """
 
+PARTS = ("notice", "delivery", "grant", "duty")
+OVER = {
+    "incident": "OLD.state = 'closed'",
+    "legal_hold": "OLD.lifted_at IS NOT NULL OR (NEW.id, NEW.subject, NEW.reason, NEW.placed_by, NEW.placed_at)"
+    " IS DISTINCT FROM (OLD.id, OLD.subject, OLD.reason, OLD.placed_by, OLD.placed_at)",
+}
+
 
 def upgrade() -> None:
     """Create."""
@@ -39,6 +46,7 @@ def upgrade() -> None:
     _notice()
     _hold()
     _salt()
+    _keep()
     op.execute(KEEP_DOCUMENT.format(look=LOOK_FOR_HOLDS))
 
 
@@ -202,6 +210,23 @@ def _salt() -> None:
     )
 
 
+def _keep() -> None:
+    """Let nobody take away what was told of an incident or held, nor change it once it is over."""
+    for table in ("incident", *(f"incident_{part}" for part in PARTS), "legal_hold"):
+        op.execute(
+            f"CREATE TRIGGER {table}_kept BEFORE DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+        )
+        op.execute(
+            f"CREATE TRIGGER {table}_never_emptied BEFORE TRUNCATE ON {table}"
+            " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+        )
+    for table, is_over in OVER.items():
+        op.execute(
+            f"CREATE TRIGGER {table}_unchanged BEFORE UPDATE ON {table}"
+            f" FOR EACH ROW WHEN ({is_over}) EXECUTE FUNCTION refuse_change()"
+        )
+
+
 def _instant(name: str, *, nullable: bool = False) -> sa.Column[object]:
     return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable)
 
@@ -219,7 +244,7 @@ def downgrade() -> None:
            WHERE s.grant_id = g.id AND s.lifted_at IS NULL AND s.cause <> 'incident')
     """)
     op.execute("DELETE FROM access_grant_suspension WHERE cause = 'incident'")
-    for table in ("notice", "delivery", "grant", "duty"):
+    for table in PARTS:
         op.drop_table(f"incident_{table}")
     op.drop_table("incident")
     op.execute(KEEP_DOCUMENT.format(look=""))

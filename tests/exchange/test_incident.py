@@ -9,13 +9,15 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, text, update
 
+from marketplace.access import queries as grants_read
 from marketplace.access import service as grants
 from marketplace.access.errors import GrantSuspended
 from marketplace.access.states import Cause
+from marketplace.app import install
 from marketplace.audit.models import Entry
 from marketplace.audit.verbs import Verb
+from marketplace.exchange import halting, purchase, withdrawal
 from marketplace.exchange import incident as stories
-from marketplace.exchange import purchase
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.models import Organization
@@ -32,6 +34,7 @@ from marketplace.incidents.models import Incident, IncidentDelivery, IncidentNot
 from marketplace.incidents.rules import IncidentDraft
 from marketplace.incidents.states import IncidentKind, NoticeState, Stage, Target
 from marketplace.kit import clock, mail, settings
+from marketplace.kit.canonical import digest_of
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.transaction import transaction
@@ -147,6 +150,20 @@ def test_anybody_can_make_the_hash_on_the_record_of_the_list(operator, on, trade
     facts = db.session.scalars(select(Entry.facts).where(*own)).one()
     assert facts["deliveries_sha256"] == incident.affected_sha256
     assert "鍵" not in "".join(db.session.scalars(select(Entry.canonical).where(Entry.subject == incident.id)))
+
+
+def test_an_incident_of_as_many_ids_as_may_be_is_opened_and_the_record_binds_it_to_them(operator) -> None:
+    kinds = {"dataset_ids": "ds_", "release_ids": "rel_", "sha256s": "f" * 32, "organization_ids": "org_"}
+    ids = {
+        name: tuple(f"{prefix}{number:032x}" for number in reversed(range(rules.SCOPE_IDS_MAX)))
+        for name, prefix in (kinds | {"client_ids": "cli_"}).items()
+    }
+    incident = opened(operator, **ids)
+    own = (Entry.subject == incident.id, Entry.verb == Verb.INCIDENT_OPENED.value)
+    scopes = db.session.scalars(select(Entry.facts).where(*own)).one()["scopes"]
+    assert scopes == {
+        name: {"count": rules.SCOPE_IDS_MAX, "sha256": digest_of(sorted(listed))} for name, listed in ids.items()
+    }
 
 
 @pytest.mark.parametrize("scope", ["dataset", "release", "content", "buyer", "provider", "client"])
@@ -277,6 +294,76 @@ def test_grants_rest_in_the_transaction_that_opens_the_incident_and_open_again(o
     with pytest.raises(GrantSuspended):
         market.fetched(*trades["idle"])
     assert deeds(incident) == ["incidents.incident.opened", "incidents.incident.assessed", "incidents.incident.lifted"]
+
+
+def test_what_was_ordered_before_and_is_paid_after_rests_until_the_incident_is_lifted(app, operator, on) -> None:
+    install(app)
+    late = market.buyer()
+    made = market.ordered(late, market.offered(on))
+    incident = opened(operator, dataset_ids=(on.dataset_id,), suspends=(Target.GRANTS, Target.SALES))
+    market.visit(app, made)
+    market.learn()
+    db.session.expire_all()
+    grant_id = str(purchase.read(late, made.order.id).grant_id)
+    with pytest.raises(GrantSuspended):
+        market.fetched(late, grant_id)
+    told(operator, incident)
+    assert [one.grants for one in queries.list_notices(late).items] == [1]
+    assert [one.suspended for one in queries.list_touched(incident.id)] == [True]
+    with transaction():
+        stories.lift(operator, incident.id)
+    market.fetched(late, grant_id)
+
+
+def test_a_new_grant_rests_where_every_scope_holds_and_nowhere_else(app, operator, on) -> None:
+    late, here = market.buyer(), {"dataset_ids": (on.dataset_id,)}
+    holding = (
+        here,
+        {"release_ids": (on.release_id,)},
+        {"sha256s": (market.opened_sha256(),)},
+        {"organization_ids": (late.organization_id,)},
+        {"organization_ids": (on.provider.organization_id,)},
+        {"client_ids": (str(late.client_id),)},
+    )
+    halting_ones = [opened(operator, suspends=(Target.GRANTS,), **named).id for named in holding]
+    opened(operator, suspends=(Target.GRANTS,), organization_ids=(operator.organization_id,), **here)
+    opened(operator, suspends=(Target.GRANTS,), drill=True, **here)
+    free = {"kind": PriceKind.FREE}
+    grant_id = str(market.bought(app, late, market.offered(on, **free)).grant_id)
+    assert list(queries.list_halting(grant_id)) == halting_ones
+    assert list(grants_read.list_resting(Cause.INCIDENT, halting_ones[2])) == [grant_id]
+    other = market.offered(market.listed(content=b"a\n1\n"), **free)
+    elsewhere = str(market.bought(app, market.buyer(), other).grant_id)
+    assert grants_read.require_grant(elsewhere).state == "active"
+
+
+def test_a_grant_that_is_given_back_or_renewed_rests_as_well(app, operator, on) -> None:
+    offer = market.offered(on, kind=PriceKind.FREE, duration_days=2)
+    back, renewed = (str(market.bought(app, market.buyer(), offer).grant_id) for _ in range(2))
+    with transaction():
+        grants.revoke_for(SYSTEM, back, "返金", "rfd_1")
+    with clock.stopped(clock.now() + timedelta(days=9)):
+        opened(
+            operator, began_at=clock.now() - timedelta(days=1), dataset_ids=(on.dataset_id,), suspends=(Target.GRANTS,)
+        )
+        with transaction():
+            withdrawal.restore_access(SYSTEM, ["rfd_1"])
+            grants.renew(renewed, clock.today())
+            halting.heed(renewed)
+    states = [grants_read.require_grant(one).state for one in (back, renewed)]
+    assert states == ["suspended", "suspended"]
+
+
+def test_the_watch_lets_rest_what_has_come_to_light_and_says_so_once(app, operator, on, monkeypatch) -> None:
+    monkeypatch.setattr(halting, "heed", lambda _grant_id: None)
+    incident = opened(operator, dataset_ids=(on.dataset_id,), suspends=(Target.GRANTS,))
+    grant_id = str(market.bought(app, market.buyer(), market.offered(on, kind=PriceKind.FREE)).grant_id)
+    assert grants_read.require_grant(grant_id).state == "active"
+    for _ in range(2):
+        stories.watch()
+    db.session.expire_all()
+    assert grants_read.require_grant(grant_id).state == "suspended"
+    assert deeds(incident) == ["incidents.incident.opened", *["incidents.incident.assessed"] * 2]
 
 
 def test_a_refused_opening_lets_nothing_rest(operator, on, trades) -> None:
@@ -414,6 +501,21 @@ def test_an_incident_closes_only_when_all_were_told_and_all_reports_were_made(op
     market.fetched(*trades["reader"])
     with pytest.raises(IncidentClosed):
         close()
+
+
+def test_whoever_comes_to_light_before_the_closing_is_told_and_then_it_closes(app, operator, on, trades) -> None:
+    incident = opened(operator, dataset_ids=(on.dataset_id,))
+    told(operator, incident)
+    late = market.buyer()
+    market.bought(app, late, market.offered(on, kind=PriceKind.FREE))
+    with pytest.raises(IncidentUntold) as untold, transaction():
+        stories.close(operator, incident.id, "原因と再発防止策")
+    assert untold.value.members["organization_ids"] == [late.organization_id]
+    told(operator, incident)
+    assert [one.incident_id for one in queries.list_notices(late).items] == [incident.id]
+    with transaction():
+        stories.close(operator, incident.id, "原因と再発防止策")
+    assert incident.closed_at
 
 
 def test_a_drill_runs_from_opening_to_closing_and_nothing_goes_outside(operator, on, trades) -> None:
