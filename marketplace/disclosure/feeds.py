@@ -60,9 +60,8 @@ def summary(month: RegisterMonth) -> str:
     if told["buyers"] is None:
         return f"利用者は{few}者未満です。 Fewer than {few} buyers."
     if told["yen"] is None:
-        return (
-            f"延べ利用者{told['buyers']:,}。金額等は秘匿します。 {told['buyers']:,} users of data; amounts are hidden."
-        )
+        buyers = f"{told['buyers']:,}"
+        return f"延べ利用者{buyers}。金額等は秘匿します。 {buyers} users of data; amounts are hidden."
     return (
         f"延べ利用者{told['buyers']:,}、取引{told['trades']:,}件、{told['yen']:,}円(税抜)、{told['bytes']:,}バイト。"
         f" {told['buyers']:,} users of data, {told['trades']:,} trades, {told['yen']:,} yen before tax,"

@@ -72,9 +72,9 @@ def _of_register(figure: Figure, months: Sequence[RegisterMonth]) -> Document:
 
 def _of_month(month: str, told: dict[str, Document], name: str) -> Document:
     if month in told:
-        few = told[month]["showing"] == Showing.FEW
-        hidden = Showing.SHOWN if _tells_amounts(told[month]) else Showing.WITHHELD
-        return {"showing": (Showing.FEW if few else hidden).value, "value": told[month][name]}
+        counted_alone = told[month]["showing"] == Showing.SHOWN and not _tells_amounts(told[month])
+        showing = Showing.WITHHELD.value if counted_alone else told[month]["showing"]
+        return {"showing": showing, "value": told[month][name]}
     is_before = bool(told) and month < min(told)
     return {"showing": (Showing.SHOWN if is_before else Showing.WITHHELD).value, "value": 0 if is_before else None}
 
