@@ -59,6 +59,9 @@ def summary(month: RegisterMonth) -> str:
     told, few = month.document, month.threshold
     if told["buyers"] is None:
         return f"利用者は{few}者未満です。 Fewer than {few} buyers."
+    if told["yen"] is None:
+        buyers = f"{told['buyers']:,}"
+        return f"延べ利用者{buyers}。金額等は秘匿します。 {buyers} users of data; amounts are hidden."
     return (
         f"延べ利用者{told['buyers']:,}、取引{told['trades']:,}件、{told['yen']:,}円(税抜)、{told['bytes']:,}バイト。"
         f" {told['buyers']:,} users of data, {told['trades']:,} trades, {told['yen']:,} yen before tax,"
@@ -126,7 +129,7 @@ def _assessed(line: dict[str, Any]) -> str:
 def _sold(line: dict[str, Any], few: int) -> Iterator[str]:
     kinds = ", ".join(f"{' '.join(KINDS[kind['kind']])} {_buyers(kind, few)}" for kind in line["kinds"] or ())
     yield f"利用者 Buyers: {_buyers(line, few)}" + (f" ({kinds})" if kinds else "")
-    if line["showing"] == Showing.SHOWN:
+    if line["yen"] is not None:
         yield f"取引 Trades: {line['trades']:,}"
         yield f"{line['yen']:,}円 yen"
         yield f"{line['bytes']:,} bytes"

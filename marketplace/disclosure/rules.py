@@ -4,6 +4,10 @@ Pure. Figures form a tree: a total, its parts, theirs. Totals are the only sums 
 computed is what is left of a total when the parts that are shown are taken off: the sum of its hidden parts. Which
 parts are hidden hangs on which are few, never on how few they are; and whether the parts are told at all hangs on
 nothing but what would be told. So even those who know these rules learn no more than the figures say.
+
+Amounts need more than counts. A hidden part beside the few may be known to have none (what it sells is free), and then
+what is left of an amount is theirs. So where a part is hidden, all parts beside it are told by their counts alone; and
+an amount of which nothing belongs to others than the few is not told at all.
 """
 
 from collections.abc import Sequence
@@ -24,7 +28,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A figure as the public gets it: count and amounts are None where it is hidden, ``parts`` where none is told."""
+    """A figure as the public gets it: None are its count where it is hidden, amounts or parts where none are told."""
 
     key: str
     showing: Showing
@@ -50,7 +54,7 @@ def tell(cell: Cell, threshold: int, parties: int | None = None) -> Told:
     """
     if is_few(cell.count if parties is None else parties, threshold):
         return Told(cell.key, Showing.FEW, None, None, None)
-    return Told(cell.key, Showing.SHOWN, cell.count, cell.amounts, _family(cell, threshold))
+    return _shown(cell, threshold, has_amounts=_may_have_amounts(cell, threshold))
 
 
 def is_few(count: int, threshold: int) -> bool:
@@ -58,17 +62,37 @@ def is_few(count: int, threshold: int) -> bool:
     return 0 < count < threshold
 
 
-def _family(total: Cell, threshold: int) -> tuple[Told, ...] | None:
+def _shown(cell: Cell, threshold: int, *, has_amounts: bool) -> Told:
+    amounts = cell.amounts if has_amounts else None
+    return Told(cell.key, Showing.SHOWN, cell.count, amounts, _family(cell, threshold, has_amounts=has_amounts))
+
+
+def _family(total: Cell, threshold: int, *, has_amounts: bool) -> tuple[Told, ...] | None:
     hidden = _hidden(total.parts, threshold)
-    if not hidden:
-        return tuple(tell(part, threshold) for part in total.parts)
     shown = [part for part in total.parts if part.key not in hidden]
-    if not _keeps(total, shown, list(hidden.values())):
+    if hidden and not _keeps(total, shown, list(hidden.values())):
         return None
+    # Amounts of parts add up to their total's: all of them are told, or none.
+    tells = has_amounts and not hidden and all(_may_have_amounts(part, threshold) for part in shown)
     return tuple(
-        Told(part.key, hidden[part.key].showing, None, None, None) if part.key in hidden else tell(part, threshold)
+        Told(part.key, hidden[part.key].showing, None, None, None)
+        if part.key in hidden
+        else _shown(part, threshold, has_amounts=tells)
         for part in total.parts
     )
+
+
+def _may_have_amounts(cell: Cell, threshold: int) -> bool:
+    """Tell whether others than a few have a part in each amount of a figure; nothing at all is no secret."""
+    return all(amount == 0 or _is_of_many(cell, place, threshold) for place, amount in enumerate(cell.amounts))
+
+
+def _is_of_many(cell: Cell, place: int, threshold: int) -> bool:
+    if is_few(cell.count, threshold):
+        return False
+    if not cell.parts:
+        return cell.amounts[place] != 0
+    return any(_is_of_many(part, place, threshold) for part in cell.parts)
 
 
 def _hidden(parts: Sequence[Cell], threshold: int) -> dict[str, _Hidden]:
@@ -93,10 +117,6 @@ def _most(smallest: Cell, others: Sequence[Cell]) -> int | None:
 def _keeps(total: Cell, shown: Sequence[Cell], hidden: Sequence[_Hidden]) -> bool:
     """Tell whether what is left of a total leaves every hidden part more than one count that it could have."""
     left = total.count - sum(part.count for part in shown)
-    for of_all, *of_shown in zip(total.amounts, *(part.amounts for part in shown), strict=True):
-        # Where nothing is left, each has nothing; that is no secret where nobody has anything.
-        if of_all and of_all == sum(of_shown):
-            return False
     least = sum(one.least for one in hidden)
     most = None if any(one.most is None for one in hidden) else sum(one.most or 0 for one in hidden)
     return all(_has_room(one, left - least + one.least, None if most is None else left - most) for one in hidden)

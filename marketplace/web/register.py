@@ -72,22 +72,22 @@ def number(told: dict[str, Any], name: str, threshold: int) -> str:
     """Return a count of the register, or why it is not there."""
     if told["showing"] == "few" and name == "buyers":
         return say(f"{threshold}未満", f"fewer than {threshold}")
-    return hidden(told) or figures.count(told[name])
+    return hidden(told, name) or figures.count(told[name])
 
 
 def money(told: dict[str, Any]) -> str:
     """Return an amount of the register, or that it is hidden."""
-    return hidden(told) or figures.yen(told["yen"])
+    return hidden(told, "yen") or figures.yen(told["yen"])
 
 
 def volume(told: dict[str, Any]) -> str:
     """Return a number of bytes of the register, or that it is hidden."""
-    return hidden(told) or figures.size(told["bytes"])
+    return hidden(told, "bytes") or figures.size(told["bytes"])
 
 
-def hidden(told: dict[str, Any]) -> str | None:
-    """Return the word for what is hidden, None for what is shown."""
-    return None if told["showing"] == "shown" else say("秘匿", "hidden")
+def hidden(told: dict[str, Any], name: str) -> str | None:
+    """Return the word for a figure that is hidden, None for one that is shown."""
+    return say("秘匿", "hidden") if told[name] is None else None
 
 
 def kind(code: str) -> str:

@@ -129,7 +129,8 @@ def test_a_feed_tells_of_each_dataset_terms_class_assessment_buyers_and_amounts(
         "企業 Companies 6",
     ):
         assert words in shown
-    assert shown.endswith("取引 Trades: 13／13,000円 yen／26,000 bytes")
+    # Beside the few, amounts are not told.
+    assert shown.endswith("企業 Companies 6, 大学・研究機関 Universities 7)")
     [rare] = [line for line in told if "希少な植物" in line]
     assert rare.endswith("利用者 Buyers: 5未満 fewer than 5")
 

@@ -12,10 +12,11 @@ from sqlalchemy import insert
 from marketplace.audit import rules, service
 from marketplace.audit.models import Entry
 from marketplace.audit.verbs import Verb
-from marketplace.identity.actors import Actor
+from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
+from marketplace.kit.transaction import transaction
 from tests.api.trade import Market, audit_count, ok, pages_of, refused, row_counts
 
 DAY = "2031-05-0{}T00:00:00+09:00"
@@ -92,13 +93,27 @@ def test_the_newest_come_first_and_pages_lose_nothing_within_one_instant(
     ("field", "value"),
     [("occurred_from", "yesterday"), ("occurred_to", "2026-11-22T00:00:00"), ("occurred_from", "0001-01-01T00:00:00+09:00"),
      ("amount_from", "2.5"), ("amount_to", "lots"), ("amount_from", "9" * 30), ("amount_to", "-" + "9" * 5000), ("verb", "catalog.dataset.eaten"),
-     ("subject", "x" * 101), ("amount_form", "5")],
+     ("subject", "1" * 101), ("amount_form", "5"),
+     # What is asked stays on the record: nobody's name may.
+     ("subject", "山田太郎"), ("subject", "Yamada Taro 1970"), ("subject", "yamada"), ("organization_id", "山田太郎"),
+     ("counterparty_id", "yamada"), ("dataset_id", "org_" + "a" * 32)],
 )  # fmt: skip
 def test_a_condition_that_means_nothing_is_refused(market: Market, field: str, value: str) -> None:
     before = audit_count()
     for path in ("/v1/audit/entries", "/v1/audit/export"):
         refused(market.auditor.get(path, query_string={field: value}), 422, "invalid-input", f"/{field}")
     assert audit_count() == before
+
+
+@pytest.mark.parametrize(
+    "subject", ["2026-11", "2026", "system", "f" * 63 + "0", "inv_" + "a" * 31 + "1", "payment:pay_1"]
+)
+def test_months_hashes_and_references_are_found_as_well(market: Market, subject: str) -> None:
+    with transaction():
+        service.record(SYSTEM, Verb.REGISTER_PUBLISHED, subject=subject)
+    for query in ({"subject": subject}, {"organization_id": "system", "subject": subject}):
+        [found] = ok(market.auditor.get("/v1/audit/entries", query_string=query))["items"]
+        assert found["subject"] == subject
 
 
 def test_every_look_is_itself_recorded(market: Market) -> None:

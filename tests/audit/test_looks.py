@@ -27,11 +27,11 @@ def test_a_search_is_recorded_with_what_was_asked(auditor: Party) -> None:
     wanted = {
         "occurred_from": "2026-11-22T09:00:00+09:00",
         "amount_from": "100",
-        "counterparty_id": "org_1",
+        "counterparty_id": "org_" + "1" * 32,
         "size": "5",
     }
     assert auditor.get("/v1/audit/entries", query_string=wanted).status_code == 200
-    asked = {"occurred_from": "2026-11-22T00:00:00.000000Z", "amount_from": 100, "counterparty_id": "org_1"}
+    asked = {"occurred_from": "2026-11-22T00:00:00.000000Z", "amount_from": 100, "counterparty_id": "org_" + "1" * 32}
     assert looks(Verb.RECORD_SEARCHED) == [(auditor.organization_id, {"asked": asked})]
 
 

@@ -13,10 +13,11 @@ from marketplace.audit import service as audit
 from marketplace.audit.models import Entry
 from marketplace.audit.verbs import Verb
 from marketplace.billing.documents.pdf import fonts
-from marketplace.disclosure import queries, service
+from marketplace.disclosure import counting, feeds, queries, service
 from marketplace.disclosure.annual import charts, pdf, publishing
 from marketplace.disclosure.annual.figures import MONTHS, Figure, Secrecy, by_month, labelled, public, whole
 from marketplace.disclosure.annual.report import compile_report
+from marketplace.disclosure.rules import Cell
 from marketplace.disclosure.states import Principle, Unit
 from marketplace.identity.actors import SYSTEM
 from marketplace.kit import clock
@@ -105,6 +106,24 @@ def test_the_public_gets_no_small_number_and_of_trade_what_the_register_told(wor
     assert told["providers"]["showing"] == "few"
     # So would how many bought, what was delivered, and what is left of the year when October is taken off.
     assert {told[name]["value"] for name in ("active", "receipts", "ways", "complete")} == {None}
+
+
+def test_a_month_whose_amounts_are_a_fews_is_told_without_them(world, monkeypatch):
+    kinds = [(Cell("company", 1, (1, 50_000, 9)),), (Cell("company", 6, (6, 0, 0)),), (Cell("company", 9, (9, 0, 0)),)]
+    parts = [Cell(str(place), kind.count, kind.amounts, (kind,)) for place, (kind,) in enumerate(kinds)]
+    monkeypatch.setattr(
+        counting, "month_of_trade", lambda _month: (Cell("total", 16, (16, 50_000, 9), tuple(parts)), 16)
+    )
+    with clock.stopped(AFTER_YEAR):
+        service.publish_due()
+    month = queries.get_month("2026-12")
+    assert (month.document["showing"], month.document["buyers"], month.document["yen"]) == ("shown", 16, None)
+    assert "50,000" not in feeds.summary(month)
+    assert "16 users of data; amounts are hidden" in feeds.summary(month)
+    _full, told = counted()
+    assert (told["sales"]["showing"], told["sales"]["value"]) == ("withheld", None)
+    assert [(part["showing"], part["value"]) for part in told["sales"]["parts"][8:]] == [("withheld", None)] * 4
+    assert told["commission"]["value"] is None
 
 
 def test_a_year_is_published_once_when_its_december_is(world):

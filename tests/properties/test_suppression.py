@@ -1,7 +1,9 @@
 """What is told of small numbers, for every table up to a size, and for random trees: no hidden figure can be known."""
 
 from collections import defaultdict
-from itertools import product
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import count, product
 
 import pytest
 from hypothesis import given
@@ -37,7 +39,9 @@ def test_even_who_knows_these_rules_finds_several_tables_behind_each_that_is_tol
 def trees(depth: int) -> st.SearchStrategy[Cell]:
     """Totals with parts, theirs, and two amounts that add up."""
     leaf = st.builds(
-        lambda count, yen, size: Cell("", count, (yen, size)), st.integers(0, 30), *[st.integers(0, 9)] * 2
+        lambda buyers, yen, size: Cell("", buyers, (yen, size) if buyers else (0, 0)),
+        st.integers(0, 30),
+        *[st.integers(0, 9) | st.just(0)] * 2,
     )
     return leaf if depth == 0 else st.lists(trees(depth - 1), min_size=1, max_size=6).map(added)
 
@@ -60,21 +64,104 @@ def pairs(cell: Cell, told: Told):
 def test_nothing_small_is_shown_and_what_is_shown_is_true(cell, threshold):
     for real, told in pairs(cell, tell(cell, threshold)):
         is_shown = told.showing is Showing.SHOWN
-        assert (told.count, told.amounts) == ((real.count, real.amounts) if is_shown else (None, None))
+        assert told.count == (real.count if is_shown else None)
+        assert told.amounts in ((real.amounts, None) if is_shown else (None,))
         assert is_shown <= (real.count == 0 or real.count >= threshold)
         assert (told.showing is Showing.FEW) == (0 < real.count < threshold)
         assert is_shown or told.parts is None
 
 
 @given(trees(2), st.integers(3, 6))
-def test_what_is_left_of_a_total_is_shared_by_several_and_no_amount_of_them_is_known_to_be_nothing(cell, threshold):
+def test_what_is_left_of_a_total_is_shared_by_several_and_nothing_beside_them_tells_an_amount(cell, threshold):
     for real, told in pairs(cell, tell(cell, threshold)):
         hidden = [part for part, of_part in zip(real.parts, told.parts or (), strict=False) if of_part.count is None]
         if told.showing is Showing.SHOWN and hidden:
             assert len(hidden) >= 2
             assert sum(part.count for part in hidden) >= threshold
-            for place, amount in enumerate(real.amounts):
-                assert amount == 0 or sum(part.amounts[place] for part in hidden) > 0
+            for part, of_part in zip(real.parts, told.parts, strict=True):
+                assert all(below.amounts is None for _real, below in pairs(part, of_part))
+
+
+@given(trees(2), st.integers(3, 6), st.integers(0, 1))
+def test_no_sum_of_amounts_that_are_told_is_one_that_is_not(cell, threshold, place):
+    told = told_by_path(tell(cell, threshold))
+    leaves = {path: belongs for path, _real, belongs in rows_of(cell)}
+    given_away = [path for path, one in told.items() if one.amounts is None and follows(path, leaves, told)]
+    assert given_away == []
+    # The same for those who know what costs nothing, of the few alone: what many paid is no small number.
+    paid = {path: belongs & paying(cell, place) for path, belongs in leaves.items()}
+    few = [path for path, real, _belongs in rows_of(cell) if 0 < real.count < threshold]
+    assert [path for path in few if paid[path] and follows(path, paid, told)] == []
+
+
+def rows_of(cell: Cell, path: str = "", numbers: Iterator[int] | None = None) -> list[tuple[str, Cell, frozenset[int]]]:
+    """Every figure with its path, and the numbers of the leaves that it adds up, in one order."""
+    numbers = count() if numbers is None else numbers
+    if not cell.parts:
+        return [(path, cell, frozenset([next(numbers)]))]
+    below = [row for part in cell.parts for row in rows_of(part, f"{path}/{part.key}", numbers)]
+    return [(path, cell, frozenset().union(*(leaves for _path, _cell, leaves in below))), *below]
+
+
+def paying(cell: Cell, place: int) -> frozenset[int]:
+    """The leaves that have something of this amount."""
+    return frozenset().union(*(leaf for _path, real, leaf in rows_of(cell) if not real.parts and real.amounts[place]))
+
+
+def told_by_path(told: Told, path: str = "") -> dict[str, Told]:
+    """Every figure that is told, also without amounts."""
+    found = {path: told}
+    for part in told.parts or ():
+        found |= told_by_path(part, f"{path}/{part.key}")
+    return found
+
+
+def follows(path: str, leaves: dict[str, frozenset[int]], told: dict[str, Told]) -> bool:
+    """Whether additions and subtractions of amounts that are told come to this one."""
+    known = [leaves[other] for other, one in told.items() if one.amounts is not None]
+    return rank([*known, leaves[path]]) == rank(known)
+
+
+def rank(rows: list[frozenset[int]]) -> int:
+    """How many of these sums are independent of the others, by elimination."""
+    left = [{leaf: Fraction(1) for leaf in row} for row in rows if row]
+    found = 0
+    while left:
+        pivot = left.pop()
+        leaf = next(iter(pivot))
+        found += 1
+        left = [reduced for row in left if (reduced := without(row, pivot, leaf))]
+    return found
+
+
+def without(row: dict[int, Fraction], pivot: dict[int, Fraction], leaf: int) -> dict[int, Fraction]:
+    """A sum less as much of another as leaves nothing at one leaf."""
+    share = row.get(leaf, Fraction(0)) / pivot[leaf]
+    less = {one: row.get(one, Fraction(0)) - share * pivot.get(one, Fraction(0)) for one in {*row, *pivot}}
+    return {one: value for one, value in less.items() if value}
+
+
+def market(*datasets: tuple[int, int]) -> Cell:
+    """Datasets with buyers and yen, each of one class."""
+    parts = [Cell("", 0, (yen,), (Cell("company", buyers, (yen,)),)) for buyers, yen in datasets]
+    counted = [Cell(str(place), part.parts[0].count, part.amounts, part.parts) for place, part in enumerate(parts)]
+    return Cell("", sum(one.count for one in counted), (sum(one.amounts[0] for one in counted),), tuple(counted))
+
+
+def test_what_one_buyer_paid_is_not_the_rest_beside_what_is_free():
+    told = tell(market((1, 50_000), (6, 0), (10, 1_000_000)), 5)
+    assert told.amounts == (1_050_000,)
+    assert [part.showing for part in told.parts] == [Showing.FEW, Showing.WITHHELD, Showing.SHOWN]
+    assert [part.count for part in told.parts] == [None, None, 10]
+    assert [part.amounts for part in told.parts] == [None, None, None]
+    assert [kind.amounts for kind in told.parts[2].parts] == [None]
+
+
+def test_a_total_that_only_a_few_paid_is_not_told():
+    told = tell(market((1, 50_000), (6, 0), (10, 0)), 5)
+    assert (told.showing, told.count, told.amounts) == (Showing.SHOWN, 17, None)
+    free = tell(market((1, 0), (6, 0), (10, 0)), 5)
+    assert free.amounts == (0,)
 
 
 @given(trees(1), st.integers(3, 6), st.integers(0, 40))

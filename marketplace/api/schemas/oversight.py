@@ -2,13 +2,26 @@
 
 from marshmallow import Schema, fields, validate
 
-from marketplace.api.schemas.base import Instant, PageQuery, Strict, Whole, identifier, line, one_of, page_of
+from marketplace.api.schemas.base import (
+    Instant,
+    PageQuery,
+    Strict,
+    Whole,
+    identifier,
+    line,
+    one_of,
+    page_of,
+    pattern,
+)
 from marketplace.audit.verbs import Verb
 from marketplace.billing.balance.states import MovementState
 from marketplace.kit.money import BOOKABLE_MAX
 
 # What JSON numbers hold exactly: the search itself goes on record.
 AMOUNTS = validate.Range(1 - 2**53, 2**53 - 1)
+# It goes there for good, so that nobody's name may be in it: ids, months, hashes and references have digits.
+PARTY = pattern(r"([a-z]{2,4}_[0-9a-f]{32}|system)", "Not an id, nor `system`.")
+SUBJECT = pattern(r"([A-Za-z_.:-]*[0-9][A-Za-z0-9_.:-]*|system)", "Not an id, a month, a hash or a reference.")
 
 
 class AccountView(Schema):
@@ -84,17 +97,17 @@ class MovementQuery(PageQuery):
 
 
 class EntrySearch(Strict):
-    """What an auditor looks for, in any combination."""
+    """What an auditor looks for, in any combination: ids and references, which the record repeats, never words."""
 
     occurred_from = Instant()
     occurred_to = Instant()
     amount_from = fields.Integer(validate=validate.Range(-BOOKABLE_MAX, BOOKABLE_MAX))
     amount_to = fields.Integer(validate=validate.Range(-BOOKABLE_MAX, BOOKABLE_MAX))
-    organization_id = line(50)
-    counterparty_id = line(50)
+    organization_id = fields.String(validate=PARTY)
+    counterparty_id = fields.String(validate=PARTY)
     verb = one_of(Verb)
-    subject = line(100)
-    dataset_id = line(50)
+    subject = fields.String(validate=[validate.Length(max=100), SUBJECT])
+    dataset_id = identifier("ds")
 
 
 class SavedOrNot(EntrySearch):

@@ -9,7 +9,10 @@ from marketplace.privacy.states import ListingCondition, PrivacyClass
 
 
 class RegisterFiguresView(Schema):
-    """How much, or null where it is hidden: `few` are fewer than the threshold, `withheld` keeps those a secret."""
+    """How much, or null where it is hidden: `few` are fewer than the threshold, `withheld` keeps those a secret.
+
+    Beside a hidden figure, `shown` tells of buyers alone; trades, yen and bytes are null.
+    """
 
     showing = one_of(Showing, required=True)
     buyers = fields.Integer(

@@ -28,7 +28,7 @@ def compile_report(year: int) -> tuple[Document, Document]:
     counted = {principle: list(source(Year(year))) for principle, source in SOURCES.items()}
     # The register misses no month from its first one on: before that there was no trade.
     is_told = bool(months) and months[-1].month.endswith(MONTHS[-1])
-    shown = is_told and all(month.document["showing"] == Showing.SHOWN for month in months)
+    shown = is_told and all(_tells_amounts(month.document) for month in months)
     full = _document(year, threshold, counted, whole, is_public=False)
 
     def told(figure: Figure) -> Document:
@@ -65,13 +65,20 @@ def _of_register(figure: Figure, months: Sequence[RegisterMonth]) -> Document:
         {"ja": part.ja, "en": part.en} | _of_month(month, told, name)
         for month, part in zip(MONTHS, values, strict=True)
     ]
-    is_known = any(told[month]["showing"] == Showing.SHOWN for month in told)
+    is_known = any(map(_tells_amounts, told.values()))
     showing = Showing.SHOWN if is_known else Showing.WITHHELD
     return whole(figure) | {"parts": parts, "showing": showing.value, "value": total(values) if is_known else None}
 
 
 def _of_month(month: str, told: dict[str, Document], name: str) -> Document:
     if month in told:
-        return {"showing": told[month]["showing"], "value": told[month][name]}
+        counted_alone = told[month]["showing"] == Showing.SHOWN and not _tells_amounts(told[month])
+        showing = Showing.WITHHELD.value if counted_alone else told[month]["showing"]
+        return {"showing": showing, "value": told[month][name]}
     is_before = bool(told) and month < min(told)
     return {"showing": (Showing.SHOWN if is_before else Showing.WITHHELD).value, "value": 0 if is_before else None}
+
+
+def _tells_amounts(document: Document) -> bool:
+    # A month may tell how many bought, and not how much: all of it was a few buyers'.
+    return document["yen"] is not None
