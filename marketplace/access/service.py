@@ -22,6 +22,8 @@ from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 from marketplace.licensing.states import ReleaseScope
 
+RELEASES_IN_AN_ENTRY = 1000
+"""So many ids fit into one entry of the record."""
 # The row that comes back is the truth; SQLAlchemy need not work out which objects the update touched.
 _AS_RETURNED = {"populate_existing": True, "synchronize_session": False}
 _ISSUE = postgresql.insert(Grant).on_conflict_do_nothing(index_elements=["order_id"]).returning(Grant)
@@ -54,7 +56,7 @@ def issue(actor: Actor, draft: GrantDraft) -> Grant:
     release_ids = _open_releases(issued.id, draft)
     copies.order([issued.id])
     policed.order([issued.id])
-    audit.record(actor, Verb.GRANT_ISSUED, **_told(draft, issued, release_ids))
+    _tell_issued(actor, draft, issued, release_ids)
     return issued
 
 
@@ -85,22 +87,23 @@ def _open_releases(grant_id: str, draft: GrantDraft) -> list[str]:
     return sorted(release_ids)
 
 
-def _told(draft: GrantDraft, issued: Grant, release_ids: list[str]) -> dict[str, Any]:
-    return {
-        "subject": issued.id,
-        "counterparty": draft.provider_organization_id,
-        "dataset": draft.dataset_id,
-        "facts": {
-            "order_id": draft.order_id,
-            "offer_id": draft.offer_id,
-            "organization_id": draft.organization_id,
-            "terms_sha256": draft.terms_sha256,
-            "release_scope": str(draft.release_scope),
-            "release_ids": release_ids,
-            "duration_days": draft.duration_days,
-            "expires_at": _end(issued),
-        },
+def _tell_issued(actor: Actor, draft: GrantDraft, issued: Grant, release_ids: list[str]) -> None:
+    """Record the grant and what it opens; a dataset may have more releases than one entry can name."""
+    about = {"subject": issued.id, "counterparty": draft.provider_organization_id, "dataset": draft.dataset_id}
+    facts = {
+        "order_id": draft.order_id,
+        "offer_id": draft.offer_id,
+        "organization_id": draft.organization_id,
+        "terms_sha256": draft.terms_sha256,
+        "release_scope": str(draft.release_scope),
+        "release_ids": release_ids[:RELEASES_IN_AN_ENTRY],
+        "duration_days": draft.duration_days,
+        "expires_at": _end(issued),
     }
+    audit.record(actor, Verb.GRANT_ISSUED, **about, facts=facts)
+    for at in range(RELEASES_IN_AN_ENTRY, len(release_ids), RELEASES_IN_AN_ENTRY):
+        more = {"order_id": draft.order_id, "release_ids": release_ids[at : at + RELEASES_IN_AN_ENTRY]}
+        audit.record(actor, Verb.GRANT_OPENED, **about, facts=more)
 
 
 def _end(grant: Grant) -> str | None:

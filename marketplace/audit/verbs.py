@@ -145,6 +145,7 @@ class Verb(StrEnum):
     BUDGET_ALERTED = "billing.budget.alerted"
     # access
     GRANT_ISSUED = "access.grant.issued"
+    GRANT_OPENED = "access.grant.opened"
     GRANT_EXTENDED = "access.grant.extended"
     GRANT_RENEWED = "access.grant.renewed"
     GRANT_REVOKED = "access.grant.revoked"

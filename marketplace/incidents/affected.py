@@ -13,6 +13,7 @@ from marketplace.kit.db import db
 _VERBS = {
     "received": Verb.FILE_RECEIVED, "declared": Verb.FILE_DECLARED, "registered": Verb.CLIENT_REGISTERED,
     "issued": Verb.GRANT_ISSUED, "renewed": Verb.GRANT_RENEWED, "extended": Verb.GRANT_EXTENDED,
+    "with_more": Verb.GRANT_OPENED,
     "revoked": Verb.GRANT_REVOKED, "reinstated": Verb.GRANT_REINSTATED, "opened": Verb.DELIVERY_OPENED,
     "closed": Verb.DELIVERY_CLOSED, "reported": Verb.DELIVERY_REPORTED, "signed": Verb.RECEIPT_SIGNED,
     "rested": Verb.GRANT_SUSPENDED,
@@ -72,6 +73,9 @@ told AS (
    WHERE e.verb = :issued),
 opens AS (
   SELECT t.id, r.release_id FROM told t, jsonb_array_elements_text(t.facts -> 'release_ids') AS r (release_id)
+   UNION
+  SELECT t.id, r.release_id FROM told t JOIN audit_entry e ON e.subject = t.id AND e.verb = :with_more
+         CROSS JOIN LATERAL jsonb_array_elements_text(e.facts -> 'release_ids') AS r (release_id)
    UNION
   SELECT t.id, e.subject FROM told t JOIN audit_entry e ON e.dataset_id = t.dataset_id AND t.times @> e.occurred_at
    WHERE e.verb = :extended AND t.facts ->> 'release_scope' = 'all'),

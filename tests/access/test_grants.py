@@ -16,6 +16,7 @@ from marketplace.audit.verbs import Verb
 from marketplace.identity.actors import SYSTEM
 from marketplace.identity.models import Organization
 from marketplace.kit import clock
+from marketplace.kit.canonical import canonical_json
 from marketplace.kit.errors import Invalid, NotFound
 from marketplace.licensing.states import ReleaseScope
 from tests.factories.access import GrantFactory, PaidOrderFactory, SoldDatasetFactory, draft_of, release_with
@@ -71,12 +72,27 @@ def test_the_same_order_gives_the_same_grant_and_is_recorded_once(session, order
     assert queries.find_grant_of_order("ord_none") is None
 
 
+def test_a_grant_of_more_releases_than_an_entry_can_name_is_told_of_in_several(session, order, monkeypatch):
+    monkeypatch.setattr(access, "RELEASES_IN_AN_ENTRY", 2)
+    old = sorted(release_with(order.dataset_id, {"人流.csv": CSV}) for _ in range(5))
+    grant = access.issue(SYSTEM, draft_of(order, release_scope=ReleaseScope.ALL, release_ids=()))
+    first, *more = [*entries(session, Verb.GRANT_ISSUED), *entries(session, Verb.GRANT_OPENED)]
+    assert [one.facts["release_ids"] for one in (first, *more)] == [old[:2], old[2:4], old[4:]]
+    assert {one.subject for one in more} == {grant.id}
+
+
+def test_as_many_releases_as_an_entry_names_fit_into_one():
+    ids = ["rel_" + "0" * 32] * access.RELEASES_IN_AN_ENTRY
+    assert len(canonical_json({"release_ids": ids, "others": "x" * 2000})) < 65_535
+
+
 def test_a_grant_of_all_releases_opens_those_of_now_and_of_later(session, order):
     old = [release_with(order.dataset_id, {"人流.csv": CSV}) for _ in range(2)]
     grant = access.issue(SYSTEM, draft_of(order, release_scope=ReleaseScope.ALL, release_ids=(old[1],)))
     assert grant.release_scope == "all"
     assert queries.list_release_ids(grant.id) == sorted(old)
     assert entries(session, Verb.GRANT_ISSUED)[0].facts["release_scope"] == "all"
+    assert entries(session, Verb.GRANT_OPENED) == []
     new = release_with(order.dataset_id, {"人流.csv": CSV})
     assert access.extend_to_release(order.dataset_id, new) == 1
     assert queries.list_release_ids(grant.id) == sorted([*old, new])

@@ -263,6 +263,16 @@ def test_a_release_that_came_later_is_found_by_the_grants_that_were_worth_someth
         assert after.affected["grants"] == 0
 
 
+def test_a_release_is_found_in_each_entry_that_tells_what_a_grant_opened(app, operator, on, monkeypatch) -> None:
+    monkeypatch.setattr(grants, "RELEASES_IN_AN_ENTRY", 1)
+    second = market.release_of(on.provider, on.dataset_id, b"second")
+    offer = market.offered(on, kind=PriceKind.FREE, scope=ReleaseScope.ALL)
+    grant_id = str(market.bought(app, market.buyer(), offer).grant_id)
+    for release_id in (on.release_id, second):
+        found = queries.list_touched(opened(operator, release_ids=(release_id,)).id)
+        assert grant_id in [one.grant_id for one in found]
+
+
 def test_what_a_grant_gave_between_a_revocation_and_its_undoing_is_nothing(app, operator, on) -> None:
     grant_id = str(market.bought(app, market.buyer(), market.offered(on, kind=PriceKind.FREE)).grant_id)
     start = clock.now()
