@@ -73,11 +73,11 @@ def archived(path: Path) -> Path:
 def assert_proved(receipt: DeedReceipt) -> None:
     """As somebody does who has the receipt and the log's key, and no exchange."""
     assert receipt.proof is not None
-    head, _index, rest = receipt.proof.split("\n", 2)
-    path, _, note = rest.partition("\n\n")
+    proved, _, note = receipt.proof.partition("\n\n")
+    head, _index, *path = proved.split("\n")
     tree = notes.opened(note, log_keys.verifiers())
     leaf = merkle.leaf_hash(receipt.entry.canonical.encode())
-    steps = [base64.b64decode(step) for step in path.split()]
+    steps = [base64.b64decode(step) for step in path]
     assert head == proofs.HEAD
     assert merkle.root_of_inclusion(leaf, receipt.position, tree.size, steps) == tree.root  # type: ignore[arg-type]
 
