@@ -90,6 +90,7 @@ def list_deeds(query: dict[str, Any]) -> Any:
 @blp.route("/receipts/<entry_id>")
 @guarded(Permission.DEEDS_READ)
 @blp.response(200, schemas.DeedReceiptView)
+@blp.alt_response(202, schema=schemas.DeedReceiptView, success=True, description="No checkpoint holds it yet.")
 def read_receipt(entry_id: str) -> Any:
     """Fetch the receipt of a deed: its entry, word for word, and the proof that the signed record holds it.
 
