@@ -67,7 +67,10 @@ NEVER = (
     ("grants, deliveries, receipts, usage", "for ever; months of usage events are put aside whole, never deleted"),
     ("terms, acceptances, offers", "for ever"),
     ("datasets, releases, files and their bytes", "for ever; withdrawing hides them"),
-    ("incidents and who was told", "for ever"),
+    (
+        "incidents and who was told, legal holds, notes in [cases](oversight.md), deeds of two people",
+        "for ever; triggers refuse deletion, and any change once they are over",
+    ),
 )
 """What no job deletes, and for how long a person with the database's own tools must leave it."""
 

@@ -29,8 +29,8 @@ def forget_letters() -> None:
 
 @jobs.task("idempotency.forget", cron="23 * * * *")
 def forget_keys() -> None:
-    """Delete idempotency keys that are old enough, but those of clients of an organization under hold."""
-    idempotency.forget_old(held.of_client(idempotency.IdempotencyRecord.client_id))
+    """Delete idempotency keys that are old enough, but those of callers of an organization under hold, or for it."""
+    idempotency.forget_old(held.of_caller(idempotency.IdempotencyRecord.client_id))
 
 
 def place(actor: Actor, subject: str, reason: str) -> LegalHold:

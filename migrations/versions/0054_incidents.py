@@ -22,9 +22,17 @@ BEGIN
 END $$
 """
 # With the schema, since a temporary table of the same name, which anybody can make, would be asked instead.
+# What a document is about leads to orders and datasets by way of invoices, grants and offers.
 LOOK_FOR_HOLDS = """EXECUTE format(
-        'SELECT EXISTS (SELECT FROM %I.legal_hold h WHERE h.lifted_at IS NULL'
-        ' AND (h.subject IN ($1, $2, $3) OR $4 ? h.subject))', TG_TABLE_SCHEMA)
+        'WITH about AS (SELECT jsonb_array_elements_text($4) AS id),'
+        ' trade AS (SELECT id FROM about'
+        ' UNION SELECT i.order_id FROM %1$I.invoice i JOIN about a ON a.id = i.id'
+        ' UNION SELECT g.order_id FROM %1$I.access_grant g JOIN about a ON a.id = g.id),'
+        ' concerned AS (SELECT id FROM trade'
+        ' UNION SELECT o.dataset_id FROM %1$I.purchase_order o JOIN trade t ON t.id = o.id'
+        ' UNION SELECT f.dataset_id FROM %1$I.offer f JOIN about a ON a.id = f.id)'
+        ' SELECT EXISTS (SELECT FROM %1$I.legal_hold h WHERE h.lifted_at IS NULL'
+        ' AND (h.subject IN ($1, $2, $3) OR h.subject IN (SELECT id FROM concerned)))', TG_TABLE_SCHEMA)
         INTO held USING OLD.id, OLD.issuer_organization_id, OLD.recipient_organization_id, OLD.about;
     """
 

@@ -1,6 +1,6 @@
 """Legal holds: what they stand on stays whatever the calendar says, and goes when they are lifted."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -12,6 +12,7 @@ from marketplace.access.ticket_models import Ticket
 from marketplace.audit import holds
 from marketplace.audit.errors import HoldLifted
 from marketplace.audit.models import Entry
+from marketplace.billing.documents import service as documents
 from marketplace.billing.documents.models import Document
 from marketplace.catalog import service as catalog
 from marketplace.catalog.uploads import service as uploads
@@ -28,6 +29,7 @@ from marketplace.kit.errors import NotFound
 from marketplace.kit.transaction import transaction
 from marketplace.licensing.states import PriceKind
 from tests.factories import market
+from tests.factories.documents import DraftFactory, LineFactory
 
 LATER = timedelta(days=400)
 
@@ -103,7 +105,9 @@ def test_tokens_and_tickets_of_an_organization_under_a_hold_stay(app: Flask) -> 
     assert (rows(AccessToken), rows(Ticket)) == (0, 0)
 
 
-@pytest.mark.parametrize("stands_on", ["it", "its issuer", "its recipient", "the order it is about"])
+@pytest.mark.parametrize(
+    "stands_on", ["it", "its issuer", "its recipient", "the order it is about", "the dataset of that"]
+)
 def test_the_database_lets_no_document_under_a_hold_go_even_after_its_time(app: Flask, stands_on: str) -> None:
     made = market.bought(app, market.buyer(), market.offered(market.listed()))
     document = db.session.scalars(select(Document).where(Document.about.contains([made.order.id]))).first()
@@ -115,12 +119,42 @@ def test_the_database_lets_no_document_under_a_hold_go_even_after_its_time(app: 
     hold = held({
         "it": document.id, "its issuer": document.issuer_organization_id,
         "its recipient": document.recipient_organization_id, "the order it is about": made.order.id,
+        "the dataset of that": made.order.dataset_id,
     }[stands_on])  # fmt: skip
     gone = text("DELETE FROM document WHERE id = :id RETURNING id")
     with pytest.raises(IntegrityError, match="does not change"), db.session.begin_nested():
         db.session.execute(gone, {"id": document.id})
     lifted(hold)
     assert db.session.scalars(gone, {"id": document.id}).all() == [document.id]
+
+
+@pytest.mark.parametrize("about", ["invoice", "grant", "offer"])
+@pytest.mark.parametrize("on", ["order", "dataset"])
+def test_a_hold_finds_the_documents_that_name_only_what_came_of_it(app: Flask, about: str, on: str) -> None:
+    made, other = (market.bought(app, market.buyer(), market.offered(market.listed())) for _ in range(2))
+    named = {"invoice": made.invoice_id, "grant": made.grant_id, "offer": made.order.offer_id}[about]
+    with clock.stopped(datetime(2001, 1, 1, 3, tzinfo=UTC)), transaction():
+        paper, free = (
+            documents.issue(
+                SYSTEM,
+                DraftFactory(
+                    transaction_on=clock.today(),
+                    number=None,
+                    lines=(LineFactory(tax_rate_basis_points=0),),
+                    about=(one,),
+                ),
+            ).id
+            for one in (named, other.grant_id)
+        )
+    hold = held(made.order.id if on == "order" else made.order.dataset_id)
+    gone = text("DELETE FROM document WHERE id = :id RETURNING id")
+    assert db.session.scalars(gone, {"id": free}).all() == [free]
+    if (about, on) != ("offer", "order"):
+        # An offer is of a dataset, and of no order.
+        with pytest.raises(IntegrityError, match="does not change"), db.session.begin_nested():
+            db.session.execute(gone, {"id": paper})
+    lifted(hold)
+    assert db.session.scalars(gone, {"id": paper}).all() == [paper]
 
 
 def test_a_hold_is_on_the_record_without_its_words_and_is_lifted_once(app: Flask) -> None:

@@ -34,6 +34,7 @@ from marketplace.identity.oauth.models import (
 from marketplace.kit import clock
 from marketplace.kit.db import Model, UtcDateTime, db
 from marketplace.kit.idempotency import IdempotencyRecord
+from marketplace.kit.ids import new_id
 from marketplace.kit.mail import Mail
 from marketplace.kit.transaction import transaction
 from marketplace.licensing.states import PriceKind
@@ -98,8 +99,9 @@ def written(model: type[Model], **facts: Callable[[Actor, Member], Any]) -> Call
     """What keeps a row of a model for an organization and a member of it."""
 
     def write(who: Actor, member: Member) -> None:
+        said = {name: fact(who, member) for name, fact in facts.items()}
         with transaction():
-            row(model, **{name: fact(who, member) for name, fact in facts.items()})
+            row(model, **said)
 
     return write
 
@@ -142,6 +144,50 @@ JOBS: dict[str, tuple[Callable[[], object], type[Model], Callable[[Actor, Member
 }  # fmt: skip
 
 
+def family(who: Actor, member: Member) -> str:
+    """A consent of a member to another organization's program."""
+    program = market.party()
+    with transaction():
+        lasting = {"id": new_id("fam"), "expires_at": clock.now() + 2 * LATER}
+        row(
+            TokenFamily,
+            client_id=program.client_id,
+            member_id=member.id,
+            organization_id=who.organization_id,
+            **lasting,
+        )
+        db.session.flush()
+        row(AccessToken, client_id=program.client_id, family_id=lasting["id"])
+    return str(lasting["id"])
+
+
+ELSEWHERE: dict[str, tuple[Callable[[], object], type[Model], Callable[[Actor, Member], object]]] = {
+    "a token of a consent": (access_tokens.forget_expired, AccessToken, family),
+    "a device code": (
+        devices.forget_expired, DeviceAuthorization,
+        written(
+            DeviceAuthorization, **ORGANIZATION, client_id=lambda *_: market.party().client_id,
+            state=lambda *_: "waiting",
+        ),
+    ),
+    "a link to a person": (
+        recovery.forget_expired, EmailChallenge, written(EmailChallenge, **PERSON, purpose=lambda *_: "reset"),
+    ),
+    "a key of a delegate": (
+        holding.forget_keys, IdempotencyRecord,
+        written(IdempotencyRecord, client_id=lambda who, _: f"{market.party().client_id} {who.organization_id}"),
+    ),
+    "a key of a member": (
+        holding.forget_keys, IdempotencyRecord,
+        written(IdempotencyRecord, client_id=lambda who, _: f"{who.organization_id} {who.organization_id}"),
+    ),
+    "a key of a client for somebody": (
+        holding.forget_keys, IdempotencyRecord,
+        written(IdempotencyRecord, client_id=lambda who, _: f"{who.client_id} {market.party().organization_id}"),
+    ),
+}  # fmt: skip
+
+
 def left(model: type[Model]) -> int:
     db.session.expire_all()
     return len(db.session.scalars(select(model)).all())
@@ -151,9 +197,9 @@ def test_every_job_that_asks_for_holds_is_tried() -> None:
     assert set(JOBS) == {kept.job for kept in retention.RETENTION if kept.held_by != "–"}
 
 
-@pytest.mark.parametrize("job", JOBS)
+@pytest.mark.parametrize("job", [*JOBS, *ELSEWHERE])
 def test_what_belongs_to_an_organization_under_a_hold_is_not_deleted(app: Flask, job: str) -> None:
-    run, model, write = JOBS[job]
+    run, model, write = (JOBS | ELSEWHERE)[job]
     market.install(app)
     under, other = market.party(), market.party()
     for who in (under, other):

@@ -29,7 +29,7 @@ def write(app: Flask) -> Callable[[datetime], Document]:
     """Issues a document at some moment; the role ``clerk`` may change and delete every one, and is no superuser."""
     db.session.execute(text("CREATE ROLE clerk NOSUPERUSER"))
     db.session.execute(text("GRANT ALL ON document TO clerk"))
-    db.session.execute(text("GRANT SELECT ON legal_hold TO clerk"))
+    db.session.execute(text("GRANT SELECT ON legal_hold, invoice, access_grant, purchase_order, offer TO clerk"))
 
     def issue(moment: datetime) -> Document:
         draft = DraftFactory(transaction_on=moment.date(), number=None, lines=(LineFactory(tax_rate_basis_points=0),))

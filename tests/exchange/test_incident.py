@@ -3,21 +3,18 @@
 import hashlib
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select, text, update
 
-from marketplace.access import queries as grants_read
 from marketplace.access import service as grants
 from marketplace.access.errors import GrantSuspended
 from marketplace.access.states import Cause
-from marketplace.app import install
 from marketplace.audit.models import Entry
 from marketplace.audit.verbs import Verb
-from marketplace.exchange import halting, purchase, withdrawal
 from marketplace.exchange import incident as stories
+from marketplace.exchange import purchase
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.models import Organization
@@ -31,8 +28,7 @@ from marketplace.incidents.errors import (
     SalesHalted,
 )
 from marketplace.incidents.models import Incident, IncidentDelivery, IncidentNotice
-from marketplace.incidents.rules import IncidentDraft
-from marketplace.incidents.states import IncidentKind, NoticeState, Stage, Target
+from marketplace.incidents.states import NoticeState, Stage, Target
 from marketplace.kit import clock, mail, settings
 from marketplace.kit.canonical import digest_of
 from marketplace.kit.db import db
@@ -44,6 +40,7 @@ from marketplace.metering.models import Delivery
 from tests.factories import market
 from tests.factories.access import GrantFactory
 from tests.factories.identity import MemberFactory
+from tests.factories.incidents import deeds, opened, told
 
 SIZE = len(market.CONTENT)
 EVIDENCE = "5f" * 32
@@ -75,30 +72,9 @@ def trades(app: Flask, on: market.Listed) -> dict[str, tuple[Actor, str]]:
     return made
 
 
-def draft(**changes: Any) -> IncidentDraft:
-    now = clock.now()
-    facts = {"began_at": now - timedelta(days=1), "noticed_at": now} | changes
-    return IncidentDraft(IncidentKind.LEAK, "鍵が漏えいした。", "A key has leaked.", **facts)
-
-
-def opened(operator: Actor, **changes: Any) -> Incident:
-    with transaction():
-        return stories.open_incident(operator, draft(**changes))
-
-
-def told(operator: Actor, incident: Incident) -> None:
-    with transaction():
-        stories.tell(operator, incident.id)
-
-
 def notices(incident: Incident) -> list[IncidentNotice]:
     own = select(IncidentNotice).where(IncidentNotice.incident_id == incident.id).order_by(IncidentNotice.id)
     return list(db.session.scalars(own, execution_options={"populate_existing": True}))
-
-
-def deeds(incident: Incident) -> list[str]:
-    written = select(Entry.verb).where(Entry.subject == incident.id).order_by(Entry.id)
-    return list(db.session.scalars(written))
 
 
 def member_of(who: Actor, email: str | None = None, role: MemberRole = MemberRole.OWNER) -> str:
@@ -304,76 +280,6 @@ def test_grants_rest_in_the_transaction_that_opens_the_incident_and_open_again(o
     with pytest.raises(GrantSuspended):
         market.fetched(*trades["idle"])
     assert deeds(incident) == ["incidents.incident.opened", "incidents.incident.assessed", "incidents.incident.lifted"]
-
-
-def test_what_was_ordered_before_and_is_paid_after_rests_until_the_incident_is_lifted(app, operator, on) -> None:
-    install(app)
-    late = market.buyer()
-    made = market.ordered(late, market.offered(on))
-    incident = opened(operator, dataset_ids=(on.dataset_id,), suspends=(Target.GRANTS, Target.SALES))
-    market.visit(app, made)
-    market.learn()
-    db.session.expire_all()
-    grant_id = str(purchase.read(late, made.order.id).grant_id)
-    with pytest.raises(GrantSuspended):
-        market.fetched(late, grant_id)
-    told(operator, incident)
-    assert [one.grants for one in queries.list_notices(late).items] == [1]
-    assert [one.suspended for one in queries.list_touched(incident.id)] == [True]
-    with transaction():
-        stories.lift(operator, incident.id)
-    market.fetched(late, grant_id)
-
-
-def test_a_new_grant_rests_where_every_scope_holds_and_nowhere_else(app, operator, on) -> None:
-    late, here = market.buyer(), {"dataset_ids": (on.dataset_id,)}
-    holding = (
-        here,
-        {"release_ids": (on.release_id,)},
-        {"sha256s": (market.opened_sha256(),)},
-        {"organization_ids": (late.organization_id,)},
-        {"organization_ids": (on.provider.organization_id,)},
-        {"client_ids": (str(late.client_id),)},
-    )
-    halting_ones = [opened(operator, suspends=(Target.GRANTS,), **named).id for named in holding]
-    opened(operator, suspends=(Target.GRANTS,), organization_ids=(operator.organization_id,), **here)
-    opened(operator, suspends=(Target.GRANTS,), drill=True, **here)
-    free = {"kind": PriceKind.FREE}
-    grant_id = str(market.bought(app, late, market.offered(on, **free)).grant_id)
-    assert list(queries.list_halting(grant_id)) == halting_ones
-    assert list(grants_read.list_resting(Cause.INCIDENT, halting_ones[2])) == [grant_id]
-    other = market.offered(market.listed(content=b"a\n1\n"), **free)
-    elsewhere = str(market.bought(app, market.buyer(), other).grant_id)
-    assert grants_read.require_grant(elsewhere).state == "active"
-
-
-def test_a_grant_that_is_given_back_or_renewed_rests_as_well(app, operator, on) -> None:
-    offer = market.offered(on, kind=PriceKind.FREE, duration_days=2)
-    back, renewed = (str(market.bought(app, market.buyer(), offer).grant_id) for _ in range(2))
-    with transaction():
-        grants.revoke_for(SYSTEM, back, "返金", "rfd_1")
-    with clock.stopped(clock.now() + timedelta(days=9)):
-        opened(
-            operator, began_at=clock.now() - timedelta(days=1), dataset_ids=(on.dataset_id,), suspends=(Target.GRANTS,)
-        )
-        with transaction():
-            withdrawal.restore_access(SYSTEM, ["rfd_1"])
-            grants.renew(renewed, clock.today())
-            halting.heed(renewed)
-    states = [grants_read.require_grant(one).state for one in (back, renewed)]
-    assert states == ["suspended", "suspended"]
-
-
-def test_the_watch_lets_rest_what_has_come_to_light_and_says_so_once(app, operator, on, monkeypatch) -> None:
-    monkeypatch.setattr(halting, "heed", lambda _grant_id: None)
-    incident = opened(operator, dataset_ids=(on.dataset_id,), suspends=(Target.GRANTS,))
-    grant_id = str(market.bought(app, market.buyer(), market.offered(on, kind=PriceKind.FREE)).grant_id)
-    assert grants_read.require_grant(grant_id).state == "active"
-    for _ in range(2):
-        stories.watch()
-    db.session.expire_all()
-    assert grants_read.require_grant(grant_id).state == "suspended"
-    assert deeds(incident) == ["incidents.incident.opened", *["incidents.incident.assessed"] * 2]
 
 
 def test_a_refused_opening_lets_nothing_rest(operator, on, trades) -> None:

@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 
 from marketplace.audit import holds
-from marketplace.identity import throttle
+from marketplace.identity import held, throttle
 from marketplace.identity.login import account, letters, mailed_links, passwords, people
 from marketplace.identity.login.errors import LinkOver, TooManySignIns
 from marketplace.identity.login.mailed_links import Holder
@@ -96,4 +96,5 @@ def forget_expired() -> None:
     """Delete what was mailed to see whether an address is somebody's, a day after it has run out."""
     with transaction():
         over = EmailChallenge.expires_at <= clock.now() - timedelta(days=1)
-        db.session.execute(delete(EmailChallenge).where(over, ~holds.covering(EmailChallenge.organization_id)))
+        kept = or_(holds.covering(EmailChallenge.organization_id), held.of_person(EmailChallenge.person_id))
+        db.session.execute(delete(EmailChallenge).where(over, ~kept))

@@ -261,7 +261,8 @@ def forget_expired() -> None:
     """Delete the rows of tokens that have run out, on which nothing depends any more."""
     with transaction():
         over = AccessToken.expires_at <= clock.now()
-        db.session.execute(delete(AccessToken).where(over, ~held.of_client(AccessToken.client_id)))
+        kept = held.of_token(AccessToken.client_id, AccessToken.family_id)
+        db.session.execute(delete(AccessToken).where(over, ~kept))
 
 
 def _signed_payload(token: str, key: keys.SigningKey) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from authlib.oauth2.rfc6749 import UnauthorizedClientError
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, or_, select, update
 
+from marketplace.audit import holds
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.identity import credentials, held
@@ -131,4 +132,5 @@ def forget_expired() -> None:
     """Delete device codes an hour after they have run out."""
     with transaction():
         past = DeviceAuthorization.expires_at <= clock.now() - timedelta(hours=1)
-        db.session.execute(delete(DeviceAuthorization).where(past, ~held.of_client(DeviceAuthorization.client_id)))
+        kept = or_(held.of_client(DeviceAuthorization.client_id), holds.covering(DeviceAuthorization.organization_id))
+        db.session.execute(delete(DeviceAuthorization).where(past, ~kept))
