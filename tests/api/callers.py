@@ -134,10 +134,16 @@ def _with(owner: Party, **more: object) -> Party:
         return _holding(owner, access_tokens.issue(bearer))
 
 
-def _member(owner: Party, role: MemberRole, when: datetime, acr: Assurance = Assurance.AAL2) -> Party:
+def _member(
+    owner: Party,
+    role: MemberRole,
+    when: datetime,
+    acr: Assurance = Assurance.AAL2,
+    person_id: str | None = None,
+) -> Party:
     """A program that a member of an organization lets act, with every scope."""
     organization = db.session.get(Organization, owner.organization_id)
-    member = MemberFactory(organization=organization, role=role.value, person_id=PersonFactory().id)
+    member = MemberFactory(organization=organization, role=role.value, person_id=person_id or PersonFactory().id)
     scope = " ".join(sorted(EVERY_SCOPE))
     with transaction():
         family = families.open_family(

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -13,14 +14,16 @@ from marketplace.audit import sequencer
 from marketplace.audit.queries import Search
 from marketplace.audit.verbs import Verb
 from marketplace.identity.actors import Actor
+from marketplace.identity.overrides import queries
 from marketplace.identity.overrides import service as overrides
+from marketplace.identity.permissions import STEP_UP_SECONDS
 from marketplace.identity.states import MemberRole
 from marketplace.kit import clock, settings
 from marketplace.kit.transaction import transaction
 from tests.api.callers import _member
 from tests.api.trade import Market, Party, ok, party, refused
 from tests.factories.identity import MemberFactory
-from tests.factories.oversight import case_of
+from tests.factories.oversight import case_of, in_person
 
 REASON = "購入者の申し出による"
 
@@ -65,6 +68,9 @@ def test_a_saved_search_is_run_by_its_name_within_the_organization_and_by_audito
         assert [one["id"] for one in ok(reader.get("/v1/audit/searches"))["items"]] == [saved["id"]]
         found = ok(reader.get("/v1/audit/entries", query_string={"search_id": saved["id"]}))["items"]
         assert {entry["verb"] for entry in found} == {"catalog.dataset.registered"}
+    named = {"name": "山田", "query": {"subject": "山田太郎"}}
+    refused(market.operator.post("/v1/audit/searches", named), 422, "invalid-input", "/query/subject")
+    assert [one["id"] for one in ok(market.operator.get("/v1/audit/searches"))["items"]] == [saved["id"]]
     narrower = {"search_id": saved["id"], "organization_id": market.buyer.organization_id}
     assert ok(market.auditor.get("/v1/audit/entries", query_string=narrower))["items"] == []
     other = party(app, "another operator", "operator")
@@ -101,10 +107,15 @@ def two_needed(app: Flask) -> Any:
 
 
 @pytest.fixture
+def first(market: Market) -> Party:
+    """A person of the operator's who is signed in."""
+    return _member(market.operator, MemberRole.OWNER, clock.now())
+
+
+@pytest.fixture
 def second(market: Market) -> Party:
-    """Another person of the operator's, with another client."""
-    owner = party(market.app, "second client", "operator")
-    return _member(owner, MemberRole.OWNER, clock.now())
+    """Another one, with the same program."""
+    return _member(market.operator, MemberRole.OWNER, clock.now())
 
 
 def refunds_of(market: Market) -> list[int]:
@@ -118,22 +129,57 @@ def test_an_operator_refunds_alone_where_the_setting_is_off(market: Market) -> N
 
 
 @pytest.mark.usefixtures("two_needed")
-def test_a_refund_of_anothers_sale_takes_two_people_and_happens_once(market: Market, second: Party) -> None:
+def test_a_refund_of_anothers_sale_takes_two_people_and_happens_once(
+    market: Market, first: Party, second: Party
+) -> None:
     invoice = market.bought(kind="one_off")["invoice_id"]
     alone = market.operator.post(f"/v1/invoices/{invoice}/refunds", {"amount_yen": 100})
     refused(alone, 403, "override-needs-two")
     body = {"deed": "refund", "about": invoice, "arguments": {"amount_yen": 100}, "reason": REASON}
-    made = ok(market.operator.post("/v1/overrides", body), 201)
+    made = ok(first.post("/v1/overrides", body), 201)
     path = f"/v1/overrides/{made['id']}"
-    refused(market.operator.post(f"{path}/approve"), 403, "same-person")
+    refused(first.post(f"{path}/approve"), 403, "same-person")
     assert refunds_of(market) == []
     assert ok(second.post(f"{path}/approve"))["state"] == "carried_out"
     refused(second.post(f"{path}/approve"), 409, "override-over")
     assert refunds_of(market) == [100]
     read = ok(market.auditor.get(path))
-    assert (read["client_id"], read["approver_client_id"]) == (market.operator.client_id, second.client_id)
+    assert read["member_id"] != read["approver_member_id"]
+    assert (read["client_id"], read["approver_client_id"]) == (first.client_id, second.client_id)
     verbs = [Verb.OVERRIDE_PROPOSED, Verb.OVERRIDE_APPROVED]
     assert [len(record.search_entries(Search(verb=verb.value)).items) for verb in verbs] == [1, 1]
+
+
+@pytest.mark.usefixtures("two_needed")
+def test_two_secrets_in_one_hand_are_not_two_people(market: Market, first: Party) -> None:
+    invoice = market.bought(kind="one_off")["invoice_id"]
+    body = {"deed": "refund", "about": invoice, "arguments": {"amount_yen": 100}, "reason": REASON}
+    refused(market.operator.post("/v1/overrides", body), 403, "person-needed")
+    assert ok(market.operator.get("/v1/overrides"))["items"] == []
+    path = f"/v1/overrides/{ok(first.post('/v1/overrides', body), 201)['id']}"
+    elsewhere = party(market.app, "another operator", "operator")
+    for program in (market.operator, elsewhere):
+        refused(program.post(f"{path}/approve"), 403, "person-needed")
+    # The same person, who is a member of another operator as well.
+    person = queries.get_override(path.rsplit("/", 1)[-1]).person_id
+    twice = _member(elsewhere, MemberRole.OWNER, clock.now(), person_id=person)
+    refused(twice.post(f"{path}/approve"), 403, "same-person")
+    assert ok(market.operator.get(path))["state"] == "proposed"
+    assert refunds_of(market) == []
+
+
+@pytest.mark.usefixtures("two_needed")
+def test_a_second_person_proves_a_second_factor_and_has_the_role(market: Market, first: Party) -> None:
+    invoice = market.bought(kind="one_off")["invoice_id"]
+    body = {"deed": "refund", "about": invoice, "arguments": {"amount_yen": 100}, "reason": REASON}
+    path = f"/v1/overrides/{ok(first.post('/v1/overrides', body), 201)['id']}"
+    before = clock.now() - timedelta(seconds=STEP_UP_SECONDS + 60)
+    stale = _member(market.operator, MemberRole.OWNER, before)
+    refused(stale.post(f"{path}/approve"), 401, "step-up-required")
+    developer = _member(market.operator, MemberRole.DEVELOPER, clock.now())
+    refused(developer.post(f"{path}/approve"), 403, "role-missing")
+    assert ok(market.operator.get(path))["state"] == "proposed"
+    assert refunds_of(market) == []
 
 
 @pytest.mark.usefixtures("two_needed")
@@ -144,19 +190,19 @@ def test_a_seller_gives_back_what_it_sold_without_a_second_person(market: Market
 
 
 @pytest.mark.usefixtures("two_needed")
-def test_a_suspension_is_made_by_one_and_lifted_by_two(market: Market, second: Party) -> None:
+def test_a_suspension_is_made_by_one_and_lifted_by_two(market: Market, first: Party, second: Party) -> None:
     who = market.buyer.organization_id
     ok(market.operator.post(f"/v1/organizations/{who}/suspend", {"reason": "漏えいの疑い"}))
     refused(market.operator.post(f"/v1/organizations/{who}/verify", {}), 403, "override-needs-two")
     assert ok(market.operator.get(f"/v1/organizations/{who}"))["state"] == "suspended"
     body = {"deed": "reinstatement", "about": who, "reason": "疑いは晴れた"}
-    made = ok(market.operator.post("/v1/overrides", body), 201)
+    made = ok(first.post("/v1/overrides", body), 201)
     ok(second.post(f"/v1/overrides/{made['id']}/approve"))
     assert ok(market.operator.get(f"/v1/organizations/{who}"))["state"] == "verified"
 
 
 @pytest.mark.usefixtures("two_needed")
-def test_a_correction_of_anothers_delivery_takes_two_people(market: Market, second: Party) -> None:
+def test_a_correction_of_anothers_delivery_takes_two_people(market: Market, first: Party, second: Party) -> None:
     bought = market.bought()
     market.fetch(bought["grant_id"])
     delivery = ok(market.buyer.get("/v1/deliveries"))["items"][0]["id"]
@@ -165,15 +211,17 @@ def test_a_correction_of_anothers_delivery_takes_two_people(market: Market, seco
     refused(market.operator.post(path, change), 403, "override-needs-two")
     assert ok(market.buyer.get(path)) == []
     body = {"deed": "correction", "about": delivery, "arguments": change, "reason": REASON}
-    made = ok(market.operator.post("/v1/overrides", body), 201)
+    made = ok(first.post("/v1/overrides", body), 201)
     ok(second.post(f"/v1/overrides/{made['id']}/approve"))
     assert [one["bytes"] for one in ok(market.buyer.get(path))] == [-1]
 
 
-def test_a_proposal_whose_deed_is_refused_stays_open_and_can_be_withdrawn(market: Market, second: Party) -> None:
+def test_a_proposal_whose_deed_is_refused_stays_open_and_can_be_withdrawn(
+    market: Market, first: Party, second: Party
+) -> None:
     invoice = market.bought(kind="one_off")["invoice_id"]
     body = {"deed": "refund", "about": invoice, "arguments": {"amount_yen": 999_999}, "reason": REASON}
-    path = f"/v1/overrides/{ok(market.operator.post('/v1/overrides', body), 201)['id']}"
+    path = f"/v1/overrides/{ok(first.post('/v1/overrides', body), 201)['id']}"
     refused(second.post(f"{path}/approve"), 422, "refund-too-large")
     assert ok(market.operator.get(path))["state"] == "proposed"
     assert ok(second.post(f"{path}/withdraw"))["state"] == "withdrawn"
@@ -181,13 +229,14 @@ def test_a_proposal_whose_deed_is_refused_stays_open_and_can_be_withdrawn(market
     assert refunds_of(market) == []
 
 
-def test_a_proposal_runs_out_after_three_days(market: Market, second: Party) -> None:
+def test_a_proposal_runs_out_after_three_days(market: Market, first: Party, second: Party) -> None:
     invoice = market.bought(kind="one_off")["invoice_id"]
     body = {"deed": "refund", "about": invoice, "arguments": {"amount_yen": 1}, "reason": REASON}
-    made = ok(market.operator.post("/v1/overrides", body), 201)
+    made = ok(first.post("/v1/overrides", body), 201)
+    somebody = in_person(Actor(second.organization_id, second.client_id))
     with clock.stopped(clock.parse(made["expires_at"])):
         with pytest.raises(overrides.OverrideOver), transaction():
-            overrides.approve(Actor(second.organization_id, second.client_id), made["id"])
+            overrides.approve(somebody, made["id"])
         overrides.expire()
     assert ok(market.operator.get(f"/v1/overrides/{made['id']}"))["state"] == "expired"
     assert refunds_of(market) == []
@@ -204,7 +253,9 @@ def test_a_proposal_runs_out_after_three_days(market: Market, second: Party) -> 
         {"reason": ""},
     ],
 )
-def test_a_proposal_that_the_deed_would_not_take_is_refused(market: Market, wrong: dict[str, Any]) -> None:
+def test_a_proposal_that_the_deed_would_not_take_is_refused(
+    market: Market, first: Party, wrong: dict[str, Any]
+) -> None:
     body = {"deed": "refund", "about": "inv_1", "arguments": {}, "reason": REASON} | wrong
-    assert market.operator.post("/v1/overrides", body).status_code == 422
+    assert first.post("/v1/overrides", body).status_code == 422
     assert ok(market.operator.get("/v1/overrides"))["items"] == []

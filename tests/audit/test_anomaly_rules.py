@@ -1,6 +1,7 @@
 """The anomaly rules, one deed after the other, without a database."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -125,7 +126,7 @@ def test_refunds_that_are_owed_by_rule_or_far_apart_are_no_loop():
 
 
 def account(entry: str, name: str, days: float = 0) -> Deed:
-    facts = {"account_sha256": name}
+    facts = {"account_commitment": name}
     return deed(entry, Verb.PAYOUT_ACCOUNT_NAMED, days, counterparty_id=None, facts=facts)
 
 
@@ -146,6 +147,13 @@ def test_a_first_account_the_same_account_and_a_claim_are_no_change():
     changed = [account("1", "old"), account("2", "new", 5)]
     assert read(rules.PAYOUT_AFTER_CHANGE, [*changed, payout("3", 6, way="claim")]) == []
     assert read(rules.PAYOUT_AFTER_CHANGE, [payout("0", -1), account("1", "old")]) == []
+
+
+def test_an_account_named_after_the_upgrade_is_compared_with_the_one_before_it():
+    former = replace(account("1", "x"), facts={"account_sha256": "old"})
+    [found] = read(rules.PAYOUT_AFTER_CHANGE, [former, account("2", "new", 5), payout("3", 6)])
+    assert found[2] == ["2", "3"]
+    assert read(rules.PAYOUT_AFTER_CHANGE, [former, replace(former, id="2"), payout("3", 6)]) == []
 
 
 def delivery(entry: str, at: str, byte_count: int, buyer: str = A) -> Deed:

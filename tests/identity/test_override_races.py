@@ -20,14 +20,23 @@ from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 from tests.factories.identity import OrganizationFactory
+from tests.factories.oversight import in_person
 
 
 def proposed() -> tuple[str, str]:
     """A proposal that waits for somebody else, and the organization of the operator."""
     with transaction():
         operator = OrganizationFactory().id
-        made = service.propose(Actor(operator, "cli_0"), OverrideDeed.REFUND, "inv_1", {}, "申し出による")
+    somebody = member_of(operator)
+    with transaction():
+        made = service.propose(somebody, OverrideDeed.REFUND, "inv_1", {}, "申し出による")
         return made.id, operator
+
+
+def member_of(operator: str) -> Actor:
+    """Somebody of the operator's, with the program that all of them use."""
+    with transaction():
+        return in_person(Actor(operator, "cli_0"))
 
 
 def entries(override_id: str, verb: Verb) -> int:
@@ -36,26 +45,28 @@ def entries(override_id: str, verb: Verb) -> int:
 
 def test_of_four_people_who_approve_at_once_one_does(own_database: Flask) -> None:
     override_id, operator = proposed()
+    people = [member_of(operator) for _ in range(4)]
     start = Barrier(4)
 
-    def attempt(n: int) -> str | None:
+    def attempt(who: Actor) -> str | None:
         with own_database.app_context():
             start.wait()
             try:
                 with transaction():
-                    return service.approve(Actor(operator, f"cli_{n}"), override_id).approver_client_id
+                    return service.approve(who, override_id).approver_member_id
             except OverrideOver:
                 return None
 
     with ThreadPoolExecutor(4) as pool:
-        [approver] = [who for who in pool.map(attempt, range(1, 5)) if who]
+        [approver] = [who for who in pool.map(attempt, people) if who]
     read = queries.get_override(override_id)
-    assert (read.state, read.approver_client_id) == ("carried_out", approver)
+    assert (read.state, read.approver_member_id) == ("carried_out", approver)
     assert entries(override_id, Verb.OVERRIDE_APPROVED) == 1
 
 
 def test_whoever_approves_while_it_is_withdrawn_is_one_or_the_other(own_database: Flask) -> None:
     override_id, operator = proposed()
+    somebody = member_of(operator)
     start = Barrier(2)
 
     def attempt(deed: str) -> bool:
@@ -63,7 +74,7 @@ def test_whoever_approves_while_it_is_withdrawn_is_one_or_the_other(own_database
             start.wait()
             try:
                 with transaction():
-                    getattr(service, deed)(Actor(operator, "cli_1"), override_id)
+                    getattr(service, deed)(somebody, override_id)
             except OverrideOver:
                 return False
             return True
@@ -74,11 +85,12 @@ def test_whoever_approves_while_it_is_withdrawn_is_one_or_the_other(own_database
     assert sorted(ended) == [0, 1]
 
 
-@pytest.mark.parametrize("approver", [{"approver_client_id": "cli_0"}, {}], ids=["the proposer", "nobody"])
-def test_no_statement_carries_out_what_no_second_person_approved(app: Flask, approver: dict[str, str]) -> None:
+@pytest.mark.parametrize("is_proposer", [True, False], ids=["the proposer", "nobody"])
+def test_no_statement_carries_out_what_no_second_person_approved(app: Flask, is_proposer: bool) -> None:
     del app
     override_id, _operator = proposed()
     done = {"state": "carried_out", "ended_at": clock.now() + timedelta(hours=1)}
+    approver = {"approver_person_id": queries.get_override(override_id).person_id} if is_proposer else {}
     with pytest.raises(IntegrityError, match="ck_override_"), db.session.begin_nested():
         db.session.execute(update(Override).where(Override.id == override_id).values(**done, **approver))
     assert queries.get_override(override_id).state == "proposed"

@@ -144,7 +144,7 @@ class OverrideView(Schema):
     reason = fields.String(required=True)
     state = one_of(OverrideState, required=True)
     organization_id = fields.String(required=True)
-    member_id = fields.String(required=True, allow_none=True)
+    member_id = fields.String(required=True)
     client_id = fields.String(required=True, allow_none=True)
     proposed_at = Instant(required=True)
     expires_at = Instant(required=True)

@@ -210,7 +210,8 @@ def _leap(deed: Deed, yen: int, before: Mapping[str, Any]) -> Finding | None:
 
 
 def _named(kept: Mapping[str, Any], deed: Deed) -> dict[str, Any]:
-    account = deed.facts.get("account_sha256")
+    # Entries of former versions have the bare hash: the first account named since then counts as another one.
+    account = deed.facts.get("account_commitment") or deed.facts.get("account_sha256")
     if not kept:
         return {"account": account}
     if account == kept["account"]:

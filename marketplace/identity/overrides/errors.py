@@ -25,10 +25,27 @@ class SamePerson(Forbidden):
 
     slug = "same-person"
     title, title_ja = "Proposed by yourself", "ご自身の提案です"
-    cause = "An override is approved by another person, and through another client, than the one that proposed it."
-    cure = "Have somebody else approve it, with their own sign-in or their own client."
-    cause_ja = "提案は、提案者とは別の人が、別のクライアントから承認する必要があります。"
-    cure_ja = "別の担当者に、その人自身のサインインまたはクライアントで承認してもらってください。"
+    cause = "An override is approved by another person than the one that proposed it, in whichever organization."
+    cure = "Have somebody else approve it, with their own sign-in."
+    cause_ja = "提案は、提案者とは別の人が承認する必要があります。所属する組織が異なっていても同じ人は承認できません。"
+    cure_ja = "別の担当者に、その人自身のサインインで承認してもらってください。"
+
+
+class PersonNeeded(Forbidden):
+    """A program proposes or approves an override."""
+
+    slug = "person-needed"
+    title, title_ja = "A person must act", "担当者本人の操作が必要です"
+    cause = (
+        "Overrides are proposed and approved by people, and this token is a program's: "
+        "whoever holds the secrets of two programs may be one person."
+    )
+    cure = "Let a person sign in and give their consent (authorization code or device code), and use that token."
+    cause_ja = (
+        "提案と承認は人が行うもので、このトークンはプログラムのものです。"
+        "二つのプログラムの秘密情報を一人が持っていることがあるためです。"
+    )
+    cure_ja = "担当者がサインインして同意した（認可コードまたはデバイスコードの）トークンを使ってください。"
 
 
 class OverrideOver(Conflict):

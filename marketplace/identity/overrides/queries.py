@@ -2,6 +2,7 @@
 
 from sqlalchemy import select
 
+from marketplace.identity.models import Member
 from marketplace.identity.overrides.models import Override
 from marketplace.kit import pages
 from marketplace.kit.db import db
@@ -25,6 +26,11 @@ def lock_override(override_id: str) -> Override:
     get_override(override_id)
     held = select(Override).where(Override.id == override_id).with_for_update()
     return db.session.scalars(held, execution_options=_FRESH).one()
+
+
+def find_person(member_id: str) -> str | None:
+    """Return the person whose membership this is; None where nobody can sign in by it."""
+    return db.session.scalar(select(Member.person_id).where(Member.id == member_id))
 
 
 def list_overrides(

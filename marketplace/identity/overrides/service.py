@@ -10,7 +10,7 @@ from marketplace.audit.verbs import Verb
 from marketplace.identity import rules
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.overrides import queries
-from marketplace.identity.overrides.errors import OverrideOver, SamePerson
+from marketplace.identity.overrides.errors import OverrideOver, PersonNeeded, SamePerson
 from marketplace.identity.overrides.models import Override
 from marketplace.identity.overrides.states import OverrideDeed, OverrideState
 from marketplace.kit import clock, jobs
@@ -24,7 +24,8 @@ LIVES = timedelta(hours=72)
 
 
 def propose(actor: Actor, deed: OverrideDeed, about: str, arguments: dict[str, Any], reason: str) -> Override:
-    """Propose a deed; nothing happens before another person approves it. Raises Invalid."""
+    """Propose a deed; nothing happens before another person approves it. Raises PersonNeeded or Invalid."""
+    member_id, person_id = _person(actor)
     tidied = rules.checked_text("reason", reason, rules.REASON_LENGTH_MAX)
     now = clock.now()
     override = Override(
@@ -35,7 +36,8 @@ def propose(actor: Actor, deed: OverrideDeed, about: str, arguments: dict[str, A
         reason=tidied,
         state=OverrideState.PROPOSED.value,
         organization_id=actor.organization_id,
-        member_id=actor.member_id,
+        person_id=person_id,
+        member_id=member_id,
         client_id=actor.client_id,
         proposed_at=now,
         expires_at=now + LIVES,
@@ -49,14 +51,16 @@ def propose(actor: Actor, deed: OverrideDeed, about: str, arguments: dict[str, A
 def approve(actor: Actor, override_id: str) -> Override:
     """Say yes to another's proposal; the caller carries it out in the same transaction, or rolls back.
 
-    Raises NotFound, OverrideOver or SamePerson.
+    Raises PersonNeeded, NotFound, OverrideOver or SamePerson.
     """
+    member_id, person_id = _person(actor)
     override = _open(override_id)
     if clock.now() >= override.expires_at:
         raise OverrideOver(state=OverrideState.EXPIRED.value)
-    if _is_same(actor, override):
+    if person_id == override.person_id:
         raise SamePerson
-    override.approver_member_id, override.approver_client_id = actor.member_id, actor.client_id
+    override.approver_person_id, override.approver_member_id = person_id, member_id
+    override.approver_client_id = actor.client_id
     return _end(actor, override, OverrideState.CARRIED_OUT, Verb.OVERRIDE_APPROVED)
 
 
@@ -81,10 +85,12 @@ def _open(override_id: str) -> Override:
     return override
 
 
-def _is_same(actor: Actor, override: Override) -> bool:
-    # Credentials stand for persons: one of the two in common is one person.
-    members, clients = (actor.member_id, override.member_id), (actor.client_id, override.client_id)
-    return any(mine is not None and mine == theirs for mine, theirs in (members, clients))
+def _person(actor: Actor) -> tuple[str, str]:
+    """Return the member who acts and the person who that is; a program is nobody, whoever holds its secret."""
+    person_id = queries.find_person(actor.member_id) if actor.member_id else None
+    if actor.member_id is None or person_id is None:
+        raise PersonNeeded
+    return actor.member_id, person_id
 
 
 def _end(actor: Actor, override: Override, state: OverrideState, verb: Verb) -> Override:
