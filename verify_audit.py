@@ -37,6 +37,7 @@ FORMAT = "musubi-record/1"
 TOLERANCE = timedelta(minutes=5)
 WRONG_MAX = 100
 DISPLACED = "it is not the entry that stands at this place of the tree"
+REPEATED = "it is on the record before"
 LINE_BYTES_MAX = 2**22
 CHUNK_BYTES = 2**20
 FILES = (
@@ -46,6 +47,7 @@ FILES = (
 # What comes of lines that are no JSON, or other than what is written: nested without end, a text where a number is.
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 PARTIES = {"order_id": "order_id", "organization_id": "organization_id", "provider_organization_id": "provider"}
+TEXTS = ("kind", "ref", "idem", "effective_on")
 UNITS = {"bytes": "bytes_new", "rows": "rows_new", "requests": "requests"}
 # Of lines as text: from bytes, it would look for their encoding anew in each.
 read_json = json.JSONDecoder().decode
@@ -164,22 +166,25 @@ class Record:
         self.latest = self._earliest = datetime.min.replace(tzinfo=UTC)
 
     def take(self, entry: dict[str, Any]) -> str | None:
-        """Take an entry in; returns what is wrong with its time."""
-        verb, facts, subject = entry["verb"], entry["facts"], entry["subject"]
+        """Take an entry in; returns what is wrong with it or its time. What was said first is what counts."""
+        verb, facts, subject, repeated = entry["verb"], entry["facts"], entry["subject"], False
         if verb == "billing.ledger.posted":
-            self.booked[facts["idem"]] = (facts["sha256"], entry["id"])
+            posted = facts["sha256"], entry["id"]
+            repeated = self.booked.setdefault(facts["idem"], posted) is not posted
+        elif verb == "access.grant.issued":
+            grant = facts | {"provider": entry.get("counterparty_id")}
+            repeated = self.issued.setdefault(subject, grant) is not grant
         elif verb.startswith("access.grant."):
-            self._grant(verb.removeprefix("access.grant."), subject, facts | {"provider": entry.get("counterparty_id")})
+            self._grant(verb.removeprefix("access.grant."), subject, facts)
         elif verb == "metering.delivery.closed":
             self._use(facts, UNITS.values())
         elif verb == "metering.usage.corrected":
             self._use(facts, UNITS)
-        return self._dated(datetime.fromisoformat(entry["occurred_at"]))
+        late = self._dated(datetime.fromisoformat(entry["occurred_at"]))
+        return REPEATED if repeated else late
 
     def _grant(self, deed: str, grant_id: str, facts: dict[str, Any]) -> None:
-        if deed == "issued":
-            self.issued[grant_id] = facts
-        elif deed == "revoked":
+        if deed == "revoked":
             self.revoked[grant_id] = facts.get("reason_sha256", "")
         elif deed == "reinstated":
             self.revoked.pop(grant_id, None)
@@ -402,6 +407,9 @@ class Verification:
             digest, _entry_id = missing.pop(booked["idem"], (None, None))
             if digest is None:
                 yield "it stands nowhere on the record, or twice in the ledger"
+            elif not _is_plain(booked):
+                yield "it is not written as a transaction is: texts of one line, whole amounts, and at least one entry"
+                return
             elif digest != _digest(booked):
                 yield "it is not what the record says was booked"
             sums: Counter[str] = Counter()
@@ -455,16 +463,26 @@ def _taken(record: Record, line: bytes) -> tuple[str, ...]:
 
 
 def _hash_of(line: bytes) -> bytes:
+    """Return the hash that a line spells, in the one way it is written: whoever seeks counts on its length."""
     try:
-        return bytes.fromhex(line.decode())
+        value = bytes.fromhex(line.decode())
     except ValueError:
         return b""
+    return value if len(value) == 32 and value.hex().encode() == line else b""
+
+
+def _is_plain(booked: dict[str, Any]) -> bool:
+    """Whether a transaction can be read in one way alone from the lines that its digest is over."""
+    rows, codes = booked["entries"], [text for *row, _amount in booked["entries"] for text in row]
+    numbers = [row[-1] for row in rows] + ([] if booked["reverses"] is None else [booked["reverses"]])
+    spaced = any(" " in code for code in codes) or any("\n" in text for text in (*map(booked.get, TEXTS), *codes))
+    return bool(rows) and not spaced and all(type(number) is int for number in numbers)
 
 
 def _digest(booked: dict[str, Any]) -> str:
     reverses = "" if booked["reverses"] is None else str(booked["reverses"])
     entries = (f"{code} {currency} {amount}" for code, currency, amount in booked["entries"])
-    lines = [booked["kind"], booked["ref"], booked["idem"], booked["effective_on"], reverses, *entries, ""]
+    lines = [*(booked[name] for name in TEXTS), reverses, *entries, ""]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

@@ -370,6 +370,14 @@ def test_what_a_stranger_wrote_does_not_steer_a_terminal(app: Flask, tmp_path: P
     assert told.startswith("WRONG ledger.ndjson line 1 (\ufffd[2J): it stands nowhere on the record")
 
 
+def test_a_sound_archive_with_an_entry_that_nobody_signed_is_refused(app: Flask, tmp_path: Path) -> None:
+    log = archives.former(3)
+    files = archives.headed(log.files() | {"pending.ndjson": [archives.entry(4)]})
+    refusal = refused(archives.packed(files, tmp_path / "a.tar"), log.key)
+    assert refusal.detail == "Entries in it wait for a signature, so that nobody vouches for them."
+    assert adopt(archives.packed(log.files(), tmp_path / "a.tar"), log.key)[1]
+
+
 def test_a_checkpoint_of_more_signatures_than_we_read_is_refused_in_words(app: Flask, tmp_path: Path) -> None:
     log = archives.former(2)
     note = notes.read(log.note())
