@@ -163,7 +163,7 @@ def test_what_was_done_at_the_former_exchange_is_proved_by_the_next_one(
         with pytest.raises(AssertionError):
             proved(receipt.proof, entry.replace('"v":1', '"v":2'), key)
     note = verifier.Checkpoint(record.note)
-    assert [one.name for one in note.signers([verifier.Key(key.text)])] == [FORMER]
+    assert [one.name for one, _at in note.signed([verifier.Key(key.text)])] == [FORMER]
     tree = verifier.Tree()
     for leaf in archives.unpacked(path)["leaves.txt"]:
         tree.add(bytes.fromhex(leaf))
