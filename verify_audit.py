@@ -11,10 +11,12 @@ What is verified, each to the first wrong line:
  1. signatures: every checkpoint under a known key of the log (C2SP signed-note), and enough witnesses on the last one;
  2. inclusion: the entries, line by line, are the leaves of the signed tree (RFC 6962);
  3. consistency: every checkpoint, also the one you kept, is over the beginning of the same entries;
- 4. times: no entry is dated before entries placed earlier by more than five minutes;
+ 4. times: no entry is dated before entries placed earlier by more than five minutes, nor, with ``--within``, longer
+    before enough witnesses had signed it;
  5. completeness: every transaction of the ledger stands on the record, as it was booked, and the other way round; it
     balances; grants are in the state that the record says; usage is what the deliveries on the record come to.
-Exit code 0: sound. 1: something is wrong, named on standard output. 2: this is no archive, or it cannot be read.
+Exit code 0: sound. 1: something is wrong, named on standard output. 2: this is no archive, or it cannot be read, or
+what was asked cannot be verified.
 """
 
 import argparse
@@ -26,7 +28,7 @@ import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,8 +37,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 FORMAT = "musubi-record/1"
 TOLERANCE = timedelta(minutes=5)
+NEVER = datetime.max.replace(tzinfo=UTC)
 WRONG_MAX = 100
 DISPLACED = "it is not the entry that stands at this place of the tree"
+REPEATED = "it is on the record before"
 LINE_BYTES_MAX = 2**22
 CHUNK_BYTES = 2**20
 FILES = (
@@ -46,6 +50,7 @@ FILES = (
 # What comes of lines that are no JSON, or other than what is written: nested without end, a text where a number is.
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 PARTIES = {"order_id": "order_id", "organization_id": "organization_id", "provider_organization_id": "provider"}
+TEXTS = ("kind", "ref", "idem", "effective_on")
 UNITS = {"bytes": "bytes_new", "rows": "rows_new", "requests": "requests"}
 # Of lines as text: from bytes, it would look for their encoding anew in each.
 read_json = json.JSONDecoder().decode
@@ -68,7 +73,7 @@ class Key:
             raw = base64.b64decode(encoded, validate=True)
         except ValueError as error:
             raise NoArchive(f"{text!r} is no key: a key reads NAME+ID+KEY") from error
-        self.kind, self.public = raw[0], raw[1:]
+        self.kind, self.public = int.from_bytes(raw[:1]), raw[1:]
         self.id = hashlib.sha256(f"{self.name}\n".encode() + raw).digest()[:4]
         if self.kind not in {1, 4} or len(self.public) != 32 or self.id.hex() != key_id:
             raise NoArchive(f"{text!r} is no Ed25519 key of a log or a witness")
@@ -94,27 +99,21 @@ class Checkpoint:
         try:
             self.origin, size, root = self.text.split("\n")[:3]
             self.size, self.root = int(size), base64.b64decode(root, validate=True)
+            self.seen: list[int] = []
             self.signatures = [_signature(line) for line in lines.splitlines()]
         except ValueError as error:
             raise Wrong(f"a checkpoint cannot be read: {note[:80]!r}") from error
 
-    def signers(self, keys: list[Key]) -> list[Key]:
-        """Return which of these keys have signed it; raises Wrong for one whose signature is not of it."""
+    def signed(self, keys: list[Key]) -> list[tuple[Key, int]]:
+        """Return which of these keys have signed it, and when, if a witness; raises Wrong where it is not theirs."""
         found = []
         for name, key_id, value in self.signatures:
             for key in keys:
                 if (key.name, key.id) == (name, key_id):
                     if not key.verifies(self.text, value):
                         raise Wrong(f"the checkpoint of {self.size} entries: the signature of {name} is not of it")
-                    found.append(key)
+                    found.append((key, int.from_bytes(value[:8])))
         return found
-
-    def witnessed(self, keys: list[Key]) -> Iterator[tuple[Key, int]]:
-        """Yield which of these witnesses have signed it, and when they say they did; raises Wrong."""
-        signed = {(key.name, key.id): key for key in self.signers(keys) if key.kind == 4}
-        for name, key_id, value in self.signatures:
-            if (name, key_id) in signed:
-                yield signed[name, key_id], int.from_bytes(value[:8])
 
 
 def _signature(line: str) -> tuple[str, bytes, bytes]:
@@ -161,25 +160,36 @@ class Record:
         self.revoked: dict[str, str | None] = {}
         self.resting: dict[str, set[tuple[str, str]]] = {}
         self.used: dict[str, list[int]] = {}
-        self.latest = self._earliest = datetime.min.replace(tzinfo=UTC)
+        self._latest = self._earliest = datetime.min.replace(tzinfo=UTC)
+        self.number, self._oldest = 0, (NEVER, 0)
 
-    def take(self, entry: dict[str, Any]) -> str | None:
-        """Take an entry in; returns what is wrong with its time."""
-        verb, facts, subject = entry["verb"], entry["facts"], entry["subject"]
+    def take(self, line: bytes) -> str | None:
+        """Take an entry in; returns what is wrong with it or its time."""
+        self.number += 1
+        try:
+            return self._take(read_json(line.decode()))
+        except UNREADABLE:
+            return "it is no entry"
+
+    def _take(self, entry: dict[str, Any]) -> str | None:
+        verb, facts, subject, repeated = entry["verb"], entry["facts"], entry["subject"], False
         if verb == "billing.ledger.posted":
-            self.booked[facts["idem"]] = (facts["sha256"], entry["id"])
+            posted = facts["sha256"], entry["id"]
+            repeated = self.booked.setdefault(facts["idem"], posted) is not posted
+        elif verb == "access.grant.issued":
+            grant = facts | {"provider": entry.get("counterparty_id")}
+            repeated = self.issued.setdefault(subject, grant) is not grant
         elif verb.startswith("access.grant."):
-            self._grant(verb.removeprefix("access.grant."), subject, facts | {"provider": entry.get("counterparty_id")})
+            self._grant(verb.removeprefix("access.grant."), subject, facts)
         elif verb == "metering.delivery.closed":
             self._use(facts, UNITS.values())
         elif verb == "metering.usage.corrected":
             self._use(facts, UNITS)
-        return self._dated(datetime.fromisoformat(entry["occurred_at"]))
+        late = self._dated(datetime.fromisoformat(entry["occurred_at"]))
+        return REPEATED if repeated else late
 
     def _grant(self, deed: str, grant_id: str, facts: dict[str, Any]) -> None:
-        if deed == "issued":
-            self.issued[grant_id] = facts
-        elif deed == "revoked":
+        if deed == "revoked":
             self.revoked[grant_id] = facts.get("reason_sha256", "")
         elif deed == "reinstated":
             self.revoked.pop(grant_id, None)
@@ -194,9 +204,16 @@ class Record:
             used[at] += int(facts.get(name, 0))
 
     def _dated(self, at: datetime) -> str | None:
-        if at > self.latest:
-            self.latest, self._earliest = at, at - TOLERANCE
+        if at < self._oldest[0]:
+            self._oldest = at, self.number
+        if at > self._latest:
+            self._latest, self._earliest = at, at - TOLERANCE
         return "it is dated before entries that were placed earlier" if at < self._earliest else None
+
+    def oldest(self) -> tuple[datetime, int]:
+        """Return the earliest date, and its line, of the entries since this was last asked."""
+        oldest, self._oldest = self._oldest, (NEVER, 0)
+        return oldest
 
     def state_of(self, grant_id: str) -> str:
         """Return how a grant stands."""
@@ -212,25 +229,29 @@ class Verification:
         self, tar: tarfile.TarFile, keys: list[Key], witnesses: list[Key], witnesses_min: int, within: int | None
     ) -> None:
         self._tar, self._keys, self._witnesses, self._witnesses_min = tar, keys, witnesses, witnesses_min
-        self.wrong: list[str] = []
-        self.size = self.pending = 0
         self._within = within
+        self.wrong: list[str] = []
+        self.size = self.pending = self._good = 0
         self._told: tuple[int, str] | None = None
-        self._last_signed: Checkpoint | None = None
+        self._signed = self._checkpoints()
+        self._ahead = self._last = None  # type: Checkpoint | None
 
     def run(self, kept: list[str]) -> None:
         """Verify everything; ``kept`` are checkpoints that somebody noted earlier."""
         self._shape()
         self._head()
-        checkpoints = self._checkpoints(kept)
-        record = self._entries(checkpoints)
+        self._keys = self._keys_told()
+        record = self._entries([self._read("the checkpoint that was kept", note) for note in kept])
         self._ledger(record)
         self._grants(record)
         self._usage(record)
 
     def lines(self, name: str) -> Iterator[bytes]:
         """Yield the lines of a file, without their ends."""
-        for line in self._raw(name):
+        file = self._file(name)
+        while line := file.readline(LINE_BYTES_MAX):
+            if len(line) == LINE_BYTES_MAX:
+                raise NoArchive(f"{name}: a line is longer than any that is written")
             yield line.rstrip(b"\n")
 
     def _shape(self) -> None:
@@ -242,13 +263,6 @@ class Verification:
             missing.remove(member.name)
         if missing:
             raise NoArchive(f"it has no {', '.join(sorted(missing))}")
-
-    def _raw(self, name: str) -> Iterator[bytes]:
-        file = self._file(name)
-        while line := file.readline(LINE_BYTES_MAX):
-            if len(line) == LINE_BYTES_MAX:
-                raise NoArchive(f"{name}: a line is longer than any that is written")
-            yield line
 
     def _file(self, name: str) -> IO[bytes]:
         file = self._tar.extractfile(name)
@@ -295,86 +309,100 @@ class Verification:
                 self.say(f"keys.txt line {number}: it is no key")
         return self._keys or found
 
-    def _checkpoints(self, kept: list[str]) -> dict[int, list[Checkpoint]]:
-        keys, found, last, before = self._keys_told(), dict[int, list[Checkpoint]](), None, ("", 0)
-        for where, note in self._notes(kept):
-            try:
-                checkpoint = Checkpoint(note)
-                signed = [key for key in checkpoint.signers(keys) if (key.kind, key.name) == (1, checkpoint.origin)]
-                if not signed:
-                    self.say(f"{where}: no known key has signed it ({checkpoint.size} entries)")
-                if where.startswith("checkpoints"):
-                    if before[1] >= checkpoint.size:
-                        self.say(f"{before[0] or where}: it does not stand at its place")
-                    before = where, checkpoint.size
-                    last = max(last or checkpoint, checkpoint, key=lambda one: one.size)
-                found.setdefault(checkpoint.size, []).append(checkpoint)
-            except Wrong as wrong:
-                self.say(f"{where}: {wrong}")
-        if last is not None:
-            self._last(last)
-        elif not self.wrong:
-            raise NoArchive("no checkpoint is in the archive")
-        return found
-
-    def _notes(self, kept: list[str]) -> Iterator[tuple[str, str]]:
+    def _checkpoints(self) -> Iterator[Checkpoint]:
+        """Yield the checkpoints as they come, and remember the last; they are in the order of their sizes."""
+        before, size = "", 0
         for number, line in enumerate(self.lines("checkpoints.ndjson"), 1):
+            where = f"checkpoints.ndjson line {number}"
             try:
-                yield f"checkpoints.ndjson line {number}", str(json.loads(line)["note"])
+                checkpoint = self._read(where, str(read_json(line.decode())["note"]))
             except UNREADABLE:
-                self.say(f"checkpoints.ndjson line {number}: it is no checkpoint")
-        yield from (("the checkpoint that was kept", note) for note in kept)
+                self.say(f"{where}: it is no checkpoint")
+                continue
+            if checkpoint is not None:
+                if checkpoint.size <= size:
+                    self.say(f"{before or where}: it does not stand at its place")
+                before, size = where, checkpoint.size
+                if self._last is None or size > self._last.size:
+                    self._last = checkpoint
+                yield checkpoint
 
-    def _last(self, last: Checkpoint) -> None:
-        self.size = last.size
-        if self._told not in {None, (last.size, last.root.hex())}:
-            self.say("head.json: it tells of another tree than the last checkpoint")
-        self._last_signed = last
+    def _read(self, where: str, note: str) -> Checkpoint | None:
+        try:
+            checkpoint = Checkpoint(note)
+            signed = checkpoint.signed(self._keys)
+            # Of each witness the time at which it first saw this, the earliest first.
+            seen = sorted(((at, key.name) for key, at in checkpoint.signed(self._witnesses)), reverse=True)
+            checkpoint.seen = sorted({name: at for at, name in seen}.values())
+        except Wrong as wrong:
+            self.say(f"{where}: {wrong}")
+            return None
+        if not any((key.kind, key.name) == (1, checkpoint.origin) for key, _at in signed):
+            self.say(f"{where}: no known key has signed it ({checkpoint.size} entries)")
+        return checkpoint
 
-    def _count_witnesses(self, newest: datetime) -> None:
-        """Count who has signed the last checkpoint, not longer after its newest entry than was asked for."""
-        if self._last_signed is None:
-            return
-        late = float("inf") if self._within is None else newest.timestamp() + self._within
-        signed = {key.name for key, at in self._last_signed.witnessed(self._witnesses) if at <= late}
-        if len(signed) < self._witnesses_min:
-            when = "" if self._within is None else f" within {self._within} seconds"
-            told = f"{len(signed)} of the witnesses you trust have signed the last checkpoint{when}"
-            self.say(f"{told}, not {self._witnesses_min}")
+    def _due(self, size: float) -> Iterator[Checkpoint]:
+        """Yield what was signed of no more entries than these, and read on to what was signed of more."""
+        while self._ahead is not None and self._ahead.size <= size:
+            yield self._ahead
+            self._ahead = next(self._signed, None)
 
-    def _entries(self, checkpoints: dict[int, list[Checkpoint]]) -> Record:
-        record, tree, good = Record(), Tree(), 0
+    def _entries(self, kept: list[Checkpoint | None]) -> Record:
+        record, tree, noted = Record(), Tree(), dict[int, list[Checkpoint]]()
+        for one in filter(None, kept):
+            noted.setdefault(one.size, []).append(one)
+        self._ahead = next(self._signed, None)
+        if self._ahead is None and not self.wrong:
+            raise NoArchive("no checkpoint is in the archive")
         for line, leaf in zip_longest(self.lines("entries.ndjson"), self.lines("leaves.txt")):
             if line is None or leaf is None:
                 self.say(f"entries.ndjson and leaves.txt: one of them ends after line {tree.size}")
                 break
             signed = _hash_of(leaf)
             tree.add(signed)
-            wrong = () if hashlib.sha256(b"\0" + line).digest() == signed else (DISPLACED,)
-            for trouble in (*wrong, *_taken(record, line)):
+            displaced = None if hashlib.sha256(b"\0" + line).digest() == signed else DISPLACED
+            for trouble in filter(None, (displaced, record.take(line))):
                 self.say(f"entries.ndjson line {tree.size}: {trouble}")
-            for checkpoint in checkpoints.get(tree.size, ()):
-                good = self._compare(checkpoint, tree, good)
-        self._compare_sizes(checkpoints, tree.size)
-        self._count_witnesses(record.latest)
+            for checkpoint in (*self._due(tree.size), *noted.get(tree.size, ())):
+                self._compare(checkpoint, tree, record)
+        self._end(tree.size, noted)
         for number, line in enumerate(self.lines("pending.ndjson"), 1):
             self.pending = number
-            for trouble in _taken(record, line):
+            if trouble := record.take(line):
                 self.say(f"pending.ndjson line {number}: {trouble}")
         return record
 
-    def _compare(self, checkpoint: Checkpoint, tree: Tree, good: int) -> int:
+    def _compare(self, checkpoint: Checkpoint, tree: Tree, record: Record) -> None:
+        if checkpoint.size != tree.size:
+            return  # it came too late, which was said
         if checkpoint.root == tree.root():
-            return tree.size
-        self.say(f"leaves.txt: one of the lines {good + 1} to {tree.size} is not what was signed")
-        return good
+            self._good = tree.size
+        else:
+            first = self._good % tree.size + 1  # nothing is good where another tree of the same size was signed
+            self.say(f"leaves.txt: one of the lines {first} to {tree.size} is not what was signed")
+        if self._within is None or len(checkpoint.seen) < self._witnesses_min:
+            return
+        # The last of as many as must have signed: fewer could lie about the time together.
+        (oldest, number), seen = record.oldest(), checkpoint.seen[self._witnesses_min - 1]
+        late = seen - oldest.timestamp()
+        if late > self._within:
+            by = f"{late:.0f} seconds before {self._witnesses_min} of the witnesses you trust had signed it"
+            self.say(f"entries.ndjson line {number}: it is dated {by}, not within {self._within}")
 
-    def _compare_sizes(self, checkpoints: dict[int, list[Checkpoint]], size: int) -> None:
-        for signed in sorted(checkpoints):
+    def _end(self, size: int, noted: Iterable[int]) -> None:
+        """Compare how much is there and how much was signed, and by how many."""
+        for signed in chain((one.size for one in self._due(float("inf"))), sorted(noted)):
             if signed > size:
                 self.say(f"entries.ndjson: it has {size} entries, and a checkpoint was signed of {signed}")
+        if self._last is None:
+            return
+        self.size, seen = self._last.size, len(self._last.seen)
         if size > self.size:
             self.say(f"entries.ndjson: it has {size} entries, and {self.size} were signed")
+        if self._told not in {None, (self.size, self._last.root.hex())}:
+            self.say("head.json: it tells of another tree than the last checkpoint")
+        if seen < self._witnesses_min:
+            self.say(f"{seen} of the witnesses you trust have signed the last checkpoint, not {self._witnesses_min}")
 
     def _each(self, name: str, key: str, take: Callable[[dict[str, Any]], Iterator[str]]) -> None:
         """Give each line of a file, which is sorted by this field, to what says what is wrong with it."""
@@ -402,6 +430,9 @@ class Verification:
             digest, _entry_id = missing.pop(booked["idem"], (None, None))
             if digest is None:
                 yield "it stands nowhere on the record, or twice in the ledger"
+            elif not _is_plain(booked):
+                yield "it is not written as a transaction is: texts of one line, whole amounts, and at least one entry"
+                return
             elif digest != _digest(booked):
                 yield "it is not what the record says was booked"
             sums: Counter[str] = Counter()
@@ -445,48 +476,59 @@ class Verification:
             self.say(f"usage.ndjson: the grant {grant_id} is missing")
 
 
-def _taken(record: Record, line: bytes) -> tuple[str, ...]:
-    """Take an entry in; returns what is wrong with it, in itself and with its time."""
-    try:
-        trouble = record.take(read_json(line.decode()))
-    except UNREADABLE:
-        return ("it is no entry",)
-    return () if trouble is None else (trouble,)
-
-
 def _hash_of(line: bytes) -> bytes:
+    """Return the hash that a line spells, in the one way it is written: whoever seeks counts on its length."""
     try:
-        return bytes.fromhex(line.decode())
+        value = bytes.fromhex(line.decode())
     except ValueError:
         return b""
+    return value if len(value) == 32 and value.hex().encode() == line else b""
+
+
+def _is_plain(booked: dict[str, Any]) -> bool:
+    """Whether a transaction can be read in one way alone from the lines that its digest is over."""
+    rows, codes = booked["entries"], [text for *row, _amount in booked["entries"] for text in row]
+    numbers = [row[-1] for row in rows] + ([] if booked["reverses"] is None else [booked["reverses"]])
+    spaced = any(" " in code for code in codes) or any("\n" in text for text in (*map(booked.get, TEXTS), *codes))
+    return bool(rows) and not spaced and all(type(number) is int for number in numbers)
 
 
 def _digest(booked: dict[str, Any]) -> str:
     reverses = "" if booked["reverses"] is None else str(booked["reverses"])
     entries = (f"{code} {currency} {amount}" for code, currency, amount in booked["entries"])
-    lines = [booked["kind"], booked["ref"], booked["idem"], booked["effective_on"], reverses, *entries, ""]
+    lines = [*(booked[name] for name in TEXTS), reverses, *entries, ""]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _keys(given: list[str]) -> list[Key]:
+    """Read keys, several of which may be given in one piece, as a file of them is."""
+    return [Key(one) for text in given for one in text.split() or [text]]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Verify an archive as the command line says; returns the exit code."""
     parser = argparse.ArgumentParser(prog="verify_audit.py", description="Verify an archive of a Musubi record.")
     parser.add_argument("archive", type=Path)
-    parser.add_argument("--key", action="append", default=[], help="a key of the log, as you heard of it elsewhere")
+    parser.add_argument("--key", action="append", default=[], help="keys of the log, as you heard of them elsewhere")
     parser.add_argument("--witness", action="append", default=[], help="the key of a witness you trust")
-    parser.add_argument("--witnesses", type=int, default=0, metavar="N", help="how many of them must have signed")
-    within = "... and not more than so many seconds after the newest entry"
+    parser.add_argument("--witnesses", type=int, metavar="N", help="how many of them must have signed; else all")
+    within = "... and each entry not more than so many seconds after its date"
     parser.add_argument("--within", type=int, metavar="SECONDS", help=within)
     parser.add_argument("--note", action="append", default=[], type=Path, help="a checkpoint that was kept earlier")
     given = parser.parse_args(arguments)
     try:
+        keys, witnesses = _keys(given.key), [key for key in _keys(given.witness) if key.kind == 4]
+        names = len({key.name for key in witnesses})
+        asked = names if given.witnesses is None else given.witnesses
+        wanted = given.witness or given.within is not None or given.witnesses is not None
+        if wanted and not 1 <= asked <= names:
+            parser.error("--witnesses N and --within SECONDS go with the keys of at least N witnesses, one or more")
         with tarfile.open(given.archive, "r:") as tar:
-            keys, witnesses = list(map(Key, given.key)), list(map(Key, given.witness))
-            run = Verification(tar, keys, witnesses, given.witnesses, given.within)
+            run = Verification(tar, keys, witnesses, asked, given.within)
             try:
                 run.run([note.read_text(encoding="utf-8") for note in given.note])
-            except Wrong as wrong:
-                run.wrong.append(str(wrong))
+            except Wrong as trouble:
+                run.wrong.append(str(trouble))
     except (*UNREADABLE, NoArchive, OSError, tarfile.TarError) as error:
         print(f"this is no archive of a record: {error}")
         return 2

@@ -43,7 +43,10 @@ def adopt(path: Path, keys: Sequence[VerifierKey]) -> tuple[AdoptedRecord, bool]
         pieces = iter(partial(file.read, CHUNK_BYTES), b"")
         with archives.draft(pieces, path.stat().st_size) as (draft, stored), draft.open("rb") as copy:
             _require_sound(draft, keys)
-            return service.take_in(SYSTEM, Archive(copy), stored.sha256, keys)
+            archive = Archive(copy)
+            if not archive.is_signed_whole():
+                raise RecordRefused("Entries in it wait for a signature, so that nobody vouches for them.")
+            return service.take_in(SYSTEM, archive, stored.sha256, keys)
 
 
 def get_receipt(record_id: str, entry_id: str) -> AdoptedReceipt:

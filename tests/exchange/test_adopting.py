@@ -163,7 +163,7 @@ def test_what_was_done_at_the_former_exchange_is_proved_by_the_next_one(
         with pytest.raises(AssertionError):
             proved(receipt.proof, entry.replace('"v":1', '"v":2'), key)
     note = verifier.Checkpoint(record.note)
-    assert [one.name for one in note.signers([verifier.Key(key.text)])] == [FORMER]
+    assert [one.name for one, _at in note.signed([verifier.Key(key.text)])] == [FORMER]
     tree = verifier.Tree()
     for leaf in archives.unpacked(path)["leaves.txt"]:
         tree.add(bytes.fromhex(leaf))
@@ -368,6 +368,14 @@ def test_what_a_stranger_wrote_does_not_steer_a_terminal(app: Flask, tmp_path: P
     files = archives.headed(log.files() | {"ledger.ndjson": [json.dumps(booked)]})
     [told] = refused(archives.packed(files, tmp_path / "a.tar"), log.key).members["verifier"]
     assert told.startswith("WRONG ledger.ndjson line 1 (\ufffd[2J): it stands nowhere on the record")
+
+
+def test_a_sound_archive_with_an_entry_that_nobody_signed_is_refused(app: Flask, tmp_path: Path) -> None:
+    log = archives.former(3)
+    files = archives.headed(log.files() | {"pending.ndjson": [archives.entry(4)]})
+    refusal = refused(archives.packed(files, tmp_path / "a.tar"), log.key)
+    assert refusal.detail == "Entries in it wait for a signature, so that nobody vouches for them."
+    assert adopt(archives.packed(log.files(), tmp_path / "a.tar"), log.key)[1]
 
 
 def test_a_checkpoint_of_more_signatures_than_we_read_is_refused_in_words(app: Flask, tmp_path: Path) -> None:

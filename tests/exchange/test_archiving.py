@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -200,23 +199,17 @@ def test_witnesses_are_asked_for_by_number(written: Path) -> None:
     assert (code, wrong) == (1, ["0 of the witnesses you trust have signed the last checkpoint, not 1"])
 
 
-@pytest.mark.parametrize(("late", "code"), [(-60, 0), (60, 0), (120, 1)])
-def test_a_witness_that_signed_long_after_the_last_entry_does_not_count(written: Path, late: int, code: int) -> None:
+def test_what_a_witness_signed_is_in_the_archive_and_counts(written: Path) -> None:
     checkpoint, private = checkpoints.latest(), Ed25519PrivateKey.from_private_bytes(b"\3" * 32)
     assert checkpoint is not None
-    key = notes.key_of("witness.example", private, notes.COSIGNATURE)
-    newest = json.loads(unpacked(written)["entries.ndjson"][-1])["occurred_at"]
-    at = clock.parse(newest) + timedelta(seconds=late)
-    signed = notes.cosign(key.name, private, notes.read(checkpoint.note).text, int(at.timestamp()))
+    key, at = notes.key_of("witness.example", private, notes.COSIGNATURE), clock.now()
+    assert verified(written, "--witness", key.text)[0] == 1
+    signature = notes.cosign(key.name, private, notes.read(checkpoint.note).text, int(at.timestamp()))
     with transaction():
-        checkpoints.keep_cosignature(checkpoint, key, signed, at)
+        checkpoints.keep_cosignature(checkpoint, key, signature, at)
     with written.open("wb") as file, transaction():
         archiving.archive(file)
-    asked = ("--witness", key.text, "--witnesses", "1")
-    assert verified(written, *asked)[0] == 0
-    found, wrong, _last = verified(written, *asked, "--within", "90")
-    told = ["0 of the witnesses you trust have signed the last checkpoint within 90 seconds, not 1"]
-    assert (found, wrong) == (code, told if code else [])
+    assert verified(written, "--witness", key.text, "--witnesses", "1", "--within", "86400")[:2] == (0, [])
 
 
 @pytest.mark.parametrize("content", [b"", b"no tar", b"\0" * 10240])

@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +21,24 @@ from marketplace.kit.transaction import transaction
 
 Files = dict[str, list[str]]
 ORIGIN = "old.example.jp/audit"
+BEGUN = clock.parse("2026-01-05T09:00:00+09:00")
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Somebody who signs what a log has shown, and says when."""
+
+    name: str
+    private: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+
+    @property
+    def key(self) -> VerifierKey:
+        """What verifies its signatures."""
+        return notes.key_of(self.name, self.private, notes.COSIGNATURE)
+
+    def cosign(self, text: str, at: int) -> notes.Signature:
+        """Sign a checkpoint that was seen so many seconds after the first entry of every log."""
+        return notes.cosign(self.name, self.private, text, int(BEGUN.timestamp()) + at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +59,12 @@ class FormerLog:
         """The ids of its entries."""
         return [str(json.loads(entry)["id"]) for entry in self.entries]
 
-    def note(self) -> str:
-        """Its last checkpoint, signed."""
-        text = notes.Checkpoint(self.origin, len(self.entries), root_of(self.entries)).text
-        return notes.Note(text, (notes.sign(self.origin, self.private, text),)).written
+    def note(self, size: int | None = None, seen: Mapping[Witness, int] | None = None) -> str:
+        """Its last checkpoint, or the one of another size, with the seconds at which witnesses saw it."""
+        first = self.entries[:size]
+        text = notes.Checkpoint(self.origin, len(first), root_of(first)).text
+        cosigned = (one.cosign(text, at) for one, at in (seen or {}).items())
+        return notes.Note(text, (notes.sign(self.origin, self.private, text), *cosigned)).written
 
     def files(self) -> Files:
         """The files of its archive, line by line."""
@@ -66,18 +86,18 @@ def former(count: int, origin: str = ORIGIN) -> FormerLog:
     return FormerLog([entry(number) for number in range(count)], origin)
 
 
-def entry(number: int, entry_id: str | None = None) -> str:
-    """An entry, as its leaf commits to it."""
-    document = {
+def entry(number: int, entry_id: str | None = None, **other: object) -> str:
+    """An entry, as its leaf commits to it, so many seconds after the first one."""
+    document: dict[str, object] = {
         "v": 1,
         "id": entry_id or new_id("aud"),
-        "occurred_at": clock.text(clock.parse("2026-01-05T09:00:00+09:00") + timedelta(seconds=number)),
+        "occurred_at": clock.text(BEGUN + timedelta(seconds=number)),
         "organization_id": "org_former",
         "verb": "identity.organization.verified",
         "subject": f"org_{number:032x}",
         "facts": {"理由": "審査済み"},
     }
-    return canonical_json(document).decode()
+    return canonical_json(document | other).decode()
 
 
 def root_of(entries: list[str]) -> bytes:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import IO, BinaryIO
 
 ENTRIES, LEAVES, CHECKPOINTS = "entries.ndjson", "leaves.txt", "checkpoints.ndjson"
+PENDING = "pending.ndjson"
 HASH_BYTES = 32
 _LEAF_BYTES = 2 * HASH_BYTES + len("\n")
 
@@ -24,6 +25,10 @@ class Archive:
         """Return the newest checkpoint, with all its signatures."""
         [(_start, line)] = deque(self._lines(CHECKPOINTS), maxlen=1)
         return str(json.loads(line)["note"])
+
+    def is_signed_whole(self) -> bool:
+        """Whether no entry in it waits for a signature."""
+        return not self._file(PENDING).read(1)
 
     def entries(self) -> Iterator[tuple[int, bytes]]:
         """Yield where the line of each entry starts, and the entry word for word."""
