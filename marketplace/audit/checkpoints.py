@@ -52,13 +52,16 @@ def publish() -> Checkpoint | None:
     size, root = sequencer.root()
     before = latest()
     require_continued(size)
-    if size == 0 or (before is not None and before.size == size):
+    if before is not None and before.size == size:
+        _note_beside(before)
+        return None
+    if size == 0:
         return None
     signed = notes.Checkpoint(log_keys.origin(), size, root)
     note = Note(signed.text, log_keys.sign(signed.text)).written
-    # First the file: what is in the database may have been shown to somebody.
-    secret_files.replace(settings.current().log_signed_path, note.encode())
     checkpoint = Checkpoint(size=size, root=root, note=note, signed_at=clock.now())
+    # First the file: what is in the database may have been shown to somebody.
+    _note_beside(checkpoint)
     db.session.add(checkpoint)
     _keep_keys()
     db.session.flush()
@@ -69,7 +72,8 @@ def trouble() -> str | None:
     """Return why nothing is signed any more, None where the record may be signed."""
     try:
         require_continued(sequencer.tree_size())
-        log_keys.verifiers()
+        if not log_keys.is_new():
+            log_keys.verifiers()
     except (LogForked, LogKeyUnusable) as error:
         return str(error)
     return None
@@ -92,13 +96,26 @@ def seen_last() -> Iterator[tuple[str, notes.Checkpoint]]:
     before = latest()
     if before is not None:
         yield "in the database", notes.Checkpoint(log_keys.origin(), before.size, before.root)
+    beside = _read_beside()
+    if beside is not None:
+        yield f"by {settings.current().log_signed_path}", beside
+
+
+def _read_beside() -> notes.Checkpoint | None:
     path = settings.current().log_signed_path
-    if path.exists():
-        try:
-            signed = notes.read_checkpoint(notes.read(path.read_text(encoding="utf-8")).text)
-        except ValueError as error:
-            raise LogForked(f"{path} does not say any more what was signed ({error}): restore it") from error
-        yield f"by {path}", signed
+    if not path.exists():
+        return None
+    try:
+        return notes.read_checkpoint(notes.read(path.read_text(encoding="utf-8")).text)
+    except ValueError as error:
+        raise LogForked(f"{path} does not say any more what was signed ({error}): restore it") from error
+
+
+def _note_beside(checkpoint: Checkpoint) -> None:
+    """Note on this machine what was signed last, also where another has signed it: that one may be lost."""
+    beside = _read_beside()
+    if beside is None or beside.size < checkpoint.size:
+        secret_files.replace(settings.current().log_signed_path, checkpoint.note.encode())
 
 
 def _keep_keys() -> None:

@@ -56,6 +56,8 @@ class Leaf(Model):
     """The place of an entry in the tree; absent until the sequencer has come by."""
 
     __tablename__ = "audit_leaf"
+    # Where verification does not look, nothing can be hidden.
+    __table_args__ = (CheckConstraint("position >= 0", name="counted_from_zero"),)
 
     position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     entry_id: Mapped[str] = mapped_column(ForeignKey("audit_entry.id"), unique=True)
@@ -65,6 +67,7 @@ class Node(Model):
     """The hash of one complete subtree (RFC 6962 section 2.1); level 0 holds the leaf hashes."""
 
     __tablename__ = "audit_node"
+    __table_args__ = (CheckConstraint("position >= 0", name="counted_from_zero"),)
 
     level: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)

@@ -43,7 +43,8 @@ def sequence_all() -> int:
     """Place every entry that is committed and not yet placed; returns how many.
 
     An advisory lock lets one sequencer work at a time, whatever the number of processes. Each batch
-    is one transaction, so a sequencer that dies leaves nothing half placed.
+    is one transaction, so a sequencer that dies leaves nothing half placed. Raises LogForked where the tree lacks
+    what it is to grow on.
     """
     placed = 0
     while True:
@@ -70,7 +71,7 @@ def _sequence_batch() -> int:
     fresh: dict[tuple[int, int], bytes] = {}
 
     def sibling(level: int, position: int) -> bytes:
-        return fresh.get((level, position)) or edge[level, position]
+        return _found(fresh if (level, position) in fresh else edge, level, position)
 
     for position, row in enumerate(rows, size):
         grown = merkle.grow(position, merkle.leaf_hash(row.canonical.encode()), sibling)
@@ -97,11 +98,15 @@ def over_tree(compute: Callable[[Subtree], T]) -> T:
     found = _stored(_wanted(compute))
 
     def stored(level: int, position: int) -> bytes:
-        if (level, position) not in found:
-            raise LogForked(f"the subtree {level}/{position} is gone: run `marketplace audit verify`")
-        return found[level, position]
+        return _found(found, level, position)
 
     return compute(stored)
+
+
+def _found(nodes: dict[tuple[int, int], bytes], level: int, position: int) -> bytes:
+    if (level, position) not in nodes:
+        raise LogForked(f"the subtree {level}/{position} is gone: run `marketplace audit verify`")
+    return nodes[level, position]
 
 
 def _wanted(compute: Callable[[Subtree], object]) -> set[tuple[int, int]]:

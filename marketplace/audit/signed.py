@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 from sqlalchemy import select
 
@@ -60,8 +61,9 @@ class Signed:
         try:
             key = notes.read_key(one.witness)
             signed = Note(notes.read(note).text, notes.read_signatures(one.line))
-            is_signed = key in notes.verified(signed, [key])
-        except ValueError:
+            at = notes.verified(signed, [key])[key]
+            is_signed = at is not None and datetime.fromtimestamp(at, UTC) == one.witnessed_at
+        except (KeyError, ValueError, OverflowError, OSError):
             is_signed = False
         if not is_signed:
             self._find(f"what a witness signed of the checkpoint of {one.size} entries was altered")

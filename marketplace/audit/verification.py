@@ -23,9 +23,10 @@ SELECT level, position FROM audit_node, tree
  WHERE level NOT BETWEEN 0 AND 62 OR position < 0 OR position >= size >> least(greatest(level, 0), 62)
  ORDER BY level, position LIMIT :limit
 """)
+# A place below the first is none, where somebody took away the constraint that refuses it.
 _FORGOTTEN = (
     select(Entry.id)
-    .outerjoin(Leaf, Leaf.entry_id == Entry.id)
+    .outerjoin(Leaf, and_(Leaf.entry_id == Entry.id, Leaf.position >= 0))
     .outerjoin(Waiting, Waiting.entry_id == Entry.id)
     .where(Leaf.entry_id.is_(None), Waiting.entry_id.is_(None))
     .order_by(Entry.id)

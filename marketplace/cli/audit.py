@@ -1,6 +1,8 @@
 """Verifying, exporting and adopting the record from the machine itself."""
 
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +21,7 @@ from marketplace.audit import (
     service,
     verification,
 )  # fmt: skip
+from marketplace.audit.errors import LogForked, LogKeyUnusable
 from marketplace.audit.verbs import Verb
 from marketplace.cli.composition import Composition, application, pass_composition
 from marketplace.exchange import adopting, archiving, witnessing
@@ -47,7 +50,8 @@ def verify(composition: Composition, size: int | None, root: str | None) -> None
         raise click.UsageError("--size and --root go together")
     with application(composition):
         if sequencer.is_allowed():
-            sequencer.sequence_all()
+            with suppress(LogForked):  # what is wrong with the tree is about to be named
+                sequencer.sequence_all()
         verdict = verification.verify((size, root) if size is not None and root is not None else None)
     for finding in verdict.findings:
         place = "-" if finding.position is None else finding.position
@@ -66,10 +70,12 @@ def verify(composition: Composition, size: int | None, root: str | None) -> None
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
 @pass_composition
 def export(composition: Composition, form: str, out: Path) -> None:
-    """Write the record to a file."""
+    """Write the record to a file; exits 1 where an archive ends at the last checkpoint since nothing more is signed."""
+    is_signed = True
     try:
-        with application(composition), out.open("wb") as file:
+        with application(composition), _replaced(out) as file:
             if form == ARCHIVE:
+                is_signed = _sign()
                 _archive(file)
             else:
                 for piece in FORMATS[form](queries.all_entries(queries.Search())):
@@ -77,13 +83,45 @@ def export(composition: Composition, form: str, out: Path) -> None:
     except OSError as error:
         raise click.FileError(str(out), error.strerror) from error
     click.echo(f"wrote {out}")
+    if not is_signed:
+        sys.exit("the archive ends where the record was signed last")
 
 
-def _archive(file: BinaryIO) -> None:
-    if sequencer.is_allowed():
+@contextmanager
+def _replaced(out: Path) -> Iterator[BinaryIO]:
+    """Open a draft that takes the place of a file once it is whole; what is no file, such as a pipe, is written to."""
+    if out.exists() and not out.is_file():
+        with out.open("wb") as pipe:
+            yield pipe
+        return
+    whole = out.resolve()
+    draft = whole.with_name(f"{whole.name}.part")
+    try:
+        with draft.open("wb") as file:
+            yield file
+        draft.replace(whole)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def _sign() -> bool:
+    """Sign the record; False where it must not be signed. A new log gets no key by being exported."""
+    with transaction():
+        is_ours = sequencer.is_allowed() and not log_keys.is_new()
+    if not is_ours:
+        return True
+    try:
         sequencer.sequence_all()
         with transaction():
             checkpoints.publish()
+    except (LogForked, LogKeyUnusable) as error:
+        click.echo(f"the record is not signed any more: {error}", err=True)
+        return False
+    return True
+
+
+def _archive(file: BinaryIO) -> None:
     with transaction():
         archived = archiving.archive(file)
     waiting = f", {archived.pending} wait for a signature" if archived.pending else ""
@@ -147,21 +185,33 @@ def keys() -> None:
     """Show and replace the keys that sign the record."""
 
 
+@contextmanager
+def _usable() -> Iterator[None]:
+    try:
+        yield
+    except LogKeyUnusable as error:
+        raise click.ClickException(str(error)) from error
+
+
 @keys.command(name="list")
+@click.option("--all", "earlier", is_flag=True, help="then those that sign no more, as earlier checkpoints need")
 @pass_composition
-def list_keys(composition: Composition) -> None:
+def list_keys(composition: Composition, earlier: bool) -> None:
     """Print the keys that sign now, the newest first, as others give them to their verifiers. Publish them."""
-    with application(composition):
-        for key in log_keys.verifiers():
-            click.echo(key.text)
+    with application(composition), _usable():
+        signing = [key.text for key in log_keys.verifiers()]
+        retired = [key.vkey for key in reversed(checkpoints.list_keys()) if key.vkey not in signing] if earlier else []
+    for text in signing + retired:
+        click.echo(text)
 
 
 @keys.command()
+@click.option("--lost", "is_lost", is_flag=True, help="alone, since the file of the earlier keys is lost for good")
 @pass_composition
-def rotate(composition: Composition) -> None:
+def rotate(composition: Composition, is_lost: bool) -> None:
     """Sign with a new key beside the old ones from now on."""
-    with application(composition), transaction():
-        key = log_keys.rotate(partial(_note_key, Verb.LOG_KEY_ADDED))
+    with application(composition), _usable():
+        key = log_keys.rotate(partial(_note_keys, Verb.LOG_KEY_ADDED), is_lost=is_lost)
     click.echo(key.text)
 
 
@@ -169,14 +219,16 @@ def rotate(composition: Composition) -> None:
 @pass_composition
 def prune(composition: Composition) -> None:
     """Sign with the newest key alone, when everybody knows it."""
-    with application(composition), transaction():
-        dropped = log_keys.prune(partial(_note_key, Verb.LOG_KEY_DROPPED))
+    with application(composition), _usable():
+        dropped = log_keys.prune(partial(_note_keys, Verb.LOG_KEY_DROPPED))
     for key in dropped:
         click.echo(f"dropped {key.text}")
 
 
-def _note_key(verb: Verb, key: VerifierKey) -> None:
-    service.record(SYSTEM, verb, subject=SYSTEM.organization_id, facts={"vkey": key.text})
+def _note_keys(verb: Verb, noted: Sequence[VerifierKey]) -> None:
+    with transaction():
+        for key in noted:
+            service.record(SYSTEM, verb, subject=SYSTEM.organization_id, facts={"vkey": key.text})
 
 
 COMMANDS = (audit,)

@@ -4,7 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from marketplace.access.rules import Entitlement
 from marketplace.audit import service as audit
+from marketplace.audit import verification
 from marketplace.audit.verbs import Verb
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock
@@ -24,6 +25,9 @@ from marketplace.metering.service import OpenedDelivery, Usage
 from marketplace.metering.states import DeliveryState, Meter
 
 log = logging.getLogger(__name__)
+# An entry that is dated further back than verification lets pass would make the record unsound for good; a minute is
+# left for it to be placed.
+TOLD_LATE = verification.TOLERANCE - timedelta(minutes=1)
 _FOR_ANOTHER = frozenset({DeliveryState.BROKEN, DeliveryState.STALLED, DeliveryState.SWEPT})
 # The columns of a delivery and what an entitlement calls two of them.
 _NAMES = {"size_bytes": "content_bytes", "rows": "content_rows"}
@@ -154,7 +158,11 @@ def _row(entry: Entry, units: "_Units") -> dict[str, Any]:
 def _deeds(entry: Entry, row: dict[str, Any], now: datetime) -> list[dict[str, Any]]:
     entitled, ending = entry.entitlement, entry.ending
     opened = OpenedDelivery(entry.id, entry.start_byte, entry.length, 0, row["unit_taken"])
-    deeds = [_told(Verb.DELIVERY_OPENED, entry, service.opening_facts(entitled, opened), entry.opened_at)]
+    facts, at = service.opening_facts(entitled, opened), entry.opened_at
+    if now - at > TOLD_LATE:
+        # Told after the database was away: dated by when it is told, right before its own end.
+        facts, at = facts | {"opened_at": clock.text(at)}, now - timedelta.resolution
+    deeds = [_told(Verb.DELIVERY_OPENED, entry, facts, at)]
     if ending is not None:
         grant = (entitled.grant_id, entitled.organization_id)
         usage = Usage(row["event_id"], entry.id, ending.state, 0, ending.bytes_acked, 0, row["requests"], *grant)

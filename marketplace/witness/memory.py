@@ -24,7 +24,6 @@ class Memory:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Let no other submission be compared or kept meanwhile, in whatever process."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         with secret_files.locked(self._path):
             yield
 

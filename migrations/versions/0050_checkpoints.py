@@ -9,11 +9,14 @@ branch_labels = None
 depends_on = None
 
 TABLES = ("audit_checkpoint", "audit_cosignature", "audit_log_key")
+PLACED = ("audit_leaf", "audit_node")
 
 
 def upgrade() -> None:
     """Create."""
     op.create_check_constraint("ck_audit_entry_fits_a_tile", "audit_entry", "octet_length(canonical) <= 65535")
+    for table in PLACED:
+        op.create_check_constraint(f"ck_{table}_counted_from_zero", table, "position >= 0")
     op.create_table(
         "audit_checkpoint",
         sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -51,5 +54,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop."""
     op.drop_constraint("ck_audit_entry_fits_a_tile", "audit_entry")
+    for table in PLACED:
+        op.drop_constraint(f"ck_{table}_counted_from_zero", table)
     for table in ("audit_cosignature", "audit_checkpoint", "audit_log_key"):
         op.drop_table(table)

@@ -144,6 +144,49 @@ def test_a_new_key_signs_beside_the_old_one_until_that_is_dropped(own_database: 
     assert [key.vkey for key in checkpoints.list_keys()] == [old.text, new.text]
 
 
+def test_a_machine_that_finds_the_tree_signed_notes_what_another_has_signed(own_database: Flask) -> None:
+    path = settings.current().log_signed_path
+    first = grown(5)
+    assert first is not None
+    mine = first.note
+    second = grown(4)
+    assert second is not None
+    for left in (mine, None):  # as on a machine that has signed earlier, and on one that never has
+        path.unlink()
+        if left:
+            path.write_text(left)
+        assert published() is None
+        assert path.read_text() == second.note
+    shrink()
+    with pytest.raises(LogForked, match=r"by .*checkpoint a tree of 9 was signed"):
+        published()
+
+
+def test_a_key_is_made_for_a_new_log_alone_and_a_lost_one_is_replaced_when_told(own_database: Flask) -> None:
+    path = settings.current().log_key_path
+    assert log_keys.is_new()
+    assert checkpoints.trouble() is None
+    assert not path.exists()
+    with pytest.raises(LogKeyUnusable, match="no key of this log is lost"):
+        log_keys.rotate(is_lost=True)
+    grown()
+    kept = path.read_bytes()
+    path.unlink()
+    for refused in (grown, log_keys.verifiers, log_keys.rotate, log_keys.prune):
+        with pytest.raises(LogKeyUnusable, match=r"restore it from a backup, or run .* rotate --lost"):
+            refused()
+    assert "is gone" in (checkpoints.trouble() or "")
+    assert (path.exists(), count()) == (False, 1)
+    key = log_keys.rotate(is_lost=True)
+    assert log_keys.verifiers() == [key]
+    again = grown()
+    assert again is not None
+    notes.opened(again.note, [key])
+    assert path.read_bytes() != kept
+    with pytest.raises(LogKeyUnusable, match="no key of this log is lost"):
+        log_keys.rotate(is_lost=True)
+
+
 @pytest.mark.parametrize(
     "content",
     [

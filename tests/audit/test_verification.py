@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from flask import Flask
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from marketplace.audit import rules, sequencer, service, verification
 from marketplace.audit.clerk import Clerk
@@ -67,6 +68,7 @@ def test_removed_and_surplus_nodes_are_named(own_database: Flask) -> None:
     write(8)
     sequencer.sequence_all()
     tamper("DELETE FROM audit_node WHERE level < 2 AND position = 3")
+    tamper("ALTER TABLE audit_node DROP CONSTRAINT ck_audit_node_counted_from_zero")
     tamper("INSERT INTO audit_node VALUES (0, 8, ''), (1, 4, ''), (4, 0, ''), (-1, 0, ''), (99, 0, ''), (2, -1, '')")
     assert troubles() == [
         "node 0/3 was altered or removed",
@@ -91,6 +93,21 @@ def test_an_entry_that_nobody_is_to_place_is_found(own_database: Flask) -> None:
     sequencer.sequence_all()
     (finding,) = verification.verify().findings
     assert (finding.entry_id, finding.trouble) == (first, "the entry has no place in the tree and waits for none")
+
+
+def test_an_entry_cannot_be_hidden_at_a_place_where_nobody_looks(own_database: Flask) -> None:
+    hidden, _other = write(2)
+    hide = "INSERT INTO audit_leaf SELECT -1, entry_id FROM audit_waiting WHERE entry_id = :id"
+    with pytest.raises(DBAPIError, match="counted_from_zero"), transaction():
+        db.session.execute(text(hide), {"id": hidden})
+    with pytest.raises(DBAPIError, match="counted_from_zero"), transaction():
+        db.session.execute(text("INSERT INTO audit_node VALUES (0, -1, '')"))
+    tamper("ALTER TABLE audit_leaf DROP CONSTRAINT ck_audit_leaf_counted_from_zero")
+    tamper(hide, id=hidden)
+    tamper("DELETE FROM audit_waiting WHERE entry_id = :id", id=hidden)
+    sequencer.sequence_all()
+    (finding,) = verification.verify().findings
+    assert (finding.entry_id, finding.trouble) == (hidden, "the entry has no place in the tree and waits for none")
 
 
 @pytest.mark.parametrize("facts", ['{"n": 1e30}', '{"n": 123456789012345678901234567890}', "[]", "{}"])

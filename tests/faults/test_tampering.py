@@ -87,7 +87,7 @@ def swap(entries: list[str]) -> None:
 
 
 def swap_leaves(entries: list[str]) -> None:
-    for entry_id, position in ((entries[AT], -1), (entries[AT - 1], AT), (entries[AT], AT - 1)):
+    for entry_id, position in ((entries[AT], 99), (entries[AT - 1], AT), (entries[AT], AT - 1)):
         tamper("UPDATE audit_leaf SET position = :at WHERE entry_id = :id", at=position, id=entry_id)
 
 
@@ -276,7 +276,7 @@ def test_a_checkpoint_that_was_altered_is_named_in_an_archive(entries: list[str]
 
 
 def test_what_a_witness_signed_and_is_altered_is_named(entries: list[str]) -> None:
-    checkpoint, at = checkpoints.latest(), clock.now()
+    checkpoint, at = checkpoints.latest(), clock.now().replace(microsecond=0)
     assert checkpoint is not None
     key = notes.key_of("witness.example", STRANGER, notes.COSIGNATURE)
     told = notes.read(checkpoint.note).text
@@ -285,8 +285,14 @@ def test_what_a_witness_signed_and_is_altered_is_named(entries: list[str]) -> No
         checkpoints.keep_cosignature(checkpoint, key, made, at)
     assert findings() == []
     other = notes.cosign("witness.example", STRANGER, told.replace("12", "13"), int(at.timestamp()))
+    altered = [(None, None, "what a witness signed of the checkpoint of 12 entries was altered")]
     tamper("UPDATE audit_cosignature SET line = :line", line=other.line)
-    assert findings() == [(None, None, "what a witness signed of the checkpoint of 12 entries was altered")]
+    assert findings() == altered
+    # In time, it would seem.
+    tamper("UPDATE audit_cosignature SET line = :line, witnessed_at = :at", line=made.line, at=at - timedelta(hours=1))
+    assert findings() == altered
+    tamper("UPDATE audit_cosignature SET witnessed_at = :at", at=at)
+    assert findings() == []
 
 
 def archived(folder: Path) -> Path:

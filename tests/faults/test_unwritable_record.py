@@ -1,22 +1,25 @@
 """A deed whose entry cannot be written does not happen: each story of money and rights, with a record that takes nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from marketplace.access import service as access
 from marketplace.access.states import Cause
 from marketplace.audit import log_keys
+from marketplace.audit.models import Entry
+from marketplace.audit.verbs import Verb
 from marketplace.billing.payouts import service as payouts_service
+from marketplace.cli import audit as audit_commands
 from marketplace.exchange import cancellation, closing, download, listing, payout, purchase, refund
 from marketplace.identity import service as identity
 from marketplace.identity.actors import SYSTEM
-from marketplace.kit import clock, settings
+from marketplace.kit import clock, notes, secret_files, settings
 from marketplace.kit.db import db
 from marketplace.kit.notes import VerifierKey
 from marketplace.kit.transaction import transaction
@@ -238,10 +241,27 @@ def test_a_key_of_the_log_that_cannot_be_recorded_is_neither_made_nor_dropped(ow
     log_keys.rotate()
     before = settings.current().log_key_path.read_bytes()
 
-    def refuse(_key: VerifierKey) -> None:
+    def refuse(_keys: Sequence[VerifierKey]) -> None:
         raise ZeroDivisionError
 
     for deed in (log_keys.rotate, log_keys.prune):
         with pytest.raises(ZeroDivisionError):
             deed(refuse)
         assert settings.current().log_key_path.read_bytes() == before
+
+
+def test_a_key_of_the_log_is_on_the_record_for_good_before_the_file_is_another(
+    own_database: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process dies between the two."""
+    log_keys.rotate()
+    path = settings.current().log_key_path
+    before = path.read_bytes()
+    monkeypatch.setattr(secret_files, "replace", lambda _path, _content: 1 / 0)
+    for verb, deed in ((Verb.LOG_KEY_ADDED, log_keys.rotate), (Verb.LOG_KEY_DROPPED, log_keys.prune)):
+        with pytest.raises(ZeroDivisionError):
+            deed(partial(audit_commands._note_keys, verb))
+        db.session.rollback()
+        told = db.session.scalars(select(Entry.facts).where(Entry.verb == verb)).one()
+        assert notes.read_key(told["vkey"]).name == log_keys.origin()
+        assert path.read_bytes() == before

@@ -7,12 +7,13 @@ from functools import partial
 import pytest
 from sqlalchemy import select, text
 
-from marketplace.audit import rules
+from marketplace.audit import rules, sequencer, verification
 from marketplace.audit.models import Entry
 from marketplace.audit.verbs import Verb
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
+from marketplace.kit.transaction import transaction
 from marketplace.metering import batches, leases, queries
 from marketplace.metering import service as metering
 from marketplace.metering.errors import QuotaExhausted
@@ -273,3 +274,24 @@ def test_what_comes_late_for_a_swept_lease_counts_while_there_is_room(noise, ses
     quota = quota_of(entitlement)
     assert (quota.used_downloads, quota.leased_deliveries) == (150, 0)
     assert session.get(Delivery, late.id) is None
+
+
+@pytest.mark.parametrize("minutes", [3, 10])
+def test_what_is_told_after_the_database_was_away_leaves_the_record_sound(own_database, minutes):
+    with transaction():
+        entitlement = received()
+        lease = leases.take(entitlement)
+    begun = entry(entitlement)
+    with clock.stopped(begun.opened_at + timedelta(minutes=minutes)):
+        with transaction():
+            fetch(entitlement)
+        sequencer.sequence_all()
+        with transaction():
+            batches.keep(lease.id, [begun])
+        sequencer.sequence_all()
+    assert verification.verify().findings == []
+    told = db.session.scalars(select(Entry).where(Entry.subject == begun.id).order_by(Entry.occurred_at)).all()
+    assert [one.verb for one in told] == [Verb.DELIVERY_OPENED, Verb.DELIVERY_CLOSED]
+    dated = told[0].facts.get("opened_at", clock.text(told[0].occurred_at))
+    assert dated == clock.text(begun.opened_at)
+    assert ("opened_at" in told[0].facts) == (minutes > 5)
