@@ -234,7 +234,8 @@ class Verification:
         self.size = self.pending = self._good = 0
         self._told: tuple[int, str] | None = None
         self._signed = self._checkpoints()
-        self._ahead = self._last = None  # type: Checkpoint | None
+        self._ahead: Checkpoint | None = None
+        self._last: Checkpoint | None = None
 
     def run(self, kept: list[str]) -> None:
         """Verify everything; ``kept`` are checkpoints that somebody noted earlier."""
@@ -368,8 +369,8 @@ class Verification:
         self._end(tree.size, noted)
         for number, line in enumerate(self.lines("pending.ndjson"), 1):
             self.pending = number
-            if trouble := record.take(line):
-                self.say(f"pending.ndjson line {number}: {trouble}")
+            if unsound := record.take(line):
+                self.say(f"pending.ndjson line {number}: {unsound}")
         return record
 
     def _compare(self, checkpoint: Checkpoint, tree: Tree, record: Record) -> None:

@@ -93,7 +93,8 @@ def _trade(trade: int) -> Iterator[dict[str, Any]]:
     yield _deed(Verb.LEDGER_POSTED, order, 5500, idem=booked["idem"], kind="sale", sha256=_digest(booked))
     yield _deed(Verb.DOCUMENT_ISSUED, _id("doc", trade), number=f"INV-2026-{trade:07d}", sha256=_sha256(-trade))
     parties = {"order_id": order, "organization_id": grant["organization_id"]}
-    yield _deed(Verb.GRANT_ISSUED, grant["id"], **parties, release_ids=[_id("rel", trade % 3000)])
+    provider = {"counterparty_id": grant["provider_organization_id"]}
+    yield provider | _deed(Verb.GRANT_ISSUED, grant["id"], **parties, release_ids=[_id("rel", trade % 3000)])
     for number in range(trade * DOWNLOADS, (trade + 1) * DOWNLOADS):
         fetched = {"grant_id": grant["id"], "usage_event_id": _id("use", number), "sha256": _sha256(trade % 3000)}
         yield by_buyer | _deed(Verb.DELIVERY_OPENED, _id("dlv", number), **fetched, start=0, end=10240)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import verify_audit
+from benchmarks.market import Archive
 from tests.factories import archives
 from tests.factories.archives import Files, FormerLog, Witness
 
@@ -268,3 +269,8 @@ def test_several_keys_may_be_given_in_one_piece(verified: Verified, capsys: pyte
     assert verified(files, "--key", other)[0] == 1
     for none in ("", " \n", "a+b+"):
         assert verified(files, "--key", none)[0] == 2  # and not under whatever keys the archive brings
+
+
+def test_the_archive_that_is_measured_is_sound(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Archive(200).write(tmp_path / "record.tar")
+    assert verify_audit.main([str(tmp_path / "record.tar")]) == 0, capsys.readouterr().out
