@@ -8,9 +8,6 @@ from flask import Flask
 from sqlalchemy import select
 
 from marketplace.app import install
-from marketplace.audit import commitments
-from marketplace.audit import queries as record
-from marketplace.audit.verbs import Verb
 from marketplace.billing import postings
 from marketplace.billing.balance import queries as balance_queries
 from marketplace.billing.balance import rules as balance_rules
@@ -33,7 +30,6 @@ from marketplace.exchange.refund import Why
 from marketplace.identity.actors import SYSTEM, on_behalf_of
 from marketplace.identity.models import Organization
 from marketplace.kit import clock, settings
-from marketplace.kit.canonical import digest_of
 from marketplace.kit.db import db
 from marketplace.kit.errors import Invalid, Refusal, Unavailable
 from marketplace.kit.transaction import transaction
@@ -498,34 +494,3 @@ def test_an_event_that_is_faster_than_the_answer_pays_the_payout(app: Flask, ope
         payout.transfer(made.id)
     payout.learn(transfers()[0].transfer_id, "evt_1")
     assert payouts.now(made.id).state == "paid"
-
-
-def named() -> dict[str, list[str]]:
-    """What the record says of the accounts that each organization named, in order."""
-    found: dict[str, list[str]] = {}
-    entries = record.search_entries(record.Search(verb=Verb.PAYOUT_ACCOUNT_NAMED.value)).items
-    for entry in sorted((placed.entry for placed in entries), key=lambda one: one.id):
-        assert set(entry.facts) == {"account_commitment"}
-        found.setdefault(entry.organization_id, []).append(entry.facts["account_commitment"])
-    return found
-
-
-def test_no_guess_of_an_account_number_is_proved_by_the_record_but_a_change_shows(app: Flask, operator) -> None:
-    one, other = payouts.earned(app), payouts.earned(app)
-    for number in ("7654321", "0123456"):
-        payouts.account_of(one, account_number=number)
-    payout_id = payouts.drawn(operator, other).id
-    first, changed, again = named()[one]
-    assert first == again != changed
-    # The same account of another organization, which has a salt of its own.
-    assert named()[other] != [first]
-    drawn_to = queries.require_payout(payout_id).account
-    account = {name: value for name, value in drawn_to.items() if name != "connect_account_id"}
-    assert account["account_number"] == "0123456"
-    guesses = {digest_of(account), digest_of(drawn_to)}
-    entries = [placed.entry for placed in record.all_entries(record.Search())]
-    assert not [entry for entry in entries if guesses & set(map(str, entry.facts.values()))]
-    # Whoever has the account and the salt can show that it was this one.
-    [told] = [entry.facts for entry in entries if entry.verb == Verb.PAYOUT_CREATED.value]
-    assert commitments.matches(other, drawn_to, told["account_commitment"])
-    assert commitments.matches(one, account, first)
