@@ -20,9 +20,8 @@ from marketplace.kit.db import db
 from marketplace.kit.notes import Signature, VerifierKey
 
 _BLOCK = re.compile(rb"-----BEGIN PRIVATE KEY-----.+?-----END PRIVATE KEY-----\s*", re.DOTALL)
-
-
 Record = Callable[[Sequence[VerifierKey]], object]
+"""Puts keys on the record, for good."""
 
 
 def _untold(_keys: Sequence[VerifierKey]) -> None:

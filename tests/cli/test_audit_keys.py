@@ -1,11 +1,14 @@
 """Exporting a record that is not signed any more, and the keys of the log, at the command line."""
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import select
 
 from marketplace.audit import log_keys
 from marketplace.audit.models import Entry
 from marketplace.audit.verbs import Verb
+from marketplace.cli import audit as commands
 from marketplace.exchange.archiving import NothingSigned
 from marketplace.kit import settings
 from marketplace.kit.db import db
@@ -47,6 +50,19 @@ def test_an_export_that_fails_leaves_the_archive_that_was_there(run, own_databas
     assert NothingSigned.cure in said
     assert [path.name for path in tmp_path.iterdir()] == ["record.tar"]
     assert out.read_bytes() == b"kept"
+
+
+def test_a_link_stays_one_and_what_is_no_file_is_written_to(tmp_path):
+    whole, link = tmp_path / "whole", tmp_path / "link"
+    whole.write_bytes(b"old")
+    link.symlink_to(whole)
+    for out in (link, Path("/dev/null")):
+        with commands._replaced(out) as file:
+            file.write(b"new")
+            assert whole.read_bytes() == (b"old" if out == link else b"new")
+    assert (link.is_symlink(), whole.read_bytes()) == (True, b"new")
+    assert Path("/dev/null").is_char_device()
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_looking_at_a_new_log_makes_it_no_key(run, own_database, tmp_path):
