@@ -89,7 +89,11 @@ def _open_releases(grant_id: str, draft: GrantDraft) -> list[str]:
 
 def _tell_issued(actor: Actor, draft: GrantDraft, issued: Grant, release_ids: list[str]) -> None:
     """Record the grant and what it opens; a dataset may have more releases than one entry can name."""
-    about: dict[str, Any] = {"subject": issued.id, "counterparty": draft.provider_organization_id, "dataset": draft.dataset_id}
+    about: dict[str, Any] = {
+        "subject": issued.id,
+        "counterparty": draft.provider_organization_id,
+        "dataset": draft.dataset_id,
+    }
     facts = {
         "order_id": draft.order_id,
         "offer_id": draft.offer_id,
