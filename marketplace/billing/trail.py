@@ -18,6 +18,7 @@ from marketplace.billing.models import Invoice, Order, Payment, RatedLine
 from marketplace.billing.payouts.models import Payout, PayoutItem
 from marketplace.billing.receivables.models import InvoicePayment
 from marketplace.billing.refunds.models import Refund
+from marketplace.billing.states import SellerRole, Via
 from marketplace.billing.subscriptions.models import Subscription, SubscriptionTerm
 from marketplace.identity.actors import Actor
 from marketplace.kit.db import db
@@ -31,6 +32,7 @@ TRADES_MAX = 10_000
 class Billed:
     """All that billing holds of one trade, and of what it shares with others: payouts, invoices over usage.
 
+    ``commissions`` are what the papers of each payout charge, by its id, over all trades that it pays.
     ``booked_under`` are the names under which the ledger knows its parts: all that is booked under them is here.
     """
 
@@ -46,6 +48,7 @@ class Billed:
     earnings: Sequence[Earning] = ()
     items: Sequence[PayoutItem] = ()
     payouts: Sequence[Payout] = ()
+    commissions: dict[str, int] = field(default_factory=dict)
     documents: Sequence[Document] = ()
     booked_under: set[str] = field(default_factory=set)
     postings: Sequence[Transaction] = field(default_factory=list)
@@ -126,7 +129,20 @@ def _find_ways_back(found: Billed, refs: set[str]) -> None:
 def _find_payouts(found: Billed) -> None:
     of_earnings = PayoutItem.earning_id.in_(_ids(found.earnings))
     found.items = db.session.scalars(select(PayoutItem).where(of_earnings)).all()
-    found.payouts = _all(Payout, Payout.id.in_(_ids(found.items, "payout_id")))
+    payout_ids = _ids(found.items, "payout_id")
+    found.payouts = _all(Payout, Payout.id.in_(payout_ids))
+    found.commissions = _commissions(payout_ids)
+
+
+def _commissions(payout_ids: Collection[str]) -> dict[str, int]:
+    charged = or_(Earning.via == Via.OUTSIDE.value, Earning.role == SellerRole.AGENT.value)
+    query = (
+        select(PayoutItem.payout_id, func.sum(Earning.commission_yen))
+        .join(Earning, Earning.id == PayoutItem.earning_id)
+        .where(PayoutItem.payout_id.in_(payout_ids), PayoutItem.shown, charged)
+        .group_by(PayoutItem.payout_id)
+    )
+    return {payout_id: int(yen) for payout_id, yen in db.session.execute(query)}
 
 
 def _booked_under(found: Billed, refs: set[str]) -> set[str]:

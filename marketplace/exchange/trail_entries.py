@@ -6,6 +6,7 @@ from marketplace.audit.verbs import Verb
 from marketplace.billing.payouts.states import PayoutWay
 from marketplace.billing.refunds.states import RefundWay
 from marketplace.exchange.trail_nodes import Gap, Node, Part
+from marketplace.licensing.states import Rail
 
 _ALWAYS: Mapping[Part, Collection[Verb]] = {
     Part.TERMS: (Verb.TERMS_WRITTEN,),
@@ -25,37 +26,38 @@ _ALWAYS: Mapping[Part, Collection[Verb]] = {
     Part.PAYOUT: (Verb.PAYOUT_CREATED,),
 }
 """The entry that each part has from its beginning, of several one. All deliveries are looked at where they lie."""
-_BY_STATE: Mapping[tuple[Part, str], Verb] = {
-    (Part.ORDER, "fulfilled"): Verb.ORDER_FULFILLED,
-    (Part.ORDER, "failed"): Verb.ORDER_FAILED,
-    (Part.ORDER, "expired"): Verb.ORDER_EXPIRED,
-    (Part.PAYMENT, "paid"): Verb.PAYMENT_CAPTURED,
-    (Part.PAYMENT, "held"): Verb.PAYMENT_HELD,
-    (Part.PAYMENT, "failed"): Verb.PAYMENT_FAILED,
-    (Part.PAYMENT, "expired"): Verb.PAYMENT_EXPIRED,
-    (Part.SUBSCRIPTION, "past_due"): Verb.SUBSCRIPTION_PAST_DUE,
-    (Part.SUBSCRIPTION, "ended"): Verb.SUBSCRIPTION_ENDED,
-    (Part.GRANT, "suspended"): Verb.GRANT_SUSPENDED,
-    (Part.GRANT, "revoked"): Verb.GRANT_REVOKED,
-    (Part.REFUND, "succeeded"): Verb.REFUND_SUCCEEDED,
-    (Part.REFUND, "failed"): Verb.REFUND_FAILED,
-    (Part.DISPUTE, "warning"): Verb.DISPUTE_WARNED,
-    (Part.DISPUTE, "opened"): Verb.DISPUTE_OPENED,
-    (Part.DISPUTE, "lost"): Verb.DISPUTE_LOST,
-    (Part.DISPUTE, "won"): Verb.DISPUTE_WON,
-    (Part.PAYOUT, "approved"): Verb.PAYOUT_APPROVED,
-    (Part.PAYOUT, "sent"): Verb.PAYOUT_SENT,
-    (Part.PAYOUT, "paid"): Verb.PAYOUT_PAID,
-    (Part.PAYOUT, "failed"): Verb.PAYOUT_FAILED,
-    (Part.PAYOUT, "cancelled"): Verb.PAYOUT_CANCELLED,
+_BY_STATE: Mapping[tuple[Part, str], Collection[Verb]] = {
+    (Part.ORDER, "fulfilled"): (Verb.ORDER_FULFILLED,),
+    (Part.ORDER, "failed"): (Verb.ORDER_FAILED,),
+    (Part.ORDER, "expired"): (Verb.ORDER_EXPIRED,),
+    (Part.PAYMENT, "paid"): (Verb.PAYMENT_CAPTURED,),
+    (Part.PAYMENT, "held"): (Verb.PAYMENT_HELD,),
+    (Part.PAYMENT, "failed"): (Verb.PAYMENT_FAILED,),
+    (Part.PAYMENT, "expired"): (Verb.PAYMENT_EXPIRED,),
+    (Part.SUBSCRIPTION, "past_due"): (Verb.SUBSCRIPTION_PAST_DUE,),
+    (Part.SUBSCRIPTION, "ended"): (Verb.SUBSCRIPTION_ENDED,),
+    (Part.GRANT, "suspended"): (Verb.GRANT_SUSPENDED,),
+    (Part.GRANT, "revoked"): (Verb.GRANT_REVOKED,),
+    (Part.REFUND, "succeeded"): (Verb.REFUND_SUCCEEDED,),
+    (Part.REFUND, "failed"): (Verb.REFUND_FAILED,),
+    (Part.DISPUTE, "warning"): (Verb.DISPUTE_WARNED,),
+    (Part.DISPUTE, "opened"): (Verb.DISPUTE_OPENED,),
+    (Part.DISPUTE, "lost"): (Verb.DISPUTE_LOST,),
+    (Part.DISPUTE, "won"): (Verb.DISPUTE_WON,),
+    (Part.PAYOUT, "approved"): (Verb.PAYOUT_APPROVED,),
+    (Part.PAYOUT, "sent"): (Verb.PAYOUT_APPROVED, Verb.PAYOUT_SENT),
+    (Part.PAYOUT, "paid"): (Verb.PAYOUT_APPROVED, Verb.PAYOUT_SENT, Verb.PAYOUT_PAID),
+    (Part.PAYOUT, "failed"): (Verb.PAYOUT_APPROVED, Verb.PAYOUT_SENT, Verb.PAYOUT_FAILED),
+    (Part.PAYOUT, "cancelled"): (Verb.PAYOUT_CANCELLED,),
 }
-"""The entry that a part has once it is in a state."""
-_AT_ONCE = {
-    (Part.REFUND, "succeeded", RefundWay.CREDIT.value),
-    (Part.REFUND, "succeeded", RefundWay.OUTSIDE.value),
-    (Part.PAYOUT, "sent", PayoutWay.CLAIM.value),
+"""The entries that a part has once it is in a state."""
+_NEVER = {
+    (Part.REFUND, RefundWay.CREDIT.value, Verb.REFUND_SUCCEEDED),
+    (Part.REFUND, RefundWay.OUTSIDE.value, Verb.REFUND_SUCCEEDED),
+    (Part.PAYOUT, PayoutWay.CLAIM.value, Verb.PAYOUT_APPROVED),
+    (Part.PAYOUT, PayoutWay.CLAIM.value, Verb.PAYOUT_SENT),
 }
-"""States that are reached with the beginning: nothing has to be sent first."""
+"""What has no entry of its own on some ways: it comes with the beginning, and nothing has to be sent first."""
 
 
 def silences(nodes: Iterable[Node]) -> Iterator[Gap]:
@@ -72,9 +74,12 @@ def silences(nodes: Iterable[Node]) -> Iterator[Gap]:
 def _required(node: Node) -> Iterator[tuple[Verb, ...]]:
     if node.kind in _ALWAYS:
         yield tuple(_ALWAYS[node.kind])
-    later = _BY_STATE.get((node.kind, node.state or ""))
-    if later is not None and (node.kind, node.state, node.facts.get("way")) not in _AT_ONCE:
-        yield (later,)
+    for later in _BY_STATE.get((node.kind, node.state or ""), ()):
+        if (node.kind, node.facts.get("way"), later) not in _NEVER:
+            yield (later,)
+    if (node.kind, node.state) == (Part.ORDER, "fulfilled"):
+        # What is sold by invoice is delivered before it is paid.
+        yield (Verb.ORDER_CREDITED if node.facts.get("rail") == Rail.INVOICE else Verb.ORDER_PAID,)
 
 
 def _settled(node: Node) -> int:

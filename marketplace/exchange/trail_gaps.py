@@ -94,6 +94,9 @@ def _fulfilled(known: _Known, order: Order) -> Iterator[Gap]:
     paid = {one.order_id for one in billed.payments if one.state == PaymentState.PAID}
     if order.rail in AT_THE_GATEWAY and order.id not in paid:
         yield Gap(Part.ORDER, order.id, Part.PAYMENT, order.id)
+    # By invoice, receipts come with the money.
+    if order.rail != Rail.INVOICE:
+        yield from _unfiled(known, Part.ORDER, order.id, f"receipt:{order.id}")
 
 
 def _of_payments(known: _Known) -> Iterator[Gap]:
@@ -102,9 +105,9 @@ def _of_payments(known: _Known) -> Iterator[Gap]:
         kind = Part.BANK_LINE if part.source_ref.startswith("bnk_") else Part.PAYMENT
         if part.source_ref.startswith(("bnk_", "pay_")) and part.source_ref not in there:
             yield Gap(Part.INVOICE, part.invoice_id, kind, part.source_ref)
-        idem = f"paid:{part.invoice_id}:{part.source_ref}"
-        if idem not in known.booked:
-            yield Gap(Part.INVOICE, part.invoice_id, Part.POSTING, idem)
+        paid = f"{part.invoice_id}:{part.source_ref}"
+        yield from _unbooked(known, Part.INVOICE, part.invoice_id, f"paid:{paid}")
+        yield from _unfiled(known, Part.INVOICE, part.invoice_id, f"receipt:{paid}")
 
 
 def _of_invoices(known: _Known) -> Iterator[Gap]:
@@ -159,8 +162,8 @@ def _taken_back(known: _Known, refund: Refund) -> Iterator[Gap]:
     undone = {f"refund_failed:{refund.id}"} if refund.state == RefundState.FAILED else set()
     for idem in sorted({f"refund:{refund.id}", *undone} - known.earned):
         yield Gap(Part.REFUND, refund.id, Part.EARNING, idem)
-    if refund.state == RefundState.SUCCEEDED and f"credit_note:{refund.id}" not in known.filed:
-        yield Gap(Part.REFUND, refund.id, Part.DOCUMENT, f"credit_note:{refund.id}")
+    if refund.state == RefundState.SUCCEEDED:
+        yield from _unfiled(known, Part.REFUND, refund.id, f"credit_note:{refund.id}")
 
 
 def _of_disputes(known: _Known) -> Iterator[Gap]:
@@ -179,8 +182,7 @@ def _lost(known: _Known, dispute: Dispute) -> Iterator[Gap]:
         return
     if idem not in known.earned:
         yield Gap(Part.DISPUTE, dispute.id, Part.EARNING, idem)
-    if f"credit_note:{dispute.id}" not in known.filed:
-        yield Gap(Part.DISPUTE, dispute.id, Part.DOCUMENT, f"credit_note:{dispute.id}")
+    yield from _unfiled(known, Part.DISPUTE, dispute.id, f"credit_note:{dispute.id}")
 
 
 def _of_payouts(known: _Known) -> Iterator[Gap]:
@@ -196,14 +198,23 @@ def _paid_out(known: _Known, payout: Payout) -> Iterator[Gap]:
     for idem in names:
         yield from _unbooked(known, Part.PAYOUT, payout.id, idem)
     sold = {one.id for one in known.billed.earnings if one.via != Via.OUTSIDE}
-    shown = any(one.shown and one.earning_id in sold for one in known.billed.items if one.payout_id == payout.id)
-    if shown and not any(payout.id in one.about for one in known.billed.documents):
-        yield Gap(Part.PAYOUT, payout.id, Part.DOCUMENT, payout.id)
+    if any(one.shown and one.earning_id in sold for one in known.billed.items if one.payout_id == payout.id):
+        yield from _unfiled(known, Part.PAYOUT, payout.id, f"purchase_statement:{payout.id}")
+    # More may have been given back than was charged.
+    commission = known.billed.commissions.get(payout.id, 0)
+    if commission:
+        paper = "commission_invoice" if commission > 0 else "commission_note"
+        yield from _unfiled(known, Part.PAYOUT, payout.id, f"{paper}:{payout.id}")
 
 
 def _unbooked(known: _Known, kind: Part, name: str, idem: str) -> Iterator[Gap]:
     if idem not in known.booked:
         yield Gap(kind, name, Part.POSTING, idem)
+
+
+def _unfiled(known: _Known, kind: Part, name: str, idem: str) -> Iterator[Gap]:
+    if idem not in known.filed:
+        yield Gap(kind, name, Part.DOCUMENT, idem)
 
 
 def _of_grants(known: _Known) -> Iterator[Gap]:
