@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
@@ -25,6 +27,7 @@ from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
 from marketplace.sandbox import controls
 from tests.api.trade import DATASET, PRICES, Goods, Market, Party, fresh_key, ok, order_of, party
+from tests.factories import archives
 from tests.factories.disclosure import told
 from tests.factories.oversight import overseen
 
@@ -51,6 +54,8 @@ ORIGIN = {
 UPSTREAM = {"base_url": "https://data.example.jp/v1", "paths": ["/stations"], "requests_per_minute": 60}
 OPERATORS = frozenset({Capacity.OPERATOR})
 PIECE = "PATCH /v1/uploads/<upload_id>"
+QUERIES = {"GET /v1/offers": {"dataset_id": "dataset_id"}, "GET /v1/audit/receipts": {"subject": "order_id"}}
+"""What has to be asked for in the query, by the names of things."""
 
 APPLICATION = {
     "name_ja": "株式会社新規", "name_en": "Shinki", "kind": "company", "capacities": ["buyer"],
@@ -125,8 +130,8 @@ class Everything:
                 "PATCH", path, data=b"a,", headers=headers | {"Content-Type": "application/offset+octet-stream"}
             )
         body = None if route.method in {"GET", "DELETE"} else self.bodies.get(str(route), {})
-        query = {"dataset_id": self.ids["dataset_id"]} if route.rule == "/v1/offers" and route.method == "GET" else {}
-        return who.call(route.method, path, json=body, headers=headers, query_string=query)
+        asked = {name: self.ids[thing] for name, thing in QUERIES.get(str(route), {}).items()}
+        return who.call(route.method, path, json=body, headers=headers, query_string=asked)
 
 
 def routes(app: Flask) -> list[Route]:
@@ -152,7 +157,7 @@ def everything_of(market: Market) -> Everything:
     offer = market.offer(goods.dataset_id, "one_off", duration_days=30)
     person = {"name": "佐藤 花子", "role": "finance"}
     member = ok(market.provider.post("/v1/organizations/me/members", person), 201)
-    entry = db.session.scalar(select(Entry.id).limit(1))
+    entry = db.session.scalar(select(Entry.id).where(Entry.subject == bought["id"]).limit(1))
     ids = {
         "organization_id": market.provider.organization_id, "client_id": market.provider.client_id,
         "member_id": member["id"], "dataset_id": goods.dataset_id, "name": goods.file_name,
@@ -171,6 +176,8 @@ def everything_of(market: Market) -> Everything:
     ids |= paid_out(market) | {"delegation_id": delegation_to(market.provider)}
     ids |= given_back(market, bought) | {"subscription_id": subscribed(market, goods)}
     ids |= overseen_of(market, bought) | told() | gone_wrong(market, goods)
+    with TemporaryDirectory() as folder:
+        ids |= {"adopted_id": archives.adopted(archives.former(2), Path(folder)), "tile_path": "0/000"}
     return Everything(ids, bodies_of(market, goods, offer, bought))
 
 

@@ -91,7 +91,8 @@ def test_an_applicant_reads_its_own_organization_and_nothing_else(
         if route.demands.capacities:
             refused(answer, 403, "capacity-missing")
         else:
-            strangers = "<delegation_id>" in route.rule  # a delegation is seen by its two sides alone
+            # Delegations and receipts of deeds are seen by their two sides alone.
+            strangers = any(thing in route.rule for thing in ("<delegation_id>", "<entry_id>"))
             assert (route.method, answer.status_code) == ("GET", 404 if strangers else 200), route
     assert row_counts() == before
     assert applicant.get("/v1/organizations/me").json["state"] == "applied"
