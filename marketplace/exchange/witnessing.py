@@ -75,12 +75,15 @@ def feed() -> dict[str, Outcome]:
 def _show(witness: Witness) -> Outcome:
     with transaction():
         checkpoint, seen = checkpoints.latest(), checkpoints.size_seen_by(witness.key)
-    if checkpoint is None or seen == checkpoint.size:
+    if checkpoint is None or seen >= checkpoint.size:
         return Outcome.SEEN
     status, text = _submit(witness, checkpoint, seen)
-    if status == _CONFLICT and _SIZE.fullmatch(text.strip()) and int(text) <= checkpoint.size:
-        # It has seen more of us, or less, than we know: a backup of either side was restored.
-        status, text = _submit(witness, checkpoint, int(text))
+    if status == _CONFLICT and _SIZE.fullmatch(text.strip()):
+        # It has seen more of us, or less, than we know: a backup of either side was restored, or we have grown
+        # meanwhile and another has shown it.
+        checkpoint = _newest(checkpoint)
+        if int(text) <= checkpoint.size:
+            status, text = _submit(witness, checkpoint, int(text))
     if status == _OK:
         return _keep(witness, checkpoint, text)
     if status in {_CONFLICT, _UNPROCESSABLE}:
@@ -88,6 +91,11 @@ def _show(witness: Witness) -> Outcome:
         return Outcome.REFUSED
     log.warning("the witness %s does not sign: %d %s", witness.key.name, status, text[:200])
     return Outcome.REFUSED if status else Outcome.UNREACHABLE
+
+
+def _newest(known: Checkpoint) -> Checkpoint:
+    with transaction():
+        return checkpoints.latest() or known
 
 
 def _submit(witness: Witness, checkpoint: Checkpoint, old: int) -> tuple[int, str]:
@@ -120,14 +128,14 @@ def _posted(address: str, body: bytes) -> tuple[int, str]:
 def _keep(witness: Witness, checkpoint: Checkpoint, lines: str) -> Outcome:
     """Keep its signature, if it is one: what else it sends is nobody's."""
     try:
+        # One line is kept, so one is believed: the next of the same key may tell another time.
         signatures = notes.read_signatures(lines)
-        note = notes.Note(notes.read(checkpoint.note).text, signatures)
-        seen_at = notes.verified(note, [witness.key])[witness.key]
+        mine = next(one for one in signatures if (one.name, one.key_id) == (witness.key.name, witness.key.id))
+        seen_at = witness.key.signed_at(notes.read(checkpoint.note).text, mine.value)
         witnessed_at = datetime.fromtimestamp(seen_at or 0, UTC)
-    except (BadNote, KeyError, ValueError, OverflowError):
+    except (BadNote, StopIteration, ValueError, OverflowError):
         log.warning("the witness %s answers with something else than its signature", witness.key.name)
         return Outcome.REFUSED
-    mine = next(one for one in signatures if (one.name, one.key_id) == (witness.key.name, witness.key.id))
     with transaction():
         checkpoints.keep_cosignature(checkpoint, witness.key, mine, witnessed_at)
     return Outcome.SIGNED

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from marketplace.kit import folders
+
 
 def create(path: Path, content: bytes) -> None:
     """Write a secret file (mode 0600), whole and durable or not at all; of several that try at once, one wins."""
@@ -15,24 +17,27 @@ def create(path: Path, content: bytes) -> None:
         _link(draft, path)
     finally:
         draft.unlink()
+    # Also when another was quicker: it may not have got so far yet, and the secret is about to be used.
+    folders.sync(path.parent)
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Put a secret file in the place of another: who reads it at that moment finds the old one or the new one."""
+    """Put a secret file durably in the place of another: who reads it meanwhile finds the old one or the new one."""
     _draft(path, content).replace(path)
+    folders.sync(path.parent)
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Let nobody else replace a secret file meanwhile."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    folders.make(path.parent)
     with path.with_name(f".{path.name}.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def _draft(path: Path, content: bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    folders.make(path.parent)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

@@ -265,11 +265,15 @@ def _check_choices(settings: Settings) -> None:
 
 
 def _check_witnesses(settings: Settings) -> None:
+    names: set[str] = set()
     for one in settings.log_witnesses:
         try:
-            notes.read_witness(one)
+            name = notes.read_witness(one)[1].name
         except notes.BadKey as error:
             raise BadSetting(f"MARKETPLACE_LOG_WITNESSES: {one!r} is no ADDRESS VKEY ({error})") from error
+        if name in names:
+            raise BadSetting(f"MARKETPLACE_LOG_WITNESSES must name {name} once, with the key it signs with now")
+        names.add(name)
     if settings.log_witnesses_min > len(settings.log_witnesses):
         raise BadSetting("MARKETPLACE_LOG_WITNESSES_MIN must not be above the number of MARKETPLACE_LOG_WITNESSES")
 

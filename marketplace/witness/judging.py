@@ -57,7 +57,7 @@ class Witness:
             return self._compare(checkpoint, old, path, notes.read(note).text)
 
     def _compare(self, checkpoint: Checkpoint, old: int, path: list[bytes], text: str) -> Verdict:
-        before = self._memory.latest(checkpoint.origin)
+        before = self._memory.read().get(checkpoint.origin)
         size, root = (before.size, before.root) if before else (0, merkle.root(0, _nothing))
         if old != size:
             return Verdict(HTTPStatus.CONFLICT, f"{size}\n", SIZE_TYPE)

@@ -5,14 +5,14 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Self
 
-from marketplace.kit import secret_files
+from marketplace.kit import notes, secret_files
 from marketplace.kit.notes import Checkpoint
 
 
 class MemoryUnusable(Exception):
-    """The file does not hold what it should; the message says how to mend it."""
+    """The file is gone, or does not hold what it should; the message says how to mend it."""
 
 
 class Memory:
@@ -21,28 +21,33 @@ class Memory:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    def begin(self) -> Self:
+        """Begin with nothing signed, where there is no file: once, before there is a key that could have signed."""
+        secret_files.create(self._path, b"{}\n")
+        return self
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Let no other submission be compared or kept meanwhile, in whatever process."""
         with secret_files.locked(self._path):
             yield
 
-    def latest(self, origin: str) -> Checkpoint | None:
-        """Return what was signed last of a log; raises MemoryUnusable."""
-        seen = self._read().get(origin)
-        return None if seen is None else Checkpoint(origin, seen["size"], base64.b64decode(seen["root"]))
+    def read(self) -> dict[str, Checkpoint]:
+        """Return what was signed last of each log; raises MemoryUnusable."""
+        try:
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+            return {
+                origin: notes.read_checkpoint(f"{origin}\n{seen['size']}\n{seen['root']}\n")
+                for origin, seen in found.items()
+            }
+        except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise MemoryUnusable(
+                f"{self._path} does not say what this witness has signed ({error}): write there the newest"
+                " checkpoint of each log that others have seen, as docs/auditing.md says"
+            ) from error
 
     def keep(self, checkpoint: Checkpoint) -> None:
         """Keep what is about to be signed, on the disk; to be called while held."""
-        seen = {"size": checkpoint.size, "root": base64.b64encode(checkpoint.root).decode()}
-        told = json.dumps(self._read() | {checkpoint.origin: seen}, indent=1, sort_keys=True)
-        secret_files.replace(self._path, f"{told}\n".encode())
-
-    def _read(self) -> dict[str, dict[str, Any]]:
-        try:
-            found = json.loads(self._path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        except ValueError as error:
-            raise MemoryUnusable(f"{self._path} is not what this witness wrote: restore it from a backup") from error
-        return dict(found)
+        seen = self.read() | {checkpoint.origin: checkpoint}
+        told = {origin: {"size": one.size, "root": base64.b64encode(one.root).decode()} for origin, one in seen.items()}
+        secret_files.replace(self._path, f"{json.dumps(told, indent=1, sort_keys=True)}\n".encode())

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from marketplace.kit import notes, secret_files
 from marketplace.kit.notes import BadKey, VerifierKey
 from marketplace.witness.judging import Witness
-from marketplace.witness.memory import Memory
+from marketplace.witness.memory import Memory, MemoryUnusable
 from marketplace.witness.serving import Server
 
 
@@ -19,7 +19,8 @@ def watch(name: str, logs: tuple[str, ...], folder: Path, host: str, port: int) 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if not notes.is_name(name):
         raise click.UsageError("a name has no spaces and no plus")
-    one = Witness(name, _private(folder / "key.pem"), _by_name(logs), Memory(folder / "signed.json"))
+    memory = _memory(folder / "signed.json", folder / "key.pem")
+    one = Witness(name, _private(folder / "key.pem"), _by_name(logs), memory)
     try:
         server = Server(host, port, one)
     except OSError as error:
@@ -38,6 +39,17 @@ def _by_name(texts: tuple[str, ...]) -> dict[str, list[VerifierKey]]:
             raise click.UsageError(f"--log {text}: {error}") from error
         found.setdefault(key.name, []).append(key)
     return found
+
+
+def _memory(path: Path, key_path: Path) -> Memory:
+    memory = Memory(path)
+    if not key_path.exists():
+        memory.begin()
+    try:
+        memory.read()
+    except MemoryUnusable as error:
+        raise click.ClickException(str(error)) from error
+    return memory
 
 
 def _private(path: Path) -> Ed25519PrivateKey:

@@ -57,7 +57,7 @@ def looking(own_database: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """A witness that knows our log, and an exchange that knows it."""
     memory = tmp_path / "seen" / "signed.json"
     logs = {log_keys.origin(): log_keys.verifiers()}
-    witness = Witness(NAME, Ed25519PrivateKey.from_private_bytes(b"\3" * 32), logs, Memory(memory))
+    witness = Witness(NAME, Ed25519PrivateKey.from_private_bytes(b"\3" * 32), logs, Memory(memory).begin())
     server = Server("127.0.0.1", 0, witness)
     found = Looking(server, memory)
     chosen = replace(settings.current(), log_witnesses=(found.setting,), log_witnesses_min=1)

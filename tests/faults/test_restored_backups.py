@@ -123,7 +123,7 @@ def test_of_two_histories_with_one_beginning_the_witness_signs_the_one_that_it_s
     given = own_database.config["MUSUBI_SETTINGS"]
     logs = {log_keys.origin(): log_keys.verifiers()}
     memory, private = tmp_path / "signed.json", Ed25519PrivateKey.from_private_bytes(b"\3" * 32)
-    server = Server("127.0.0.1", 0, Witness(NAME, private, logs, Memory(memory)))
+    server = Server("127.0.0.1", 0, Witness(NAME, private, logs, Memory(memory).begin()))
     looked_at = f"http://127.0.0.1:{server.server_port} {server.witness.key.text}"
 
     def fed() -> Outcome:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask
 from sqlalchemy import func, select
 
-from marketplace.audit import checkpoints, log_keys, sequencer
+from marketplace.audit import checkpoints, log_keys, sequencer, verification
 from marketplace.audit.models import Cosignature
 from marketplace.exchange import witnessing
 from marketplace.exchange.witnessing import Outcome
@@ -30,7 +30,7 @@ from tests.live import wait_until
 
 ODD, GOOD = "odd.example/witness", "city.otaru.example/witness"
 ODD_PRIVATE, GOOD_PRIVATE = (Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in (5, 6))
-PATIENCE_SECONDS = 180
+PATIENCE_SECONDS, SEEN_AT = 180, 1_795_000_000
 Behaviour = Callable[["Odd", str], None]
 
 
@@ -71,7 +71,7 @@ class OddServer(ThreadingHTTPServer):
 def odd(own_database: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OddServer]:
     """An odd witness and, after it, a good one; both are asked."""
     logs = {log_keys.origin(): log_keys.verifiers()}
-    good = Server("127.0.0.1", 0, Witness(GOOD, GOOD_PRIVATE, logs, Memory(tmp_path / "signed.json")))
+    good = Server("127.0.0.1", 0, Witness(GOOD, GOOD_PRIVATE, logs, Memory(tmp_path / "signed.json").begin()))
     odd = OddServer()
     keys = (notes.key_of(ODD, ODD_PRIVATE, notes.COSIGNATURE), good.witness.key)
     given = tuple(f"http://127.0.0.1:{one.server_port} {key.text}" for one, key in zip((odd, good), keys, strict=True))
@@ -164,7 +164,7 @@ def test_after_a_conflict_the_feed_goes_on_from_where_the_witness_is(odd: OddSer
             one.answer(409, "5\n")
             return
         told = notes.read(note).text
-        one.answer(200, notes.cosign(ODD, ODD_PRIVATE, told, 1_795_000_000).line)
+        one.answer(200, notes.cosign(ODD, ODD_PRIVATE, told, SEEN_AT).line)
 
     odd.behaviour = sign
     grown(5)
@@ -176,6 +176,40 @@ def test_after_a_conflict_the_feed_goes_on_from_where_the_witness_is(odd: OddSer
     odd.behaviour = lambda one, _shown: one.answer(409, "5\n")
     assert witnessing.feed()[ODD] is Outcome.REFUSED
     assert odd.asked[2].startswith("old 8\n")
+
+
+def test_a_witness_that_was_shown_by_another_what_we_signed_meanwhile_has_seen_our_record(
+    own_database: Flask, odd: OddServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    def sign(one: Odd, shown: str) -> None:
+        if shown.startswith("old 0\n"):
+            with own_database.app_context():
+                grown(3)
+                db.session.remove()
+            one.answer(409, "8\n")
+            return
+        one.answer(200, notes.cosign(ODD, ODD_PRIVATE, notes.read(shown.partition("\n\n")[2]).text, SEEN_AT).line)
+
+    odd.behaviour = sign
+    grown(5)
+    assert witnessing.feed()[ODD] is Outcome.SIGNED
+    assert [shown.partition("\n")[0] for shown in odd.asked] == ["old 0", "old 8"]
+    assert "another record" not in caplog.text
+    assert checkpoints.size_seen_by(notes.key_of(ODD, ODD_PRIVATE, notes.COSIGNATURE)) == 8
+
+
+def test_a_witness_that_tells_two_times_is_kept_with_the_one_whose_line_is_kept(odd: OddServer) -> None:
+    def sign(one: Odd, shown: str) -> None:
+        told = notes.read(shown.partition("\n\n")[2]).text
+        one.answer(200, "".join(notes.cosign(ODD, ODD_PRIVATE, told, at).line for at in (SEEN_AT, SEEN_AT + 1_000)))
+
+    odd.behaviour = sign
+    grown(5)
+    assert witnessing.feed()[ODD] is Outcome.SIGNED
+    with transaction():
+        kept = db.session.scalars(select(Cosignature.witnessed_at).where(Cosignature.witness.startswith(ODD))).all()
+    assert [at.timestamp() for at in kept] == [SEEN_AT]
+    assert verification.verify().sound
 
 
 @pytest.mark.parametrize("status", [422, 404, 403, 500])

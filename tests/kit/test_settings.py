@@ -42,6 +42,7 @@ CHOSEN = {
     "transitional_credit": "2027-09-30:70,2028-09-30:50",
 }
 WITNESS = "https://witness.example.jp witness.example.jp+6bfc832c+BAOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
+OTHER_KEY = "https://other.example.jp witness.example.jp+baefd7df+BOpKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs"
 READ = {
     "trusted_proxies": ("10.0.0.5, fd00::/64, unix", ("10.0.0.5", "fd00::/64", "unix")),
     "log_witnesses": (WITNESS, (WITNESS,)),
@@ -105,6 +106,10 @@ def test_live_payments_in_production_are_possible() -> None:
         ({"MARKETPLACE_TOKEN_TTL_SECONDS": "3601"}, "must be 1 to 3600"),
         ({"MARKETPLACE_WORKER_CLASS": "gevent"}, "WORKER_CLASS must be threads"),
         ({"MARKETPLACE_TRUST_TO_SELL": "applied"}, "TRUST_TO_SELL must be verified, or qualified"),
+        (
+            {"MARKETPLACE_LOG_WITNESSES": f"{WITNESS},{OTHER_KEY}", "MARKETPLACE_LOG_WITNESSES_MIN": "2"},
+            "MARKETPLACE_LOG_WITNESSES must name witness.example.jp once",
+        ),
         ({"DATABASE_URL": "mysql://db/x"}, "must begin with postgresql://"),
         (LIVE | {"DATABASE_URL": "postgresql://db.example.jp/x"}, "DATABASE_URL must end with sslmode=verify-full"),
         (LIVE | {"DATABASE_URL": "postgresql://db.example.jp/x?sslmode=prefer"}, "must end with sslmode=verify-full"),

@@ -14,6 +14,7 @@ from marketplace.witness.memory import Memory, MemoryUnusable
 
 LOG, NAME = "data.city.sapporo.example/audit", "city.otaru.example/witness"
 PRIVATE, OTHER = (Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in (1, 2))
+SHORT = f'{{"{LOG}": {{"size": 3, "root": "AAAA"}}}}'
 
 
 class Tree:
@@ -40,7 +41,7 @@ class Tree:
 @pytest.fixture
 def witness(tmp_path: Path) -> Witness:
     logs = {LOG: [notes.key_of(LOG, PRIVATE)]}
-    return Witness(NAME, OTHER, logs, Memory(tmp_path / "signed.json"))
+    return Witness(NAME, OTHER, logs, Memory(tmp_path / "signed.json").begin())
 
 
 def status(witness: Witness, submission: bytes) -> int:
@@ -93,7 +94,7 @@ def test_what_is_no_submission_is_refused(witness: Witness, submission: bytes) -
 
 def test_of_two_trees_that_race_one_is_signed(tmp_path: Path) -> None:
     logs = {LOG: [notes.key_of(LOG, PRIVATE)]}
-    witnesses = [Witness(NAME, OTHER, logs, Memory(tmp_path / "signed.json")) for _ in range(8)]
+    witnesses = [Witness(NAME, OTHER, logs, Memory(tmp_path / "signed.json").begin()) for _ in range(8)]
     trees = [Tree(5, f"案{number}").submission(0, 5) for number in range(8)]
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(status, witnesses, trees))
@@ -103,13 +104,24 @@ def test_of_two_trees_that_race_one_is_signed(tmp_path: Path) -> None:
 def test_what_was_signed_outlives_the_witness(tmp_path: Path) -> None:
     logs = {LOG: [notes.key_of(LOG, PRIVATE)]}
     tree, forged = Tree(9), Tree(9, "小樽")
-    assert status(Witness(NAME, OTHER, logs, Memory(tmp_path / "signed.json")), tree.submission(0, 5)) == 200
+    assert status(Witness(NAME, OTHER, logs, Memory(tmp_path / "signed.json").begin()), tree.submission(0, 5)) == 200
     again = Witness(NAME, OTHER, logs, Memory(tmp_path / "signed.json"))
     assert status(again, forged.submission(0, 9)) == 409
     assert status(again, tree.submission(5, 9)) == 200
 
 
-def test_a_memory_that_cannot_be_read_signs_nothing(witness: Witness, tmp_path: Path) -> None:
-    (tmp_path / "signed.json").write_text("{")
-    with pytest.raises(MemoryUnusable, match="backup"):
+@pytest.mark.parametrize("told", ["{", "", "[]", '""', "null", f'{{"{LOG}": {{}}}}', f'{{"{LOG}": null}}', SHORT])
+def test_a_memory_of_another_shape_signs_nothing(witness: Witness, tmp_path: Path, told: str) -> None:
+    file = tmp_path / "signed.json"
+    file.write_text(told)
+    with pytest.raises(MemoryUnusable, match="others have seen"):
         witness.judge(Tree(3).submission(0, 3))
+    assert file.read_text() == told
+
+
+def test_a_memory_that_is_gone_signs_nothing(witness: Witness, tmp_path: Path) -> None:
+    file = tmp_path / "signed.json"
+    file.unlink()
+    with pytest.raises(MemoryUnusable, match=r"signed\.json"):
+        witness.judge(Tree(3).submission(0, 3))
+    assert not file.exists()

@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 120
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     logs = {LOG: [notes.key_of(LOG, PRIVATE)]}
-    made = Server("127.0.0.1", 0, Witness(NAME, OTHER, logs, Memory(tmp_path / "signed.json")))
+    made = Server("127.0.0.1", 0, Witness(NAME, OTHER, logs, Memory(tmp_path / "signed.json").begin()))
     with serving(made):
         yield made
 

@@ -13,6 +13,7 @@ from typing import BinaryIO, ClassVar
 
 from marketplace.delivery.errors import BytesMissing, DigestMismatch, StorageFull, UploadTruncated
 from marketplace.delivery.stores import Stored
+from marketplace.kit import folders
 from marketplace.kit.errors import TooLarge
 
 _NAME = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -112,7 +113,7 @@ class LocalStore:
             path.rename(target)
         # Also when a twin was quicker: it may not have got so far yet, and we are about to acknowledge.
         for folder in (target.parent, target.parent.parent, self._root):
-            sync_folder(folder)
+            folders.sync(folder)
 
 
 def _write(descriptor: int, chunks: Iterable[bytes], limit_bytes: int) -> Stored:
@@ -139,15 +140,6 @@ def _compare(stored: Stored, expected_sha256: str | None, expected_size: int | N
         raise UploadTruncated(f"{expected_size} bytes were announced and {stored.size_bytes} arrived.")
     if expected_sha256 is not None and stored.sha256 != expected_sha256.lower():
         raise DigestMismatch(f"The bytes that arrived have the SHA-256 {stored.sha256}.")
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the names in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 from marketplace.delivery.errors import BytesMissing, UploadTruncated
-from marketplace.delivery.stores.local import room, sync_folder, write_all
+from marketplace.delivery.stores.local import room, write_all
+from marketplace.kit import folders
 
 COPY_BYTES = 2**20
 
@@ -40,7 +41,7 @@ class Part:
         """Have all that was written survive a power cut, and the name under which it lies."""
         with room():
             os.fsync(self._descriptor)
-            sync_folder(self._path.parent)
+            folders.sync(self._path.parent)
 
     def chunks(self) -> Iterator[bytes]:
         """Yield what was written, from the first byte on, also when its name has been taken away meanwhile."""
