@@ -109,11 +109,10 @@ def test_the_public_gets_no_small_number_and_of_trade_what_the_register_told(wor
 
 
 def test_a_month_whose_amounts_are_a_fews_is_told_without_them(world, monkeypatch):
-    kinds = [(Cell("company", 1, (1, 50_000, 9)),), (Cell("company", 6, (6, 0, 0)),), (Cell("company", 9, (9, 0, 0)),)]
-    parts = [Cell(str(place), kind.count, kind.amounts, (kind,)) for place, (kind,) in enumerate(kinds)]
-    monkeypatch.setattr(
-        counting, "month_of_trade", lambda _month: (Cell("total", 16, (16, 50_000, 9), tuple(parts)), 16)
-    )
+    sold = (1, (1, 50_000, 9), (1, 1, 1)), (6, (6, 0, 0), (6, 0, 0)), (9, (9, 0, 0), (9, 0, 0))
+    parts = tuple(Cell(str(place), *figures, (Cell("company", *figures),)) for place, figures in enumerate(sold))
+    month = Cell("total", 16, (16, 50_000, 9), (16, 1, 1), parts)
+    monkeypatch.setattr(counting, "month_of_trade", lambda _month: (month, 16))
     with clock.stopped(AFTER_YEAR):
         service.publish_due()
     month = queries.get_month("2026-12")

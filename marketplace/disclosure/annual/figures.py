@@ -93,7 +93,7 @@ def _share(figure: Figure, threshold: int) -> dict[str, Any]:
 
 def _counted(figure: Figure, threshold: int) -> dict[str, Any]:
     parts = tuple(Cell(str(place), part.value) for place, part in enumerate(figure.parts))
-    told = rules.tell(Cell(figure.key, figure.value or 0, (), parts), threshold)
+    told = rules.tell(Cell(figure.key, figure.value or 0, parts=parts), threshold)
     shown: Sequence[Told] = told.parts or ()
     documents = [_part(figure.parts[int(one.key)], one.showing, one.count) for one in shown]
     return _document(figure, told.showing, told.count, documents)
