@@ -220,6 +220,15 @@ def test_behind_the_gateways_fees_stand_the_buyers_whose_payments_caused_them(ap
     assert behind("gateway_fees") == (298, 1)
 
 
+def test_behind_the_gateways_fees_stand_those_as_well_who_paid_in_other_ways(app):
+    with clock.stopped(OCTOBER):
+        for _ in range(2):
+            money.sold(app)
+    assert behind("gateway_fees") == (396, 2)
+    trade(listed_dataset()[1], OrganizationFactory(buyer=True), OCTOBER)
+    assert behind("gateway_fees") == (396, 1)
+
+
 def behind(key: str) -> tuple[int, int]:
     """An amount of the year, and how many stand behind it."""
     [figure] = (one for one in sustainability.figures(Year(2026)) if one.key == key)

@@ -37,7 +37,8 @@ _GIVEN_BACK = """
 SELECT coalesce(sum(amount_yen), 0) AS yen, count(DISTINCT organization_id) AS buyers FROM refund
  WHERE state = 'succeeded' AND settled_at >= :first AND settled_at < :after
 """
-# Of a fee everybody can compute the payment. Fees that no payment caused are nobody's.
+# Of a fee everybody can compute the payment, and of both and the sales what was paid in other ways. Fees that no
+# payment caused are nobody's.
 _FEES = """
 WITH fee AS (
     SELECT coalesce(o.organization_id, i.recipient_organization_id) AS buyer_id, sum(b.fee_minor) AS yen
@@ -48,7 +49,11 @@ WITH fee AS (
       LEFT JOIN purchase_order o ON o.id = paid.order_id LEFT JOIN invoice i ON i.id = paid.invoice_id
      WHERE b.currency = 'JPY' AND b.created_at >= :first AND b.created_at < :after GROUP BY 1
 )
-SELECT coalesce(sum(yen), 0) AS yen, count(buyer_id) FILTER (WHERE yen <> 0) AS buyers FROM fee
+SELECT coalesce(sum(yen), 0) AS yen, count(buyer_id) FILTER (WHERE yen <> 0) AS buyers,
+       (SELECT count(*) FROM (
+        SELECT FROM earning WHERE via <> 'gateway' AND occurred_on >= :first_day AND occurred_on < :after_day
+         GROUP BY buyer_organization_id HAVING sum(net_yen) <> 0) one) AS others
+  FROM fee
 """
 
 
@@ -159,7 +164,7 @@ def _fees(year: Year) -> Figure:
         "gateway_fees",
         ("把握している費用：決済手数料", "Known costs: fees of the payment gateway"),
         charged.yen,
-        charged.buyers,
+        fewest((charged.buyers, charged.others)),
         (
             "決済事業者の残高明細にある手数料。人件費・設備費は取引所の帳簿にないため含まない。",
             "Fees in the gateway's balance; staff and machines are in no book of the exchange and left out.",
