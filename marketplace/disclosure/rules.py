@@ -5,9 +5,10 @@ computed is what is left of a total when the parts that are shown are taken off:
 parts are hidden hangs on which are few, never on how few they are; and whether the parts are told at all hangs on
 nothing but what would be told. So even those who know these rules learn no more than the figures say.
 
-Amounts need more than counts. A hidden part beside the few may be known to have none (what it sells is free), and then
-what is left of an amount is theirs. So where a part is hidden, all parts beside it are told by their counts alone; and
-an amount of which nothing belongs to others than the few is not told at all.
+Amounts need more than counts. An amount may belong to one of many: all of them fetched, and one bought anew. So each
+is told only where it is enough holders' itself. And a hidden part beside the few may be known to have none (what it
+sells is free), and then what is left of an amount is theirs. So where a part, or an amount of it, is hidden, all parts
+beside it are told by their counts alone; and an amount in which no part has enough holders is not told at all.
 """
 
 from collections.abc import Sequence
@@ -18,11 +19,12 @@ from marketplace.disclosure.states import Showing
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A figure: how many stand behind it, amounts that belong to them, and its parts, which add up to it."""
+    """A figure: how many stand behind it, amounts of theirs, how many hold each, and its parts, which add up to it."""
 
     key: str
     count: int
     amounts: tuple[int, ...] = ()
+    holders: tuple[int, ...] = ()
     parts: tuple["Cell", ...] = ()
 
 
@@ -83,15 +85,16 @@ def _family(total: Cell, threshold: int, *, has_amounts: bool) -> tuple[Told, ..
 
 
 def _may_have_amounts(cell: Cell, threshold: int) -> bool:
-    """Tell whether others than a few have a part in each amount of a figure; nothing at all is no secret."""
-    return all(amount == 0 or _is_of_many(cell, place, threshold) for place, amount in enumerate(cell.amounts))
+    """Tell whether others than a few have a part in each amount of a figure; what nobody holds is no secret."""
+    # An amount of zero may be held: what one paid and another got back.
+    places = range(len(cell.amounts))
+    return all(cell.holders[place] == 0 or _is_of_many(cell, place, threshold) for place in places)
 
 
 def _is_of_many(cell: Cell, place: int, threshold: int) -> bool:
-    if is_few(cell.count, threshold):
-        return False
     if not cell.parts:
-        return cell.amounts[place] != 0
+        return cell.holders[place] >= threshold
+    # Not by the sum of holders: whoever holds in several parts is in it several times.
     return any(_is_of_many(part, place, threshold) for part in cell.parts)
 
 

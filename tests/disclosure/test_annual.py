@@ -12,10 +12,12 @@ from sqlalchemy.exc import DBAPIError
 from marketplace.audit import service as audit
 from marketplace.audit.models import Entry
 from marketplace.audit.verbs import Verb
+from marketplace.billing.balance.models import Movement
 from marketplace.billing.documents.pdf import fonts
 from marketplace.disclosure import counting, feeds, queries, service
-from marketplace.disclosure.annual import charts, pdf, publishing
-from marketplace.disclosure.annual.figures import MONTHS, Figure, Secrecy, by_month, labelled, public, whole
+from marketplace.disclosure.annual import charts, pdf, publishing, sustainability
+from marketplace.disclosure.annual.figures import MONTHS, Figure, Part, Secrecy, by_month, labelled, public, whole
+from marketplace.disclosure.annual.reading import Year
 from marketplace.disclosure.annual.report import compile_report
 from marketplace.disclosure.rules import Cell
 from marketplace.disclosure.states import Principle, Unit
@@ -23,7 +25,9 @@ from marketplace.identity.actors import SYSTEM
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
-from tests.disclosure.world import OCTOBER, World, october
+from tests.disclosure.world import OCTOBER, World, give_back, listed_dataset, october, trade
+from tests.factories import money
+from tests.factories.identity import OrganizationFactory
 
 AFTER_YEAR = datetime(2027, 1, 12, tzinfo=UTC)
 
@@ -109,11 +113,10 @@ def test_the_public_gets_no_small_number_and_of_trade_what_the_register_told(wor
 
 
 def test_a_month_whose_amounts_are_a_fews_is_told_without_them(world, monkeypatch):
-    kinds = [(Cell("company", 1, (1, 50_000, 9)),), (Cell("company", 6, (6, 0, 0)),), (Cell("company", 9, (9, 0, 0)),)]
-    parts = [Cell(str(place), kind.count, kind.amounts, (kind,)) for place, (kind,) in enumerate(kinds)]
-    monkeypatch.setattr(
-        counting, "month_of_trade", lambda _month: (Cell("total", 16, (16, 50_000, 9), tuple(parts)), 16)
-    )
+    sold = (1, (1, 50_000, 9), (1, 1, 1)), (6, (6, 0, 0), (6, 0, 0)), (9, (9, 0, 0), (9, 0, 0))
+    parts = tuple(Cell(str(place), *figures, (Cell("company", *figures),)) for place, figures in enumerate(sold))
+    month = Cell("total", 16, (16, 50_000, 9), (16, 1, 1), parts)
+    monkeypatch.setattr(counting, "month_of_trade", lambda _month: (month, 16))
     with clock.stopped(AFTER_YEAR):
         service.publish_due()
     month = queries.get_month("2026-12")
@@ -180,6 +183,56 @@ def test_a_chart_tells_in_words_what_it_draws():
     assert charts.described(told, 5).startswith("1月 5未満、2月 秘匿、3月 50、4月 0")
     drawn = charts.plot(told, 5)
     assert [label.words for label in drawn.labels if label.size == 6.5][:3] == ["5未満", "秘匿", "50"]
+
+
+def test_parts_of_which_one_is_a_fews_are_not_told_however_many_its_deeds_are():
+    parts = (Part("甲", "A", 700, parties=9), Part("乙", "B", 300, parties=1))
+    figure = Figure(key="x", ja="配信", en="Deliveries", how_ja="。", how_en=".", value=1000, parts=parts, parties=9)
+    told = public(figure, 5, months_shown=True)
+    assert (told["value"], told["parts"], told["parts_hidden"]) == (1000, [], True)
+    told = public(replace(figure, value=700, parts=parts[:1]), 5, months_shown=True)
+    assert [part["value"] for part in told["parts"]] == [700]
+
+
+def test_behind_commission_stand_those_who_left_some(app):
+    kept, returned = listed_dataset()[1], listed_dataset()[1]
+    buyers = [OrganizationFactory(buyer=True) for _ in range(3)]
+    for offer in (kept, returned):
+        for buyer in buyers:
+            trade(offer, buyer, OCTOBER)
+    assert behind("commission") == (600, 2)
+    for buyer in buyers:
+        give_back(returned, buyer, OCTOBER)
+    assert behind("commission") == (300, 1)
+    for buyer in buyers:
+        give_back(kept, buyer, OCTOBER)
+    assert behind("commission") == (0, 0)
+
+
+def test_behind_the_gateways_fees_stand_the_buyers_whose_payments_caused_them(app):
+    with clock.stopped(OCTOBER):
+        money.sold(app, 5_000)
+    assert behind("gateway_fees") == (198, 1)
+    said = {"type": "stripe_fee", "source_id": "fee_1", "refs": ["fee_1"], "currency": "JPY", "state": "waiting"}
+    amounts = {"amount_minor": -100, "fee_minor": 100, "net_minor": -200}
+    db.session.add(Movement(id="txn_1", created_at=OCTOBER, available_at=OCTOBER, **said, **amounts))
+    db.session.flush()
+    assert behind("gateway_fees") == (298, 1)
+
+
+def test_behind_the_gateways_fees_stand_those_as_well_who_paid_in_other_ways(app):
+    with clock.stopped(OCTOBER):
+        for _ in range(2):
+            money.sold(app)
+    assert behind("gateway_fees") == (396, 2)
+    trade(listed_dataset()[1], OrganizationFactory(buyer=True), OCTOBER)
+    assert behind("gateway_fees") == (396, 1)
+
+
+def behind(key: str) -> tuple[int, int]:
+    """An amount of the year, and how many stand behind it."""
+    [figure] = (one for one in sustainability.figures(Year(2026)) if one.key == key)
+    return figure.value, figure.parties
 
 
 def test_nothing_but_nothing_has_no_chart():

@@ -18,7 +18,7 @@ from marketplace.kit.canonical import digest_of
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.licensing import service as licensing
-from tests.disclosure.world import CLOSED, OCTOBER, TITLES, World, listed_dataset, october, trade
+from tests.disclosure.world import CLOSED, OCTOBER, TITLES, World, fetch, give_back, listed_dataset, october, trade
 from tests.factories.identity import OrganizationFactory, actor_of
 from tests.factories.licensing import draft_for, offer_of, terms_of
 
@@ -163,6 +163,28 @@ def test_nothing_hidden_is_what_is_left_of_a_total(world):
         assert left >= 5 + 1
         assert {part[name] for part in parts for name in ("trades", "yen", "bytes")} == {None}
     assert hiding == 2
+
+
+def test_what_one_bought_among_many_who_only_fetched_is_not_told(app):
+    _dataset, offer = listed_dataset()
+    buyers = [OrganizationFactory(buyer=True, kind="company") for _ in range(6)]
+    for buyer in buyers:
+        fetch(offer, buyer, OCTOBER)
+    trade(offer, buyers[0], OCTOBER)
+    publish()
+    [line] = lines().values()
+    told = [queries.get_month("2026-10").document, line, *line["kinds"]]
+    assert [shown(document) for document in told] == [buyers_alone(6)] * 3
+
+
+def test_who_got_all_of_it_back_holds_no_yen(app):
+    _dataset, offer = listed_dataset()
+    buyers = [OrganizationFactory(buyer=True, kind="company") for _ in range(6)]
+    for buyer in buyers:
+        trade(offer, buyer, OCTOBER)
+    give_back(offer, buyers[0], OCTOBER)
+    total, _buyers = counting.month_of_trade(date(2026, 10, 1))
+    assert (total.count, total.amounts, total.holders) == (6, (6, 5_000, 12_000), (6, 5, 6))
 
 
 def test_what_the_catalogue_has_no_more_is_told_together_and_unnamed(world):

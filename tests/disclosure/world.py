@@ -1,4 +1,4 @@
-"""A market with known trades: 51 buyers of four listed datasets in October 2026, and noise around them."""
+"""A market with known trades: 51 buyers of four listed datasets in October 2026, and noise around them; and its deeds."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -72,6 +72,18 @@ def trade(offer: Offer, buyer: object, at: datetime) -> None:
         db.session.flush()
         audit.record(SYSTEM, Verb.ORDER_FULFILLED, subject=order_id, dataset=offer.dataset_id)
         _earn(offer, buyer, number)
+    fetch(offer, buyer, at)
+
+
+def give_back(offer: Offer, buyer: object, at: datetime) -> None:
+    """The money of one trade, back to its buyer."""
+    with clock.stopped(at):
+        _earn(offer, buyer, next(_NUMBERS), sign=-1)
+
+
+def fetch(offer: Offer, buyer: object, at: datetime) -> None:
+    """Bytes under a grant that may be older."""
+    with clock.stopped(at):
         _fetch(offer, buyer)
 
 
@@ -91,13 +103,13 @@ def october() -> World:
     return world
 
 
-def _earn(offer: Offer, buyer: object, number: int) -> None:
+def _earn(offer: Offer, buyer: object, number: int, sign: int = 1) -> None:
     db.session.add(
         Earning(
-            id=new_id("ern"), kind="sale", ref=f"ref_{number}", idem=f"sale:world:{number}", via="outside", role="agent",
+            id=new_id("ern"), kind="sale" if sign > 0 else "reversal", ref=f"ref_{number}", idem=f"sale:world:{number}", via="outside", role="agent",
             money_account="Assets:Bank", organization_id=offer.organization_id, buyer_organization_id=buyer.id,
-            dataset_id=offer.dataset_id, net_yen=NET_YEN, tax_yen=TAX_YEN, commission_yen=COMMISSION_YEN,
-            commission_tax_yen=0, payable_yen=0, occurred_on=clock.today(), created_at=clock.now(),
+            dataset_id=offer.dataset_id, net_yen=sign * NET_YEN, tax_yen=sign * TAX_YEN,
+            commission_yen=sign * COMMISSION_YEN, commission_tax_yen=0, payable_yen=0, occurred_on=clock.today(), created_at=clock.now(),
         )
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import count, product
 
@@ -15,7 +16,7 @@ from marketplace.disclosure.states import Showing
 
 def table(counts: tuple[int, ...]) -> Cell:
     """A total with these parts."""
-    return Cell("total", sum(counts), (), tuple(Cell(f"part {place}", count) for place, count in enumerate(counts)))
+    return Cell("total", sum(counts), parts=tuple(Cell(f"part {place}", count) for place, count in enumerate(counts)))
 
 
 @pytest.mark.parametrize(("parts", "most", "threshold"), [(2, 16, 3), (3, 24, 5), (4, 14, 3), (5, 11, 3)])
@@ -37,20 +38,27 @@ def test_even_who_knows_these_rules_finds_several_tables_behind_each_that_is_tol
 
 
 def trees(depth: int) -> st.SearchStrategy[Cell]:
-    """Totals with parts, theirs, and two amounts that add up."""
-    leaf = st.builds(
-        lambda buyers, yen, size: Cell("", buyers, (yen, size) if buyers else (0, 0)),
-        st.integers(0, 30),
-        *[st.integers(0, 9) | st.just(0)] * 2,
+    """Totals with parts, theirs, and two amounts that add up, each with holders among those who are counted."""
+    leaf = st.integers(0, 30).flatmap(
+        lambda buyers: st.builds(held, st.just(buyers), *[st.tuples(st.integers(0, buyers), st.integers(-3, 9))] * 2)
     )
     return leaf if depth == 0 else st.lists(trees(depth - 1), min_size=1, max_size=6).map(added)
 
 
+def held(buyers: int, *amounts: tuple[int, int]) -> Cell:
+    """So many buyers, with amounts that some of them hold; what nobody holds is nothing."""
+    holders = tuple(holders for holders, _amount in amounts)
+    return Cell("", buyers, tuple(amount if holders else 0 for holders, amount in amounts), holders)
+
+
 def added(parts: list[Cell]) -> Cell:
     """The total of these parts, each under a key of its own."""
-    keyed = tuple(Cell(str(place), part.count, part.amounts, part.parts) for place, part in enumerate(parts))
-    amounts = tuple(sum(part.amounts[place] for part in parts) for place in (0, 1))
-    return Cell("", sum(part.count for part in parts), amounts, keyed)
+    keyed = tuple(replace(part, key=str(place)) for place, part in enumerate(parts))
+    amounts, holders = (
+        tuple(map(sum, zip(*rows, strict=True)))
+        for rows in ([part.amounts for part in parts], [part.holders for part in parts])
+    )
+    return Cell("", sum(part.count for part in parts), amounts, holders, keyed)
 
 
 def pairs(cell: Cell, told: Told):
@@ -88,10 +96,10 @@ def test_no_sum_of_amounts_that_are_told_is_one_that_is_not(cell, threshold, pla
     leaves = {path: belongs for path, _real, belongs in rows_of(cell)}
     given_away = [path for path, one in told.items() if one.amounts is None and follows(path, leaves, told)]
     assert given_away == []
-    # The same for those who know what costs nothing, of the few alone: what many paid is no small number.
+    # The same for those who know what costs nothing, of what a few hold alone: what many paid is no small number.
     paid = {path: belongs & paying(cell, place) for path, belongs in leaves.items()}
-    few = [path for path, real, _belongs in rows_of(cell) if 0 < real.count < threshold]
-    assert [path for path in few if paid[path] and follows(path, paid, told)] == []
+    few = [path for path, real, _belongs in rows_of(cell) if 0 < real.holders[place] < threshold]
+    assert [path for path in few if follows(path, paid, told)] == []
 
 
 def rows_of(cell: Cell, path: str = "", numbers: Iterator[int] | None = None) -> list[tuple[str, Cell, frozenset[int]]]:
@@ -104,8 +112,8 @@ def rows_of(cell: Cell, path: str = "", numbers: Iterator[int] | None = None) ->
 
 
 def paying(cell: Cell, place: int) -> frozenset[int]:
-    """The leaves that have something of this amount."""
-    return frozenset().union(*(leaf for _path, real, leaf in rows_of(cell) if not real.parts and real.amounts[place]))
+    """The leaves in which somebody has some of this amount."""
+    return frozenset().union(*(leaf for _path, real, leaf in rows_of(cell) if not real.parts and real.holders[place]))
 
 
 def told_by_path(told: Told, path: str = "") -> dict[str, Told]:
@@ -141,11 +149,14 @@ def without(row: dict[int, Fraction], pivot: dict[int, Fraction], leaf: int) -> 
     return {one: value for one, value in less.items() if value}
 
 
-def market(*datasets: tuple[int, int]) -> Cell:
-    """Datasets with buyers and yen, each of one class."""
-    parts = [Cell("", 0, (yen,), (Cell("company", buyers, (yen,)),)) for buyers, yen in datasets]
-    counted = [Cell(str(place), part.parts[0].count, part.amounts, part.parts) for place, part in enumerate(parts)]
-    return Cell("", sum(one.count for one in counted), (sum(one.amounts[0] for one in counted),), tuple(counted))
+def market(*datasets: tuple[int, int] | tuple[int, int, int]) -> Cell:
+    """Datasets with buyers, yen and how many paid (all, if it costs anything), each of one class."""
+    return added([added([sold(*dataset)]) for dataset in datasets])
+
+
+def sold(buyers: int, yen: int, payers: int | None = None) -> Cell:
+    """What so many buyers paid."""
+    return held(buyers, ((buyers if yen else 0) if payers is None else payers, yen))
 
 
 def test_what_one_buyer_paid_is_not_the_rest_beside_what_is_free():
@@ -162,6 +173,24 @@ def test_a_total_that_only_a_few_paid_is_not_told():
     assert (told.showing, told.count, told.amounts) == (Showing.SHOWN, 17, None)
     free = tell(market((1, 0), (6, 0), (10, 0)), 5)
     assert free.amounts == (0,)
+
+
+def test_what_one_of_many_buyers_paid_is_not_told():
+    told = tell(market((6, 500_000, 1), (9, 9_000)), 5)
+    assert told.amounts == (509_000,)
+    assert [(part.count, part.amounts) for part in told.parts] == [(6, None), (9, None)]
+    assert [kind.amounts for part in told.parts for kind in part.parts] == [None, None]
+    alone = tell(market((6, 500_000, 1), (9, 0)), 5)
+    assert (alone.count, alone.amounts) == (15, None)
+
+
+def test_what_one_paid_and_another_got_back_is_not_told_as_nothing():
+    told = tell(market((6, 500_000, 1), (9, -500_000, 1)), 5)
+    assert (told.count, told.amounts) == (15, None)
+
+
+def test_one_who_paid_for_several_datasets_is_one():
+    assert tell(market(*[(6, 1_000, 1)] * 9), 5).amounts is None
 
 
 @given(trees(1), st.integers(3, 6), st.integers(0, 40))

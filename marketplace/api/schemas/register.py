@@ -11,7 +11,7 @@ from marketplace.privacy.states import ListingCondition, PrivacyClass
 class RegisterFiguresView(Schema):
     """How much, or null where it is hidden: `few` are fewer than the threshold, `withheld` keeps those a secret.
 
-    Beside a hidden figure, `shown` tells of buyers alone; trades, yen and bytes are null.
+    Beside a hidden figure, and where few have a part in an amount, `shown` tells of buyers alone; the others are null.
     """
 
     showing = one_of(Showing, required=True)

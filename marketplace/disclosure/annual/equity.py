@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from marketplace.disclosure.annual.figures import Figure, Part, Secrecy, labelled, total
+from marketplace.disclosure.annual.figures import Figure, Part, Secrecy, fewest, labelled, total
 from marketplace.disclosure.annual.reading import Year, row, rows
 from marketplace.disclosure.states import KINDS
 from marketplace.licensing.states import DiscountClass
@@ -109,7 +109,7 @@ def _free(year: Year) -> Figure:
         en="Share of trades that were free",
         value=found.free,
         of=found.trades,
-        parties=min((buyers for buyers in (found.free_buyers, found.paying_buyers) if buyers), default=0),
+        parties=fewest((found.free_buyers, found.paying_buyers)),
         secrecy=Secrecy.TRADED,
         how_ja="その年に履行された注文のうち、価格が無料のもの。",
         how_en="Of the orders fulfilled in the year, those at the price of nothing.",

@@ -22,11 +22,12 @@ class Secrecy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One bar, or one point of a line."""
+    """One bar, or one point of a line; ``parties`` is how many stand behind it, where that is not its value."""
 
     ja: str
     en: str
     value: int
+    parties: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +51,22 @@ class Figure:
     parties: int | None = None
 
 
-def by_month(counts: Mapping[str, int]) -> tuple[Part, ...]:
-    """Return twelve parts out of values by number of month ("01" to "12")."""
-    return tuple(Part(f"{int(month)}月", _ENGLISH[month], int(counts.get(month, 0))) for month in MONTHS)
+def by_month(counts: Mapping[str, int], parties: Mapping[str, int] | None = None) -> tuple[Part, ...]:
+    """Return twelve parts out of values, and who stands behind them, by number of month ("01" to "12")."""
+    behind = parties or {}
+    return tuple(
+        Part(f"{int(month)}月", _ENGLISH[month], int(counts.get(month, 0)), behind.get(month)) for month in MONTHS
+    )
 
 
 def labelled(counts: Iterable[tuple[tuple[str, str], int]]) -> tuple[Part, ...]:
     """Return a part for each label in Japanese and English."""
     return tuple(Part(ja, en, int(value)) for (ja, en), value in counts)
+
+
+def fewest(parties: Iterable[int | None]) -> int:
+    """Return how many stand behind whichever of these has the fewest; what nobody stands behind is no secret."""
+    return min((some for some in parties if some), default=0)
 
 
 def total(parts: Sequence[Part]) -> int:
@@ -92,11 +101,17 @@ def _share(figure: Figure, threshold: int) -> dict[str, Any]:
 
 
 def _counted(figure: Figure, threshold: int) -> dict[str, Any]:
-    parts = tuple(Cell(str(place), part.value) for place, part in enumerate(figure.parts))
-    told = rules.tell(Cell(figure.key, figure.value or 0, (), parts), threshold)
+    known = () if _is_of_few(figure.parts, threshold) else figure.parts
+    parts = tuple(Cell(str(place), part.value) for place, part in enumerate(known))
+    told = rules.tell(Cell(figure.key, figure.value or 0, parts=parts), threshold)
     shown: Sequence[Told] = told.parts or ()
     documents = [_part(figure.parts[int(one.key)], one.showing, one.count) for one in shown]
     return _document(figure, told.showing, told.count, documents)
+
+
+def _is_of_few(parts: Sequence[Part], threshold: int) -> bool:
+    # Many deeds may be one's; of such parts none is told, or the others would leave it.
+    return any(rules.is_few(part.parties or 0, threshold) for part in parts)
 
 
 def _part(part: Part, showing: Showing, value: int | None) -> dict[str, Any]:

@@ -17,7 +17,8 @@ SELECT (SELECT count(*) FROM listing) AS listed, count(DISTINCT o.dataset_id) AS
  WHERE o.state = 'open' AND o.buyer_organization_id IS NULL AND t.template IN ('cc-by-4.0', 'gjstu-2.0')
 """
 _WAYS = """
-SELECT meter, count(*) AS many FROM delivery WHERE closed_at >= :first AND closed_at < :after GROUP BY 1 ORDER BY 1
+SELECT meter, count(*) AS many, count(DISTINCT organization_id) AS buyers
+  FROM delivery WHERE closed_at >= :first AND closed_at < :after GROUP BY 1 ORDER BY 1
 """
 _METERS = {
     "server": ("取引所から", "From the exchange"),
@@ -78,13 +79,15 @@ def _licensed(year: Year) -> Figure:
 
 
 def _ways(year: Year) -> Figure:
-    parts = labelled((_METERS[one.meter], one.many) for one in rows(_WAYS, year))
+    found = rows(_WAYS, year)
+    parts = tuple(Part(*_METERS[one.meter], one.many, one.buyers) for one in found)
     return Figure(
         key="ways",
         ja="配信の経路",
         en="Deliveries by where they came from",
         value=total(parts),
         parts=parts,
+        parties=max((one.buyers for one in found), default=0),
         secrecy=Secrecy.TRADED,
         how_ja="その年に終わった配信の件数。",
         how_en="Deliveries that ended in the year.",

@@ -80,5 +80,5 @@ def _of_month(month: str, told: dict[str, Document], name: str) -> Document:
 
 
 def _tells_amounts(document: Document) -> bool:
-    # A month may tell how many bought, and not how much: all of it was a few buyers'.
+    # A month may tell how many bought, and not how much: some of it was a few buyers alone.
     return document["yen"] is not None

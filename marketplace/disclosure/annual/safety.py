@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from marketplace.audit import sequencer
 from marketplace.audit.verbs import Verb
-from marketplace.disclosure.annual.figures import Figure, Part, Secrecy, by_month, labelled, total
+from marketplace.disclosure.annual.figures import Figure, Part, Secrecy, by_month, fewest, labelled, total
 from marketplace.disclosure.annual.reading import Year, deeds, row, rows
 from marketplace.disclosure.states import Unit
 
@@ -16,7 +16,8 @@ SELECT CAST(ceil(max(extract(epoch FROM d.closed_at - g.revoked_at))) AS bigint)
 """
 _DELIVERIES = """
 SELECT count(*) AS ended, count(*) FILTER (WHERE state = 'complete') AS complete,
-       count(DISTINCT organization_id) AS buyers
+       count(DISTINCT organization_id) FILTER (WHERE state = 'complete') AS complete_buyers,
+       count(DISTINCT organization_id) FILTER (WHERE state <> 'complete') AS broken_buyers
   FROM delivery WHERE closed_at >= :first AND closed_at < :after
 """
 _AVAILABLE = """
@@ -24,8 +25,10 @@ SELECT substr(month, 6) AS month, CAST(avg(availability_basis_points) AS integer
   FROM service_level_measurement WHERE month BETWEEN :begin AND :end GROUP BY 1 ORDER BY 1
 """
 _RECEIPTS = """
-SELECT to_char(signed_at AT TIME ZONE 'Asia/Tokyo', 'MM') AS month, count(*) AS many
-  FROM receipt WHERE signed_at >= :first AND signed_at < :after GROUP BY 1
+SELECT to_char(r.signed_at AT TIME ZONE 'Asia/Tokyo', 'MM') AS month, count(*) AS many,
+       count(DISTINCT d.organization_id) AS buyers
+  FROM receipt r JOIN delivery d ON d.id = r.delivery_id
+ WHERE r.signed_at >= :first AND r.signed_at < :after GROUP BY 1
 """
 _INCIDENTS = """
 SELECT CASE WHEN CAST(facts->>'drill' AS boolean) THEN 'drill' ELSE facts->>'kind' END AS kind, count(*) AS many
@@ -87,7 +90,7 @@ def _complete(year: Year) -> Figure:
         en="Share of deliveries that arrived whole",
         value=found.complete,
         of=found.ended,
-        parties=found.buyers,
+        parties=fewest((found.complete_buyers, found.broken_buyers)),
         secrecy=Secrecy.TRADED,
         how_ja="その年に終わった配信のうち、全バイトの受領が確認されたもの。中断には利用者の都合によるものを含む。",
         how_en="Of the deliveries that ended in the year, those of which every byte was acknowledged; clients that"
@@ -115,13 +118,16 @@ def _availability(year: Year) -> Figure:
 
 
 def _receipts(year: Year) -> Figure:
-    parts = by_month({one.month: one.many for one in rows(_RECEIPTS, year)})
+    found = rows(_RECEIPTS, year)
+    buyers = {one.month: one.buyers for one in found}
+    parts = by_month({one.month: one.many for one in found}, buyers)
     return Figure(
         key="receipts",
         ja="署名した受領証",
         en="Receipts signed",
         value=total(parts),
         parts=parts,
+        parties=max(buyers.values(), default=0),
         secrecy=Secrecy.TRADED,
         how_ja="配信について署名した受領証の件数。受領証は取引所なしで検証できる。",
         how_en="Receipts that were signed of deliveries; they verify without the exchange.",

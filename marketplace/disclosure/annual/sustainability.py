@@ -1,10 +1,9 @@
 """Operational and financial sustainability: what was sold, what the exchange kept and paid, what it cost."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from marketplace.audit.verbs import Verb
-from marketplace.disclosure.annual.figures import Figure, Part, Secrecy, by_month, labelled, total
+from marketplace.disclosure.annual.figures import Figure, Part, Secrecy, by_month, fewest, labelled, total
 from marketplace.disclosure.annual.reading import Year, deeds, row, rows
 from marketplace.disclosure.states import Unit
 
@@ -16,10 +15,19 @@ _BYTES = """
 SELECT to_char(hour AT TIME ZONE 'Asia/Tokyo', 'MM') AS month, sum(bytes_acked) AS bytes FROM usage_rollup
  WHERE hour >= :first AND hour < :after GROUP BY 1
 """
-_KEPT = """
-SELECT coalesce(sum(commission_yen), 0) AS commission, count(DISTINCT organization_id) AS providers,
-       count(DISTINCT buyer_organization_id) AS buyers
+_TRADED = """
+SELECT count(DISTINCT organization_id) AS providers, count(DISTINCT buyer_organization_id) AS buyers
   FROM earning WHERE occurred_on >= :first_day AND occurred_on < :after_day
+"""
+# Many may trade where the exchange keeps something of a few; what was kept and given back is netted first.
+_KEPT = """
+WITH kept AS (
+    SELECT organization_id, buyer_organization_id, sum(commission_yen) AS yen FROM earning
+     WHERE occurred_on >= :first_day AND occurred_on < :after_day GROUP BY 1, 2
+)
+SELECT (SELECT coalesce(sum(yen), 0) FROM kept) AS yen,
+       (SELECT count(*) FROM (SELECT FROM kept GROUP BY organization_id HAVING sum(yen) <> 0) one) AS providers,
+       (SELECT count(*) FROM (SELECT FROM kept GROUP BY buyer_organization_id HAVING sum(yen) <> 0) one) AS buyers
 """
 _PAID_OUT = """
 SELECT coalesce(sum(amount_yen), 0) AS yen, count(DISTINCT organization_id) AS providers FROM payout
@@ -29,9 +37,23 @@ _GIVEN_BACK = """
 SELECT coalesce(sum(amount_yen), 0) AS yen, count(DISTINCT organization_id) AS buyers FROM refund
  WHERE state = 'succeeded' AND settled_at >= :first AND settled_at < :after
 """
+# Of a fee everybody can compute the payment, and of both and the sales what was paid in other ways. Fees that no
+# payment caused are nobody's.
 _FEES = """
-SELECT coalesce(sum(fee_minor), 0) AS yen FROM balance_transaction
- WHERE currency = 'JPY' AND created_at >= :first AND created_at < :after
+WITH fee AS (
+    SELECT coalesce(o.organization_id, i.recipient_organization_id) AS buyer_id, sum(b.fee_minor) AS yen
+      FROM balance_transaction b
+      LEFT JOIN LATERAL (
+           SELECT p.order_id, p.invoice_id FROM jsonb_array_elements_text(b.refs) name
+             JOIN payment p ON name IN (p.payment_intent_id, p.id) LIMIT 1) paid ON true
+      LEFT JOIN purchase_order o ON o.id = paid.order_id LEFT JOIN invoice i ON i.id = paid.invoice_id
+     WHERE b.currency = 'JPY' AND b.created_at >= :first AND b.created_at < :after GROUP BY 1
+)
+SELECT coalesce(sum(yen), 0) AS yen, count(buyer_id) FILTER (WHERE yen <> 0) AS buyers,
+       (SELECT count(*) FROM (
+        SELECT FROM earning WHERE via <> 'gateway' AND occurred_on >= :first_day AND occurred_on < :after_day
+         GROUP BY buyer_organization_id HAVING sum(net_yen) <> 0) one) AS others
+  FROM fee
 """
 
 
@@ -102,20 +124,20 @@ def _monthly(key: str, ja: str, en: str, parts: tuple[Part, ...], unit: Unit, ho
 
 
 def _money(year: Year) -> Iterator[Figure]:
-    kept = row(_KEPT, year)
-    yield _commission(kept)
+    yield _commission(year)
     yield _payouts(year)
     yield _given_back(year)
     yield _fees(year)
-    yield _active(kept)
+    yield _active(year)
 
 
-def _commission(kept: Any) -> Figure:
+def _commission(year: Year) -> Figure:
+    kept = row(_KEPT, year)
     return _amount(
         "commission",
         ("取引所の手数料収入(税抜)", "Commission of the exchange before tax"),
-        kept.commission,
-        min(kept.providers, kept.buyers),
+        kept.yen,
+        fewest((kept.providers, kept.buyers)),
         (
             "売上ごとに計上した手数料から返したものを除いた額。",
             "Commission booked with each sale, less what was given back.",
@@ -137,11 +159,12 @@ def _given_back(year: Year) -> Figure:
 
 
 def _fees(year: Year) -> Figure:
+    charged = row(_FEES, year)
     return _amount(
         "gateway_fees",
         ("把握している費用：決済手数料", "Known costs: fees of the payment gateway"),
-        row(_FEES, year).yen,
-        None,
+        charged.yen,
+        fewest((charged.buyers, charged.others)),
         (
             "決済事業者の残高明細にある手数料。人件費・設備費は取引所の帳簿にないため含まない。",
             "Fees in the gateway's balance; staff and machines are in no book of the exchange and left out.",
@@ -149,11 +172,12 @@ def _fees(year: Year) -> Figure:
     )
 
 
-def _active(kept: Any) -> Figure:
+def _active(year: Year) -> Figure:
+    traded = row(_TRADED, year)
     parts = labelled(
         (
-            (("売った提供者", "Providers that sold"), kept.providers),
-            (("買った利用者", "Buyers that bought"), kept.buyers),
+            (("売った提供者", "Providers that sold"), traded.providers),
+            (("買った利用者", "Buyers that bought"), traded.buyers),
         )
     )
     return Figure(
@@ -169,7 +193,7 @@ def _active(kept: Any) -> Figure:
     )
 
 
-def _amount(key: str, names: tuple[str, str], yen: int, parties: int | None, how: tuple[str, str]) -> Figure:
+def _amount(key: str, names: tuple[str, str], yen: int, parties: int, how: tuple[str, str]) -> Figure:
     return Figure(
         key=key,
         ja=names[0],
