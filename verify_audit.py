@@ -39,8 +39,10 @@ FORMAT = "musubi-record/1"
 TOLERANCE = timedelta(minutes=5)
 NEVER = datetime.max.replace(tzinfo=UTC)
 WRONG_MAX = 100
+WORDS_MAX, NAME_MAX = 500, 200
 DISPLACED = "it is not the entry that stands at this place of the tree"
 REPEATED = "it is on the record before"
+ODD = "it is not written as it is exported: each name once, sorted, none missing or added, and no spaces"
 LINE_BYTES_MAX = 2**22
 CHUNK_BYTES = 2**20
 FILES = (
@@ -49,11 +51,20 @@ FILES = (
 )  # fmt: skip
 # What comes of lines that are no JSON, or other than what is written: nested without end, a text where a number is.
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+# What rows are made of. They are no leaves: whatever else stood in one would be read by people, and proved by nothing.
+FIELDS = {
+    "checkpoints.ndjson": {"note"},
+    "ledger.ndjson": {"kind", "ref", "idem", "effective_on", "reverses", "entries"},
+    "grants.ndjson": {"id", "order_id", "organization_id", "provider_organization_id", "state"},
+    "usage.ndjson": {"grant_id", "bytes", "rows", "requests"},
+    "head.json": {"format", "made_at", "size", "root", "files"},
+}
 PARTIES = {"order_id": "order_id", "organization_id": "organization_id", "provider_organization_id": "provider"}
 TEXTS = ("kind", "ref", "idem", "effective_on")
 UNITS = {"bytes": "bytes_new", "rows": "rows_new", "requests": "requests"}
 # Of lines as text: from bytes, it would look for their encoding anew in each.
 read_json = json.JSONDecoder().decode
+write_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 class NoArchive(Exception):
@@ -62,6 +73,9 @@ class NoArchive(Exception):
 
 class Wrong(Exception):
     """One thing that is not as it should be."""
+
+
+UNFIT = (*UNREADABLE, NoArchive, OSError, tarfile.TarError)
 
 
 class Key:
@@ -159,6 +173,7 @@ class Record:
         self.issued: dict[str, dict[str, Any]] = {}
         self.revoked: dict[str, str | None] = {}
         self.resting: dict[str, set[tuple[str, str]]] = {}
+        self.reopened: set[str] = set()
         self.used: dict[str, list[int]] = {}
         self._latest = self._earliest = datetime.min.replace(tzinfo=UTC)
         self.number, self._oldest = 0, (NEVER, 0)
@@ -193,10 +208,12 @@ class Record:
             self.revoked[grant_id] = facts.get("reason_sha256", "")
         elif deed == "reinstated":
             self.revoked.pop(grant_id, None)
+            self.reopened.add(grant_id)
         elif deed == "suspended":
             self.resting.setdefault(grant_id, set()).add((facts["cause"], facts["ref"]))
         elif deed == "resumed":
             self.resting.get(grant_id, set()).discard((facts["cause"], facts["ref"]))
+            self.reopened.add(grant_id)
 
     def _use(self, facts: dict[str, Any], names: Iterable[str]) -> None:
         used = self.used.setdefault(facts["grant_id"], [0] * len(UNITS))
@@ -231,6 +248,7 @@ class Verification:
         self._tar, self._keys, self._witnesses, self._witnesses_min = tar, keys, witnesses, witnesses_min
         self._within = within
         self.wrong: list[str] = []
+        self.notes: list[str] = []
         self.size = self.pending = self._good = 0
         self._told: tuple[int, str] | None = None
         self._signed = self._checkpoints()
@@ -273,17 +291,20 @@ class Verification:
 
     def say(self, what: str) -> None:
         """Note one thing that is wrong."""
-        self.wrong.append(what)
+        self.wrong.append(_printable(what))
         if len(self.wrong) >= WRONG_MAX:
             raise Wrong("too much is wrong: verification ends here")
 
     def _head(self) -> None:
         try:
-            head = json.loads(self._file("head.json").read(LINE_BYTES_MAX))
+            text = self._file("head.json").read(LINE_BYTES_MAX).decode()
+            head = read_json(text)
             if head["format"] != FORMAT:
                 raise NoArchive(f"the format is {head['format']!r}, not {FORMAT!r}")
             written = {name: (said["sha256"], said["lines"]) for name, said in head["files"].items()}
             self._told = head["size"], head["root"]
+            if _is_odd("head.json", head, text.removesuffix("\n")):
+                self.say(f"head.json: {ODD}")
         except UNREADABLE:
             self.say("head.json: it cannot be read")
             return
@@ -316,7 +337,10 @@ class Verification:
         for number, line in enumerate(self.lines("checkpoints.ndjson"), 1):
             where = f"checkpoints.ndjson line {number}"
             try:
-                checkpoint = self._read(where, str(read_json(line.decode())["note"]))
+                row = read_json(text := line.decode())
+                checkpoint = self._read(where, str(row["note"]))
+                if _is_odd("checkpoints.ndjson", row, text):
+                    self.say(f"{where}: {ODD}")
             except UNREADABLE:
                 self.say(f"{where}: it is no checkpoint")
                 continue
@@ -367,6 +391,7 @@ class Verification:
             for checkpoint in (*self._due(tree.size), *noted.get(tree.size, ())):
                 self._compare(checkpoint, tree, record)
         self._end(tree.size, noted)
+        record.reopened.clear()
         for number, line in enumerate(self.lines("pending.ndjson"), 1):
             self.pending = number
             if unsound := record.take(line):
@@ -411,18 +436,18 @@ class Verification:
         for number, line in enumerate(self.lines(name), 1):
             called = "?"
             try:
-                row = read_json(line.decode())
+                row = read_json(text := line.decode())
                 called = str(row[key])
-                troubles = list(take(row))
+                troubles = [*([ODD] if _is_odd(name, row, text) else ()), *take(row)]
             except UNREADABLE:
                 troubles = ["it cannot be read"]
             if not troubles:
                 if called <= before:
                     # Of two that were swapped, what is too early is seen when the next one comes.
-                    self.say(f"{name} line {number - 1} ({before}): it does not stand at its place")
+                    self.say(f"{name} line {number - 1} ({before[:NAME_MAX]}): it does not stand at its place")
                 before = called
             for trouble in troubles:
-                self.say(f"{name} line {number} ({called}): {trouble}")
+                self.say(f"{name} line {number} ({called[:NAME_MAX]}): {trouble}")
 
     def _ledger(self, record: Record) -> None:
         missing = dict(record.booked)
@@ -457,6 +482,8 @@ class Verification:
                 yield "it was issued for another order, to another buyer or by another provider"
             elif grant["state"] != record.state_of(grant["id"]):
                 yield f"it is {grant['state']}, and the record says {record.state_of(grant['id'])}"
+            elif grant["id"] in record.reopened and grant["state"] == "active":
+                self.notes.append(f"nobody has signed yet that the grant {grant['id']} is open again")
 
         self._each("grants.ndjson", "id", take)
         for grant_id in missing:
@@ -469,7 +496,7 @@ class Verification:
             if said["grant_id"] not in left:
                 yield "no entry tells of this grant, or it is counted twice"
             for name, used in zip(UNITS, left.pop(said["grant_id"], [0] * len(UNITS)), strict=True):
-                if said[name] != used:
+                if type(said[name]) is not int or said[name] != used:
                     yield f"{said[name]} {name} are counted, and the deliveries come to {used}"
 
         self._each("usage.ndjson", "grant_id", take)
@@ -484,6 +511,16 @@ def _hash_of(line: bytes) -> bytes:
     except ValueError:
         return b""
     return value if len(value) == 32 and value.hex().encode() == line else b""
+
+
+def _is_odd(name: str, row: dict[str, Any], text: str) -> bool:
+    """Whether a row has other names than its file is made of, or another could be read from its text."""
+    return row.keys() != FIELDS[name] or write_json(row) != text
+
+
+def _printable(words: str) -> str:
+    """Return words without what would steer a terminal: parts of them are a stranger's."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in words[:WORDS_MAX])
 
 
 def _is_plain(booked: dict[str, Any]) -> bool:
@@ -528,13 +565,17 @@ def main(arguments: list[str] | None = None) -> int:
             run = Verification(tar, keys, witnesses, asked, given.within)
             try:
                 run.run([note.read_text(encoding="utf-8") for note in given.note])
-            except Wrong as trouble:
-                run.wrong.append(str(trouble))
-    except (*UNREADABLE, NoArchive, OSError, tarfile.TarError) as error:
-        print(f"this is no archive of a record: {error}")
+            except (Wrong, *UNFIT) as trouble:
+                if not run.wrong:
+                    raise
+                run.wrong.append(_printable(str(trouble)))
+    except UNFIT as error:
+        print(f"this is no archive of a record: {_printable(str(error))}")
         return 2
     for wrong in run.wrong:
         print(f"WRONG {wrong}")
+    for note in run.notes:
+        print(f"note: {_printable(note)}")
     if not given.key:
         print("note: the keys are those of the archive itself; give --key as you heard of it elsewhere")
     told = f"{run.size} entries are signed for" + (f", {run.pending} wait for a signature" if run.pending else "")
@@ -543,4 +584,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # what it cannot write, it names
     sys.exit(main())

@@ -1,5 +1,6 @@
 """Verifying, exporting and adopting the record from the machine itself."""
 
+import secrets
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -95,9 +96,9 @@ def _replaced(out: Path) -> Iterator[BinaryIO]:
             yield pipe
         return
     whole = out.resolve()
-    draft = whole.with_name(f"{whole.name}.part")
+    draft = whole.with_name(f"{whole.name}.{secrets.token_hex(8)}.part")  # its own: another may export to the same file
     try:
-        with draft.open("wb") as file:
+        with draft.open("xb") as file:
             yield file
         draft.replace(whole)
     except BaseException:

@@ -65,6 +65,17 @@ def test_a_link_stays_one_and_what_is_no_file_is_written_to(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_two_exports_to_one_file_do_not_mix(tmp_path):
+    out = tmp_path / "whole"
+    with commands._replaced(out) as one:
+        with commands._replaced(out) as other:
+            one.write(b"one")
+            other.write(b"another")
+        assert out.read_bytes() == b"another"
+    assert out.read_bytes() == b"one"
+    assert list(tmp_path.iterdir()) == [out]
+
+
 def test_looking_at_a_new_log_makes_it_no_key(run, own_database, tmp_path):
     assert NothingSigned.cure in run("audit", "export", "--out", tmp_path / "record.tar", code=1)
     run("doctor", code=1)

@@ -3,7 +3,6 @@
 import base64
 import importlib.util
 import io
-import json
 import tarfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -365,7 +364,7 @@ def test_a_sound_archive_of_entries_that_share_an_id_or_have_none_is_refused(app
 def test_what_a_stranger_wrote_does_not_steer_a_terminal(app: Flask, tmp_path: Path) -> None:
     log = archives.former(2)
     booked = {"kind": "x", "ref": "x", "idem": "\x1b[2J", "effective_on": "2026-01-05", "reverses": None, "entries": []}
-    files = archives.headed(log.files() | {"ledger.ndjson": [json.dumps(booked)]})
+    files = archives.headed(log.files() | {"ledger.ndjson": [archives.written(booked)]})
     [told] = refused(archives.packed(files, tmp_path / "a.tar"), log.key).members["verifier"]
     assert told.startswith("WRONG ledger.ndjson line 1 (\ufffd[2J): it stands nowhere on the record")
 
@@ -382,7 +381,7 @@ def test_a_checkpoint_of_more_signatures_than_we_read_is_refused_in_words(app: F
     log = archives.former(2)
     note = notes.read(log.note())
     many = notes.Note(note.text, note.signatures * 101).written
-    files = archives.headed(log.files() | {"checkpoints.ndjson": [json.dumps({"note": many})]})
+    files = archives.headed(log.files() | {"checkpoints.ndjson": [archives.written({"note": many})]})
     refusal = refused(archives.packed(files, tmp_path / "a.tar"), log.key)
     assert refusal.detail == "Its last checkpoint is none: a note has at most 100 signatures."
 

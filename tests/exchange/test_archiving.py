@@ -21,7 +21,7 @@ from marketplace.exchange.archiving import NothingSigned
 from marketplace.kit import clock, notes
 from marketplace.kit.transaction import transaction
 from marketplace.licensing.states import PriceKind
-from tests.factories import market, money
+from tests.factories import archives, market, money
 
 ROOT = Path(__file__).resolve().parents[2]
 Files = dict[str, list[str]]
@@ -164,7 +164,7 @@ def test_a_record_that_was_made_anew_is_not_the_one_that_was_signed(written: Pat
     files["leaves.txt"] = leaves
     for name in ("entries.ndjson", "leaves.txt"):
         head["files"][name]["sha256"] = sha256("".join(f"{line}\n" for line in files[name]))
-    files["head.json"] = [json.dumps(head)]
+    files["head.json"] = [archives.written(head)]
     code, wrong, _last = verified(packed(files, written))
     assert (code, wrong) == (1, [f"leaves.txt: one of the lines 1 to {len(leaves)} is not what was signed"])
 

@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +42,11 @@ def verified(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Verified:
     return verify
 
 
+def line(row: object) -> str:
+    """A row as an archive has it; fractions stay fractions."""
+    return json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
 def digest(booked: dict[str, object]) -> str:
     lines = [*(str(booked[name]) for name in ("kind", "ref", "idem", "effective_on")), ""]
     lines += [f"{code} {currency} {amount}" for code, currency, amount in booked["entries"]]  # type: ignore[attr-defined]
@@ -60,7 +68,7 @@ def traded() -> Files:
     """A log of a booking and a grant, and its archive."""
     files = FormerLog([posted(0, digest(BOOKED)), issued(1)]).files()
     told = {"ledger.ndjson": BOOKED, "grants.ndjson": GRANT, "usage.ndjson": USAGE}
-    return files | {name: [json.dumps(row)] for name, row in told.items()}
+    return files | {name: [line(row)] for name, row in told.items()}
 
 
 @pytest.mark.parametrize("name", ["ledger.ndjson", "grants.ndjson"])
@@ -71,7 +79,7 @@ def test_a_line_that_nobody_signed_changes_nothing_that_is_signed(verified: Veri
         "grants.ndjson": (GRANT | {"order_id": "ord_2"}, lambda _lie: issued(2, order_id="ord_2")),
     }
     lie, entry = lies[name]
-    code, wrong = verified(traded | {name: [json.dumps(lie)], "pending.ndjson": [entry(lie)]})
+    code, wrong = verified(traded | {name: [line(lie)], "pending.ndjson": [entry(lie)]})
     assert (code, wrong[0]) == (1, "pending.ndjson line 1: it is on the record before")
     assert wrong[1].startswith(f"{name} line 1 (")
     # As much when it is the tree that says it twice.
@@ -104,9 +112,104 @@ def test_a_row_of_the_ledger_that_can_be_read_in_two_ways_is_refused(
 ) -> None:
     """Also where its digest is the one on the record."""
     row = BOOKED | AMBIGUOUS[change]
-    code, wrong = verified(traded | {"ledger.ndjson": [json.dumps(row)]})
+    code, wrong = verified(traded | {"ledger.ndjson": [line(row)]})
     told = "it is not written as a transaction is: texts of one line, whole amounts, and at least one entry"
     assert (code, wrong) == (1, [f"ledger.ndjson line 1 (sale:ord_1): {told}"])
+
+
+SPELLED_OTHERWISE: dict[str, tuple[str, str, str, str]] = {
+    "entries twice": ("ledger.ndjson", "{", '{"entries":[["A:C","JPY",9900],["I:F","JPY",-9900]],', "sale:ord_1"),
+    "a state twice": ("grants.ndjson", "{", '{"state":"revoked",', "grt_1"),
+    "a note": ("grants.ndjson", ',"order_id"', ',"note":"refunded","order_id"', "grt_1"),
+    "a note on what was used": ("usage.ndjson", ',"rows"', ',"note":"","rows"', "grt_1"),
+    "spaces": ("usage.ndjson", ",", ", ", "grt_1"),
+    "a letter as its number": ("ledger.ndjson", '"sale"', r'"s\u0061le"', "sale:ord_1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SPELLED_OTHERWISE)
+def test_a_row_says_one_thing_alone_to_whoever_reads_it(verified: Verified, traded: Files, case: str) -> None:
+    name, old, new, called = SPELLED_OTHERWISE[case]
+    [row] = traded[name]
+    assert verified(traded | {name: [row.replace(old, new, 1)]}) == (
+        1, [f"{name} line 1 ({called}): {verify_audit.ODD}"],
+    )  # fmt: skip
+
+
+def test_so_does_a_checkpoint(verified: Verified, traded: Files) -> None:
+    name = "checkpoints.ndjson"
+    doubled = [traded[name][0].replace("{", '{"note":"",')]
+    assert verified(traded | {name: doubled}) == (1, [f"{name} line 1: {verify_audit.ODD}"])
+
+
+def test_so_does_the_head(tmp_path: Path, traded: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    files = archives.headed(traded)
+    files["head.json"] = [files["head.json"][0].replace("{", '{"size":9,', 1)]
+    assert verify_audit.main([str(archives.packed(files, tmp_path / "record.tar"))]) == 1
+    assert f"WRONG head.json: {verify_audit.ODD}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("used", [10.0, True, "10"], ids=["a fraction", "true", "a text"])
+def test_what_was_used_is_a_whole_number(verified: Verified, traded: Files, used: object) -> None:
+    facts = {"grant_id": "grt_1", "bytes_new": int(used), "rows_new": 0, "requests": 0}  # type: ignore[call-overload]
+    entries = [*traded["entries.ndjson"], archives.entry(2, verb="metering.delivery.closed", facts=facts)]
+    files = FormerLog(entries).files() | {name: traded[name] for name in ("ledger.ndjson", "grants.ndjson")}
+    assert verified(files | {"usage.ndjson": [line(USAGE | {"bytes": int(used)})]}) == (0, [])  # type: ignore[call-overload]
+    code, wrong = verified(files | {"usage.ndjson": [line(USAGE | {"bytes": used})]})
+    told = f"{used} bytes are counted, and the deliveries come to {int(used)}"  # type: ignore[call-overload]
+    assert (code, wrong) == (1, [f"usage.ndjson line 1 (grt_1): {told}"])
+
+
+@pytest.mark.parametrize(
+    ("idem", "shown"),
+    [("x\x1b[2K\r0 entries: the record is sound\x1b[8m", "x\\ufffd[2K\\ufffd0 entries"), ("\ud800", "\\ufffd"),
+     ("札" * 5000, "\\u672d")],
+    ids=["terminal", "half a sign", "long"],
+)  # fmt: skip
+def test_what_a_stranger_wrote_steers_no_terminal_and_hides_nothing(
+    tmp_path: Path, traded: Files, idem: str, shown: str
+) -> None:
+    """Also where the terminal writes ASCII alone."""
+    row = line(BOOKED | {"idem": idem}).encode("utf-8", "backslashreplace").decode().replace("\\ud800", r"\ud800")
+    path = archives.packed(archives.headed(traded | {"ledger.ndjson": [row]}), tmp_path / "record.tar")
+    run = subprocess.run(
+        [sys.executable, verify_audit.__file__, path], capture_output=True, check=False, timeout=120,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    lines = run.stdout.decode("ascii").splitlines()
+    assert (run.returncode, run.stderr, lines[0].startswith(f"WRONG ledger.ndjson line 1 ({shown}")) == (1, b"", True)
+    assert "it stands nowhere on the record, or twice in the ledger" in "".join(lines)
+    assert "".join(lines).isprintable()
+    assert lines[-1].endswith("the record is NOT sound")
+
+
+def test_what_was_found_is_named_also_where_the_rest_cannot_be_read(
+    verified: Verified, traded: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    altered = [archives.entry(0), traded["entries.ndjson"][1]]
+    files = traded | {"usage.ndjson": ["x" * verify_audit.LINE_BYTES_MAX]}
+    code, wrong = verified(files | {"entries.ndjson": altered, "leaves.txt": traded["leaves.txt"]})
+    assert (code, f"entries.ndjson line 1: {verify_audit.DISPLACED}" in wrong) == (1, True)
+    assert wrong[-1] == "usage.ndjson: a line is longer than any that is written"
+    assert verified(files) == (2, [])
+
+
+def deed(number: int, verb: str) -> str:
+    return archives.entry(number, verb=f"access.grant.{verb}", subject="grt_1", facts={"cause": "dispute", "ref": "d"})
+
+
+@pytest.mark.parametrize("deeds", [("revoked", "reinstated"), ("suspended", "resumed")])
+def test_a_grant_that_is_open_again_and_nobody_has_signed_it_is_named(
+    tmp_path: Path, traded: Files, capsys: pytest.CaptureFixture[str], deeds: tuple[str, str]
+) -> None:
+    rest, (first, second) = {name: traded[name] for name in ("ledger.ndjson", "grants.ndjson", "usage.ndjson")}, deeds
+    noted = "note: nobody has signed yet that the grant grt_1 is open again\n"
+    for signed_too in (True, False):
+        entries, reopened = [*traded["entries.ndjson"], deed(2, first)], deed(3, second)
+        log = FormerLog([*entries, reopened] if signed_too else entries)
+        files = log.files() | rest | {"pending.ndjson": [] if signed_too else [reopened]}
+        assert verify_audit.main([str(archives.packed(archives.headed(files), tmp_path / "record.tar"))]) == 0
+        assert (noted in capsys.readouterr().out) is not signed_too
 
 
 @pytest.mark.parametrize(
@@ -125,7 +228,7 @@ def test_a_leaf_is_written_in_one_way_alone(verified: Verified, traded: Files, c
 
 def signed(log: FormerLog, *seen: tuple[int, dict[Witness, int]]) -> Files:
     """The archive of a log that signed these sizes, and when who saw them."""
-    return log.files() | {"checkpoints.ndjson": [json.dumps({"note": log.note(*one)}) for one in seen]}
+    return log.files() | {"checkpoints.ndjson": [line({"note": log.note(*one)}) for one in seen]}
 
 
 def asked(*witnesses: Witness) -> list[str]:
@@ -198,7 +301,7 @@ def test_witnesses_that_cannot_be_counted_are_not_asked_for(
 def test_a_signature_that_a_witness_never_made_is_named_with_its_line(verified: Verified) -> None:
     files = signed(LOG, (10, {A: 10}), (20, {}))
     of_another = LOG.note(10, {A: 10}).splitlines(keepends=True)[-1]
-    files["checkpoints.ndjson"][1] = json.dumps({"note": LOG.note(20) + of_another})
+    files["checkpoints.ndjson"][1] = line({"note": LOG.note(20) + of_another})
     assert verified(files) == (0, [])
     code, wrong = verified(files, *asked(A))
     named = f"the checkpoint of 20 entries: the signature of {A.name} is not of it"
@@ -254,7 +357,7 @@ def test_checkpoints_stand_in_the_order_of_their_sizes(verified: Verified, case:
 def test_two_trees_of_one_size_under_one_key_are_found(verified: Verified) -> None:
     fork = FormerLog([*LOG.entries[:9], archives.entry(9)], private=LOG.private)
     files = signed(LOG, (10, {}), (20, {}))
-    files["checkpoints.ndjson"].insert(1, json.dumps({"note": fork.note()}))
+    files["checkpoints.ndjson"].insert(1, line({"note": fork.note()}))
     assert verified(files) == (
         1,
         ["checkpoints.ndjson line 1: it does not stand at its place",

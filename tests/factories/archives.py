@@ -72,7 +72,7 @@ class FormerLog:
             "entries.ndjson": self.entries,
             "leaves.txt": [merkle.leaf_hash(entry.encode()).hex() for entry in self.entries],
             "pending.ndjson": [],
-            "checkpoints.ndjson": [json.dumps({"note": self.note()})],
+            "checkpoints.ndjson": [written({"note": self.note()})],
             "keys.txt": [self.key.text],
             "ledger.ndjson": [],
             "grants.ndjson": [],
@@ -119,7 +119,13 @@ def headed(files: Files) -> Files:
     sums = {name: {"sha256": hashlib.sha256(joined(of)).hexdigest(), "lines": len(of)} for name, of in rest.items()}
     entries = files["entries.ndjson"]
     tree = {"size": len(entries), "root": root_of(entries).hex()}
-    return rest | {"head.json": [json.dumps({"format": FORMAT, "files": sums} | tree)]}
+    head = {"format": FORMAT, "made_at": clock.text(BEGUN), "files": sums} | tree
+    return rest | {"head.json": [written(head)]}
+
+
+def written(row: object) -> str:
+    """A row as an archive has it."""
+    return canonical_json(row).decode()
 
 
 def joined(lines: list[str]) -> bytes:

@@ -24,6 +24,7 @@ from marketplace.audit import checkpoints, sequencer, service, verification
 from marketplace.audit.verbs import Verb
 from marketplace.exchange import archiving
 from marketplace.identity.actors import SYSTEM
+from marketplace.kit.canonical import canonical_json
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 from marketplace.licensing.states import PriceKind
@@ -87,7 +88,7 @@ def write(files: Files, path: Path) -> None:
         content = b"".join(line + b"\n" for line in files[name])
         head["files"][name] = {"sha256": hashlib.sha256(content).hexdigest(), "lines": len(files[name])}
     with tarfile.open(path, "w") as tar:
-        for name, lines in (files | {"head.json": [json.dumps(head).encode()]}).items():
+        for name, lines in (files | {"head.json": [canonical_json(head)]}).items():
             content = b"".join(line + b"\n" for line in lines)
             member = tarfile.TarInfo(name)
             member.size = len(content)

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask
 from sqlalchemy import select, text
 
+from marketplace.access import service as access
 from marketplace.audit import checkpoints, log_keys, proofs, rules, sequencer, verification
 from marketplace.audit.errors import LogForked
 from marketplace.audit.models import Entry
@@ -17,10 +18,12 @@ from marketplace.kit import clock, notes, settings
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
+from marketplace.licensing.states import PriceKind
 from tests.audit import test_checkpoints as receipts
 from tests.audit.test_checkpoints import grown, published
 from tests.audit.test_record import tamper, write
 from tests.exchange.test_archiving import verified
+from tests.factories import market
 
 SIGNED = (5, 9, 12)
 AT = 7
@@ -293,6 +296,27 @@ def test_what_a_witness_signed_and_is_altered_is_named(entries: list[str]) -> No
     assert findings() == altered
     tamper("UPDATE audit_cosignature SET witnessed_at = :at", at=at)
     assert findings() == []
+
+
+def test_a_grant_that_was_reopened_and_use_that_was_lowered_are_named(own_database: Flask, tmp_path: Path) -> None:
+    who, on = market.buyer(), market.listed()
+    used, revoked = (market.ordered(who, market.offered(on, PriceKind.FREE)).grant_id for _ in range(2))
+    market.fetched(who, used)
+    with transaction():
+        access.revoke(on.provider, revoked, "契約の終了")
+    sequencer.sequence_all()
+    published()
+    assert verified(archived(tmp_path))[:2] == (0, [])
+    opened = "state = 'active', revoked_at = NULL, revoked_reason = NULL"
+    tamper(f"UPDATE access_grant SET {opened} WHERE id = :id", id=revoked)
+    tamper("UPDATE quota SET used_bytes = used_bytes - 1 WHERE grant_id = :id", id=used)
+    code, wrong, _last = verified(archived(tmp_path))
+    size, at = len(market.CONTENT), sorted([used, revoked])
+    assert (code, wrong) == (
+        1,
+        [f"grants.ndjson line {at.index(revoked) + 1} ({revoked}): it is active, and the record says revoked",
+         f"usage.ndjson line {at.index(used) + 1} ({used}): {size - 1} bytes are counted, and the deliveries come to {size}"],
+    )  # fmt: skip
 
 
 def archived(folder: Path) -> Path:
