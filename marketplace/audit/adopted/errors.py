@@ -19,7 +19,7 @@ class RecordDamaged(Refusal):
 
     slug, status = "adopted-record-damaged", 500
     title, title_ja = "The archive is damaged", "書庫が破損しています"
-    cause = "The archive of the adopted record, or what is noted of it, has changed, so that no proof can be made of it."
+    cause = "The archive of the adopted record, or what is noted of it, has changed: no proof can be made of it."
     cure = "Tell the operator, who restores it from a backup, or from whoever else holds the archive."
     cause_ja = "引き継いだ記録の書庫またはその控えが変わっているため、証明を作れません。"
     cure_ja = "運営者に連絡してください。運営者は、バックアップまたは書庫の他の保管者から復元します。"

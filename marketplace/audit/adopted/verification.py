@@ -24,14 +24,23 @@ _BOTH = (
 
 def verify() -> list[Finding]:
     """Find adopted records that were altered or removed since they were adopted, and those that never were."""
-    rows = db.session.execute(_BOTH).all()
-    return [Finding(None, told and told.id, trouble) for told, record in rows for trouble in _compare(told, record)]
+    return [
+        Finding(None, told.id if told else None, trouble)
+        for told, record in db.session.execute(_BOTH).all()
+        for trouble in _compare(told, record)
+    ]
 
 
 def _compare(told: Entry | None, record: AdoptedRecord | None) -> Iterator[str]:
-    if told is None or record is None:
-        yield f"the adopted record {told.subject} was removed" if told else f"the record {record.id} was never adopted"
-        return
+    if told and record:
+        yield from _examine(told, record)
+    elif told:
+        yield f"the adopted record {told.subject} was removed"
+    elif record:
+        yield f"the record {record.id} was never adopted"
+
+
+def _examine(told: Entry, record: AdoptedRecord) -> Iterator[str]:
     if told.facts != rules.facts_of(record):
         yield f"the adopted record {record.id} was altered"
     if not rules.is_signed(record):
