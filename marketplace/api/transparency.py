@@ -10,6 +10,7 @@ from marketplace.api.endpoint import blueprint, guarded
 from marketplace.api.schemas.base import Instant
 from marketplace.audit import checkpoints, service, tiles
 from marketplace.audit.adopted import queries as adopted
+from marketplace.audit.adopted import receipts
 from marketplace.identity.permissions import Permission
 from marketplace.kit.errors import NotFound
 
@@ -58,7 +59,7 @@ def read_checkpoint() -> Response:
 @blp.doc(responses={"200": {"description": "A signed note (C2SP tlog-checkpoint)", "content": {_TEXT: {}}}})
 def read_adopted_checkpoint(adopted_id: str) -> Response:
     """Fetch the last checkpoint of a log that this exchange has taken over from a former operator."""
-    return Response(adopted.get_record(adopted_id).note, mimetype=_TEXT)
+    return Response(receipts.note_of(adopted.get_record(adopted_id)), mimetype=_TEXT)
 
 
 @blp.route("/tile/<path:tile_path>")

@@ -101,13 +101,18 @@ def seen_last() -> Iterator[tuple[str, notes.Checkpoint]]:
         yield f"by {settings.current().log_signed_path}", beside
 
 
-def _read_beside() -> notes.Checkpoint | None:
+def note_beside() -> str | None:
+    """Return the checkpoint that lies beside the database, None where none does; raises UnicodeDecodeError."""
     path = settings.current().log_signed_path
-    if not path.exists():
-        return None
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def _read_beside() -> notes.Checkpoint | None:
     try:
-        return notes.read_checkpoint(notes.read(path.read_text(encoding="utf-8")).text)
+        note = note_beside()
+        return None if note is None else notes.read_checkpoint(notes.read(note).text)
     except ValueError as error:
+        path = settings.current().log_signed_path
         raise LogForked(f"{path} does not say any more what was signed ({error}): restore it") from error
 
 

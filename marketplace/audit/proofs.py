@@ -9,8 +9,9 @@ from typing import Protocol
 from sqlalchemy import or_, select
 
 from marketplace.audit import checkpoints, queries, sequencer
-from marketplace.audit.models import Entry
-from marketplace.kit import merkle
+from marketplace.audit.errors import LogForked
+from marketplace.audit.models import Checkpoint, Entry
+from marketplace.kit import merkle, notes
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
@@ -42,11 +43,15 @@ class DeedReceipt:
 
 
 def get_receipt(reader: Reader, entry_id: str) -> DeedReceipt:
-    """Return the receipt of a deed to those who had part in it and to overseers; NotFound to everyone else."""
+    """Return the receipt of a deed to those who had part in it and to overseers; NotFound to everyone else.
+
+    Raises LogForked where the record is not any more what was signed.
+    """
     placed = queries.get_entry(entry_id)
     if not reader.oversees and reader.organization_id not in _parties(placed.entry):
         raise NotFound
-    return DeedReceipt(placed.entry, placed.position, None if placed.position is None else proof_of(placed.position))
+    proof = None if placed.position is None else proof_of(placed.entry, placed.position)
+    return DeedReceipt(placed.entry, placed.position, proof)
 
 
 def list_deeds(reader: Reader, subject: str, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[Entry]:
@@ -60,10 +65,11 @@ def list_deeds(reader: Reader, subject: str, cursor: str | None = None, size: in
     return cut(db.session.scalars(query).all(), size, lambda entry: [entry.id])
 
 
-def proof_of(position: int) -> str | None:
-    """Return the proof that a checkpoint holds a leaf; None where all were signed before.
+def proof_of(entry: Entry, position: int) -> str | None:
+    """Return the proof that a checkpoint holds an entry at its place; None where all were signed before.
 
-    It is the newest one that enough witnesses have signed in time, or else the newest.
+    It is the newest one that enough witnesses have signed in time, or else the newest. Raises LogForked where it
+    holds something else.
     """
     policy = checkpoints.policy()
     checkpoint = checkpoints.latest_witnessed(policy) if policy else None
@@ -72,7 +78,16 @@ def proof_of(position: int) -> str | None:
     if checkpoint is None or checkpoint.size <= position:
         return None
     path = sequencer.over_tree(partial(merkle.inclusion, position, checkpoint.size))
+    _require_proved(entry, position, path, checkpoint)
     return written(position, path, checkpoints.written(checkpoint))
+
+
+def _require_proved(entry: Entry, position: int, path: Sequence[bytes], checkpoint: Checkpoint) -> None:
+    proved = merkle.root_of_inclusion(merkle.leaf_hash(entry.canonical.encode()), position, checkpoint.size, path)
+    told = notes.read_checkpoint(notes.read(checkpoint.note).text)
+    # A proof that proves nothing would be believed to prove that we lied.
+    if (told.size, told.root) != (checkpoint.size, proved):
+        raise LogForked(f"{entry.id} is not what was signed at {position}: run `marketplace audit verify`")
 
 
 def written(position: int, path: Sequence[bytes], checkpoint: str) -> str:

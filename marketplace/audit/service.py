@@ -1,6 +1,5 @@
 """Writing the record."""
 
-from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
@@ -79,17 +78,22 @@ def record(
     # Past the ORM, which would look at every column of every entry: half of all deeds is this statement.
     db.session.connection().execute(_WRITE, columns)
     if transaction.is_open():
-        transaction.after_commit(partial(_written().append, columns["id"]))
+        transaction.after_commit(partial(_note_written, columns["id"]))
     return str(columns["id"])
 
 
 def written() -> list[str]:
-    """Return the last entries that ``record`` wrote in stories of this session, in their order, once they are kept."""
+    """Return the first entries that ``record`` wrote in stories of this session, in their order, once they are kept."""
     return list(_written())
 
 
-def _written() -> deque[str]:
-    found: deque[str] = db.session.info.setdefault(_WRITTEN, deque(maxlen=WRITTEN_MAX))
+def _note_written(entry_id: str) -> None:
+    if len(_written()) < WRITTEN_MAX:
+        _written().append(entry_id)
+
+
+def _written() -> list[str]:
+    found: list[str] = db.session.info.setdefault(_WRITTEN, [])
     return found
 
 

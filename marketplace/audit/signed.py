@@ -8,8 +8,9 @@ from sqlalchemy import select
 
 from marketplace.audit import checkpoints, sequencer
 from marketplace.audit.errors import LogForked
-from marketplace.audit.models import Checkpoint, Cosignature
-from marketplace.kit import notes
+from marketplace.audit.models import Checkpoint, Cosignature, Entry
+from marketplace.audit.verbs import Verb
+from marketplace.kit import notes, settings
 from marketplace.kit.db import db
 from marketplace.kit.notes import BadKey, BadNote, Note, VerifierKey
 
@@ -20,11 +21,14 @@ class Signed:
     def __init__(self, find: Callable[[str], object]) -> None:
         self._find = find
         self._keys = list(self._read_keys())
+        self._examine_keys()
         self._last: list[notes.Checkpoint] = []
         try:
             self._last = [seen for _where, seen in checkpoints.seen_last()]
         except LogForked as error:
             find(str(error))
+        else:
+            self._examine_beside()
 
     def roots(self, start: int, end: int) -> dict[int, set[bytes]]:
         """Return the roots that were signed of each size above ``start`` up to ``end``."""
@@ -49,13 +53,35 @@ class Signed:
 
     def _examine(self, checkpoint: Checkpoint) -> None:
         try:
-            told = notes.read_checkpoint(notes.read(checkpoint.note).text)
-            notes.opened(checkpoint.note, [key for key in self._keys if key.name == told.origin])
+            told = self._opened(checkpoint.note)
         except BadNote as error:
             self._find(f"the checkpoint of {checkpoint.size} entries was altered: {error}")
             return
         if (told.size, told.root) != (checkpoint.size, checkpoint.root):
             self._find(f"the checkpoint of {checkpoint.size} entries was altered: its note says something else")
+
+    def _opened(self, note: str) -> notes.Checkpoint:
+        told = notes.read_checkpoint(notes.read(note).text)
+        return notes.opened(note, [key for key in self._keys if key.name == told.origin])
+
+    def _examine_keys(self) -> None:
+        """Find keys that nobody put on the record: each is, but the one with which the log began."""
+        added = select(Entry.facts["vkey"].astext).where(Entry.verb == Verb.LOG_KEY_ADDED.value)
+        # By the key itself: a log that is given another name goes on signing with those it has.
+        recorded = {_key_in(str(vkey)) for vkey in db.session.scalars(added)}
+        first = [key.text for key in self._keys if _key_in(key.text) not in recorded]
+        if len({_key_in(vkey) for vkey in first}) > 1:
+            self._find(f"only one key of the log may be its first, and these were never added: {', '.join(first)}")
+
+    def _examine_beside(self) -> None:
+        """Find keys that were all changed for others, where this machine has what the former ones signed."""
+        note = checkpoints.note_beside()
+        if note is None or not self._keys:
+            return
+        try:
+            self._opened(note)
+        except BadNote as error:
+            self._find(f"the checkpoint in {settings.current().log_signed_path} is not of this log: {error}")
 
     def _examine_witness(self, one: Cosignature, note: str) -> None:
         try:
@@ -74,3 +100,7 @@ class Signed:
                 yield notes.read_key(key.vkey)
             except BadKey as error:
                 self._find(f"a key of the log was altered: {error}")
+
+
+def _key_in(vkey: str) -> str:
+    return vkey.split("+", 2)[-1]

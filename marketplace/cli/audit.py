@@ -22,6 +22,7 @@ from marketplace.audit import (
     service,
     verification,
 )  # fmt: skip
+from marketplace.audit.adopted import verification as adopted_verification
 from marketplace.audit.errors import LogForked, LogKeyUnusable
 from marketplace.audit.verbs import Verb
 from marketplace.cli.composition import Composition, application, pass_composition
@@ -54,12 +55,13 @@ def verify(composition: Composition, size: int | None, root: str | None) -> None
             with suppress(LogForked):  # what is wrong with the tree is about to be named
                 sequencer.sequence_all()
         verdict = verification.verify((size, root) if size is not None and root is not None else None)
-    for finding in verdict.findings:
+        findings = verdict.findings + adopted_verification.verify()
+    for finding in findings:
         place = "-" if finding.position is None else finding.position
         click.echo(f"WRONG leaf {place} entry {finding.entry_id or '-'}: {finding.trouble}")
     click.echo(f"{verdict.size} entries, root {verdict.root}")
-    if not verdict.sound:
-        sys.exit(f"the record is not sound: {len(verdict.findings)} findings")
+    if findings:
+        sys.exit(f"the record is not sound: {len(findings)} findings")
     click.echo("the record is sound")
 
 

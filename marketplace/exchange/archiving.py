@@ -25,9 +25,9 @@ FORMAT = "musubi-record/1"
 ROWS_AT_ONCE = 2000
 TABLES = (
     "audit_entry", "audit_waiting", "audit_leaf", "audit_node", "audit_checkpoint", "audit_cosignature",
-    "audit_log_key", "ledger_txn", "ledger_entry", "ledger_account", "access_grant", "quota",
+    "audit_log_key", "ledger_txn", "ledger_entry", "ledger_account", "access_grant", "quota", "adopted_record",
 )  # fmt: skip
-"""What an archive is made of: all that whoever audits needs to read."""
+"""What an archive is made of, and what was adopted: all that whoever audits needs to read."""
 _ENTRIES = """
 SELECT e.canonical FROM audit_leaf l JOIN audit_entry e ON e.id = l.entry_id WHERE l.position < :size
  ORDER BY l.position

@@ -180,7 +180,7 @@ class Settings:
 
     @property
     def log_signed_path(self) -> Path:
-        """Where the last signed checkpoint lies beside the database, which a backup may take back."""
+        """Where the last signed checkpoint lies beside the database, which a backup may take back: never with it."""
         return self.data_dir / "log" / "checkpoint"
 
     @property

@@ -1,13 +1,18 @@
 """The record as a transparency log over HTTP: who may fetch what, and what others make of it."""
 
 import base64
+import json
 
 import pytest
+from werkzeug.test import TestResponse
 
+from marketplace.api import transparency
 from marketplace.audit import checkpoints, log_keys, sequencer
+from marketplace.audit.verbs import Verb
 from marketplace.kit import merkle, notes
 from marketplace.kit.transaction import transaction
-from tests.api.trade import Goods, Market, ok, refused
+from tests.api.test_payouts import TODAY, earned
+from tests.api.trade import Goods, Market, fresh_key, ok, refused
 
 
 @pytest.fixture
@@ -84,6 +89,42 @@ def test_what_was_done_is_named_in_the_answer_and_its_receipt_is_for_both_partie
         leaf = merkle.leaf_hash(receipt["entry"].encode())
         assert (head, index) == ("c2sp.org/tlog-proof@v1", f"index {receipt['position']}")
         assert merkle.root_of_inclusion(leaf, receipt["position"], tree.size, steps) == tree.root
+
+
+def test_every_deed_of_a_trade_and_of_its_overseer_is_named_in_its_answer(market: Market) -> None:
+    earned(market)
+    goods, [grant] = market.goods(), ok(market.buyer.get("/v1/grants"))["items"]
+    offer, revoked = market.offer(goods.dataset_id), f"/v1/grants/{grant['id']}/revoke"
+    market.fetch(grant["id"])
+    [delivery] = ok(market.buyer.get(f"/v1/deliveries?grant_id={grant['id']}"))["items"]
+    drawn, operate, reason = market.operator.post("/v1/payouts"), market.operator.post, {"reason": "規約違反"}
+    ok(operate("/v1/payout-files", {"transfer_on": TODAY}), 201)
+    for answer, verbs in (
+        (market.order(offer), {Verb.TERMS_ACCEPTED, Verb.ORDER_PLACED, Verb.GRANT_ISSUED, Verb.ORDER_FULFILLED}),
+        (market.buyer.post("/v1/quotes", {"offer_id": offer["id"]}), {Verb.DOCUMENT_ISSUED}),
+        (drawn, {Verb.PAYOUT_CREATED, Verb.PAYOUT_APPROVED}),
+        (operate(f"/v1/payouts/{drawn.json['items'][0]['id']}/paid", {"paid_on": TODAY}), {Verb.PAYOUT_PAID}),
+        (operate(revoked, reason), {Verb.GRANT_REVOKED}),
+        (operate(f"/v1/organizations/{market.buyer.organization_id}/suspend", reason), {Verb.ORGANIZATION_SUSPENDED}),
+    ):
+        assert verbs <= verbs_of(market, answer), answer.text
+    # What is told of a download in part after its answer has begun is found by the delivery.
+    told = ok(market.provider.get(f"/v1/audit/receipts?subject={delivery['id']}"))["items"]
+    assert {one["verb"] for one in told} == {Verb.DELIVERY_OPENED, Verb.DELIVERY_CLOSED}
+
+
+def verbs_of(market: Market, answer: TestResponse) -> set[str]:
+    """The verbs of the entries that an answer names."""
+    names = answer.headers[transparency.DEEDS].split(", ")
+    entries = [market.auditor.get(f"/v1/audit/receipts/{name}").json["entry"] for name in names]
+    return {json.loads(entry)["verb"] for entry in entries}
+
+
+def test_an_answer_that_is_given_again_names_no_deed(market: Market, goods: Goods) -> None:
+    offer, key = market.offer(goods.dataset_id), fresh_key()
+    first, again = (market.order(offer, key=key) for _ in range(2))
+    assert ok(first, 201) == ok(again, 201)
+    assert [transparency.DEEDS in answer.headers for answer in (first, again)] == [True, False]
 
 
 def test_receipts_of_others_are_not_found(market: Market, goods: Goods) -> None:

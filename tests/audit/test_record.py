@@ -27,6 +27,12 @@ def tamper(statement: str, **values: object) -> None:
         db.session.execute(text(statement), values)
 
 
+def test_of_more_deeds_than_an_answer_names_the_first_are_told(own_database: Flask) -> None:
+    db.session.remove()
+    assert service.written() == []
+    assert write(service.WRITTEN_MAX + 3)[: service.WRITTEN_MAX] == service.written()
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 8, 13])
 def test_an_untouched_record_of_any_size_is_sound(own_database: Flask, count: int) -> None:
     write(count)

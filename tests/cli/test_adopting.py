@@ -3,6 +3,7 @@
 import pytest
 
 from marketplace.audit.adopted import queries
+from tests.audit.test_record import tamper
 from tests.factories import archives
 
 
@@ -36,3 +37,13 @@ def test_without_a_key_nothing_is_believed(run, log, tmp_path):
     assert "no known key has signed it" in run("audit", "adopt", path, "--key", archives.former(1).key.text, code=1)
     assert "does not exist" in run("audit", "adopt", tmp_path / "none", "--key", log.key.text, code=2)
     assert queries.list_records().items == []
+
+
+def test_verifying_the_record_names_what_became_of_an_adopted_one(run, log, tmp_path):
+    run("audit", "adopt", archives.packed(log.files(), tmp_path / "a.tar"), "--key", log.key.text)
+    assert run("audit", "verify").endswith("the record is sound\n")
+    tamper("UPDATE adopted_record SET note = :note", note=log.note(2))
+    said = run("audit", "verify", code=1)
+    [record] = queries.list_records().items
+    assert f": the checkpoint of the adopted record {record.id} was altered\n" in said
+    assert said.endswith("the record is not sound: 1 findings\n")

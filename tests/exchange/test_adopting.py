@@ -19,6 +19,7 @@ from marketplace.app import create_app, install
 from marketplace.audit import checkpoints, log_keys, proofs, queries, sequencer, verification
 from marketplace.audit.adopted import queries as adopted
 from marketplace.audit.adopted import receipts
+from marketplace.audit.adopted import verification as adopted_verification
 from marketplace.audit.adopted.errors import RecordDamaged, RecordRefused
 from marketplace.audit.adopted.models import AdoptedEntry, AdoptedNode, AdoptedRecord
 from marketplace.audit.queries import Search
@@ -31,6 +32,7 @@ from marketplace.kit.errors import NotFound
 from marketplace.kit.notes import VerifierKey
 from marketplace.kit.settings import Settings
 from marketplace.kit.transaction import transaction
+from tests.audit.test_record import tamper
 from tests.factories import archives, market, money
 from tests.factories.archives import FormerLog
 
@@ -134,7 +136,7 @@ def traded_and_archived(former: Flask, path: Path) -> tuple[VerifierKey, dict[st
         signed()
         [key] = log_keys.verifiers()
         placed = [one for one in queries.all_entries(Search()) if one.position is not None]
-        held = {one.entry.id: (one.entry.canonical, str(proofs.proof_of(one.position))) for one in placed}  # type: ignore[arg-type]
+        held = {one.entry.id: (one.entry.canonical, str(proofs.proof_of(one.entry, one.position))) for one in placed}  # type: ignore[arg-type]
         db.session.remove()
         with path.open("wb") as file, transaction():
             archiving.archive(file)
@@ -178,11 +180,11 @@ def test_the_old_record_hangs_in_the_new_tree_which_begins_by_itself(own_databas
     record = adopted.get_record(record_id)
     [file] = kept()
     assert file.read_bytes() == path.read_bytes()
-    bound = {"origin": log.origin, "size": 5, "root": archives.root_of(log.entries).hex(), "sha256": file.name}
-    assert (told(), record.sha256) == ([bound], file.name)
+    signed_was = {"origin": log.origin, "size": 5, "root": archives.root_of(log.entries).hex(), "keys": [log.key.text]}
+    assert (told(), record.sha256) == ([signed_was | {"sha256": file.name}], file.name)
     [placed] = queries.all_entries(Search(subject=record_id))
     assert placed.position == 0
-    assert proved(str(proofs.proof_of(0)), placed.entry.canonical, log_keys.verifiers()[0]) == 0
+    assert proved(str(proofs.proof_of(placed.entry, 0)), placed.entry.canonical, log_keys.verifiers()[0]) == 0
     assert (verification.verify().size, verification.verify().sound) == (1, True)
 
 
@@ -405,6 +407,59 @@ def test_an_archive_that_changed_on_disk_proves_nothing(app: Flask, tmp_path: Pa
         adopting.get_receipt(record_id, log.ids[0])
     file.write_bytes(good)
     assert adopting.get_receipt(record_id, log.ids[0]).position == 0
+
+
+def resigned(log: FormerLog) -> dict[str, object]:
+    """What a stranger makes of the checkpoint, under a key of his own."""
+    other = FormerLog(log.entries)
+    return {"keys": json.dumps([other.key.text]), "note": other.note()}
+
+
+ALTERED: dict[str, tuple[Callable[[FormerLog], dict[str, object]], list[str]]] = {
+    "note": (lambda log: {"note": log.note(2)}, ["the checkpoint of the adopted record {} was altered"]),
+    "note and keys": (resigned, ["the adopted record {} was altered"]),
+    "keys": (
+        lambda _log: {"keys": "5"},
+        ["the adopted record {} was altered", "the checkpoint of the adopted record {} was altered"],
+    ),
+    "archive": (lambda _log: {"sha256": "0" * 64}, ["the adopted record {} was altered"]),
+    "root and note": (
+        lambda log: {"root": archives.root_of(log.entries[:2]), "size": 2, "note": log.note(2)},
+        ["the adopted record {} was altered"],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ALTERED)
+def test_an_adopted_record_that_was_altered_is_named(own_database: Flask, tmp_path: Path, kind: str) -> None:
+    log = archives.former(3)
+    record_id = archives.adopted(log, tmp_path)
+    assert adopted_verification.verify() == []
+    change, troubles = ALTERED[kind]
+    columns = change(log)
+    tamper(f"UPDATE adopted_record SET {', '.join(f'{one} = :{one}' for one in columns)}", **columns)
+    found = adopted_verification.verify()
+    assert [one.trouble for one in found] == [trouble.format(record_id) for trouble in troubles]
+    assert {one.entry_id for one in found} == {one.entry.id for one in queries.all_entries(Search(subject=record_id))}
+    assert verification.verify().sound
+
+
+def test_an_adopted_record_that_was_removed_or_slipped_in_is_named(own_database: Flask, tmp_path: Path) -> None:
+    record_id = archives.adopted(archives.former(3), tmp_path)
+    tamper("UPDATE adopted_record SET id = 'adr_other'")
+    assert [one.trouble for one in adopted_verification.verify()] == [
+        f"the adopted record {record_id} was removed", "the record adr_other was never adopted",
+    ]  # fmt: skip
+
+
+def test_a_checkpoint_of_the_former_log_that_was_swapped_proves_nothing(own_database: Flask, tmp_path: Path) -> None:
+    log = archives.former(3)
+    record_id = archives.adopted(log, tmp_path)
+    tamper("UPDATE adopted_record SET note = :note", note=log.note(2))
+    with pytest.raises(RecordDamaged):
+        adopting.get_receipt(record_id, log.ids[0])
+    with pytest.raises(RecordDamaged):
+        receipts.note_of(adopted.get_record(record_id))
 
 
 @pytest.mark.parametrize("table", ["adopted_record", "adopted_entry"])

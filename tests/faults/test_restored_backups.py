@@ -1,6 +1,7 @@
 """Old backups and second histories: really copied databases, the log's own memory beside them, and one witness for both."""
 
 import logging
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -104,6 +105,31 @@ def test_after_an_old_backup_nothing_is_signed_and_everybody_who_looks_is_told(
         assert "\n14\n" in settings.current().log_signed_path.read_text()
     for proof, canonical, position in held:
         assert receipts.verified(proof, canonical, keys) == position
+
+
+def test_a_whole_folder_that_was_put_back_is_refused_where_a_receipt_lies_beside_it(
+    own_database: Flask, copied: Callable[[], str], tmp_path: Path
+) -> None:
+    """What was signed last is in no backup: whoever holds a receipt has it."""
+    grown(COMMON)
+    backup, folder = copied(), tmp_path / "restored"
+    shutil.copytree(settings.current().data_dir, folder)
+    [*_others, last] = write(LATER)
+    sequencer.sequence_all()
+    published()
+    proof = proofs.get_receipt(receipts._Overseer(), last).proof or ""
+
+    with started_on(backup, own_database, data_dir=folder):
+        assert checkpoints.trouble() is None  # the file was taken back with the database
+        settings.current().log_signed_path.write_text(proof.partition("\n\n")[2])
+        assert checkpoints.trouble() == (
+            f"by {folder}/log/checkpoint a tree of 14 was signed, and the record has 9 entries"
+        )
+        write(LATER * 3)
+        sequencer.sequence_all()
+        with pytest.raises(LogForked, match="another root was signed for the first 14"):
+            published()
+        assert count() == 1
 
 
 def test_an_empty_database_beside_a_record_that_was_signed_is_told_of_at_once(

@@ -1,7 +1,9 @@
 """The record under the hands of a superuser: what he does to its tables is found, and what he signed once stays said."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from marketplace.access import service as access
 from marketplace.audit import checkpoints, log_keys, proofs, rules, sequencer, verification
 from marketplace.audit.errors import LogForked
 from marketplace.audit.models import Entry
+from marketplace.audit.verbs import Verb
+from marketplace.cli import audit as commands
 from marketplace.exchange import archiving
 from marketplace.kit import clock, notes, settings
 from marketplace.kit.db import db
@@ -276,6 +280,58 @@ def test_a_checkpoint_that_was_altered_is_named_in_an_archive(entries: list[str]
     assert code == 1
     assert wrong[0].startswith("checkpoints.ndjson line 3: ")
     assert any(part in wrong[0] for part in said.split("|"))
+
+
+def sign_anew(private: Ed25519PrivateKey) -> str:
+    """Sign every checkpoint with another key alone, and say that it is the log's; returns the key."""
+    key = notes.key_of(log_keys.origin(), private).text
+    for size in SIGNED:
+        told = notes.read(checkpoints.find(size).note).text  # type: ignore[union-attr]
+        note = notes.Note(told, (notes.sign(log_keys.origin(), private, told),)).written
+        tamper("UPDATE audit_checkpoint SET note = :note WHERE size = :size", note=note, size=size)
+    tamper("INSERT INTO audit_log_key SELECT :key, min(first_used_at) - interval '1 day' FROM audit_log_key", key=key)
+    return key
+
+
+def test_a_strangers_key_that_was_slipped_in_is_named(entries: list[str]) -> None:
+    [own] = log_keys.verifiers()
+    stranger = sign_anew(STRANGER)
+    known = f"only one key of the log may be its first, and these were never added: {stranger}, {own.text}"
+    beside = f"the checkpoint in {settings.current().log_signed_path} is not of this log: none of the known keys has signed it"
+    assert findings() == [(None, None, known)]
+    # Without the log's own key, the file beside the database remembers.
+    tamper("DELETE FROM audit_log_key WHERE vkey = :key", key=own.text)
+    assert findings() == [(None, None, beside)]
+
+
+def test_keys_that_were_added_on_the_record_or_took_another_name_are_no_strangers(
+    entries: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_keys.rotate(partial(commands._note_keys, Verb.LOG_KEY_ADDED))
+    grown(1)
+    renamed = replace(settings.current(), log_name="renamed.example/log")
+    monkeypatch.setattr(settings, "current", lambda: renamed)
+    log_keys.prune()
+    grown(1)
+    assert len(checkpoints.list_keys()) == 3
+    assert findings() == []
+
+
+def swap_node(_entries: list[str]) -> None:
+    tamper("UPDATE audit_node SET hash = decode(repeat('ab', 32), 'hex') WHERE level = 0 AND position = :at", at=AT - 1)
+
+
+def swap_note(_entries: list[str]) -> None:
+    tamper("UPDATE audit_checkpoint SET note = (SELECT note FROM audit_checkpoint WHERE size = 9) WHERE size = 12")
+
+
+@pytest.mark.parametrize("deed", [swap_node, swap_note, change, change_text])
+def test_a_receipt_that_would_show_us_to_have_lied_is_not_given(entries: list[str], deed: Deed) -> None:
+    assert proofs.get_receipt(receipts._Overseer(), entries[AT]).proof
+    deed(entries)
+    db.session.expunge_all()
+    with pytest.raises(LogForked, match=f"{entries[AT]} is not what was signed at {AT}"):
+        proofs.get_receipt(receipts._Overseer(), entries[AT])
 
 
 def test_what_a_witness_signed_and_is_altered_is_named(entries: list[str]) -> None:

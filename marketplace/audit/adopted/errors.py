@@ -15,11 +15,11 @@ class RecordRefused(Refusal):
 
 
 class RecordDamaged(Refusal):
-    """The archive of an adopted record is not any more what was adopted: our fault, never the caller's."""
+    """An adopted record, or its archive, is not any more what was adopted: our fault, never the caller's."""
 
     slug, status = "adopted-record-damaged", 500
     title, title_ja = "The archive is damaged", "書庫が破損しています"
-    cause = "The archive of the adopted record has changed on disk, so that no proof can be made of it."
-    cure = "Tell the operator, who restores the file from a backup, or from whoever else holds the archive."
-    cause_ja = "引き継いだ記録の書庫がディスク上で変わっているため、証明を作れません。"
-    cure_ja = "運営者に連絡してください。運営者は、バックアップまたは書庫の他の保管者からファイルを復元します。"
+    cause = "The archive of the adopted record, or what is noted of it, has changed: no proof can be made of it."
+    cure = "Tell the operator, who restores it from a backup, or from whoever else holds the archive."
+    cause_ja = "引き継いだ記録の書庫またはその控えが変わっているため、証明を作れません。"
+    cure_ja = "運営者に連絡してください。運営者は、バックアップまたは書庫の他の保管者から復元します。"

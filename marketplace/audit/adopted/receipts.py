@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from marketplace.audit import proofs
-from marketplace.audit.adopted import queries
+from marketplace.audit.adopted import queries, rules
 from marketplace.audit.adopted.archive import Archive
 from marketplace.audit.adopted.errors import RecordDamaged
 from marketplace.audit.adopted.models import AdoptedRecord
@@ -42,7 +42,14 @@ def read(record: AdoptedRecord, file: BinaryIO, entry_id: str) -> AdoptedReceipt
     # A proof that proves nothing would be believed to prove that the former operator lied.
     if proved != record.root:
         raise RecordDamaged
-    return AdoptedReceipt(entry_id, entry, placed.position, proofs.written(placed.position, path, record.note))
+    return AdoptedReceipt(entry_id, entry, placed.position, proofs.written(placed.position, path, note_of(record)))
+
+
+def note_of(record: AdoptedRecord) -> str:
+    """Return the last checkpoint of the former log; raises RecordDamaged where it is not any more what was adopted."""
+    if not rules.is_signed(record):
+        raise RecordDamaged
+    return record.note
 
 
 def _tree(record: AdoptedRecord, archive: Archive) -> Subtree:

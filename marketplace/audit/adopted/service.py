@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.audit import log_keys
 from marketplace.audit import service as audit
-from marketplace.audit.adopted import queries
+from marketplace.audit.adopted import queries, rules
 from marketplace.audit.adopted.archive import Archive
 from marketplace.audit.adopted.errors import RecordRefused
 from marketplace.audit.adopted.models import AdoptedRecord
@@ -58,9 +58,9 @@ def take_in(actor: Signatory, archive: Archive, sha256: str, keys: Sequence[Veri
     if not _write(columns):
         return queries.get_record_of(sha256), False
     _index(adopted_id, archive, signed)
-    facts = {"origin": signed.origin, "size": signed.size, "root": signed.root.hex(), "sha256": sha256}
-    audit.record(actor, Verb.RECORD_ADOPTED, subject=adopted_id, facts=facts)
-    return queries.get_record(adopted_id), True
+    record = queries.get_record(adopted_id)
+    audit.record(actor, Verb.RECORD_ADOPTED, subject=adopted_id, facts=rules.facts_of(record))
+    return record, True
 
 
 def _opened(note: str, keys: Sequence[VerifierKey]) -> Checkpoint:
