@@ -198,7 +198,8 @@ def _recent(kept: Mapping[str, Any], deed: Deed, group: str) -> list[dict[str, A
     before = [row for row in kept.get("recent", []) if row["at"] >= since]
     if yen <= 0:
         return before
-    own = next((row for row in before if row["group"] == group), {"at": at, "yen": 0, "largest": 0})
+    first: dict[str, Any] = {"at": at, "yen": 0, "largest": 0}
+    own = next((row for row in before if row["group"] == group), first)
     grown = own | {"group": group, "at": max(own["at"], at), "yen": own["yen"] + yen}
     if yen > own["largest"]:
         grown |= {"entry": deed.id, "largest": yen}
