@@ -19,7 +19,7 @@ from marketplace.licensing.states import DownloadDue
 from marketplace.metering import coverage, quotas
 from marketplace.metering.models import Quota
 from marketplace.metering.rules import FREE_AGAIN, Allowance, Ending, judge
-from marketplace.metering.states import DeliveryState
+from marketplace.metering.states import DeliveryState, Meter
 
 SWEEP_SIZE = 100
 _COUNTS = (
@@ -248,8 +248,12 @@ def _record_closing(row: Row[Any], usage: Usage, ending: Ending) -> None:
 
 
 def closing_facts(row: Any, usage: Usage, ending: Ending) -> dict[str, Any]:
-    """Return what the record keeps of the end of a delivery, of which ``row`` has the columns."""
-    return {
+    """Return what the record keeps of the end of a delivery, of which ``row`` has the columns.
+
+    Of one that others carried out, it ends when they tell of it: ``served_at`` is when the buyer was sent to them.
+    """
+    served = {} if row.meter == Meter.SERVER else {"served_at": clock.text(row.opened_at)}
+    return served | {
         "grant_id": row.grant_id,
         "usage_event_id": usage.id,
         "sha256": row.sha256,

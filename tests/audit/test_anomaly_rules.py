@@ -60,6 +60,15 @@ def test_other_trades_are_no_circle(deeds: list[Deed]):
     assert read(rules.CIRCULAR_TRADE, deeds) == []
 
 
+def test_many_small_orders_hide_no_circle():
+    small = [order(f"small {number}", B, A, 1, days=0.01) for number in range(100)]
+    [found] = read(rules.CIRCULAR_TRADE, [order("1", A, B, 500_000), *small, order("2", B, A, 500_000, days=0.02)])
+    assert (found.evidence, found.figures) == (["1", "2"], {"yen_by_buyer": {A: 500_000, B: 500_100}})
+    split = [order(f"part {number}", A, B, CIRCLE_YEN // 200, days=number / 10) for number in range(200)]
+    [found] = read(rules.CIRCULAR_TRADE, [order("1", B, A, 500_000), *split])
+    assert (len(found.evidence), found.evidence[0]) == (11, "1")
+
+
 def offer(
     entry: str, verb: Verb, offer_id: str, yen: int, days: float = 0, buyer: str | None = None, **facts: Any
 ) -> Deed:
@@ -109,7 +118,8 @@ def test_three_times_next_to_nothing_is_no_jump():
 
 
 def refund(entry: str, days: float, reason: str = "requested", **fields: Any) -> Deed:
-    return deed(entry, Verb.REFUND_OPENED, days, amount_minor=500, facts={"reason": reason}, **fields)
+    about = {"subject": f"rfd_{entry}", "facts": {"reason": reason}}
+    return deed(entry, Verb.REFUND_OPENED, days, amount_minor=500, **about | fields)
 
 
 def test_the_third_refund_in_a_month_is_a_loop_whoever_made_them():
@@ -123,6 +133,17 @@ def test_refunds_that_are_owed_by_rule_or_far_apart_are_no_loop():
     assert read(rules.REFUND_LOOP, owed) == []
     assert read(rules.REFUND_LOOP, [refund("1", 0), refund("2", 20), refund("3", 40)]) == []
     assert read(rules.REFUND_LOOP, [refund("1", 0), refund("2", 1, counterparty_id="org_c"), refund("3", 2)]) == []
+
+
+def test_what_goes_back_in_several_ways_is_one_refund():
+    def part(entry: str, request: str, yen: int, days: float = 0) -> Deed:
+        facts = {"reason": "requested", "request": request}
+        return deed(entry, Verb.REFUND_OPENED, days, amount_minor=yen, facts=facts)
+
+    one = [part("1", "asked:1", 100), part("2", "asked:1", 500), part("3", "asked:1", 200)]
+    assert read(rules.REFUND_LOOP, one) == []
+    [found] = read(rules.REFUND_LOOP, [*one, part("4", "asked:2", 300, 1), part("5", "asked:3", 400, 2)])
+    assert (found.evidence, found.figures) == (["2", "4", "5"], {"refunds": 3, "yen": 1500})
 
 
 def account(entry: str, name: str, days: float = 0) -> Deed:
@@ -156,8 +177,8 @@ def test_an_account_named_after_the_upgrade_is_compared_with_the_one_before_it()
     assert read(rules.PAYOUT_AFTER_CHANGE, [former, replace(former, id="2"), payout("3", 6)]) == []
 
 
-def delivery(entry: str, at: str, byte_count: int, buyer: str = A) -> Deed:
-    facts = {"bytes_acked": byte_count}
+def delivery(entry: str, at: str, byte_count: int, buyer: str = A, **said: str) -> Deed:
+    facts = {"bytes_acked": byte_count} | said
     return Deed(entry, clock.parse(at), buyer, Verb.DELIVERY_CLOSED.value, "dlv_1", B, facts=facts)
 
 
@@ -176,6 +197,13 @@ def test_what_is_fetched_by_day_in_two_nights_or_by_two_is_not_added_up():
     nights = [delivery("3", "2026-11-20T23:00:00+09:00", 600), delivery("4", "2026-11-21T23:00:00+09:00", 600)]
     others = [delivery("5", "2026-11-20T23:00:00+09:00", 600, buyer=B)]
     assert read(rules.NIGHT_BULK, [*day, *nights, *others]) == []
+
+
+def test_what_others_sent_counts_for_the_night_in_which_they_did():
+    by_night, by_day = "2026-11-20T17:00:00.000000Z", "2026-11-20T05:00:00.000000Z"
+    [found] = read(rules.NIGHT_BULK, [delivery("1", "2026-11-22T09:00:00+09:00", 1001, served_at=by_night)])
+    assert (found.span, found.evidence) == ("2026-11-20", ["1"])
+    assert read(rules.NIGHT_BULK, [delivery("1", "2026-11-21T02:00:00+09:00", 1001, served_at=by_day)]) == []
 
 
 def grant(entry: str, days: float, verb: Verb = Verb.DELIVERY_OPENED) -> Deed:

@@ -195,7 +195,8 @@ def test_lines_of_our_own_deliveries_and_of_other_contents_count_for_nothing(on:
 def test_the_record_tells_of_each_log_and_by_whose_word_a_delivery_was_charged(on: market.Listed, buyer: Actor) -> None:
     answer = answered(buyer, granted(on, buyer))
     redirecting.import_log([line(answer, SIZE)])
-    assert told(Verb.DELIVERY_CLOSED)["meter"] == "edge-log"
+    closed = told(Verb.DELIVERY_CLOSED)
+    assert (closed["meter"], closed["served_at"]) == ("edge-log", clock.text(delivery_of(answer).opened_at))
     assert told(Verb.EDGE_LOG_IMPORTED) == {"new": 1, "known": 0, "contradicted": 0, "foreign": 0, "late": 0}
 
 

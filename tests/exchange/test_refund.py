@@ -8,6 +8,8 @@ from flask import Flask
 from sqlalchemy import select
 
 from marketplace.access.errors import GrantRevoked
+from marketplace.audit.models import Entry
+from marketplace.audit.verbs import Verb
 from marketplace.billing import queries
 from marketplace.billing.documents.models import Document
 from marketplace.billing.errors import InvoiceNotFound
@@ -161,6 +163,8 @@ def test_what_is_still_owed_is_taken_off_before_money_goes_back(app: Flask) -> N
         ("credit", 5_000, "succeeded"),
         ("bank", 3_000, "created"),
     ]
+    told = db.session.scalars(select(Entry).where(Entry.verb == Verb.REFUND_OPENED.value))
+    assert {entry.facts["request"] for entry in told} == {credited.request}
     assert money.invoice(made).state == "paid"
     assert [note.amount_yen for note in notes(made)] == [-5_000]
     with transaction():

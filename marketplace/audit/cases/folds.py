@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from marketplace.audit.verbs import Verb
@@ -14,6 +15,8 @@ CIRCLE_YEN = 10_000
 """Each way. Below it cities and universities that share small data would be named all the time."""
 LOOP_REFUNDS = 3
 """One may be a slip and two a coincidence."""
+LOOP_KEPT = 100
+"""The latest refunds of two parties that are remembered: many more than a loop takes."""
 JUMP_FACTOR = 3
 """Discounts for classes of buyers end at half the price; one digit too many is ten times."""
 JUMP_YEN = 10_000
@@ -25,6 +28,7 @@ NIGHT_FROM, NIGHT_TO = 22, 5
 EVIDENCE_MAX = 20
 """Entries that a case names; the search leads to the rest."""
 _OWED = frozenset({"service_level", "adjustment"})
+_at, _largest = itemgetter("at"), itemgetter("largest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,9 @@ def grant_of(deed: Deed) -> str | None:
 
 def night_of(deed: Deed) -> str | None:
     """Return who fetched in which night, named after its evening in Japan; None by day."""
-    local = deed.occurred_at.astimezone(clock.JST)
+    # What a store or a provider has sent is closed when somebody tells of it, which may be days later.
+    served = deed.facts.get("served_at")
+    local = (clock.parse(served) if served else deed.occurred_at).astimezone(clock.JST)
     if NIGHT_TO <= local.hour < NIGHT_FROM:
         return None
     evening = local.date() if local.hour >= NIGHT_FROM else local.date() - timedelta(days=1)
@@ -93,22 +99,33 @@ def night_of(deed: Deed) -> str | None:
 
 
 def circle(kept: Mapping[str, Any], deed: Deed, limits: Limits) -> Step:
-    """Sum up what each of two parties has ordered from the other within the window."""
+    """Sum up what each of two parties has ordered from the other within the window, and name the largest orders."""
     del limits
-    recent = _recent(kept, deed, [deed.id, clock.text(deed.occurred_at), deed.organization_id, deed.amount_minor or 0])
-    sums = {buyer: sum(yen for _id, _at, who, yen in recent if who == buyer) for _id, _at, buyer, _yen in recent}
-    both = len(sums) == 2 and min(sums.values()) >= CIRCLE_YEN
-    return _judged(recent, deed, {"yen_by_buyer": sums} if both else None)
+    # By day, so that however many small orders push out no large one.
+    recent = _recent(kept, deed, f"{deed.organization_id} {deed.occurred_at.astimezone(clock.JST).date()}")
+    by_buyer: dict[str, list[dict[str, Any]]] = {}
+    for row in recent:
+        by_buyer.setdefault(row["group"].partition(" ")[0], []).append(row)
+    sums = {buyer: sum(row["yen"] for row in rows) for buyer, rows in by_buyer.items()}
+    if len(sums) < 2 or min(sums.values()) < CIRCLE_YEN:
+        return Step({"recent": recent})
+    largest = [row for rows in by_buyer.values() for row in sorted(rows, key=_largest)[-EVIDENCE_MAX // 2 :]]
+    return Step({"recent": recent}, _loop(deed, sorted(largest, key=_at), {"yen_by_buyer": sums}))
 
 
 def refund_loop(kept: Mapping[str, Any], deed: Deed, limits: Limits) -> Step:
-    """Count the refunds between two parties within the window, but for those that are owed by rule."""
+    """Count the refunds between two parties within the window, but for those that are owed by rule.
+
+    What goes back in several ways at once is one refund.
+    """
     del limits
     if deed.facts.get("reason") in _OWED:
         return Step(dict(kept))
-    recent = _recent(kept, deed, [deed.id, clock.text(deed.occurred_at), deed.subject, deed.amount_minor or 0])
-    figures = {"refunds": len(recent), "yen": sum(yen for *_rest, yen in recent)}
-    return _judged(recent, deed, figures if len(recent) >= LOOP_REFUNDS else None)
+    recent = _recent(kept, deed, deed.facts.get("request", deed.subject))[-LOOP_KEPT:]
+    if len(recent) < LOOP_REFUNDS:
+        return Step({"recent": recent})
+    figures = {"refunds": len(recent), "yen": sum(row["yen"] for row in recent)}
+    return Step({"recent": recent}, _loop(deed, recent[-EVIDENCE_MAX:], figures))
 
 
 def jump(kept: Mapping[str, Any], deed: Deed, limits: Limits) -> Step:
@@ -171,19 +188,27 @@ def dormant(kept: Mapping[str, Any], deed: Deed, limits: Limits) -> Step:
     return Step(now, Finding(str(grant_of(deed)), day, [kept["entry"], deed.id], {"days_rested": rested.days}))
 
 
-def _recent(kept: Mapping[str, Any], deed: Deed, one: list[Any]) -> list[list[Any]]:
-    """Return what is remembered of the window that ends with a deed, and the deed; free ones are nothing."""
+def _recent(kept: Mapping[str, Any], deed: Deed, group: str) -> list[dict[str, Any]]:
+    """Return what is remembered of the window that ends with a deed, and the deed; free ones are nothing.
+
+    A group is one row: its yen, when it last grew, and its largest entry with the yen of that.
+    """
+    at, yen = clock.text(deed.occurred_at), deed.amount_minor or 0
     since = clock.text(deed.occurred_at - timedelta(days=LOOP_DAYS))
-    before = [row for row in kept.get("recent", []) if row[1] >= since]
-    return [*before, one][-100:] if one[-1] > 0 else before
+    before = [row for row in kept.get("recent", []) if row["at"] >= since]
+    if yen <= 0:
+        return before
+    first: dict[str, Any] = {"at": at, "yen": 0, "largest": 0}
+    own = next((row for row in before if row["group"] == group), first)
+    grown = own | {"group": group, "at": max(own["at"], at), "yen": own["yen"] + yen}
+    if yen > own["largest"]:
+        grown |= {"entry": deed.id, "largest": yen}
+    return [*(row for row in before if row is not own), grown]
 
 
-def _judged(recent: list[list[Any]], deed: Deed, figures: dict[str, Any] | None) -> Step:
-    kept = {"recent": recent}
-    if figures is None:
-        return Step(kept)
+def _loop(deed: Deed, rows: list[dict[str, Any]], figures: dict[str, Any]) -> Finding:
     month = f"{deed.occurred_at.astimezone(clock.JST):%Y-%m}"
-    return Step(kept, Finding(str(pair_of(deed)), month, [row[0] for row in recent[-EVIDENCE_MAX:]], figures))
+    return Finding(str(pair_of(deed)), month, [row["entry"] for row in rows], figures)
 
 
 def _replaced(offers: Mapping[str, Any], deed: Deed, price: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:

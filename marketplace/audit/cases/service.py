@@ -55,8 +55,11 @@ def watch_batch() -> bool:
         end = min(first + BATCH, queries.placed_up_to())
         _read(queries.new_deeds(first, end))
         db.session.execute(update(RuleMark).where(RuleMark.name == queries.MARK).values(position=end))
-        _forget()
-        return end == first + BATCH
+        has_more = end == first + BATCH
+        if not has_more:
+            # Not before: of an old record everything remembered is long over, and still needed by the next batch.
+            _forget()
+        return has_more
 
 
 def assign(actor: Signatory, case_id: str, member_id: str) -> CaseFile:

@@ -55,7 +55,8 @@ def open_refund(actor: Actor, draft: RefundDraft) -> Refund:
     refund = db.session.scalars(statement.returning(Refund)).one_or_none()
     if refund is None:
         raise RefundConflict
-    _record(actor, Verb.REFUND_OPENED, refund, {"reason": refund.reason, "way": refund.way})
+    facts = {"reason": refund.reason, "way": refund.way, "request": refund.request}
+    _record(actor, Verb.REFUND_OPENED, refund, facts)
     return refund
 
 
