@@ -76,7 +76,7 @@ from marketplace.billing.gateways.stripe import StripeGateway, within_process
 from marketplace.catalog.search import SearchIndex
 from marketplace.delivery.stores import choosing
 from marketplace.delivery.stores.parts import Parts
-from marketplace.exchange import facilities
+from marketplace.exchange import archiving, facilities
 from marketplace.exchange.facilities import Facilities
 from marketplace.identity.oauth import keys
 from marketplace.identity.oauth.keys import SigningKeyUnusable
@@ -140,7 +140,7 @@ def prepare(given: Settings) -> Settings:
     url = _database_url(given)
     engine = create_engine(url)
     try:
-        migrations.upgrade(engine)
+        migrations.upgrade(engine, readable=archiving.TABLES)
     except OperationalError as error:
         raise BadSetting(f"the database of DATABASE_URL does not serve ({error.orig}): start it, or mend it") from error
     except ProgrammingError as error:

@@ -75,8 +75,8 @@ def verify(approval: dict[str, str], organization_id: str) -> Any:
 
     An application of high risk needs a `reason`, and two different people; it stays `applied` after the first.
     """
-    overriding.refuse_alone(actor(), OverrideDeed.REINSTATEMENT, organization_id)
     with transaction():
+        overriding.refuse_alone(actor(), OverrideDeed.REINSTATEMENT, organization_id)
         return approving.approve(actor(), organization_id, approval.get("reason"))
 
 

@@ -6,18 +6,12 @@ from marketplace.api.endpoint import actor, blueprint, created, guarded
 from marketplace.api.schemas import casework as schemas
 from marketplace.exchange import overriding
 from marketplace.identity.judging import require
-from marketplace.identity.overrides import queries, service
+from marketplace.identity.overrides import queries, rules, service
 from marketplace.identity.overrides.states import OverrideDeed
 from marketplace.identity.permissions import Permission
 from marketplace.kit.transaction import transaction
 
 blp = blueprint("overrides", "/v1/overrides", "Overrides: what an operator does to others' trades, by two people.")
-# Whoever proposes or approves a deed must be somebody who may do it.
-_PERMISSIONS = {
-    OverrideDeed.REFUND: Permission.REFUNDS_MAKE,
-    OverrideDeed.CORRECTION: Permission.USAGE_CORRECT,
-    OverrideDeed.REINSTATEMENT: Permission.ORGANIZATION_JUDGE,
-}
 
 
 @blp.route("", methods=["POST"])
@@ -31,7 +25,7 @@ def propose(draft: dict[str, Any]) -> Any:
     `/v1/deliveries/{id}/corrections`, or nothing to lift a suspension.
     """
     deed = OverrideDeed(draft["deed"])
-    require(actor(), _PERMISSIONS[deed])
+    require(actor(), rules.PERMISSIONS[deed])
     arguments = dict(schemas.ARGUMENTS[deed]().load(draft["arguments"]))
     with transaction():
         override = overriding.propose(actor(), deed, draft["about"], arguments, draft["reason"])
@@ -61,7 +55,7 @@ def read(override_id: str) -> Any:
 def approve(override_id: str) -> Any:
     """Approve what somebody else proposed, which carries it out; if the deed is refused, the proposal stays open."""
     caller = actor()
-    require(caller, _PERMISSIONS[OverrideDeed(queries.get_override(override_id).deed)])
+    require(caller, rules.PERMISSIONS[OverrideDeed(queries.get_override(override_id).deed)])
     with transaction():
         return overriding.carry_out(caller, override_id)
 

@@ -28,7 +28,8 @@ def propose(actor: Actor, deed: OverrideDeed, about: str, arguments: dict[str, A
 def carry_out(actor: Actor, override_id: str) -> Override:
     """Approve another's proposal and do it, in one transaction with everything that it causes.
 
-    Raises NotFound, OverrideOver, SamePerson, and what the deed refuses: the proposal is then as open as before.
+    Raises NotFound, OverrideOver, SamePerson, ProposerBarred, and what the deed refuses: the proposal is then as open
+    as before.
     """
     override = service.approve(actor, override_id)
     _DEEDS[OverrideDeed(override.deed)](actor, override)
@@ -70,8 +71,11 @@ def _provider(actor: Actor, delivery_id: str) -> str | None:
 
 
 def _suspended(actor: Actor, organization_id: str) -> str | None:
-    """Return nobody for an organization that is suspended, and the caller for one that applies: that is a judgement."""
-    organization = identity.get_visible_organization(actor, organization_id)
+    """Return nobody for an organization that is suspended, and the caller for one that applies: that is a judgement.
+
+    Held until the transaction ends, so that one that is suspended at this moment is waited for.
+    """
+    organization = identity.lock_visible_organization(actor, organization_id)
     return None if organization.state == OrganizationState.SUSPENDED.value else actor.organization_id
 
 

@@ -51,6 +51,13 @@ def get_visible_organization(actor: Actor, organization_id: str) -> Organization
     return organization
 
 
+def lock_visible_organization(actor: Actor, organization_id: str) -> Organization:
+    """Return what the caller may see, in the state that it keeps until the transaction ends; raises NotFound."""
+    seen = get_visible_organization(actor, organization_id)
+    held = select(Organization).where(Organization.id == seen.id).with_for_update(key_share=True)
+    return db.session.scalars(held, execution_options={"populate_existing": True}).one()
+
+
 def list_organizations(
     *,
     state: OrganizationState | None = None,

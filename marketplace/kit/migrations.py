@@ -1,7 +1,7 @@
 """Moving the schema up and down its numbered versions."""
 
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Collection
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,13 @@ HOME = next(home for home in (_PACKAGE / "_migrations", _PACKAGE.parent / "migra
 _LOCK = 0x6D696772  # "migr"
 
 
-def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Bring the schema up; a second process that tries at the same time waits and finds it done."""
-    _run(engine, lambda config: command.upgrade(config, revision), then=roles.renew)
+def upgrade(engine: Engine, revision: str = "head", readable: Collection[str] = ()) -> None:
+    """Bring the schema up; a second process that tries at the same time waits and finds it done.
+
+    Where the database's roles are in use, they get their rights anew: whoever audits reads ``readable``.
+    """
+    renew = partial(roles.renew, readable=readable)
+    _run(engine, lambda config: command.upgrade(config, revision), then=renew)
 
 
 def downgrade(engine: Engine, revision: str = "base") -> None:

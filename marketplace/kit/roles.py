@@ -52,19 +52,21 @@ def establish(connection: Connection, readable: Collection[str]) -> Roles:
     roles = named(connection)
     for role in (roles.serve, roles.audit):
         _make(connection, role)
-        _begin_anew(connection, role)
-    _let_serve(connection, roles.serve)
-    for table in sorted({*readable, VERSION}):
-        _grant(connection, f"SELECT ON {_quoted(table)}", roles.audit)
+    renew(connection, readable)
     return roles
 
 
-def renew(connection: Connection) -> None:
-    """Give whoever serves the rights on what a new version of the schema brought, where the roles are in use."""
-    serve = named(connection).serve
-    if _exists(connection, serve) and connection.scalar(_OWNS):
-        _begin_anew(connection, serve)
-        _let_serve(connection, serve)
+def renew(connection: Connection, readable: Collection[str]) -> None:
+    """Give those roles that are in use their rights anew, so also on what a new version of the schema brought."""
+    roles = named(connection)
+    if not connection.scalar(_OWNS):
+        return
+    if _exists(connection, roles.serve):
+        _begin_anew(connection, roles.serve)
+        _let_serve(connection, roles.serve)
+    if _exists(connection, roles.audit):
+        _begin_anew(connection, roles.audit)
+        _let_audit(connection, roles.audit, readable)
 
 
 def named(connection: Connection) -> Roles:
@@ -102,6 +104,11 @@ def _let_serve(connection: Connection, role: str) -> None:
         _grant(connection, f"EXECUTE ON FUNCTION {function}", role)
     for table, refused in connection.execute(_TABLES).all():
         _grant(connection, f"{', '.join(_rights(table, refused))} ON {_quoted(table)}", role)
+
+
+def _let_audit(connection: Connection, role: str, readable: Collection[str]) -> None:
+    for table in sorted({*readable, VERSION}):
+        _grant(connection, f"SELECT ON {_quoted(table)}", role)
 
 
 def _rights(table: str, refused: int) -> list[str]:

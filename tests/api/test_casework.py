@@ -1,6 +1,7 @@
 """Cases, saved searches and overrides on the wire."""
 
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,16 +14,20 @@ from marketplace.audit import queries as record
 from marketplace.audit import sequencer
 from marketplace.audit.queries import Search
 from marketplace.audit.verbs import Verb
+from marketplace.identity import members
+from marketplace.identity import service as identity
 from marketplace.identity.actors import Actor
+from marketplace.identity.models import Member, Organization
 from marketplace.identity.overrides import queries
 from marketplace.identity.overrides import service as overrides
 from marketplace.identity.permissions import STEP_UP_SECONDS
 from marketplace.identity.states import MemberRole
 from marketplace.kit import clock, settings
+from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 from tests.api.callers import _member
 from tests.api.trade import Market, Party, ok, party, refused
-from tests.factories.identity import MemberFactory
+from tests.factories.identity import ApiClientFactory, MemberFactory
 from tests.factories.oversight import case_of, in_person
 
 REASON = "購入者の申し出による"
@@ -179,6 +184,34 @@ def test_a_second_person_proves_a_second_factor_and_has_the_role(market: Market,
     developer = _member(market.operator, MemberRole.DEVELOPER, clock.now())
     refused(developer.post(f"{path}/approve"), 403, "role-missing")
     assert ok(market.operator.get(path))["state"] == "proposed"
+    assert refunds_of(market) == []
+
+
+def leave(who: Member) -> None:
+    members.remove_member(Actor(who.organization_id), who.id)
+
+
+def take_another_role(who: Member) -> None:
+    members.change_role(Actor(who.organization_id), who.id, MemberRole.REVIEWER)
+
+
+def lose_the_program(who: Member) -> None:
+    identity.suspend_client(Actor(who.organization_id), queries.list_overrides().items[0].client_id)
+
+
+@pytest.mark.parametrize("change", [leave, take_another_role, lose_the_program])
+def test_a_proposal_of_somebody_who_may_no_longer_make_it_is_one_persons(
+    market: Market, second: Party, change: Callable[[Member], None]
+) -> None:
+    invoice = market.bought(kind="one_off")["invoice_id"]
+    program = ApiClientFactory(organization=db.session.get_one(Organization, market.operator.organization_id))
+    first = _member(replace(market.operator, client_id=program.id), MemberRole.FINANCE, clock.now())
+    body = {"deed": "refund", "about": invoice, "arguments": {"amount_yen": 100}, "reason": REASON}
+    made = ok(first.post("/v1/overrides", body), 201)
+    with transaction():
+        change(db.session.get_one(Member, made["member_id"]))
+    refused(second.post(f"/v1/overrides/{made['id']}/approve"), 409, "proposer-barred")
+    assert ok(market.operator.get(f"/v1/overrides/{made['id']}"))["state"] == "proposed"
     assert refunds_of(market) == []
 
 

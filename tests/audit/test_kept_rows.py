@@ -13,8 +13,9 @@ ROWS = f"""
 INSERT INTO case_file (id, rule, subject, span, state, opened_at, evidence, figures)
 VALUES ('cas_1', 'r', 's', '2026', 'open', {NOW}, '[]', '{{}}');
 INSERT INTO case_note (id, case_id, organization_id, written_at, words) VALUES ('not_1', 'cas_1', 'o', {NOW}, 'seen');
-INSERT INTO override (id, deed, about, arguments, reason, state, organization_id, proposed_at, expires_at, ended_at)
-SELECT id, 'refund', 'inv_1', '{{}}', 'why', state, :operator, {NOW}, {NOW}, ended_at
+INSERT INTO override (id, deed, about, arguments, reason, state, organization_id, person_id, member_id, proposed_at,
+  expires_at, ended_at)
+SELECT id, 'refund', 'inv_1', '{{}}', 'why', state, :operator, 'per_1', 'mem_1', {NOW}, {NOW}, ended_at
   FROM (VALUES ('ovr_1', 'proposed', NULL), ('ovr_2', 'withdrawn', {NOW})) AS made (id, state, ended_at);
 INSERT INTO legal_hold (id, subject, reason, placed_by, placed_at, lifted_at, lifted_by, lifted_reason)
 SELECT id, 'org_' || repeat('0', 32), 'why', 'o', {NOW}, lifted_at, by, by

@@ -14,12 +14,17 @@ from marketplace.kit.transaction import transaction
 from tests.factories.identity import MemberFactory, PersonFactory
 
 
-def case_of(one: str, other: str) -> str:
-    """The id of a case of two parties that buy from each other."""
+def circled(one: str, other: str) -> None:
+    """Two parties that buy from each other, on the record."""
     with transaction():
         for buyer, seller in ((one, other), (other, one)):
             audit.record(Actor(buyer), Verb.ORDER_PLACED, subject="ord_1", counterparty=seller, amount_minor=10_000)
     sequencer.sequence_all()
+
+
+def case_of(one: str, other: str) -> str:
+    """The id of a case of two parties that buy from each other."""
+    circled(one, other)
     service.watch()
     return str(queries.list_cases(rule="circular-trade").items[0].id)
 

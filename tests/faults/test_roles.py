@@ -10,11 +10,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import make_url
 
 from marketplace.demo import buying
 from marketplace.exchange.archiving import TABLES
-from marketplace.kit import migrations, postgres
+from marketplace.kit import postgres
 from tests.faults.started import live_world
 from tests.live import ROOT, Quiet, buy, command, exchange, offer, publish
 
@@ -167,14 +167,17 @@ def test_whoever_audits_reads_the_record_and_nothing_else(logins: Logins, tmp_pa
     assert all(refused(logins.auditing, f"INSERT INTO {table} DEFAULT VALUES") for table in TABLES)
 
 
-def test_what_a_new_version_brings_is_served_after_migrating(logins: Logins) -> None:
+def test_what_a_new_version_brings_is_served_and_audited_after_migrating(logins: Logins, tmp_path: Path) -> None:
     logins.run("CREATE TABLE brought_by_an_upgrade (id int)")
+    logins.run(f'REVOKE ALL ON audit_log_key FROM "{make_url(logins.owner).database}_audit"')  # as if it were new
     assert refused(logins.serving, "SELECT FROM brought_by_an_upgrade")
-    engine = create_engine(postgres.sqlalchemy_url(logins.owner))
-    migrations.upgrade(engine)
-    engine.dispose()
+    assert refused(logins.auditing, "SELECT FROM audit_log_key")
+    done = command("migrate", database_url=logins.owner, marketplace_data_dir=tmp_path / "data")
+    assert done.returncode == 0, done.stderr
     assert not refused(logins.serving, "INSERT INTO brought_by_an_upgrade VALUES (1)")
+    assert not refused(logins.auditing, "SELECT FROM audit_log_key")
     assert refused(logins.serving, "DELETE FROM audit_entry")
+    assert refused(logins.auditing, "SELECT FROM brought_by_an_upgrade")
 
 
 def test_a_schema_that_is_behind_is_told_to_whoever_may_not_bring_it_up(logins: Logins, tmp_path: Path) -> None:

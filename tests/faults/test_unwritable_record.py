@@ -1,4 +1,4 @@
-"""A deed whose entry cannot be written does not happen: each story of money and rights, with a record that takes nothing."""
+"""A deed whose entry cannot be written does not happen: money, rights, oversight, with a record that takes nothing."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -26,24 +26,14 @@ from marketplace.kit.transaction import transaction
 from marketplace.licensing.states import Cancellation, PriceKind, Rail
 from marketplace.sandbox import controls
 from tests.factories import market, money, payouts
-from tests.faults import shop
+from tests.faults import overseen, shop
+from tests.faults.overseen import Deed, free_grant, in_one
 
 # The gateway is another party. What it said is kept and how far it was heard, an event that could not be worked on says
 # so, and the work waits to be done again.
 OTHERS = (
     "sandbox_%", "stripe_event", "balance_transaction", "gateway_cursor", "procrastinate_%", "alembic_version",
 )  # fmt: skip
-Deed = Callable[[], object]
-
-
-def in_one(deed: Deed) -> Deed:
-    """The deed in a transaction, as an edge opens it."""
-
-    def done() -> None:
-        with transaction():
-            deed()
-
-    return done
 
 
 def ordering(kind: PriceKind) -> Deed:
@@ -55,11 +45,6 @@ def paying(app: Flask) -> Deed:
     made = market.ordered(market.buyer(), market.offered(market.listed()))
     assert market.visit(app, made).status_code == 303
     return market.learn
-
-
-def free_grant() -> tuple[str, market.Listed]:
-    on = market.listed()
-    return str(market.ordered(market.buyer(), market.offered(on, PriceKind.FREE)).grant_id), on
 
 
 def revoking(_app: Flask) -> Deed:
@@ -189,6 +174,7 @@ STORIES: dict[str, Callable[[Flask], Deed]] = {
     "the end of a download": delivering,
     "an organization that is shut out": shutting_out,
     "a client's secret": rearming,
+    **overseen.STORIES,
 }
 
 

@@ -34,7 +34,8 @@ def approve(actor: Actor, organization_id: str, reason: str | None = None) -> Or
     at once, which lifts a suspension. Raises NotFound, OrganizationMoveRefused, ApplicationNotAssessed,
     ApprovalReasonMissing, SecondReviewerNeeded or Invalid.
     """
-    organization = identity.get_visible_organization(actor, organization_id)
+    # The organization first, as confirming and lapsing do.
+    organization = identity.lock_visible_organization(actor, organization_id)
     application = _held(organization.id)
     if application is None or application.decided_at is not None:
         return organizations.verify_organization(actor, organization.id)

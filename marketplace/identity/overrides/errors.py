@@ -48,6 +48,23 @@ class PersonNeeded(Forbidden):
     cure_ja = "担当者がサインインして同意した（認可コードまたはデバイスコードの）トークンを使ってください。"
 
 
+class ProposerBarred(Conflict):
+    """Whoever proposed an override may no longer do so: it would be one person's deed."""
+
+    slug = "proposer-barred"
+    title, title_ja = "The proposer may no longer do this", "提案者に権限がなくなりました"
+    cause = (
+        "Whoever proposed it has left the organization, has a role without this deed, "
+        "or used a program that may do less now; one person alone would stand behind it."
+    )
+    cure = "Withdraw it, and have somebody who may do the deed propose it anew."
+    cause_ja = (
+        "提案者が組織を離れたか、この操作ができない役割になったか、使ったプログラムの権限が減りました。"
+        "このままでは一人だけの判断になります。"
+    )
+    cure_ja = "提案を撤回し、この操作ができる人に改めて提案してもらってください。"
+
+
 class OverrideOver(Conflict):
     """The proposal was carried out, withdrawn, or has run out."""
 

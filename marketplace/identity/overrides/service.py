@@ -1,5 +1,6 @@
 """Deeds of overrides: proposing, saying yes as somebody else, withdrawing, and running out."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -7,15 +8,19 @@ from sqlalchemy import select
 
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
-from marketplace.identity import rules
+from marketplace.identity import holders, judging
 from marketplace.identity.actors import SYSTEM, Actor
-from marketplace.identity.overrides import queries
-from marketplace.identity.overrides.errors import OverrideOver, PersonNeeded, SamePerson
+from marketplace.identity.deeds import Permission
+from marketplace.identity.overrides import queries, rules
+from marketplace.identity.overrides.errors import OverrideOver, PersonNeeded, ProposerBarred, SamePerson
 from marketplace.identity.overrides.models import Override
 from marketplace.identity.overrides.states import OverrideDeed, OverrideState
+from marketplace.identity.rules import REASON_LENGTH_MAX, checked_text
+from marketplace.identity.states import Assurance
 from marketplace.kit import clock, jobs
 from marketplace.kit.canonical import digest_of, sha256_hex
 from marketplace.kit.db import db
+from marketplace.kit.errors import Forbidden
 from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
 
@@ -26,7 +31,7 @@ LIVES = timedelta(hours=72)
 def propose(actor: Actor, deed: OverrideDeed, about: str, arguments: dict[str, Any], reason: str) -> Override:
     """Propose a deed; nothing happens before another person approves it. Raises PersonNeeded or Invalid."""
     member_id, person_id = _person(actor)
-    tidied = rules.checked_text("reason", reason, rules.REASON_LENGTH_MAX)
+    tidied = checked_text("reason", reason, REASON_LENGTH_MAX)
     now = clock.now()
     override = Override(
         id=new_id("ovr"),
@@ -51,7 +56,7 @@ def propose(actor: Actor, deed: OverrideDeed, about: str, arguments: dict[str, A
 def approve(actor: Actor, override_id: str) -> Override:
     """Say yes to another's proposal; the caller carries it out in the same transaction, or rolls back.
 
-    Raises PersonNeeded, NotFound, OverrideOver or SamePerson.
+    Raises PersonNeeded, NotFound, OverrideOver, SamePerson or ProposerBarred.
     """
     member_id, person_id = _person(actor)
     override = _open(override_id)
@@ -59,6 +64,7 @@ def approve(actor: Actor, override_id: str) -> Override:
         raise OverrideOver(state=OverrideState.EXPIRED.value)
     if person_id == override.person_id:
         raise SamePerson
+    _require_proposer(override)
     override.approver_person_id, override.approver_member_id = person_id, member_id
     override.approver_client_id = actor.client_id
     return _end(actor, override, OverrideState.CARRIED_OUT, Verb.OVERRIDE_APPROVED)
@@ -91,6 +97,20 @@ def _person(actor: Actor) -> tuple[str, str]:
     if actor.member_id is None or person_id is None:
         raise PersonNeeded
     return actor.member_id, person_id
+
+
+def _require_proposer(override: Override) -> None:
+    """Refuse a proposal of somebody who may no longer make it; the second factor that they proved then still counts."""
+    who = (override.organization_id, str(override.client_id), override.member_id)
+    proposer = holders.find_holder(*who, Assurance.AAL2)
+    if proposer is None:
+        raise ProposerBarred
+    with_factor = replace(proposer, authenticated_at=clock.now())
+    try:
+        for permission in (Permission.OVERRIDES_DECIDE, rules.PERMISSIONS[OverrideDeed(override.deed)]):
+            judging.require(with_factor, permission)
+    except Forbidden as error:
+        raise ProposerBarred from error
 
 
 def _end(actor: Actor, override: Override, state: OverrideState, verb: Verb) -> Override:
