@@ -13,8 +13,9 @@ ROWS = f"""
 INSERT INTO case_file (id, rule, subject, span, state, opened_at, evidence, figures)
 VALUES ('cas_1', 'r', 's', '2026', 'open', {NOW}, '[]', '{{}}');
 INSERT INTO case_note (id, case_id, organization_id, written_at, words) VALUES ('not_1', 'cas_1', 'o', {NOW}, 'seen');
-INSERT INTO override (id, deed, about, arguments, reason, state, organization_id, proposed_at, expires_at, ended_at)
-SELECT id, 'refund', 'inv_1', '{{}}', 'why', state, :operator, {NOW}, {NOW}, ended_at
+INSERT INTO override (id, deed, about, arguments, reason, state, organization_id, person_id, member_id, proposed_at,
+  expires_at, ended_at)
+SELECT id, 'refund', 'inv_1', '{{}}', 'why', state, :operator, 'p', 'm', {NOW}, {NOW}, ended_at
   FROM (VALUES ('ovr_1', 'proposed', NULL), ('ovr_2', 'withdrawn', {NOW})) AS made (id, state, ended_at);
 INSERT INTO legal_hold (id, subject, reason, placed_by, placed_at, lifted_at, lifted_by, lifted_reason)
 SELECT id, 'org_' || repeat('0', 32), 'why', 'o', {NOW}, lifted_at, by, by
@@ -31,8 +32,8 @@ INSERT INTO incident_grant (incident_id, grant_id, organization_id, provider_org
 INSERT INTO incident_delivery (incident_id, delivery_id, grant_id, organization_id, dataset_id, release_id, sha256,
   start_byte, bytes_received, state, opened_at, receipt)
 VALUES ('inc_1', 'd', 'g', 'o', 'd', 'r', 's', 0, 0, 'open', {NOW}, false);
-INSERT INTO incident_notice (id, incident_id, addressee, recipient, grants, deliveries, bytes_received, queued_at, due_at)
-VALUES ('inn_1', 'inc_1', 'authority', 'authority', 0, 0, 0, {NOW}, {NOW});
+INSERT INTO incident_notice (id, incident_id, addressee, recipient, queued_at, due_at)
+VALUES ('inn_1', 'inc_1', 'authority', 'authority', {NOW}, {NOW});
 """
 KEPT = (
     "case_note", "override", "legal_hold", "incident", "incident_duty", "incident_grant", "incident_delivery",

@@ -11,8 +11,10 @@ from sqlalchemy import select, text, update
 from marketplace.access import service as grants
 from marketplace.access.errors import GrantSuspended
 from marketplace.access.states import Cause
+from marketplace.audit import sequencer
 from marketplace.audit.models import Entry
 from marketplace.audit.verbs import Verb
+from marketplace.catalog.models import File
 from marketplace.exchange import incident as stories
 from marketplace.exchange import purchase
 from marketplace.identity import queries as identity
@@ -88,6 +90,13 @@ def deliveries_of(grant_id: str) -> list[str]:
     return list(db.session.scalars(select(Delivery.id).where(Delivery.grant_id == grant_id).order_by(Delivery.id)))
 
 
+def rows_of(grant_id: str) -> list[str]:
+    """Where the rows about a grant lie, which change their place with every change."""
+    lying = "SELECT CAST(ctid AS text) FROM {} WHERE grant_id = :grant_id"
+    both = " UNION ALL ".join(lying.format(table) for table in ("incident_grant", "incident_delivery"))
+    return list(db.session.scalars(text(both), {"grant_id": grant_id}))
+
+
 def rewritten(tables: dict[str, str | None], **facts: str) -> None:
     """Change every row of some tables behind the exchange's back, as its database's superuser can; None empties."""
     db.session.execute(text("SET LOCAL session_replication_role = replica"))
@@ -107,7 +116,10 @@ def test_who_received_which_bytes_of_a_leaked_file_is_found_and_kept(operator, o
     reader, grant_id = trades["reader"]
     found = {one.grant_id: one for one in queries.list_touched(incident.id)}
     assert set(found) == {grant_id, trades["idle"][1]}
-    assert found[grant_id].contents == [{"sha256": market.opened_sha256(), "bytes": SIZE, "ranges": f"{{[0,{SIZE})}}"}]
+    [file_id] = db.session.scalars(select(File.id).where(File.release_id == on.release_id))
+    assert found[grant_id].contents == [
+        {"sha256": market.opened_sha256(), "bytes": SIZE, "ranges": f"{{[0,{SIZE})}}", "file_ids": [file_id]}
+    ]
     assert (found[trades["idle"][1]].deliveries, found[trades["idle"][1]].contents) == (0, [])
     listed = queries.list_deliveries(incident.id).items
     assert [(one.organization_id, one.client_id, one.start_byte, one.bytes_received) for one in listed] == [
@@ -188,6 +200,30 @@ def test_what_was_still_running_is_found_to_its_end_when_one_looks_again(operato
         stories.assess(operator, incident.id)
     assert (incident.affected["deliveries"], incident.affected["bytes_received"]) == (3, SIZE + 7)
     assert incident.affected_sha256 != before
+
+
+def test_the_watch_reads_what_has_come_since_and_rewrites_nothing_else(operator, on, trades) -> None:
+    who, grant_id = trades["idle"]
+    with transaction():
+        running = market.download.open_delivery(who, market.wanted(grant_id))
+    running.file.close()
+    incident = opened(operator, dataset_ids=(on.dataset_id,), suspends=(Target.GRANTS,))
+    sequencer.sequence_all()
+    stories.watch()
+    before, reader = incident.affected, trades["reader"][1]
+    places = rows_of(reader)
+    market.download.close_delivery(running.delivery_id, 7, 7, "broken")
+    stories.watch()
+    assert incident.affected == before | {"receivers": 2, "bytes_received": SIZE + 7}
+    assert rows_of(reader) == places
+    sequencer.sequence_all()
+    stories.watch()
+    gone, kept = deliveries_of(reader)
+    rewritten({"incident_delivery WHERE delivery_id = :gone": None}, gone=gone)
+    stories.watch()
+    assert {one.delivery_id for one in queries.list_deliveries(incident.id).items} == {kept, running.delivery_id}
+    told(operator, incident)
+    assert {one.delivery_id for one in queries.list_deliveries(incident.id).items} == {gone, kept, running.delivery_id}
 
 
 def test_the_record_decides_whatever_the_tables_say_by_now(app, operator, on, trades) -> None:
@@ -327,7 +363,7 @@ def test_everybody_affected_is_told_once_and_takes_note(operator, on, trades) ->
     assert "A key has leaked." in letter.body
     assert f"2 deliveries, {SIZE} bytes" in letter.body
     [own] = queries.list_notices(reader).items
-    assert (own.grants, own.deliveries, own.bytes_received) == (1, 2, SIZE)
+    assert queries.shares_of([own]) == {own.id: (1, 2, SIZE)}
     with transaction():
         service.acknowledge(reader, own.id)
         service.acknowledge(reader, own.id)
@@ -471,7 +507,7 @@ def test_the_authority_is_written_to_where_personal_data_are_concerned(operator,
     told(operator, incident)
     [letter] = mail.list_waiting()
     assert letter.recipient == "ppc@example.go.jp"
-    assert "個人情報保護法第26条" in letter.body
+    assert "個人情報保護法第" in letter.body
     [to_authority] = [one for one in notices(incident) if one.organization_id is None]
     with pytest.raises(NotFound), transaction():
         service.acknowledge(trades["reader"][0], to_authority.id)
