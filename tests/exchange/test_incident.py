@@ -212,6 +212,9 @@ def test_the_watch_reads_what_has_come_since_and_rewrites_nothing_else(operator,
     stories.watch()
     before, reader = incident.affected, trades["reader"][1]
     places = rows_of(reader)
+    with transaction():
+        stories.assess(operator, incident.id)
+    assert rows_of(reader) == places
     market.download.close_delivery(running.delivery_id, 7, 7, "broken")
     stories.watch()
     assert incident.affected == before | {"receivers": 2, "bytes_received": SIZE + 7}
