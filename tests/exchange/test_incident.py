@@ -11,7 +11,6 @@ from sqlalchemy import select, text, update
 from marketplace.access import service as grants
 from marketplace.access.errors import GrantSuspended
 from marketplace.access.states import Cause
-from marketplace.audit import sequencer
 from marketplace.audit.models import Entry
 from marketplace.audit.verbs import Verb
 from marketplace.catalog.models import File
@@ -88,13 +87,6 @@ def member_of(who: Actor, email: str | None = None, role: MemberRole = MemberRol
 def deliveries_of(grant_id: str) -> list[str]:
     """The deliveries under a grant, oldest first."""
     return list(db.session.scalars(select(Delivery.id).where(Delivery.grant_id == grant_id).order_by(Delivery.id)))
-
-
-def rows_of(grant_id: str) -> list[str]:
-    """Where the rows about a grant lie, which change their place with every change."""
-    lying = "SELECT CAST(ctid AS text) FROM {} WHERE grant_id = :grant_id"
-    both = " UNION ALL ".join(lying.format(table) for table in ("incident_grant", "incident_delivery"))
-    return list(db.session.scalars(text(both), {"grant_id": grant_id}))
 
 
 def rewritten(tables: dict[str, str | None], **facts: str) -> None:
@@ -200,33 +192,6 @@ def test_what_was_still_running_is_found_to_its_end_when_one_looks_again(operato
         stories.assess(operator, incident.id)
     assert (incident.affected["deliveries"], incident.affected["bytes_received"]) == (3, SIZE + 7)
     assert incident.affected_sha256 != before
-
-
-def test_the_watch_reads_what_has_come_since_and_rewrites_nothing_else(operator, on, trades) -> None:
-    who, grant_id = trades["idle"]
-    with transaction():
-        running = market.download.open_delivery(who, market.wanted(grant_id))
-    running.file.close()
-    incident = opened(operator, dataset_ids=(on.dataset_id,), suspends=(Target.GRANTS,))
-    sequencer.sequence_all()
-    stories.watch()
-    before, reader = incident.affected, trades["reader"][1]
-    places = rows_of(reader)
-    with transaction():
-        stories.assess(operator, incident.id)
-    assert rows_of(reader) == places
-    market.download.close_delivery(running.delivery_id, 7, 7, "broken")
-    stories.watch()
-    assert incident.affected == before | {"receivers": 2, "bytes_received": SIZE + 7}
-    assert rows_of(reader) == places
-    sequencer.sequence_all()
-    stories.watch()
-    gone, kept = deliveries_of(reader)
-    rewritten({"incident_delivery WHERE delivery_id = :gone": None}, gone=gone)
-    stories.watch()
-    assert {one.delivery_id for one in queries.list_deliveries(incident.id).items} == {kept, running.delivery_id}
-    told(operator, incident)
-    assert {one.delivery_id for one in queries.list_deliveries(incident.id).items} == {gone, kept, running.delivery_id}
 
 
 def test_the_record_decides_whatever_the_tables_say_by_now(app, operator, on, trades) -> None:
