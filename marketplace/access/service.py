@@ -36,17 +36,20 @@ ON CONFLICT DO NOTHING
 RETURNING grant_id
 """)
 
-_HOLD = text("""
-SELECT 1 FROM dataset WHERE cardinality(CAST(:dataset_ids AS text[])) = 0 OR id = ANY(CAST(:dataset_ids AS text[]))
- ORDER BY id FOR UPDATE
-""")
+_HOLD = text("SELECT 1 FROM dataset WHERE id = ANY(CAST(:dataset_ids AS text[])) ORDER BY id FOR UPDATE")
 _SHARE = text("""
 SELECT 1 FROM dataset WHERE id = (SELECT dataset_id FROM access_grant WHERE id = :grant_id) FOR KEY SHARE
 """)
+# Whoever issues shares it, whatever the dataset: see hold_issuing.
+_LOCK = 0x6772616E74  # "grant"
+_HOLD_ALL, _SHARE_ALL = (
+    text(f"SELECT pg_advisory_xact_lock{how}(:lock)").bindparams(lock=_LOCK) for how in ("", "_shared")
+)
 
 
 def issue(actor: Actor, draft: GrantDraft) -> Grant:
     """Issue the grant of an order, once: a second call for the same order returns the first grant."""
+    db.session.execute(_SHARE_ALL)
     starts_at = clock.now()
     expires_at = expiry(starts_at, draft.duration_days, draft.last_day)
     columns = _columns(draft) | {"starts_at": starts_at, "expires_at": expires_at}
@@ -121,6 +124,7 @@ def extend_to_release(dataset_id: str, release_id: str, actor: Actor = SYSTEM) -
     (their foreign key shares it), and makes them wait and then see this release as published: a grant
     issued at the same moment misses nothing.
     """
+    db.session.execute(_SHARE_ALL)
     hold_issuing([dataset_id])
     facts = {"dataset_id": dataset_id, "release_id": release_id, "now": clock.now()}
     grant_ids = db.session.scalars(_EXTEND, facts).all()
@@ -133,8 +137,14 @@ def extend_to_release(dataset_id: str, release_id: str, actor: Actor = SYSTEM) -
 
 
 def hold_issuing(dataset_ids: Sequence[str]) -> None:
-    """Let no grant of these datasets, or of any where none is named, be issued until the transaction ends."""
-    db.session.execute(_HOLD, {"dataset_ids": list(dataset_ids)})
+    """Let no grant of these datasets, or of any where none is named, be issued until the transaction ends.
+
+    Where none is named no dataset is locked: that would hold up whatever else is done with them.
+    """
+    if dataset_ids:
+        db.session.execute(_HOLD, {"dataset_ids": list(dataset_ids)})
+    else:
+        db.session.execute(_HOLD_ALL)
 
 
 def renew(grant_id: str, last_day: date, actor: Actor = SYSTEM) -> bool:
@@ -227,6 +237,7 @@ def lift(actor: Actor, grant_id: str, cause: Cause, ref: str) -> bool:
 
 def _await_dataset(grant_id: str) -> None:
     """Share the dataset as issuing a grant does, and before the grant's own row: see ``hold_issuing``."""
+    db.session.execute(_SHARE_ALL)
     db.session.execute(_SHARE, {"grant_id": grant_id})
 
 

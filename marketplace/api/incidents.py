@@ -13,11 +13,12 @@ from marketplace.incidents import queries, rules, service
 from marketplace.incidents.rules import IncidentDraft
 from marketplace.incidents.states import IncidentKind, IncidentState, Stage, Target
 from marketplace.kit import clock
+from marketplace.kit.pages import Page
 from marketplace.kit.transaction import transaction
 
 blp = blueprint("incidents", "/v1", "Incidents (インシデント): what they touch, who is told, what is reported.")
 INCIDENT = tuple(name for name in schemas.IncidentView().fields if name != "duties")
-NOTICE = tuple(name for name in schemas.IncidentNoticeView().fields if name != "state")
+NOTICE = tuple(name for name in schemas.IncidentNoticeView().fields if name not in {"state", *queries.Share._fields})
 OF_THE_INCIDENT = ("kind", "drill", "personal_data", "summary_ja", "summary_en", "began_at", "noticed_at")
 
 
@@ -77,8 +78,7 @@ def list_deliveries(query: dict[str, Any], incident_id: str) -> Any:
 @blp.response(200, schemas.IncidentNoticePage)
 def list_notices(query: dict[str, Any], incident_id: str) -> Any:
     """List who was told of an incident, and how far each notice has come."""
-    page = queries.list_notices(actor(), **query, incident_id=incident_id)
-    return {"items": [_notice(one) for one in page.items], "next_cursor": page.next_cursor}
+    return _notices(queries.list_notices(actor(), **query, incident_id=incident_id))
 
 
 @blp.route("/incidents/<incident_id>/assessment", methods=["POST"])
@@ -139,8 +139,7 @@ def close(body: dict[str, str], incident_id: str) -> Any:
 @blp.response(200, schemas.IncidentNoticePage)
 def list_own_notices(query: dict[str, Any]) -> Any:
     """List the notices of incidents to one's organization, newest first; overseers see all."""
-    page = queries.list_notices(actor(), **query)
-    return {"items": [_notice(one) for one in page.items], "next_cursor": page.next_cursor}
+    return _notices(queries.list_notices(actor(), **query))
 
 
 @blp.route("/incident-notices/<notice_id>")
@@ -149,6 +148,24 @@ def list_own_notices(query: dict[str, Any]) -> Any:
 def read_notice(notice_id: str) -> Any:
     """Read a notice: what happened, and how much of one's own is concerned."""
     return _detail(*queries.get_notice(actor(), notice_id))
+
+
+@blp.route("/incident-notices/<notice_id>/grants")
+@guarded(Permission.INCIDENT_NOTICES_READ)
+@blp.arguments(PageQuery, location="query")
+@blp.response(200, schemas.IncidentGrantPage)
+def list_noticed_grants(query: dict[str, Any], notice_id: str) -> Any:
+    """List one's grants that are concerned, as far as is known by now: which files, and which bytes of them arrived."""
+    return queries.list_noticed_grants(actor(), notice_id, **query)
+
+
+@blp.route("/incident-notices/<notice_id>/deliveries")
+@guarded(Permission.INCIDENT_NOTICES_READ)
+@blp.arguments(PageQuery, location="query")
+@blp.response(200, schemas.IncidentDeliveryPage)
+def list_noticed_deliveries(query: dict[str, Any], notice_id: str) -> Any:
+    """List the deliveries under one's grants that are concerned, as far as is known by now."""
+    return queries.list_noticed_deliveries(actor(), notice_id, **query)
 
 
 @blp.route("/incident-notices/<notice_id>/acknowledge", methods=["POST"])
@@ -171,9 +188,16 @@ def _shown(incident_id: str) -> dict[str, Any]:
     return {name: getattr(incident, name) for name in INCIDENT} | {"duties": queries.list_duties(incident.id)}
 
 
-def _notice(notice: Any) -> dict[str, Any]:
-    return {name: getattr(notice, name) for name in NOTICE} | {"state": rules.state_of(notice)}
+def _notices(page: Page[Any]) -> dict[str, Any]:
+    shares = queries.shares_of(page.items)
+    return {"items": [_notice(one, shares[one.id]) for one in page.items], "next_cursor": page.next_cursor}
+
+
+def _notice(notice: Any, share: queries.Share) -> dict[str, Any]:
+    told = {name: getattr(notice, name) for name in NOTICE}
+    return told | share._asdict() | {"state": rules.state_of(notice)}
 
 
 def _detail(notice: Any, incident: Any) -> dict[str, Any]:
-    return _notice(notice) | {name: getattr(incident, name) for name in OF_THE_INCIDENT}
+    share = queries.shares_of([notice])[notice.id]
+    return _notice(notice, share) | {name: getattr(incident, name) for name in OF_THE_INCIDENT}

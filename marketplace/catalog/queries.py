@@ -1,6 +1,6 @@
 """Reads of the catalogue."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -37,6 +37,11 @@ def find_dataset(dataset_id: str) -> Dataset | None:
 def get_dataset(dataset_id: str) -> Dataset:
     """Return the dataset in whatever state, or raise NotFound."""
     return _present(find_dataset(dataset_id))
+
+
+def find_datasets(dataset_ids: Collection[str]) -> dict[str, Dataset]:
+    """Return those of these datasets that there are, in whatever state, by id."""
+    return {dataset.id: dataset for dataset in db.session.scalars(select(Dataset).where(Dataset.id.in_(dataset_ids)))}
 
 
 def get_own_dataset(actor: Actor, dataset_id: str) -> Dataset:
@@ -159,6 +164,12 @@ def release_ids_at(dataset_id: str, at: datetime) -> list[str]:
 def find_file_by_id(file_id: str) -> File | None:
     """Return the file, or None."""
     return db.session.scalar(select(File).where(File.id == storable(file_id)))
+
+
+def file_names(file_ids: Collection[str]) -> dict[str, str]:
+    """Return what those of these files are called that there are, by id."""
+    named = select(File.id, File.name).where(File.id.in_(file_ids))
+    return {row.id: row.name for row in db.session.execute(named)}
 
 
 def get_file(file_id: str) -> File:

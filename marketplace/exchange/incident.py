@@ -60,7 +60,7 @@ def tell(actor: Actor, incident_id: str) -> Incident:
         _tell_organization(actor, incident, organization_id, rests=rests)
     authority = settings.current().incident_authority_email
     if incident.personal_data and not queries.is_told(incident.id, AUTHORITY):
-        letter = letters.to_authority(incident)
+        letter = letters.to_authority(incident, identity.get_organization(incident.opened_by).kind)
         mailed = mail.send(authority, letter.subject, letter.body) if authority and not incident.drill else None
         service.add_notice(actor, incident, AUTHORITY, None, mailed)
     return incident
@@ -97,7 +97,7 @@ def close(actor: Actor, incident_id: str, text: str) -> Incident:
     return incident
 
 
-@jobs.task("incidents.watch", cron="*/10 * * * *")
+@jobs.task("incidents.watch", cron="*/10 * * * *", slow=True)
 def watch() -> None:
     """Keep which letters went out, flag what is overdue, tell the operator of it, and let rest what has come since."""
     with transaction():
@@ -106,20 +106,20 @@ def watch() -> None:
             _tell_operator(incident)
     for incident_id in queries.list_with_rest():
         with suppress(IncidentClosed), transaction():
-            assess(SYSTEM, incident_id)
+            _assess(SYSTEM, service.lock_open(incident_id), only_news=True)
 
 
 def _hold_issuing(incident: Incident) -> None:
     """Wait for grants that are being issued, and have others wait, which then see what this does to the incident.
 
-    Datasets before grants, as whoever issues, renews or gives back a grant.
+    Before grants, as whoever issues, renews or gives back a grant. See ``access.hold_issuing``.
     """
     if Target.GRANTS in incident.suspends and not incident.drill:
         access.hold_issuing(incident.dataset_ids)
 
 
-def _assess(actor: Actor, incident: Incident) -> None:
-    service.assess(actor, incident)
+def _assess(actor: Actor, incident: Incident, *, only_news: bool = False) -> None:
+    service.assess(actor, incident, only_news=only_news)
     if Target.GRANTS in incident.suspends and incident.lifted_at is None and not incident.drill:
         resting = [one.grant_id for one in queries.list_touched(incident.id) if _has_rest(actor, incident, one)]
         service.mark_suspended(incident, resting)
@@ -127,8 +127,8 @@ def _assess(actor: Actor, incident: Incident) -> None:
 
 def _has_rest(actor: Actor, incident: Incident, touched: IncidentGrant) -> bool:
     """Let a grant rest that is worth something, once; tell whether it was this time."""
-    grant = grants.find_grant(touched.grant_id)
-    if grant is None or touched.suspended:
+    grant = None if touched.suspended else grants.find_grant(touched.grant_id)
+    if grant is None:
         # The record knows of a grant whose row is gone: it is told of, and opens nothing that could rest.
         return False
     if standing(grant.state, grant.expires_at, clock.now()) not in {Standing.ACTIVE, Standing.SUSPENDED}:

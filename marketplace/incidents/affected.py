@@ -32,7 +32,7 @@ told AS (
          c.occurred_at AS closed_at, coalesce(c.facts ->> 'state', 'open') AS state,
          coalesce(CAST(c.facts ->> 'bytes_acked' AS bigint), 0) AS bytes_acked
     FROM audit_entry o LEFT JOIN audit_entry c ON c.subject = o.subject AND c.verb = :closed
-   WHERE o.verb = :opened)
+   WHERE o.verb = :opened{only})
 INSERT INTO incident_delivery (incident_id, delivery_id, grant_id, organization_id, client_id, dataset_id, release_id,
                                file_id, sha256, start_byte, bytes_received, state, opened_at, closed_at, receipt)
 SELECT i.id, t.subject, t.grant_id, t.organization_id, t.client_id, t.dataset_id, t.release_id,
@@ -51,7 +51,15 @@ SELECT i.id, t.subject, t.grant_id, t.organization_id, t.client_id, t.dataset_id
 ON CONFLICT (incident_id, delivery_id) DO UPDATE
    SET bytes_received = excluded.bytes_received, state = excluded.state, closed_at = excluded.closed_at,
        receipt = excluded.receipt
+ WHERE (incident_delivery.bytes_received, incident_delivery.state, incident_delivery.closed_at,
+        incident_delivery.receipt)
+       IS DISTINCT FROM (excluded.bytes_received, excluded.state, excluded.closed_at, excluded.receipt)
 """
+# What was placed in the tree since, and what waits for its place: instants say nothing of who committed late.
+_NEWS = """(SELECT e.subject, e.verb FROM audit_entry e JOIN (
+    SELECT entry_id FROM audit_leaf WHERE position >= :since UNION ALL SELECT entry_id FROM audit_waiting
+  ) AS come ON come.entry_id = e.id) AS news"""
+_ONLY_NEWS = f" AND o.subject IN (SELECT news.subject FROM {_NEWS})"  # noqa: S608 - a constant of this module
 # When a grant was worth something: from its issue and each renewal to the end that they name, but for the times between
 # a revocation and its undoing. A release that is published later is opened to those of scope ``all`` that are then.
 # One that came after the span and rests all the same is touched as well: its buyer is told why.
@@ -105,21 +113,30 @@ SELECT i.id, t.id, t.organization_id, t.counterparty_id, t.dataset_id, 0, 0, '[]
          AND (i.client_ids = '[]' OR t.organization_id IN (SELECT organization_id FROM with_client))))
 ON CONFLICT DO NOTHING
 """
+# Deliveries are many and grants are few: those are read anew as soon as any entry tells something of grants.
+_ASKS_FOR_GRANTS = text(f"""
+SELECT EXISTS (SELECT FROM {_NEWS} WHERE news.verb = ANY(:verbs))
+    OR EXISTS (SELECT FROM incident_delivery d WHERE d.incident_id = :incident_id AND NOT EXISTS (
+       SELECT FROM incident_grant g WHERE g.incident_id = d.incident_id AND g.grant_id = d.grant_id))
+""")  # noqa: S608 - a constant of this module
 # Bytes that came twice are the same bytes: what somebody has is the union.
 _SUMS = text("""
 WITH content AS (
-  SELECT grant_id, sha256, count(*) AS deliveries, range_agg(int8range(start_byte, start_byte + bytes_received)) AS came
+  SELECT grant_id, sha256, count(*) AS deliveries,
+         range_agg(int8range(start_byte, start_byte + bytes_received)) AS came,
+         coalesce(jsonb_agg(DISTINCT file_id) FILTER (WHERE file_id IS NOT NULL), '[]') AS file_ids
     FROM incident_delivery WHERE incident_id = :incident_id GROUP BY grant_id, sha256),
 measured AS (
-  SELECT grant_id, sha256, deliveries, came,
+  SELECT grant_id, sha256, deliveries, came, file_ids,
          (SELECT coalesce(sum(upper(one) - lower(one)), 0) FROM unnest(came) AS one) AS bytes FROM content),
 total AS (
   SELECT grant_id, sum(deliveries) AS deliveries, sum(bytes) AS bytes,
-         jsonb_agg(jsonb_build_object('sha256', sha256, 'bytes', bytes, 'ranges', came::text)
+         jsonb_agg(jsonb_build_object('sha256', sha256, 'bytes', bytes, 'ranges', came::text, 'file_ids', file_ids)
                    ORDER BY sha256 COLLATE "C") AS contents
     FROM measured GROUP BY grant_id)
 UPDATE incident_grant i SET deliveries = t.deliveries, bytes_received = t.bytes, contents = t.contents
   FROM total t WHERE i.incident_id = :incident_id AND i.grant_id = t.grant_id
+   AND (i.deliveries, i.bytes_received, i.contents) IS DISTINCT FROM (t.deliveries, t.bytes, t.contents)
 """)
 _COUNTS = text("""
 SELECT (SELECT count(*) FROM incident_grant WHERE incident_id = :incident_id) AS grants,
@@ -142,18 +159,26 @@ SELECT encode(sha256(convert_to(coalesce(string_agg(
 """)
 
 
-def find(incident_id: str) -> tuple[dict[str, int], str]:
+def find(incident_id: str, since: int | None = None) -> tuple[dict[str, int], str]:
     """Note what an incident touches until ``ended_at``, or ``assessed_at``; return the counts and the list's hash.
 
-    Asked again it adds what has come to light since and never takes anything away.
+    Asked again it adds what has come to light since and never takes anything away. With ``since`` it reads the entries
+    from that place in the tree on, and those that have none yet, where all before were read.
     """
     asked = {"incident_id": incident_id}
-    for statement in (_from_the_record(_DELIVERIES), _from_the_record(_GRANTS), _SUMS):
-        db.session.execute(statement, asked)
+    news = {} if since is None else {"since": since}
+    deliveries = _DELIVERIES.format(only=_ONLY_NEWS if news else "")
+    db.session.execute(_from_the_record(deliveries), asked | news)
+    if not news or db.session.scalar(_ASKS_FOR_GRANTS, asked | news | {"verbs": [*_named_in(_GRANTS).values()]}):
+        db.session.execute(_from_the_record(_GRANTS), asked)
+    db.session.execute(_SUMS, asked)
     counts = db.session.execute(_COUNTS, asked).mappings().one()
     return dict(counts), str(db.session.scalar(_HASH, asked))
 
 
 def _from_the_record(statement: str) -> TextClause:
-    asked = text(statement)
-    return asked.bindparams(**{name: verb.value for name, verb in _VERBS.items() if f":{name}" in statement})
+    return text(statement).bindparams(**_named_in(statement))
+
+
+def _named_in(statement: str) -> dict[str, str]:
+    return {name: verb.value for name, verb in _VERBS.items() if f":{name}" in statement}

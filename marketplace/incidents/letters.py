@@ -1,6 +1,7 @@
 """What is written to those whom an incident touches, and to the authority, in both languages."""
 
 from marketplace.identity.login.letters import Letter
+from marketplace.identity.states import OrganizationKind
 from marketplace.incidents.models import Incident
 from marketplace.incidents.states import IncidentKind
 from marketplace.kit.clock import JST
@@ -13,6 +14,15 @@ _KINDS = {
 }
 
 
+# Municipalities report as administrative organs do, companies and universities as businesses. Of public bodies some do
+# the one and some the other (article 2(11), annexed table 2).
+_LAW = ("個人情報保護法第26条", "article 26 of the APPI")
+_LAWS = {
+    OrganizationKind.MUNICIPALITY: ("個人情報保護法第68条", "article 68 of the APPI"),
+    OrganizationKind.PUBLIC_BODY: ("個人情報保護法（第26条または第68条）", "article 26 or 68 of the APPI"),
+}
+
+
 def to_organization(incident: Incident, share: tuple[int, int, int], notice_address: str, *, rests: bool) -> Letter:
     """Tell an organization what happened, how much of its grants is touched, and where to take note of it."""
     grants, deliveries, received = share
@@ -22,28 +32,34 @@ def to_organization(incident: Incident, share: tuple[int, int, int], notice_addr
     return Letter(
         f"データの{ja}に関するお知らせ（{incident.id}） / Notice of a data {en} ({incident.id})",
         f"{_facts_ja(incident)}\n"
-        f"貴組織に関わる利用権 {grants:,} 件、配信 {deliveries:,} 件、{received:,} バイトが対象です。\n{rests_ja}"
-        f"次のアドレスで対象の内訳を確認し、受領を記録してください。\n\n{notice_address}\n\n"
+        f"現時点で判明している限り、貴組織に関わる利用権 {grants:,} 件、配信 {deliveries:,} 件、{received:,} バイトが"
+        f"対象です。\n{rests_ja}"
+        f"次のアドレスで対象の内訳（今後判明するものを含みます）を確認し、受領を記録してください。\n\n{notice_address}\n\n"
         f"{_facts_en(incident)}\n"
-        f"Concerned are {grants:,} of your organization's grants, {deliveries:,} deliveries, {received:,} bytes.\n"
-        f"{rests_en}Read what is concerned, and take note of this, at\n\n{notice_address}\n",
+        f"As far as is known by now, {grants:,} of your organization's grants, {deliveries:,} deliveries, "
+        f"{received:,} bytes are concerned.\n{rests_en}"
+        f"Read which they are, with what comes to light later, and take note of this, at\n\n{notice_address}\n",
     )
 
 
-def to_authority(incident: Incident) -> Letter:
-    """Tell the authority of an incident with personal data; the reports that the law asks for come by its own form."""
+def to_authority(incident: Incident, operator: str) -> Letter:
+    """Tell the authority of an incident with personal data; the reports that the law asks for come by its own form.
+
+    Which law that is goes by what kind of organization the operator is.
+    """
     ja, en = _KINDS[IncidentKind(incident.kind)]
+    law_ja, law_en = _LAWS.get(OrganizationKind(operator), _LAW)
     counts = incident.affected or {}
     touched = {name: counts.get(name, 0) for name in ("grants", "receivers", "deliveries", "bytes_received")}
     return Letter(
         f"【個人データの{ja}】インシデント {incident.id} / Personal data {en}: incident {incident.id}",
         f"{_facts_ja(incident)}\n対象: 利用権 {touched['grants']:,} 件、受領組織 {touched['receivers']:,}、"
         f"配信 {touched['deliveries']:,} 件、{touched['bytes_received']:,} バイト。\n"
-        "個人情報保護法第26条に基づく速報・確報は、所定の様式で別途行います。\n\n"
+        f"{law_ja}に基づく速報・確報は、所定の様式で別途行います。\n\n"
         f"{_facts_en(incident)}\n"
         f"Concerned: {touched['grants']:,} grants, {touched['receivers']:,} receiving organizations, "
         f"{touched['deliveries']:,} deliveries, {touched['bytes_received']:,} bytes.\n"
-        "The reports under article 26 of the APPI follow in their own form.\n",
+        f"The reports under {law_en} follow in their own form.\n",
     )
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -16,7 +16,8 @@ class Incident(Model):
     """One thing that went wrong, and where: all scopes that are named must hold, each for one of its ids.
 
     ``suspends`` says what rests while it is open. ``affected`` are the counts of what was found at ``assessed_at``,
-    and ``affected_sha256`` is the hash of the deliveries in it. A ``drill`` touches nobody and sends nothing.
+    and ``affected_sha256`` is the hash of the deliveries in it; ``read_to`` is the size of the record's tree by then. A
+    ``drill`` touches nobody and sends nothing.
     """
 
     __tablename__ = "incident"
@@ -52,6 +53,7 @@ class Incident(Model):
     assessed_at: Mapped[datetime | None]
     affected: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     affected_sha256: Mapped[str | None]
+    read_to: Mapped[int | None] = mapped_column(BigInteger)
     lifted_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     report: Mapped[str | None]
@@ -81,8 +83,9 @@ class IncidentDuty(Model):
 class IncidentGrant(Model):
     """A grant that an incident touches: it could open what is concerned, or did.
 
-    ``contents`` lists what arrived under it, by the hash of the content: the union of the bytes, as ranges. Ids are
-    those of the record, and refer to no row: what stands there is told also where a row was taken away.
+    ``contents`` lists what arrived under it, by the hash of the content: the union of the bytes, as ranges, and the
+    files that it is of. Ids are those of the record, and refer to no row: what stands there is told also where a row
+    was taken away.
     """
 
     __tablename__ = "incident_grant"
@@ -145,9 +148,6 @@ class IncidentNotice(Model):
     recipient: Mapped[str]
     organization_id: Mapped[str | None] = mapped_column(ForeignKey("organization.id"))
     mail_id: Mapped[str | None]
-    grants: Mapped[int] = mapped_column(Integer)
-    deliveries: Mapped[int] = mapped_column(BigInteger)
-    bytes_received: Mapped[int] = mapped_column(BigInteger)
     queued_at: Mapped[datetime]
     due_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]

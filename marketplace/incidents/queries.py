@@ -1,7 +1,7 @@
 """Reading incidents, what they touch, and who was told. Overseers see all, others the notices to themselves."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text, true
 from sqlalchemy.orm import InstrumentedAttribute
@@ -15,6 +15,21 @@ from marketplace.kit.ids import is_id
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
 
 Row = TypeVar("Row", bound=Model)
+
+
+class Share(NamedTuple):
+    """How much of what an incident touches is somebody's."""
+
+    grants: int
+    deliveries: int
+    bytes_received: int
+
+
+_SUMS = (
+    func.count(IncidentGrant.grant_id),
+    func.coalesce(func.sum(IncidentGrant.deliveries), 0),
+    func.coalesce(func.sum(IncidentGrant.bytes_received), 0),
+)
 # The span decides nothing here: what has gone wrong can go wrong again until the operator opens what rests.
 _HALTING = text("""
 SELECT i.id FROM incident i, access_grant g
@@ -66,6 +81,25 @@ def list_deliveries(incident_id: str, cursor: str | None = None, size: int = SIZ
     return _newest(IncidentDelivery, IncidentDelivery.delivery_id, wanted, cursor, size)
 
 
+def list_noticed_grants(
+    actor: Actor, notice_id: str, cursor: str | None = None, size: int = SIZE_DEFAULT
+) -> Page[IncidentGrant]:
+    """Return the grants that a notice is about, newest first, as far as is known by now; raises NotFound."""
+    return _newest(IncidentGrant, IncidentGrant.grant_id, _noticed(actor, notice_id), cursor, size)
+
+
+def list_noticed_deliveries(
+    actor: Actor, notice_id: str, cursor: str | None = None, size: int = SIZE_DEFAULT
+) -> Page[IncidentDelivery]:
+    """Return the deliveries under the grants that a notice is about, newest first; raises NotFound."""
+    under = exists().where(
+        _noticed(actor, notice_id),
+        IncidentGrant.incident_id == IncidentDelivery.incident_id,
+        IncidentGrant.grant_id == IncidentDelivery.grant_id,
+    )
+    return _newest(IncidentDelivery, IncidentDelivery.delivery_id, under, cursor, size)
+
+
 def list_notices(
     actor: Actor, cursor: str | None = None, size: int = SIZE_DEFAULT, *, incident_id: str | None = None
 ) -> Page[IncidentNotice]:
@@ -88,6 +122,15 @@ def incidents_of(notices: Iterable[IncidentNotice]) -> dict[str, Incident]:
     """Return the incidents that notices tell of, by id."""
     wanted = select(Incident).where(Incident.id.in_({notice.incident_id for notice in notices}))
     return {incident.id: incident for incident in db.session.scalars(wanted)}
+
+
+def shares_of(notices: Iterable[IncidentNotice]) -> dict[str, Share]:
+    """Return, by the ids of notices, how much each is about, as far as is known by now."""
+    whose = IncidentNotice.organization_id
+    about = and_(IncidentGrant.incident_id == IncidentNotice.incident_id, or_(whose.is_(None), _has_part(whose)))
+    sums = select(IncidentNotice.id, *_SUMS).outerjoin(IncidentGrant, about).group_by(IncidentNotice.id)
+    rows = db.session.execute(sums.where(IncidentNotice.id.in_([notice.id for notice in notices])))
+    return {row[0]: Share(*map(int, row[1:])) for row in rows}
 
 
 def list_touched(incident_id: str) -> Sequence[IncidentGrant]:
@@ -145,14 +188,22 @@ def list_with_rest() -> Sequence[str]:
     return db.session.scalars(select(Incident.id).where(*resting).order_by(Incident.id)).all()
 
 
-def share_of(incident_id: str, organization_id: str) -> tuple[int, int, int]:
+def share_of(incident_id: str, organization_id: str) -> Share:
     """Return how many grants that an organization has or gave an incident touches, with deliveries and bytes."""
-    sums = (func.count(), func.sum(IncidentGrant.deliveries), func.sum(IncidentGrant.bytes_received))
-    either = or_(
+    own = (IncidentGrant.incident_id == incident_id, _has_part(organization_id))
+    return Share(*map(int, db.session.execute(select(*_SUMS).where(*own)).one()))
+
+
+def _has_part(organization_id: str | InstrumentedAttribute[str | None]) -> ColumnElement[bool]:
+    return or_(
         IncidentGrant.organization_id == organization_id, IncidentGrant.provider_organization_id == organization_id
     )
-    row = db.session.execute(select(*sums).where(IncidentGrant.incident_id == incident_id, either)).one()
-    return int(row[0]), int(row[1] or 0), int(row[2] or 0)
+
+
+def _noticed(actor: Actor, notice_id: str) -> ColumnElement[bool]:
+    notice, incident = get_notice(actor, notice_id)
+    whose = true() if notice.organization_id is None else _has_part(notice.organization_id)
+    return and_(IncidentGrant.incident_id == incident.id, whose)
 
 
 def _own(actor: Actor) -> ColumnElement[bool]:

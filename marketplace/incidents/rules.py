@@ -15,10 +15,12 @@ SCOPE_IDS_MAX = 1000
 SCOPES = ("dataset_ids", "release_ids", "sha256s", "organization_ids", "client_ids")
 
 FULL_DAYS, FULL_DAYS_DELIBERATE = 30, 60
-"""By when the full report is due: Enforcement Rules of the APPI (個人情報保護法施行規則) article 8(2).
+"""By when the full report is due: Enforcement Rules of the APPI (個人情報保護法施行規則) article 8(2), and 44(2)
+of administrative organs, which municipalities are.
 
-60 days where article 7(iii) applies: it may have been done on purpose. The preliminary report is due promptly
-(article 8(1)), which the Commission's guidelines (通則編 3-5-3-3) read as within about three to five days.
+60 days where article 7(iii) or 43(iii) applies: it may have been done on purpose. The preliminary report is due
+promptly (articles 8(1), 44(1)), which the Commission's guidelines (通則編 3-5-3-3) read as within about three to five
+days.
 """
 PRELIMINARY_DAYS_MAX = 5
 

@@ -7,6 +7,7 @@ from sqlalchemy import Text, cast, exists, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import aliased
 
+from marketplace.audit import sequencer
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.identity.actors import SYSTEM, Actor
@@ -67,15 +68,18 @@ def lock_open(incident_id: str) -> Incident:
     return incident
 
 
-def assess(actor: Actor, incident: Incident) -> None:
+def assess(actor: Actor, incident: Incident, *, only_news: bool = False) -> None:
     """Find what an incident touches, as far as it is known by now, and keep the list with its counts and hash.
 
-    What is no news goes on no record: a job looks again every ten minutes.
+    What is no news goes on no record: a job looks again every ten minutes. With ``only_news`` it reads what was written
+    since the last time.
     """
-    known = (incident.affected, incident.affected_sha256)
+    known, since = (incident.affected, incident.affected_sha256), incident.read_to if only_news else None
+    # Before the clock is read: whatever has its place by then happened before ``assessed_at``, and is read this time.
+    incident.read_to = sequencer.tree_size()
     incident.assessed_at = clock.now()
     db.session.flush()
-    incident.affected, incident.affected_sha256 = affected.find(incident.id)
+    incident.affected, incident.affected_sha256 = affected.find(incident.id, since)
     db.session.flush()
     if (incident.affected, incident.affected_sha256) == known:
         return
@@ -94,7 +98,6 @@ def add_notice(
     actor: Actor, incident: Incident, recipient: str, organization_id: str | None, mail_id: str | None
 ) -> None:
     """Note that somebody is told; ``recipient`` is a member, an organization or the authority. Never twice."""
-    told = queries.share_of(incident.id, organization_id) if organization_id else _everything(incident)
     row = {
         "id": new_id("inn"),
         "incident_id": incident.id,
@@ -102,9 +105,6 @@ def add_notice(
         "recipient": recipient,
         "organization_id": organization_id,
         "mail_id": mail_id,
-        "grants": told[0],
-        "deliveries": told[1],
-        "bytes_received": told[2],
         "queued_at": clock.now(),
         "due_at": _due_dates(incident)[Stage.PRELIMINARY],
     }
@@ -229,11 +229,6 @@ def _owe(incident: Incident) -> None:
 def _due_dates(incident: Incident) -> dict[Stage, datetime]:
     days = settings.current().incident_preliminary_days
     return rules.due_dates(incident.noticed_at, deliberate=incident.deliberate, preliminary_days=days)
-
-
-def _everything(incident: Incident) -> tuple[int, int, int]:
-    counts = incident.affected or {}
-    return counts.get("grants", 0), counts.get("deliveries", 0), counts.get("bytes_received", 0)
 
 
 def _told(incident: Incident) -> dict[str, object]:

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class IncidentKind(StrEnum):
-    """What happened to data, in the words of APPI article 26 (漏えい、滅失、毀損), or what was done with them."""
+    """What happened to data, in the words of APPI articles 26 and 68 (漏えい、滅失、毀損), or misuse."""
 
     LEAK = "leak"
     LOSS = "loss"

@@ -2,6 +2,7 @@
 
 from flask import Response, request
 
+from marketplace.catalog import queries as catalog
 from marketplace.identity import queries as identity
 from marketplace.identity.login import sessions as login
 from marketplace.identity.permissions import PERMISSIONS, Permission
@@ -16,6 +17,7 @@ from marketplace.web.rendering import render_private
 
 blp = blueprint("notices")
 NOTICES = "/organization/notices"
+CONTENTS_SHOWN = 100
 
 
 @blp.get(NOTICES)
@@ -29,9 +31,30 @@ def show() -> Response:
         "notices.html",
         organization=identity.get_organization(actor.organization_id),
         page=page,
+        shares=queries.shares_of(page.items),
         incidents=queries.incidents_of(page.items),
         manages=actor.role in rule.roles and bool(rule.capacities & actor.capacities),
         as_text=clock.text,
+    )
+
+
+@blp.get(f"{NOTICES}/<notice_id>")
+@guarded(Permission.INCIDENT_NOTICES_READ)
+def show_one(notice_id: str) -> Response:
+    """List the grants that a notice is about, with the files and bytes of them that arrived."""
+    actor = login.actor_of(session())
+    notice, incident = queries.get_notice(actor, notice_id)
+    page = queries.list_noticed_grants(actor, notice_id, cursor=request.args.get("cursor"))
+    file_ids = {file_id for one in page.items for content in one.contents for file_id in content["file_ids"]}
+    return render_private(
+        "notice.html",
+        organization=identity.get_organization(actor.organization_id),
+        notice=notice,
+        incident=incident,
+        page=page,
+        contents_shown=CONTENTS_SHOWN,
+        datasets=catalog.find_datasets({one.dataset_id for one in page.items}),
+        names=catalog.file_names(file_ids),
     )
 
 

@@ -80,6 +80,33 @@ def test_lists_of_an_incident_lead_to_their_end(market: Market) -> None:
     assert ok(market.auditor.get("/v1/incidents", query_string={"state": "closed"}))["items"] == []
 
 
+def test_a_notice_leads_to_ones_own_files_and_bytes_as_far_as_is_known_by_now(market: Market) -> None:
+    goods = market.goods()
+    offer = market.offer(goods.dataset_id)
+    own, other = (ok(market.order(offer, who), 201)["grant_id"] for who in (market.buyer, market.stranger))
+    incident = opened(market, goods)
+    ok(market.operator.post(f"/v1/incidents/{incident['id']}/notices"))
+    for grant_id, who in ((own, market.buyer), (other, market.stranger)):
+        assert market.fetch(grant_id, who=who, Range="bytes=3-9").status_code == 206
+    ok(market.operator.post(f"/v1/incidents/{incident['id']}/assessment"))
+    for who, grants in ((market.buyer, {own}), (market.stranger, {other}), (market.provider, {own, other})):
+        [notice] = ok(who.get("/v1/incident-notices"))["items"]
+        address = f"/v1/incident-notices/{notice['id']}"
+        counts = {"grants": len(grants), "deliveries": len(grants), "bytes_received": 7 * len(grants)}
+        assert notice == notice | counts
+        assert ok(who.get(address)) | notice == ok(who.get(address))
+        listed = list(pages_of(who, f"{address}/grants", 1))
+        assert {one["grant_id"] for one in listed} == grants
+        assert {(one["dataset_id"], content["ranges"]) for one in listed for content in one["contents"]} == {
+            (goods.dataset_id, "{[3,10)}")
+        }
+        sent = list(pages_of(who, f"{address}/deliveries", 1))
+        assert {one["grant_id"] for one in sent} == grants
+        assert {file_id for one in listed for content in one["contents"] for file_id in content["file_ids"]} == {
+            one["file_id"] for one in sent
+        }
+
+
 def test_the_same_request_opens_one_incident(market: Market) -> None:
     draft = body(market.goods())
     first = market.operator.post("/v1/incidents", draft, key="once")
@@ -115,7 +142,8 @@ def test_a_notice_is_nobody_elses_business(market: Market) -> None:
     address = f"/v1/incident-notices/{own['id']}"
     before = row_counts()
     for other in (market.stranger, market.rival, market.provider):
-        refused(other.get(address), 404, "not-found")
+        for path in (address, f"{address}/grants", f"{address}/deliveries"):
+            refused(other.get(path), 404, "not-found")
         refused(other.post(f"{address}/acknowledge"), 404, "not-found")
     refused(market.operator.post(f"{address}/acknowledge"), 404, "not-found")
     assert ok(market.stranger.get("/v1/incident-notices"))["items"] == []

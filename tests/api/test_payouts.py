@@ -14,7 +14,9 @@ from tests.api.routes import PAYOUT_ACCOUNT
 from tests.api.trade import Market, Party, fresh_key, ok, refused, row_counts
 from tests.factories.identity import ApiClientFactory
 
-TODAY = clock.today().isoformat()
+
+def today() -> str:
+    return clock.today().isoformat()
 
 
 def named(who: Party, **changes: object):
@@ -91,14 +93,14 @@ def test_a_payout_goes_from_payable_to_paid_and_every_deed_may_be_repeated(marke
         409,
         "nothing-to-draw",
     )
-    file = ok(market.operator.post("/v1/payout-files", {"transfer_on": TODAY}), 201)
+    file = ok(market.operator.post("/v1/payout-files", {"transfer_on": today()}), 201)
     assert (file["payouts"], file["amount_yen"]) == (1, 19_800)
-    refused(market.operator.post("/v1/payout-files", {"transfer_on": TODAY}), 409, "nothing-to-transfer")
+    refused(market.operator.post("/v1/payout-files", {"transfer_on": today()}), 409, "nothing-to-transfer")
     for _ in range(2):
         address = f"/v1/payouts/{made['id']}/paid"
-        assert ok(market.operator.post(address, {"paid_on": TODAY}))["state"] == "paid"
+        assert ok(market.operator.post(address, {"paid_on": today()}))["state"] == "paid"
     seen = ok(market.provider.get(f"/v1/payouts/{made['id']}"))
-    assert (seen["state"], seen["file_id"], seen["paid_on"]) == ("paid", file["id"], TODAY)
+    assert (seen["state"], seen["file_id"], seen["paid_on"]) == ("paid", file["id"], today())
     kinds = [one["kind"] for one in ok(market.provider.get(f"/v1/documents?about={made['id']}"))["items"]]
     assert sorted(kinds) == ["commission_invoice", "purchase_statement"]
     for _ in range(2):
@@ -110,7 +112,7 @@ def test_a_payout_goes_from_payable_to_paid_and_every_deed_may_be_repeated(marke
 def test_a_file_is_fetched_again_as_the_same_bytes_of_the_banks_character_set(market: Market) -> None:
     earned(market)
     drawn(market)
-    file = ok(market.operator.post("/v1/payout-files", {"transfer_on": TODAY}), 201)
+    file = ok(market.operator.post("/v1/payout-files", {"transfer_on": today()}), 201)
     first, again = (market.operator.get(f"/v1/payout-files/{file['id']}") for _ in range(2))
     assert first.data == again.data == market.auditor.get(f"/v1/payout-files/{file['id']}").data
     assert "ｶ)ｻﾂﾎﾟﾛﾃﾞ-ﾀ,19800" in first.data.decode("cp932")
@@ -136,7 +138,7 @@ def test_above_the_threshold_two_clients_of_the_operator_approve(market: Market)
 def test_a_day_on_which_nothing_was_paid_is_refused(market: Market, body) -> None:
     earned(market)
     made = drawn(market)
-    ok(market.operator.post("/v1/payout-files", {"transfer_on": TODAY}), 201)
+    ok(market.operator.post("/v1/payout-files", {"transfer_on": today()}), 201)
     before = row_counts()
     refused(market.operator.post(f"/v1/payouts/{made['id']}/paid", body), 422, "invalid-input", "/paid_on")
     assert row_counts() == before

@@ -32,8 +32,8 @@ INSERT INTO incident_grant (incident_id, grant_id, organization_id, provider_org
 INSERT INTO incident_delivery (incident_id, delivery_id, grant_id, organization_id, dataset_id, release_id, sha256,
   start_byte, bytes_received, state, opened_at, receipt)
 VALUES ('inc_1', 'd', 'g', 'o', 'd', 'r', 's', 0, 0, 'open', {NOW}, false);
-INSERT INTO incident_notice (id, incident_id, addressee, recipient, grants, deliveries, bytes_received, queued_at, due_at)
-VALUES ('inn_1', 'inc_1', 'authority', 'authority', 0, 0, 0, {NOW}, {NOW});
+INSERT INTO incident_notice (id, incident_id, addressee, recipient, queued_at, due_at)
+VALUES ('inn_1', 'inc_1', 'authority', 'authority', {NOW}, {NOW});
 """
 KEPT = (
     "case_note", "override", "legal_hold", "incident", "incident_duty", "incident_grant", "incident_delivery",

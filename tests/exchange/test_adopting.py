@@ -3,6 +3,7 @@
 import base64
 import importlib.util
 import io
+import json
 import tarfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

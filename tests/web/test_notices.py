@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 
 from marketplace.exchange import incident as stories
+from marketplace.identity.actors import SYSTEM
 from marketplace.identity.states import Assurance, MemberRole
 from marketplace.incidents import queries
 from marketplace.incidents.models import IncidentNotice
@@ -49,6 +50,14 @@ def test_a_notice_is_shown_and_taken_note_of(app: Flask, language: str) -> None:
     shown = browser.get(f"{NOTICES}?lang={language}")
     check(shown, language)
     assert {"ja": "鍵&lt;b&gt;が漏えい。", "en": "A key &lt;b&gt;leaked."}[language] in shown.text
+    [listed] = queries.list_noticed_grants(actor_of(owner.organization), notice_id).items
+    market.fetched(actor_of(owner.organization), listed.grant_id, acked=5)
+    with transaction():
+        stories.assess(SYSTEM, listed.incident_id)
+    detail = browser.get(f"{NOTICES}/{notice_id}?lang={language}")
+    check(detail, language)
+    for said in (listed.grant_id, listed.dataset_id, market.opened_sha256(), "{[0,5)}", market.NAME):
+        assert said in detail.text
     assert browser.fill(NOTICES, {"notice_id": notice_id}, f"{NOTICES}/acknowledge").status_code == 303
     assert noted(notice_id) == owner.member.id
     assert 'name="notice_id"' not in browser.get(NOTICES).text
@@ -69,6 +78,7 @@ def test_the_notices_of_others_are_not_shown(app: Flask) -> None:
     notice_id, stranger = told(app, someone()), someone()
     browser = signed_in(app, stranger, Assurance.AAL1)
     assert "A key" not in browser.get(NOTICES).text
+    assert browser.get(f"{NOTICES}/{notice_id}").status_code == 404
     browser.get("/account")
     assert browser.post(f"{NOTICES}/acknowledge", {"notice_id": notice_id}).status_code == 404
     assert noted(notice_id) is None

@@ -121,11 +121,15 @@ class IncidentView(Schema):
 
 
 class IncidentContentView(Schema):
-    """Which bytes of one content arrived under a grant: the union, as PostgreSQL writes ranges of bytes."""
+    """Which bytes of one content arrived under a grant: the union, as PostgreSQL writes ranges of bytes.
+
+    ``file_ids`` are the files that it is, or was made of.
+    """
 
     sha256 = fields.String(required=True)
     bytes = fields.Integer(required=True)
     ranges = fields.String(required=True)
+    file_ids = fields.List(fields.String(), required=True)
 
 
 class IncidentGrantView(Schema):
@@ -161,7 +165,7 @@ class IncidentDeliveryView(Schema):
 
 
 class IncidentNoticeView(Schema):
-    """A notice, without the name and address of whoever gets it."""
+    """A notice, without the name and address of whoever gets it; counts say what is known by now."""
 
     id = fields.String(required=True)
     incident_id = fields.String(required=True)
