@@ -146,10 +146,12 @@ def test_the_background_of_a_server_starts_and_ends_with_it(
 
     background.start(own_database, with_jobs=True)
     started = own_database.extensions[background.EXTENSION]
-    names = {"delivery-reports", "audit-sequencer", "jobs"}
-    wait_until("the threads", lambda: names <= running())
-    assert any(isinstance(one, Worker) for one in started)
-    background.stop(own_database)
+    names = {"delivery-reports", "audit-clerk", "jobs"}
+    try:
+        wait_until("the threads", lambda: names <= running())
+        assert any(isinstance(one, Worker) for one in started)
+    finally:
+        background.stop(own_database)
     # On a busy machine a job at hand may outlast the patience of a server that ends.
     wait_until("the threads to end", lambda: not names & running())
     background.stop(own_database)
