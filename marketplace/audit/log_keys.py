@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from sqlalchemy import select
 
 from marketplace.audit.errors import LogKeyUnusable
@@ -62,7 +62,7 @@ def rotate(record: Record = _untold, *, is_lost: bool = False) -> VerifierKey:
             raise LogKeyUnusable(f"no key of this log is lost: {path} is there, or none was made yet")
         key = notes.key_of(origin(), fresh)
         record([key])
-        secret_files.replace(path, _pem(fresh) + (b"" if is_lost else path.read_bytes()))
+        secret_files.replace(path, notes.pem_of(fresh) + (b"" if is_lost else path.read_bytes()))
     return key
 
 
@@ -77,24 +77,20 @@ def prune(record: Record = _untold) -> list[VerifierKey]:
         dropped = [notes.key_of(origin(), private) for private in retired]
         if dropped:
             record(dropped)
-            secret_files.replace(path, _pem(newest))
+            secret_files.replace(path, notes.pem_of(newest))
     return dropped
 
 
 def _private() -> tuple[Ed25519PrivateKey, ...]:
     path = settings.current().log_key_path
     if is_new():
-        secret_files.create(path, _pem(Ed25519PrivateKey.generate()))
+        secret_files.create(path, notes.pem_of(Ed25519PrivateKey.generate()))
     try:
         stat = path.stat()
     except FileNotFoundError as error:
         cure = "restore it from a backup, or run `marketplace audit keys rotate --lost`"
         raise LogKeyUnusable(f"{path}, whose keys have signed the record, is gone: {cure}") from error
     return _load(path, stat.st_mtime_ns, stat.st_ino)
-
-
-def _pem(private: Ed25519PrivateKey) -> bytes:
-    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 @lru_cache(maxsize=16)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from marketplace.kit import addresses
 
@@ -113,6 +114,11 @@ def is_name(name: str) -> bool:
 def key_of(name: str, private: Ed25519PrivateKey, kind: int = SIGNATURE) -> VerifierKey:
     """Return what verifies the signatures of a private key."""
     return VerifierKey(name, kind, private.public_key().public_bytes_raw())
+
+
+def pem_of(private: Ed25519PrivateKey) -> bytes:
+    """Return a private key as the files of logs and witnesses hold it: PEM of PKCS #8 (RFC 5958), not encrypted."""
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def read_key(text: str) -> VerifierKey:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from marketplace.kit import notes, secret_files
 from marketplace.kit.notes import BadKey, VerifierKey
@@ -54,8 +54,7 @@ def _memory(path: Path, key_path: Path) -> Memory:
 
 def _private(path: Path) -> Ed25519PrivateKey:
     if not path.exists():
-        fresh = Ed25519PrivateKey.generate()
-        secret_files.create(path, fresh.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        secret_files.create(path, notes.pem_of(Ed25519PrivateKey.generate()))
     try:
         key = load_pem_private_key(path.read_bytes(), None)
     except (ValueError, TypeError) as error:
