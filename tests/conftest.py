@@ -92,7 +92,7 @@ def cluster() -> Iterator[str]:
     """Address of a private PostgreSQL server that lives as long as the test session."""
     home = Path(tempfile.mkdtemp(prefix="mk-", dir=_roomy_memory()))
     home.chmod(0o755)
-    url = postgres.database_url(home, TEMPLATE)
+    url = _with_connections_to_spare(home)
     _wait_for_disk(postgres.libpq_url(url), waits=False)
     engine = create_engine(url)
     migrations.upgrade(engine)
@@ -100,6 +100,15 @@ def cluster() -> Iterator[str]:
     yield postgres.libpq_url(url)
     postgres.stop(home)
     shutil.rmtree(home, ignore_errors=True)
+
+
+def _with_connections_to_spare(home: Path) -> str:
+    """Start a server for many applications at once: each keeps up to 56 connections, some of them a module long."""
+    url = postgres.database_url(home, TEMPLATE)
+    with psycopg.connect(postgres.libpq_url(url), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET max_connections = 400")
+    postgres.stop(home)
+    return postgres.database_url(home, TEMPLATE)
 
 
 def _roomy_memory() -> Path | None:

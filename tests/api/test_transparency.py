@@ -11,7 +11,7 @@ from marketplace.audit import checkpoints, log_keys, sequencer
 from marketplace.audit.verbs import Verb
 from marketplace.kit import merkle, notes
 from marketplace.kit.transaction import transaction
-from tests.api.test_payouts import TODAY, earned
+from tests.api.test_payouts import earned, today
 from tests.api.trade import Goods, Market, fresh_key, ok, refused
 
 
@@ -98,12 +98,12 @@ def test_every_deed_of_a_trade_and_of_its_overseer_is_named_in_its_answer(market
     market.fetch(grant["id"])
     [delivery] = ok(market.buyer.get(f"/v1/deliveries?grant_id={grant['id']}"))["items"]
     drawn, operate, reason = market.operator.post("/v1/payouts"), market.operator.post, {"reason": "規約違反"}
-    ok(operate("/v1/payout-files", {"transfer_on": TODAY}), 201)
+    ok(operate("/v1/payout-files", {"transfer_on": today()}), 201)
     for answer, verbs in (
         (market.order(offer), {Verb.TERMS_ACCEPTED, Verb.ORDER_PLACED, Verb.GRANT_ISSUED, Verb.ORDER_FULFILLED}),
         (market.buyer.post("/v1/quotes", {"offer_id": offer["id"]}), {Verb.DOCUMENT_ISSUED}),
         (drawn, {Verb.PAYOUT_CREATED, Verb.PAYOUT_APPROVED}),
-        (operate(f"/v1/payouts/{drawn.json['items'][0]['id']}/paid", {"paid_on": TODAY}), {Verb.PAYOUT_PAID}),
+        (operate(f"/v1/payouts/{drawn.json['items'][0]['id']}/paid", {"paid_on": today()}), {Verb.PAYOUT_PAID}),
         (operate(revoked, reason), {Verb.GRANT_REVOKED}),
         (operate(f"/v1/organizations/{market.buyer.organization_id}/suspend", reason), {Verb.ORGANIZATION_SUSPENDED}),
     ):
