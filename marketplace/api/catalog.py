@@ -7,7 +7,7 @@ from flask import Response, request
 from marketplace.api.endpoint import blueprint, guarded
 from marketplace.api.schemas import catalog as schemas
 from marketplace.api.schemas.base import PageQuery
-from marketplace.catalog import listings
+from marketplace.catalog import listings, narrowing
 from marketplace.exchange import discovery, showcase
 from marketplace.identity.permissions import Permission
 from marketplace.kit.errors import NotFound
@@ -21,8 +21,8 @@ blp = blueprint("catalog", "/v1/catalog", "The public catalogue.")
 @blp.response(200, schemas.CatalogPage)
 def search(query: dict[str, Any]) -> dict[str, Any]:
     """Search in Japanese or English; without words, the newest come first."""
-    filters = {facet: query[facet] for facet in schemas.FACETS if query.get(facet)}
-    return discovery.search(query["q"], filters, query.get("cursor"), query.get("size", 20))
+    filters = narrowing.filters_in(query)
+    return discovery.search(query["q"], filters, query.get("cursor"), query.get("size", 20), explain=query["explain"])
 
 
 @blp.route("/<dataset_id>")

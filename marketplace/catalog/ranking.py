@@ -1,161 +1,148 @@
-"""What the search index holds of a document, and how near a document is to a query.
+"""How near a document is to a query: steps of nearness, each with its points.
 
-Nearness is a step, not a sum of statistics: the title is the query; the title has its whole names;
-the title has all its words; title, keywords, columns and publisher have them; the text has them.
-A step depends on the document and the query alone, so that no page shifts because another dataset
-came or went, and a rebuilt index ranks as the old one did. Within a step the newest stands first.
+A step depends on the document and the query alone, as do the points of a standing (``merit``) that come to it: no page
+shifts because another dataset came or went, and a rebuilt index ranks as the old one did.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from marketplace.catalog import words
-from marketplace.catalog.rules import COLUMN_NAMES_MAX
+from marketplace.catalog import meaning
+from marketplace.catalog.entries import HEAD, TEXT, TITLE, schema
+from marketplace.catalog.meaning import Concept, Question, Term
+from marketplace.catalog.narrowing import any_term, either, every
 from marketplace.catalog.words import Word
-from marketplace.kit import clock
 
 WORDS_MAX = 32
-FACET_VALUES_MAX = 2_500  # more than Japan has municipalities
-EVERYTHING = 0
-NEAREST, UNITS_IN_TITLE, ALL_IN_TITLE, ALL_IN_HEAD, ALL_IN_TEXT = 105, 104, 103, 102, 101
-FACETS = ("theme", "format", "price_class", "region", "publisher", "frequency")
-HEAD = ("title", "head")
-TEXT = ("title", "head", "body")
+FUZZY_TWICE_LEAST = 8
+EVERYTHING = "everything"
+POINTS = {
+    EVERYTHING: 0,
+    "title_is_query": 1000,
+    "names_in_title": 960,
+    "words_in_title": 920,
+    "meaning_in_title": 880,
+    "words_in_head": 850,
+    "meaning_in_head": 810,
+    "words_in_text": 780,
+    "meaning_in_text": 740,
+    "most_words": 500,
+    "nearly_spelt": 400,
+    "characters": 300,
+}
+"""The steps, nearest first, and what each is worth. Those from ``most_words`` on are taken when no other finds any."""
+PER_MISSING_WORD = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One degree of nearness; every document of a nearer step also satisfies each farther one."""
+    """One degree of nearness, and the query for all documents that reach it."""
 
-    score: int
+    name: str
+    points: int
     query: Any
 
 
-@lru_cache(maxsize=1)
-def schema() -> Any:
-    """Return the fields of the index. The key is a raw text field: deleting by a number aborts the process."""
-    import tantivy
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """The steps of a query, nearest first, and the query for all documents that stand on any of them."""
 
-    builder = tantivy.SchemaBuilder()
-    builder.add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
-    builder.add_integer_field("recency", fast=True)
-    builder.add_text_field("name", tokenizer_name="raw", index_option="basic")
-    for field in TEXT:
-        builder.add_text_field(field, tokenizer_name="whitespace", index_option="basic")
-    for facet in FACETS:
-        builder.add_text_field(facet, fast=True, tokenizer_name="raw", index_option="basic")
-    return builder.build()
+    steps: tuple[Step, ...]
+    all: Any
+
+    def __bool__(self) -> bool:
+        """Tell whether anything can be found at all."""
+        return bool(self.steps)
 
 
-def entry_of(document: dict[str, Any]) -> Any:
-    """Return the index entry of a public document."""
-    import tantivy
-
-    entry = tantivy.Document()
-    titles = [document["title_ja"], document["title_en"]]
-    publisher = document["publisher"]
-    entry.add_text("id", document["id"])
-    entry.add_integer("recency", recency_of(document["id"], document.get("published_at")))
-    for title in filter(None, titles):
-        entry.add_text("name", words.name_of(title))
-    columns = [words.split_camel(column) for column in document["columns"][:COLUMN_NAMES_MAX]]
-    names = [publisher["name_ja"], publisher["name_en"]]
-    entry.add_text("title", words.index_text(*titles))
-    entry.add_text("head", words.index_text("\n".join([*document["keywords"], *columns, *names])))
-    entry.add_text("body", words.index_text(document["description_ja"], document["description_en"]))
-    for facet, values in _facets_of(document).items():
-        for value in dict.fromkeys(values):
-            entry.add_text(facet, value)
-    return entry
-
-
-def recency_of(dataset_id: str, published_at: str | None) -> int:
-    """Return a number that grows with the instant of publication (ms) and hardly ever is that of another dataset."""
-    at = clock.parse(published_at) if published_at else datetime.fromtimestamp(0, clock.JST)
-    tail = int.from_bytes(hashlib.sha256(dataset_id.encode()).digest()[:3])
-    return int(at.timestamp() * 1000) << 20 | tail >> 4
-
-
-def exact_steps(text: str) -> list[Step]:
-    """Return the steps of nearness for documents that have every word of the query, nearest first."""
+@lru_cache(maxsize=2_000)
+def exact(text: str) -> Ladder:
+    """Return the steps for documents that have every word of the query, or one that means the same."""
     from tantivy import Query
 
-    if not words.fold(text).strip():
-        return [Step(EVERYTHING, Query.all_query())]
-    phrase = words.read_query(text, WORDS_MAX)
-    if not phrase.parts:
-        return []
-    titled = every([_having(word, ("title",)) for word in phrase.parts])
-    named = Query.term_query(schema(), "name", words.name_of(text), "basic")
-    whole = every([_having(unit, ("title",)) for unit in phrase.units])
-    return [
-        Step(NEAREST, every([titled, named])),
-        Step(UNITS_IN_TITLE, every([titled, either([named, whole])])),
-        Step(ALL_IN_TITLE, titled),
-        Step(ALL_IN_HEAD, every([_having(word, HEAD) for word in phrase.parts])),
-        Step(ALL_IN_TEXT, every([_having(word, TEXT) for word in phrase.parts])),
+    question = meaning.read(text, WORDS_MAX)
+    if not question.name:
+        return _ladder([(EVERYTHING, Query.all_query())])
+    if not question.concepts:
+        return _ladder([])
+    titled = _written(question, TITLE)
+    named = any_term(schema(), ["name"], [question.name])
+    whole = every([_having(unit, TITLE) for unit in question.units])
+    steps = [
+        ("title_is_query", every([titled, named])),
+        ("names_in_title", every([titled, either([named, whole])])),
+        ("words_in_title", titled),
+        ("words_in_head", _written(question, HEAD)),
+        ("words_in_text", _written(question, TEXT)),
     ]
+    if any(concept.others for concept in question.concepts):
+        meant = (("meaning_in_title", TITLE), ("meaning_in_head", HEAD), ("meaning_in_text", TEXT))
+        steps += [(name, every([_meant(concept, field) for concept in question.concepts])) for name, field in meant]
+    return _ladder(sorted(steps, key=lambda step: -POINTS[step[0]]))
 
 
-def loose_steps(text: str) -> list[Step]:
-    """Return the steps for documents that have some words, at least half; none for fewer than three words."""
+@lru_cache(maxsize=500)
+def loose(text: str) -> Ladder:
+    """Return the steps for documents that have most of three words or more, nearly the words, or their characters."""
+    question = meaning.read(text, WORDS_MAX)
+    steps = [*_most(question)]
+    if any(word.spelt for word in question.words):
+        near = every([_nearly(concept) for concept in question.concepts])
+        steps.append(Step("nearly_spelt", POINTS["nearly_spelt"], near))
+    if question.pairs:
+        shaped = every([any_term(schema(), ["pairs"], [pair]) for pair in question.pairs])
+        steps.append(Step("characters", POINTS["characters"], shaped))
+    return Ladder(tuple(steps), either([step.query for step in steps]))
+
+
+def _ladder(steps: Sequence[tuple[str, Any]]) -> Ladder:
+    built = tuple(Step(name, POINTS[name], query) for name, query in steps)
+    # The farthest step holds all nearer ones.
+    return Ladder(built, built[-1].query if built else None)
+
+
+def _most(question: Question) -> list[Step]:
     from tantivy import Occur, Query
 
-    having = [(Occur.Should, _having(word, TEXT)) for word in words.read_query(text, WORDS_MAX).parts]
+    having = [(Occur.Should, _meant(concept, TEXT)) for concept in question.concepts]
     if len(having) < 3:
         return []
     least = (len(having) + 1) // 2
-    return [Step(count, Query.boolean_query(having, count)) for count in range(len(having) - 1, least - 1, -1)]
+    points = POINTS["most_words"] - PER_MISSING_WORD * len(having)
+    return [
+        Step("most_words", points + PER_MISSING_WORD * count, Query.boolean_query(having, count))
+        for count in range(len(having) - 1, least - 1, -1)
+    ]
 
 
-def every(queries: Sequence[Any], but: Any = None) -> Any:
-    """Return the query for documents that satisfy all of these, and not ``but``."""
-    from tantivy import Occur, Query
-
-    refused = [] if but is None else [(Occur.MustNot, but)]
-    return Query.boolean_query([*((Occur.Must, query) for query in queries), *refused])
+def _written(question: Question, field: str) -> Any:
+    return every([_having(word, field) for word in question.words])
 
 
-def either(queries: Sequence[Any]) -> Any:
-    """Return the query for documents that satisfy one of these."""
-    from tantivy import Occur, Query
-
-    return Query.boolean_query([(Occur.Should, query) for query in queries])
+def _meant(concept: Concept, field: str) -> Any:
+    return either([_said(term, field) for term in (concept.term, *concept.others)])
 
 
-def one_of(facet: str, values: Sequence[str]) -> Any:
-    """Return the query for documents with one of these facet values."""
-    return _any_term([facet], [value.encode("utf-8", "ignore").decode() for value in values])
+def _said(term: Term, field: str) -> Any:
+    return every([_having(word, field) for word in term])
 
 
-def not_after(recency: int) -> Any:
-    """Return the query for documents as old as this or older."""
-    from tantivy import FieldType, Query
-
-    return Query.range_query(schema(), "recency", FieldType.Integer, upper_bound=recency)
+def _having(word: Word, field: str) -> Any:
+    return any_term(schema(), [field], word.forms)
 
 
-def _having(word: Word, fields: Sequence[str]) -> Any:
-    return _any_term(fields, word.forms)
+def _nearly(concept: Concept) -> Any:
+    alike = [_said(term, TEXT) for other in meaning.mistyped(concept) for term in (other.term, *other.others)]
+    return either([_meant(concept, TEXT), every([_fuzzy(word) for word in concept.term]), *alike])
 
 
-def _any_term(fields: Sequence[str], terms: Sequence[str]) -> Any:
-    # Not a term set: tantivy walks its whole dictionary for one, 1 ms where a term takes microseconds.
+def _fuzzy(word: Word) -> Any:
     from tantivy import Query
 
-    return either([Query.term_query(schema(), field, term, "basic") for field in fields for term in terms])
-
-
-def _facets_of(document: dict[str, Any]) -> dict[str, list[str]]:
-    return {
-        "theme": document["themes"],
-        "format": document["formats"],
-        "price_class": document["price_classes"],
-        "region": [document["region"]],
-        "publisher": [document["publisher"]["id"]],
-        "frequency": [document["frequency"]],
-    }
+    if not word.spelt:
+        return _having(word, TEXT)
+    distance = 2 if len(word.spelt) >= FUZZY_TWICE_LEAST else 1
+    near = Query.fuzzy_term_query(schema(), "spelt", word.spelt, distance=distance, transposition_cost_one=True)
+    return either([_having(word, TEXT), near])

@@ -14,56 +14,18 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from marketplace.catalog import ranking
+from marketplace.catalog import answering, entries, narrowing
+from marketplace.catalog.answering import Asking, Kept, SearchResult
 from marketplace.catalog.errors import IndexBroken, IndexBusy
-from marketplace.catalog.ranking import FACETS, Step
-from marketplace.kit.errors import Invalid
-from marketplace.kit.pages import SIZE_DEFAULT, decode_cursor, encode_cursor
+from marketplace.kit.pages import SIZE_DEFAULT
 
 UPDATE_HEAP_BYTES = 15_000_000  # tantivy's least
 REBUILD_HEAP_BYTES = 120_000_000
 Document = Mapping[str, Any]
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class SearchHit:
-    """A dataset that was found. Scores compare within one query: larger is nearer."""
-
-    dataset_id: str
-    score: int
-
-
-@dataclass(frozen=True, slots=True)
-class SearchResult:
-    """One page of hits in a stable order, how many there are, and how they spread over each facet.
-
-    The counts of a facet ignore the filter on that facet itself, so that a second value can be added.
-    """
-
-    hits: Sequence[SearchHit]
-    facets: dict[str, dict[str, int]]
-    total: int
-    next_cursor: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a hit stands: by score, then newest first, then by id."""
-
-    score: int
-    recency: int
-    dataset_id: str
-
-    @property
-    def rank(self) -> tuple[int, int, str]:
-        """The order of hits: what is smaller comes first."""
-        return (-self.score, -self.recency, self.dataset_id)
 
 
 class SearchIndex:
@@ -74,6 +36,7 @@ class SearchIndex:
         self._writing = threading.Lock()
         self._index: Any = None
         self._loaded: tuple[int, int] | None = None
+        self._kept = Kept()
 
     def is_usable(self) -> bool:
         """Tell whether there is an index that can be read; if not, it wants a rebuild."""
@@ -95,7 +58,7 @@ class SearchIndex:
         def deed(writer: Any) -> None:
             for document in documents:
                 writer.delete_documents_by_term("id", document["id"])
-                writer.add_document(ranking.entry_of(dict(document)))
+                writer.add_document(entries.entry_of(dict(document)))
 
         self._write(self._open, deed, UPDATE_HEAP_BYTES)
 
@@ -150,9 +113,12 @@ class SearchIndex:
         The query is text, without operators. Raises Invalid for a foreign cursor or an unknown
         filter, IndexBroken when the index needs a rebuild.
         """
-        after = _read_cursor(cursor)
-        narrow = _read_filters(filters or {})
-        return _answer(self._searcher(), query, narrow, after, size)
+        chosen = {name: tuple(values) for name, values in sorted((filters or {}).items()) if values}
+        narrow = narrowing.read_filters(chosen, entries.schema())
+        after = answering.read_cursor(cursor)
+        searcher = self._searcher()
+        key = (self._loaded, query, tuple(chosen.items()))
+        return answering.answer(searcher, Asking(query, narrow, after, size, key), self._kept)
 
     def _write(self, opened: Callable[[], Any], deed: Callable[[Any], object], heap_bytes: int) -> None:
         with self._writing:
@@ -172,7 +138,7 @@ class SearchIndex:
 
         self._directory.mkdir(parents=True, exist_ok=True)
         try:
-            return tantivy.Index(ranking.schema(), str(self._directory))
+            return tantivy.Index(entries.schema(), str(self._directory))
         except (ValueError, OSError) as error:
             raise IndexBroken from error
 
@@ -207,7 +173,7 @@ class SearchIndex:
 def _entry(document: Document) -> Any:
     """Return the entry of a document, or None where there can be none: one bad document must not cost all others."""
     try:
-        return ranking.entry_of(dict(document))
+        return entries.entry_of(dict(document))
     except Exception:
         log.exception("the document of %s cannot be entered into the search index", document.get("id"))
         return None
@@ -218,106 +184,3 @@ def _writer(index: Any, heap_bytes: int) -> Any:
         return index.writer(heap_bytes, 1)
     except ValueError as error:
         raise (IndexBusy if "LockBusy" in str(error) else IndexBroken) from error
-
-
-def _read_cursor(cursor: str | None) -> _Place | None:
-    key = decode_cursor(cursor, 3)
-    if key is None:
-        return None
-    score, recency, dataset_id = key
-    if not (isinstance(score, int) and isinstance(recency, int) and isinstance(dataset_id, str)) or recency >> 63:
-        raise Invalid(
-            "The cursor is not one that this search handed out.",
-            errors=[{"pointer": "/cursor", "detail": "use next_cursor of the page before, unchanged"}],
-        )
-    return _Place(score, recency, dataset_id)
-
-
-def _read_filters(filters: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    unknown = sorted(set(filters) - set(FACETS))
-    if unknown:
-        raise Invalid(
-            errors=[{"pointer": f"/{name}", "detail": f"filters are {', '.join(FACETS)}"} for name in unknown]
-        )
-    return {facet: ranking.one_of(facet, values) for facet, values in filters.items() if values}
-
-
-def _answer(searcher: Any, query: str, narrow: dict[str, Any], after: _Place | None, size: int) -> SearchResult:
-    steps, total = _steps(searcher, query, narrow, after)
-    places = _places(searcher, steps, list(narrow.values()), after, size + 1) if total else []
-    page = places[:size]
-    last = page[-1] if len(places) > size else None
-    return SearchResult(
-        hits=[SearchHit(place.dataset_id, place.score) for place in page],
-        facets=_facets(searcher, steps, narrow),
-        total=total,
-        next_cursor=encode_cursor([last.score, last.recency, last.dataset_id]) if last else None,
-    )
-
-
-def _steps(searcher: Any, query: str, narrow: dict[str, Any], after: _Place | None) -> tuple[Sequence[Step], int]:
-    exact = ranking.exact_steps(query)
-    total = _count(searcher, exact, narrow)
-    # A later page goes on as the first began, whatever has come or gone meanwhile.
-    begun_loose = after is not None and ranking.EVERYTHING < after.score < ranking.ALL_IN_TEXT
-    if not begun_loose and (total or after or not exact):
-        return exact, total
-    loose = ranking.loose_steps(query)
-    return loose, _count(searcher, loose, narrow)
-
-
-def _count(searcher: Any, steps: Sequence[Step], narrow: dict[str, Any]) -> int:
-    if not steps:
-        return 0
-    # The farthest step holds all nearer ones.
-    return int(searcher.search(ranking.every([steps[-1].query, *narrow.values()]), 1).count)
-
-
-def _facets(searcher: Any, steps: Sequence[Step], narrow: dict[str, Any]) -> dict[str, dict[str, int]]:
-    if not steps:
-        return {facet: {} for facet in FACETS}
-    free = [facet for facet in FACETS if facet not in narrow]
-    counted = _spread(searcher, ranking.every([steps[-1].query, *narrow.values()]), free)
-    for facet in narrow:
-        others = [query for name, query in narrow.items() if name != facet]
-        counted |= _spread(searcher, ranking.every([steps[-1].query, *others]), [facet])
-    return {facet: counted[facet] for facet in FACETS}
-
-
-def _spread(searcher: Any, query: Any, facets: Sequence[str]) -> dict[str, dict[str, int]]:
-    asked = {facet: {"terms": {"field": facet, "size": ranking.FACET_VALUES_MAX}} for facet in facets}
-    answer = searcher.aggregate(query, asked) if asked else {}
-    return {
-        facet: {bucket["key"]: int(bucket["doc_count"]) for bucket in found["buckets"]}
-        for facet, found in answer.items()
-    }
-
-
-def _places(searcher: Any, steps: Sequence[Step], narrow: list[Any], after: _Place | None, count: int) -> list[_Place]:
-    places: list[_Place] = []
-    nearer = None
-    for step in steps:
-        if after is None or step.score <= after.score:
-            query = ranking.every([step.query, *narrow], but=nearer)
-            places += _step_places(searcher, step.score, query, after, count - len(places))
-        if len(places) >= count:
-            break
-        nearer = step.query
-    return places
-
-
-def _step_places(searcher: Any, score: int, query: Any, after: _Place | None, count: int) -> list[_Place]:
-    start = after if after and after.score == score else None
-    if start:
-        query = ranking.every([query, ranking.not_after(start.recency)])
-    asked = count + 1
-    while True:
-        found = searcher.search(query, asked, count=False, order_by_field="recency").hits
-        whole = len(found) < asked
-        # The last recency may go on behind the cut, and its ids are then not all known yet.
-        kept = [(recency, at) for recency, at in found if whole or recency != found[-1][0]]
-        places = [_Place(score, recency, searcher.doc(at)["id"][0]) for recency, at in kept]
-        places = sorted((place for place in places if not start or place.rank > start.rank), key=attrgetter("rank"))
-        if whole or len(places) >= count:
-            return places[:count]
-        asked *= 2

@@ -8,22 +8,50 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from marketplace.catalog import spelling
+
 WORD_LENGTH_MAX = 100
 QUERY_LENGTH_MAX = 1_000
+SHORT_LENGTH_MAX = 40
+SPELT_LEAST = 4
 # SudachiPy refuses more than 49,149 bytes at once; a character has at most 4.
 _PIECE = re.compile(r".{1,8000}(?![^\s。])|.{1,8000}", re.DOTALL)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_RUN = re.compile(r"[^\W\x00-\x7f]{2,}")
 _SILENT = {"空白", "補助記号"}
 _PARTICLES = {"助詞", "助動詞"}
+# Words that bind others, or that a catalogue of data is full of: nothing is looked for by them where there are others.
+_LITTLE = (
+    "a about and are as at by for from in is of on or per the to what where which with "
+    "data dataset datasets information list open db データ データセット オープンデータ 情報 一覧 リスト"
+)
+_SAYING_LITTLE = frozenset(_LITTLE.split())
+SOUND = "="  # before the reading of a word: no word begins with it
 _sudachi = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """The ways in which one word may be written in the index, and whether it only binds others."""
+    """The ways in which one word may be written in the index, whether it only binds others, and how it sounds.
+
+    The last form is the dictionary's; the sound is katakana, empty where the letters say it. What may be mistyped is
+    ``spelt`` as it stands in the text, without stemming; ``said`` is how it sounds, or else how it is written.
+    """
 
     forms: tuple[str, ...]
     particle: bool
+    sound: str = ""
+    spelt: str = ""
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text as the index takes it: the forms of its words, those that may be mistyped, and how it sounds."""
+
+    forms: tuple[str, ...]
+    spelt: tuple[str, ...]
+    sound: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +63,9 @@ class Phrase:
 
 
 def fold(text: str) -> str:
-    """Return the text without differences of width, case and composition, and without control characters."""
+    """Return the text without differences of width, case, composition and old kanji, and without control characters."""
     harmless = text.encode("utf-8", "ignore").decode()
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", harmless).casefold())
+    folded = spelling.modern(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", harmless).casefold()))
     if folded.isprintable():
         return folded
     return "".join(" " if unicodedata.category(sign).startswith("C") else sign for sign in folded)
@@ -50,7 +78,13 @@ def name_of(text: str) -> str:
 
 def index_text(*texts: str) -> str:
     """Return every form of every word of the texts, separated by spaces, for the index."""
-    return " ".join(form for text in texts for form in _index_forms(text))
+    return " ".join(dict.fromkeys(form for text in texts for form in read_text(text).forms))
+
+
+def read_text(text: str) -> Reading:
+    """Read a text for the index, whatever its length."""
+    # Tags, columns and publishers come again and again.
+    return _read_short(text) if len(text) <= SHORT_LENGTH_MAX else _read(text)
 
 
 def split_camel(name: str) -> str:
@@ -69,18 +103,49 @@ def read_query(text: str, words_max: int) -> Phrase:
     return Phrase(_telling(parts, words_max), _telling((unit for unit, _ in cut), words_max))
 
 
+def cut(text: str) -> Iterator[Word]:
+    """Yield the shortest words of a text in their order, with particles."""
+    for _unit, parts in _cut(fold(text)[:QUERY_LENGTH_MAX]):
+        yield from parts
+
+
+def grams(*texts: str) -> str:
+    """Return every pair of neighbouring characters of the words of these texts, separated by spaces."""
+    found: dict[str, None] = {}
+    for text in texts:
+        found.update(dict.fromkeys(pairs_of(text)))
+    return " ".join(found)
+
+
+def pairs_of(text: str) -> Iterator[str]:
+    """Yield the pairs of neighbouring characters in what is not written in Latin letters and digits."""
+    for run in _RUN.findall(fold(text)):
+        yield from (run[at : at + 2] for at in range(len(run) - 1))
+
+
 def _telling(words: Iterable[Word], words_max: int) -> tuple[Word, ...]:
     distinct = list(dict.fromkeys(words))
     content = [word for word in distinct if not word.particle]
     return tuple((content or distinct)[:words_max])
 
 
-def _index_forms(text: str) -> Iterator[str]:
+@lru_cache(maxsize=20_000)
+def _read_short(text: str) -> Reading:
+    return _read(text)
+
+
+def _read(text: str) -> Reading:
     forms: dict[str, None] = {}
+    spelt: dict[str, None] = {}
+    sounds: list[str] = []
     for piece in _PIECE.findall(fold(text)):
         for unit, parts in _cut(piece):
-            forms.update(dict.fromkeys(form for word in (unit, *parts) for form in word.forms))
-    yield from forms
+            for word in (unit, *parts):
+                forms.update(dict.fromkeys(word.forms))
+                forms.update(dict.fromkeys([SOUND + word.sound] if word.sound else []))
+                spelt.update(dict.fromkeys([word.spelt] if word.spelt else []))
+            sounds.append(unit.said)
+    return Reading(tuple(forms), tuple(spelt), "".join(sounds))
 
 
 def _cut(piece: str) -> Iterator[tuple[Word, tuple[Word, ...]]]:
@@ -97,15 +162,28 @@ def _cut(piece: str) -> Iterator[tuple[Word, tuple[Word, ...]]]:
 
 def _word(morpheme: Any) -> Word | None:
     kind = _kind(morpheme.part_of_speech_id())
-    return None if kind in _SILENT else _word_of(morpheme.surface(), morpheme.normalized_form(), kind in _PARTICLES)
+    if kind in _SILENT:
+        return None
+    return _word_of(morpheme.surface(), morpheme.normalized_form(), morpheme.reading_form(), kind in _PARTICLES)
 
 
 @lru_cache(maxsize=50_000)
-def _word_of(surface: str, normal: str, particle: bool) -> Word:
-    # サーバ and サーバー meet in their normal form. One character is left as it stands: ひと would become 一.
+def _word_of(surface: str, normal: str, reading: str, particle: bool) -> Word:
+    # 附属 and 付属 meet in their normal form. One character is left as it stands: ひと would become 一.
     folded = fold(normal)
     forms = [surface] if len(folded) < 2 else [surface, folded]
-    return Word(tuple(dict.fromkeys(_stem("".join(form.split())[:WORD_LENGTH_MAX]) for form in forms)), particle)
+    settled = [spelling.settled("".join(form.split())[:WORD_LENGTH_MAX]) for form in forms]
+    said = (
+        surface if surface.isascii() or not spelling.is_kana(reading) else spelling.katakana(reading)[:WORD_LENGTH_MAX]
+    )
+    is_heard = not (particle or surface.isascii() or len(said) < 2) and spelling.is_kana(said)
+    is_weak = particle or surface in _SAYING_LITTLE
+    return Word(tuple(dict.fromkeys(map(_stem, settled))), is_weak, said if is_heard else "", _spelt(surface), said)
+
+
+def _spelt(surface: str) -> str:
+    is_spelt = (surface.isascii() and surface.isalpha()) or spelling.is_kana(surface)
+    return spelling.settled(surface) if is_spelt and len(surface) >= SPELT_LEAST else ""
 
 
 @lru_cache(maxsize=5_000)

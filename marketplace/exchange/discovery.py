@@ -4,7 +4,7 @@ from typing import Any
 
 from marketplace.access import queries as access
 from marketplace.access.queries import GrantFilter
-from marketplace.catalog import listings
+from marketplace.catalog import explaining, listings
 from marketplace.catalog import queries as catalog
 from marketplace.exchange import facilities, showcase
 from marketplace.identity.actors import Actor
@@ -14,16 +14,22 @@ from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Offer
 
 
-def search(words: str, filters: dict[str, list[str]], cursor: str | None, size: int) -> dict[str, Any]:
+def search(
+    words: str, filters: dict[str, list[str]], cursor: str | None, size: int, *, explain: bool = False
+) -> dict[str, Any]:
     """Return found datasets in order of relevance, facet counts, their number and the next cursor.
 
-    The index is derived and may lag by a moment: what is listed no longer is left out.
+    The index is derived and may lag by a moment: what is listed no longer is left out. With ``explain`` each dataset
+    says how near it is to the words, by which of them, and what quality, trust and freshness add.
     """
     found = facilities.current().index.search(words, filters, cursor=cursor, size=size)
     documents = listings.find_listings(hit.dataset_id for hit in found.hits)
-    shown = [documents[hit.dataset_id] for hit in found.hits if hit.dataset_id in documents]
+    shown = [(hit, documents[hit.dataset_id]) for hit in found.hits if hit.dataset_id in documents]
     return {
-        "items": [showcase.summary(document) for document in shown],
+        "items": [
+            showcase.summary(document) | ({"explanation": explaining.explain(words, hit, document)} if explain else {})
+            for hit, document in shown
+        ],
         "facets": found.facets,
         "total": found.total,
         "next_cursor": found.next_cursor,

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Response, request
 
-from marketplace.catalog import listings, queries
+from marketplace.catalog import listings, narrowing, queries
 from marketplace.exchange import discovery, showcase
 from marketplace.identity.permissions import Permission
 from marketplace.kit.errors import Invalid, NotFound
@@ -51,6 +51,7 @@ def search() -> Response:
         "catalog.html",
         query=query,
         found=found,
+        spans=narrowing.SPANS,
         groups=facets.groups(found["facets"], query.filters, query.address),
         following=following,
         first=query.address(query.filters) if query.cursor else None,
@@ -93,7 +94,8 @@ def _query() -> Query:
     words = arguments.get("q", "")
     if len(words) > WORDS_MAX:
         raise Invalid(errors=[{"pointer": "/q", "detail": f"at most {WORDS_MAX} characters"}])
-    filters = {facet: values for facet in facets.FACETS if (values := list(filter(None, arguments.getlist(facet))))}
+    facets_given = {facet: list(filter(None, arguments.getlist(facet))) for facet in narrowing.FACETS}
+    filters = narrowing.filters_in(facets_given | {span: arguments.get(span, "").strip() for span in narrowing.SPANS})
     return Query(words, filters, _cursor(), _size(arguments.get("size") or str(SIZE_DEFAULT)))
 
 

@@ -3,25 +3,35 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from marketplace.catalog.narrowing import FACETS
 from marketplace.identity import queries as identity
 from marketplace.web import figures
 from marketplace.web.language import say
 
-FACETS = ("theme", "format", "price_class", "region", "publisher", "frequency")
 TITLES = {
     "theme": ("分野", "Theme"),
     "format": ("形式", "Format"),
+    "licence": ("ライセンス", "Licence"),
     "price_class": ("料金", "Price"),
     "region": ("地域", "Region"),
     "publisher": ("提供者", "Publisher"),
     "frequency": ("更新頻度", "Update frequency"),
+    "year": ("対象年", "Year of the data"),
+    "privacy_class": ("個人情報の区分", "Personal data"),
+    "delivery": ("受け渡し", "Delivery"),
+    "quality": ("品質（点）", "Quality (points)"),
 }
 LABELS: dict[str, Callable[[str], str]] = {
     "theme": figures.theme,
     "format": str.upper,
+    "licence": figures.licence,
     "price_class": figures.price_class,
     "region": figures.region,
     "frequency": figures.frequency,
+    "year": str,
+    "privacy_class": figures.privacy_class,
+    "delivery": figures.delivery,
+    "quality": str,
 }
 VALUES_SHOWN = 12
 Filters = dict[str, list[str]]

@@ -3,9 +3,11 @@
 from datetime import datetime
 from decimal import Decimal
 
+from marketplace.catalog import places
 from marketplace.catalog.states import FREQUENCY_LABELS, LICENCE_LABELS, THEME_LABELS, Frequency, Licence, Theme
 from marketplace.kit import clock
 from marketplace.licensing.regions import region_name
+from marketplace.privacy.states import PrivacyClass
 from marketplace.web.language import chosen, say
 
 PRICE_CLASSES = {
@@ -13,6 +15,11 @@ PRICE_CLASSES = {
     "one_off": ("一括", "One-off"),
     "subscription": ("定期", "Subscription"),
     "metered": ("従量", "Metered"),
+}
+DELIVERIES = {
+    "exchange": ("取引所から", "From the exchange"),
+    "provider": ("提供者から直接", "From its provider"),
+    "source": ("元のカタログから", "From the catalogue it came from"),
 }
 UNITS = ("KiB", "MiB", "GiB", "TiB")
 STEP = 1024
@@ -79,11 +86,23 @@ def price_class(code: str) -> str:
     return _label(PRICE_CLASSES.get(code), code)
 
 
+def delivery(code: str) -> str:
+    """Return the label of a way by which data reaches its buyer."""
+    return _label(DELIVERIES.get(code), code)
+
+
+def privacy_class(code: str) -> str:
+    """Return the label of a class of personal data."""
+    known = PrivacyClass.named(code)
+    return _label((known.ja, known.en) if known else None, code)
+
+
 def region(code: str) -> str:
     """Return a region with its prefecture: JP, an ISO 3166-2 code or a 6-digit local-government code."""
     place = 0 if chosen() == "ja" else 1
     if len(code) == 6 and code.isdecimal():
-        return f"{region_name(f'JP-{code[:2]}', place)} {code}"
+        city = places.name_of(code, place) if code[2:5] != "000" else None
+        return " ".join(filter(None, [region_name(f"JP-{code[:2]}", place), city, code]))
     return region_name(code, place)
 
 

@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import select, text
 
 from marketplace.app import install
-from marketplace.catalog import queries, ranking, waiting
+from marketplace.catalog import entries, queries, waiting
 from marketplace.catalog.errors import IndexBroken
 from marketplace.catalog.models import Dataset, SearchWaiting
 from marketplace.catalog.search import SearchIndex
@@ -158,7 +158,7 @@ def test_a_document_that_cannot_be_entered_holds_up_no_other_and_gets_another_tu
     city: Actor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad, good = imported(city, 1), imported(city, 2)
-    entry_of = ranking.entry_of
+    entry_of = entries.entry_of
 
     def fail(document: dict[str, Any]) -> Any:
         if document["id"] == bad:
@@ -166,7 +166,7 @@ def test_a_document_that_cannot_be_entered_holds_up_no_other_and_gets_another_tu
         return entry_of(document)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ranking, "entry_of", fail)
+        patch.setattr(entries, "entry_of", fail)
         listing.index()
         assert bad in caplog.text
         assert left() == [bad]

@@ -76,9 +76,9 @@ def hold_writer(directory: str, held: Any, free: Any) -> None:
     """Write the search index in another process for as long as told."""
     import tantivy
 
-    from marketplace.catalog import ranking
+    from marketplace.catalog import entries
 
-    writer = tantivy.Index(ranking.schema(), directory).writer(15_000_000, 1)
+    writer = tantivy.Index(entries.schema(), directory).writer(15_000_000, 1)
     held.set()
     free.wait(180)
     writer.rollback()

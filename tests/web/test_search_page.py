@@ -77,8 +77,8 @@ def test_facets_carry_names_instead_of_codes_and_their_counts(get: Get, listed: 
     listed(organization=city, update_frequency="MONTHLY")
     japanese, english = (get(f"/catalog?lang={language}").get_data(as_text=True) for language in ("ja", "en"))
     for text, words in (
-        (japanese, ["札幌市", "毎日", "毎月", "CSV", "一括", "北海道 011002"]),
-        (english, ["City of Sapporo", "Daily", "Monthly", "CSV", "One-off", "Hokkaido 011002"]),
+        (japanese, ["札幌市", "毎日", "毎月", "CSV", "一括", "北海道 札幌市 011002"]),
+        (english, ["City of Sapporo", "Daily", "Monthly", "CSV", "One-off", "Hokkaido Sapporo 011002"]),
     ):
         assert [word for word in words if not hrefs(text, word)] == []
     assert re.search(r"札幌市</a> <span class=\"count\">2</span>", japanese)

@@ -7,8 +7,6 @@ from marketplace.catalog.rules import TRUSTS
 from marketplace.catalog.states import DatasetState, Frequency, Licence, ProfileState, ReleaseState, Theme
 from marketplace.identity.states import Assurance
 
-FACETS = ("theme", "format", "price_class", "region", "publisher", "frequency")
-
 
 class DatasetDraft(Strict):
     """What a provider says of a dataset."""
@@ -133,15 +131,29 @@ class ReleaseView(Schema):
 
 
 class CatalogQuery(PageQuery):
-    """A search: words in Japanese or English, and any number of facet values."""
+    """A search: words in Japanese or English, any number of facet values, and spans of time and space."""
 
     q = fields.String(load_default="", validate=validate.Length(max=1000))
     theme = fields.List(fields.String())
     format = fields.List(fields.String())
+    licence = fields.List(fields.String())
     price_class = fields.List(fields.String())
-    region = fields.List(fields.String())
+    region = fields.List(
+        fields.String(),
+        metadata={"description": "local-government codes; a prefecture has its cities in it, a city its wards"},
+    )
     publisher = fields.List(fields.String())
     frequency = fields.List(fields.String())
+    year = fields.List(fields.String(), metadata={"description": "that the data speaks of"})
+    privacy_class = fields.List(fields.String())
+    delivery = fields.List(
+        fields.String(), metadata={"description": "`exchange`, `provider`, or `source`: where the record came from"}
+    )
+    quality = fields.List(fields.String(), metadata={"description": "a band of points, such as `80-100`"})
+    covers_from = line(10, metadata={"description": "data of this day or later, such as 2026-04-01"})
+    covers_until = line(10, metadata={"description": "data of this day or earlier"})
+    bbox = line(100, metadata={"description": "west,south,east,north in degrees: data that touches it"})
+    explain = fields.Boolean(load_default=False, metadata={"description": "say of each dataset why it stands there"})
 
 
 class CatalogPage(Schema):

@@ -1,0 +1,47 @@
+"""How a word that somebody begins to type may go on: the beginnings by which a document is found, and their ends."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from marketplace.catalog import spelling, words
+
+BEGINNING_MAX = 10
+NAMES_MAX = 40
+Document = Mapping[str, Any]
+
+
+def beginnings(document: Document) -> Iterator[str]:
+    """Yield every beginning of titles, tags and publishers, and of how they sound."""
+    found: dict[str, None] = {}
+    for name in names_of(document):
+        for spoken in ways(name):
+            found.update(dict.fromkeys(spoken[:length] for length in range(1, min(len(spoken), BEGINNING_MAX) + 1)))
+    yield from found
+
+
+def names_of(document: Document) -> list[str]:
+    """Return titles, tags and publisher of a document."""
+    publisher = document["publisher"]
+    titles = [document["title_ja"], document["title_en"]]
+    names = [*titles, publisher["name_ja"], publisher["name_en"], *document["keywords"]]
+    return list(filter(None, names))[:NAMES_MAX]
+
+
+def plain(text: str) -> str:
+    """Return what is typed without spaces, width, case and old kanji; kana as katakana."""
+    name = words.name_of(text)
+    return spelling.katakana(name) if spelling.is_kana(name) else name
+
+
+def ways(name: str) -> list[str]:
+    """Return how a name may be begun: as it is written, and as it sounds."""
+    written = words.name_of(name)
+    return list(
+        dict.fromkeys([written, plain(written), words.read_text(name).sound] if not written.isascii() else [written])
+    )
+
+
+def going_on(typed: str, names: Iterable[str]) -> Iterator[str]:
+    """Yield those names that go on from what was typed, written or spoken."""
+    wanted = plain(typed)
+    return (name for name in names if any(way.startswith(wanted) for way in ways(name)))
