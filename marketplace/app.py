@@ -84,6 +84,7 @@ from marketplace.kit import installation_key, logs, migrations, pool, postgres, 
 from marketplace.kit.db import db
 from marketplace.kit.installation_key import InstallationKeyUnusable
 from marketplace.kit.settings import BadSetting, Settings
+from marketplace.protocols.catalogue import mounting as catalogue
 from marketplace.protocols.delta_sharing import routes as delta_sharing
 from marketplace.sandbox import mounting as sandbox
 from marketplace.sandbox.config import SandboxConfig
@@ -244,6 +245,7 @@ def _mount(app: Flask, chosen: Settings) -> None:
     for plain in (oauth.blp, webhooks.blp):
         app.register_blueprint(plain)
     delta_sharing.attach(app, streams.respond)
+    catalogue.attach(app)
     web.attach(app, api.spec.to_dict)
     if chosen.sandbox:
         config = SandboxConfig(

@@ -1,0 +1,80 @@
+"""What each format takes of a public document, read once and in one way. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from marketplace.licensing.regions import region_name
+from marketplace.licensing.terms import UsageTerms
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A dataset as the public sees it: its document, when that last changed, and the terms of its offers by hash."""
+
+    document: Document
+    changed_at: datetime
+    terms: Mapping[str, UsageTerms] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The dataset's id."""
+        return str(self.document["id"])
+
+    @property
+    def newest(self) -> Document | None:
+        """The release that was published last, if any."""
+        releases = self.document.get("releases") or []
+        return releases[0] if releases else None
+
+    @property
+    def issued_at(self) -> str:
+        """When the first of the releases that are shown was published."""
+        known = [one["published_at"] for one in self.document.get("releases") or () if one.get("published_at")]
+        return str(min(known, default=self.document["published_at"]))
+
+    @property
+    def is_free(self) -> bool:
+        """Whether somebody gets it for nothing; what nothing is offered of is read where it comes from."""
+        offers = self.document.get("offers") or []
+        return not offers or any(one["price_kind"] == "free" for one in offers)
+
+    def name(self) -> str:
+        """Return the title in one language: Japanese where there is one."""
+        return str(self.document["title_ja"] or self.document["title_en"])
+
+    def descriptions(self) -> tuple[str, str]:
+        """Return the description in Japanese and English; where there is none at all, the title takes its place."""
+        ja, en = self.document["description_ja"], self.document["description_en"]
+        return (ja, en) if ja.strip() or en.strip() else (self.document["title_ja"], self.document["title_en"])
+
+    def files(self) -> Iterator[Document]:
+        """Yield the files of the newest release, those that the document has."""
+        yield from self.newest["files"] if self.newest else ()
+
+    def bbox(self) -> tuple[str, str, str, str] | None:
+        """Return west, south, east and north of all geographic files together, where a profile tells them."""
+        boxes = [found for file in self.files() if (found := (file.get("profile") or {}).get("bbox"))]
+        whole = [box for box in boxes if len(box) == 4]
+        if not whole:
+            return None
+        west, south, east, north = zip(*whole, strict=True)
+        return _least(west), _least(south), _most(east), _most(north)
+
+
+def region_names(code: str) -> tuple[str, str]:
+    """Return what a region is called in Japanese and English: the prefecture of a local government."""
+    iso = f"JP-{code[:2]}" if len(code) == 6 and code.isdecimal() else code
+    return region_name(iso, 0), region_name(iso, 1)
+
+
+def _least(numbers: tuple[str, ...]) -> str:
+    return min(numbers, key=Decimal)
+
+
+def _most(numbers: tuple[str, ...]) -> str:
+    return max(numbers, key=Decimal)

@@ -1,0 +1,49 @@
+"""The addresses by which search engines and robots find what there is."""
+
+from flask import Blueprint, Response
+
+from marketplace.catalog import browsing
+from marketplace.identity.permissions import Permission
+from marketplace.kit.errors import NotFound
+from marketplace.kit.ids import is_id
+from marketplace.protocols.catalogue import answering, sitemap
+from marketplace.protocols.catalogue.endpoint import guarded
+from marketplace.protocols.catalogue.routes import site
+
+blp = Blueprint("catalogue_sitemaps", __name__)
+
+
+@blp.get("/sitemap.xml")
+@guarded(Permission.CATALOG_READ)
+def index() -> Response:
+    """List the sitemaps."""
+    parts = browsing.list_parts(sitemap.ADDRESSES_MAX)
+    about = [[part.first_id, str(part.changed_at)] for part in parts]
+    changed_at = max((part.changed_at for part in parts), default=None)
+    return answering.answer(sitemap.MEDIA_TYPE, lambda: sitemap.index(parts, site()), about, changed_at)
+
+
+@blp.get("/sitemaps/pages.xml")
+@guarded(Permission.CATALOG_READ)
+def pages() -> Response:
+    """List the exchange's own pages."""
+    return answering.answer(sitemap.MEDIA_TYPE, lambda: sitemap.pages(site()), "pages", None)
+
+
+@blp.get("/sitemaps/<first_id>.xml")
+@guarded(Permission.CATALOG_READ)
+def datasets(first_id: str) -> Response:
+    """List the pages of datasets, from one on."""
+    places = browsing.list_places_from(first_id, sitemap.ADDRESSES_MAX) if is_id(first_id) else []
+    if not places:
+        raise NotFound
+    about = [[place.dataset_id, str(place.changed_at)] for place in places]
+    changed_at = max(place.changed_at for place in places)
+    return answering.answer(sitemap.MEDIA_TYPE, lambda: sitemap.datasets(places, site()), about, changed_at)
+
+
+@blp.get("/robots.txt")
+@guarded(Permission.CATALOG_READ)
+def robots() -> Response:
+    """Say what robots may read."""
+    return answering.answer("text/plain; charset=utf-8", lambda: sitemap.robots(site()).encode(), "robots", None)
