@@ -39,6 +39,39 @@ def read(file: BinaryIO, size_bytes: int, limits: ProfileLimits, patience: Patie
         raise Unreadable("damaged", format="Parquet", reason=type(error).__name__) from error
 
 
+def texts(file: BinaryIO, size_bytes: int, limits: ProfileLimits) -> tuple[list[str], Iterator[list[list[str]]]]:
+    """Return the column names of a Parquet file, and its rows in texts, some at a time; raises Unreadable.
+
+    Nulls and binary values are "".
+    """
+    check_footer(file, size_bytes)
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file.seek(0)
+        source = pq.ParquetFile(pa.PythonFile(file, mode="r"), memory_map=False, pre_buffer=False)
+        check_rows(source.metadata, size_bytes, limits)
+        check_width(len(source.schema_arrow), limits)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise Unreadable("damaged", format="Parquet", reason=type(error).__name__) from error
+    return list(source.schema_arrow.names), _texts(source)
+
+
+def _texts(source: Any) -> Iterator[list[list[str]]]:
+    kinds_of_columns = [kind_of(field.type) for field in source.schema_arrow]
+    for batch in _batches(source):
+        columns = [
+            [""] * batch.num_rows if kind == "binary" else list(map(_text, values.to_pylist()))
+            for values, kind in zip(batch.columns, kinds_of_columns, strict=True)
+        ]
+        yield [list(row) for row in zip(*columns, strict=True)]
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
 def check_footer(file: BinaryIO, size_bytes: int) -> None:
     """Refuse a file whose end is none, or that asks for more than it holds; raises Unreadable."""
     file.seek(max(0, size_bytes - 8))

@@ -132,6 +132,19 @@ def first_filled(file: BinaryIO, limits: ProfileLimits, patience: Patience) -> S
     raise Unreadable("empty-file")
 
 
+def filled_sheets(file: BinaryIO, limits: ProfileLimits, patience: Patience) -> Iterator[tuple[str, Sheet]]:
+    """Yield title and rows of each sheet with cells of a workbook that passed the checks on its archive, hidden or not.
+
+    Raises Unreadable.
+    """
+    try:
+        yield from ((title, sheet) for title, sheet in _sheets(_book(file), limits, patience) if sheet.width)
+    except (Unreadable, MemoryError):
+        raise
+    except Exception as error:
+        raise Unreadable("damaged", format="XLSX", reason=type(error).__name__) from error
+
+
 def _book(file: BinaryIO) -> Any:
     import openpyxl
 

@@ -178,9 +178,7 @@ PATTERNS = (
     ),
     Pattern(
         Kind.TELEPHONE,
-        re.compile(
-            rf"(?m)^(?:(?i:tel|電話|携帯)[:. ]*)?(?P<number>{_PHONE})(?:[ ]?\(?(?:代|代表|内線[0-9]{{0,5}})\)?)?$"
-        ),
+        re.compile(rf"(?m)^(?P<number>{_PHONE})(?:[ ]?\(?(?:代|代表|内線[0-9]{{0,5}})\)?)?$"),
         _is_phone,
         whole=True,
     ),

@@ -45,7 +45,7 @@ _WORDS: tuple[tuple[Kind, str], ...] = (
 _PATTERNS = tuple((kind, re.compile(words, re.IGNORECASE)) for kind, words in _WORDS)
 _PLACES = re.compile(
     r"施設|名称|店舗|事業所|法人|会社|企業|屋号|商号|学校|園名|病院|医院|診療所|公園|駅名|停留所|避難所|団体|営業時間|定休|開館|休館"
-    r"|設置|管理者|施設番号|facility|shop|store|company|corporation|station|venue|url|ホームページ|hp$",
+    r"|設置|管理者|定員|駐車場|opening|available date|start time|capacity|parking|施設番号|facility|shop|store|company|corporation|station|venue|url|ホームページ|hp$",
     re.IGNORECASE,
 )
 _SUBJECTS = re.compile(
@@ -54,6 +54,11 @@ _SUBJECTS = re.compile(
 _TRACES = re.compile(
     r"端末|デバイス|device|uuid|^imei|^msid|ユーザー?id|user ?id|軌跡|移動|会員|乗客|passenger|session", re.IGNORECASE
 )
+_OFFICERS = re.compile(
+    r"代表|管理者|園長|院長|校長|館長|所長|理事"
+    r"|責任者|担当|施設長|head|manager|officer|representative"
+)
+_HOMES = re.compile(r"自宅|現住所|居住|住民|本籍|home ?address")
 _INSTITUTIONS = re.compile(r"名称|法人|施設|事業所|店舗|団体|企業|会社|屋号|商号")
 
 
@@ -77,6 +82,16 @@ def announced(name: str) -> frozenset[Kind]:
 def is_about_places(names: list[str]) -> bool:
     """Whether the names of the columns say that each row is a facility, a shop, a company or the like."""
     return any(_PLACES.search(words(name)) for name in names)
+
+
+def is_of_officers(name: str) -> bool:
+    """Whether a column names who speaks for an institution, and not who each row is about."""
+    return _OFFICERS.search(words(name)) is not None
+
+
+def is_of_homes(name: str) -> bool:
+    """Whether a column says where people live."""
+    return _HOMES.search(words(name)) is not None
 
 
 def is_about_people(names: list[str]) -> bool:

@@ -1,14 +1,16 @@
 """A table while it streams past: what each column gives away, and what that comes to in the end."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from marketplace.privacy.detectors import folding, headers, weighing
+from marketplace.privacy.detectors import folding, headers, people, weighing
 from marketplace.privacy.detectors.cells import PATTERNS, Pattern
 from marketplace.privacy.detectors.kinds import Finding, Kind
 
 _ROWS_SHOWN = 3
+_INSTITUTIONS_MILLE = 300
 _DISTINCT_MAX = 100
 _NUMBER_CHARACTERS = frozenset("0123456789.,+-eE \n")
 
@@ -31,11 +33,17 @@ class ColumnWatch:
         self.place = place
         self.announced = headers.announced(name)
         self.cells = 0
+        self.institutions = 0
         self.tallies: dict[Kind, Tally] = {}
         self._patterns = [one for one in PATTERNS if not one.named or one.kind in self.announced]
 
-    def add(self, cells: Sequence[str], rows_before: int) -> None:
-        """Take in a batch of texts; "" is no cell."""
+    @property
+    def is_of_institutions(self) -> bool:
+        """Whether enough of the cells end as the names of facilities, offices and companies do."""
+        return self.institutions * 1000 >= _INSTITUTIONS_MILLE * max(1, self.cells)
+
+    def add(self, cells: Sequence[str], rows_before: int, rows: Sequence[int] | None = None) -> None:
+        """Take in a batch of texts; "" is no cell. They stand in the next rows, or in those given."""
         counts = Counter(cells)
         counts.pop("", None)
         if not counts:
@@ -45,6 +53,8 @@ class ColumnWatch:
         text = folding.lines(unique)
         if not self.announced and _is_dull(text):
             return
+        if not text.isascii():
+            self.institutions += sum(counts[unique[line]] for line in set(_lines_at(people.INSTITUTION, text)))
         for kind, hits in self._hits(text).items():
             tally = self.tallies.setdefault(kind, Tally())
             for line, is_whole in hits.items():
@@ -54,7 +64,8 @@ class ColumnWatch:
                 if len(tally.values) < _DISTINCT_MAX:
                     tally.values.add(hash(cell))
                 if len(tally.rows) < _ROWS_SHOWN:
-                    tally.rows.append(rows_before + cells.index(cell) + 1)
+                    at = cells.index(cell)
+                    tally.rows.append(rows_before + at + 1 if rows is None else rows[at])
 
     def _hits(self, text: str) -> dict[Kind, dict[int, bool]]:
         """Return the lines that hold each kind, and whether as a whole."""
@@ -71,9 +82,17 @@ def _is_dull(text: str) -> bool:
     return text.isascii() and _NUMBER_CHARACTERS.issuperset(text) and max(map(len, text.split("\n"))) < 9
 
 
+def _lines_at(regex: re.Pattern[str], text: str) -> Iterable[int]:
+    return _lines(regex.finditer(text), text)
+
+
 def _lines_of(pattern: Pattern, text: str) -> Iterable[int]:
+    return _lines(pattern.matches(text), text)
+
+
+def _lines(matches: Iterable[re.Match[str]], text: str) -> Iterable[int]:
     line = at = 0
-    for match in pattern.matches(text):
+    for match in matches:
         line += text.count("\n", at, match.start())
         at = match.start()
         yield line
@@ -98,7 +117,8 @@ class TableWatch:
         """Return what was found so far, with the weight that the whole table gives it."""
         names = [column.name for column in self.columns]
         found = [finding for column in self.columns for finding in _found(column)]
-        return [replace(one, table=self.table) for one in weighing.weighed(found, names)]
+        told = any(column.is_of_institutions for column in self.columns)
+        return [replace(one, table=self.table) for one in weighing.weighed(found, names, has_institutions=told)]
 
 
 def _found(column: ColumnWatch) -> Iterable[Finding]:

@@ -46,11 +46,34 @@ LEVELS: dict[Kind, Level] = dict.fromkeys(Kind, Level.MEDIUM) | {
     Kind.POSTAL_CODE: Level.NOTE,
 }
 _PEOPLE = frozenset(
-    {Kind.NAME, Kind.KANA_NAME, Kind.BIRTH_DATE, Kind.CUSTOMER_NUMBER, Kind.MY_NUMBER, Kind.DRIVING_LICENCE}
-    | {Kind.PENSION_NUMBER, Kind.CARD_NUMBER}
+    {Kind.BIRTH_DATE, Kind.CUSTOMER_NUMBER, Kind.MY_NUMBER, Kind.DRIVING_LICENCE, Kind.PENSION_NUMBER, Kind.CARD_NUMBER}
 )
+_NAMES = frozenset({Kind.NAME, Kind.KANA_NAME})
 _REACHABLE = frozenset({Kind.TELEPHONE, Kind.ADDRESS, Kind.COORDINATES, Kind.KANA_NAME, Kind.EMAIL})
 _TOGETHER = frozenset({Kind.BIRTH_DATE, Kind.TELEPHONE, Kind.ADDRESS, Kind.EMAIL, Kind.CUSTOMER_NUMBER})
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the whole table says: whether its rows are people or places, where devices were."""
+
+    kinds: frozenset[Kind]
+    of_people: bool
+    of_places: bool
+    of_traces: bool
+
+    @classmethod
+    def of(cls, found: Sequence[Finding], names: Sequence[str], *, has_institutions: bool) -> "Around":
+        """Judge a table by what was found in it, by the names of its columns and by whether institutions are named."""
+        columns = list(names)
+        kinds = frozenset(one.kind for one in found)
+        named = any(one.kind is Kind.NAME and not headers.is_of_officers(one.column) for one in found)
+        certain = bool(kinds & _PEOPLE) or named or any(map(headers.is_of_homes, columns))
+        of_people = certain or (headers.is_about_people(columns) and not has_institutions)
+        of_traces = headers.is_a_trace(columns) and not has_institutions
+        is_mapped = Kind.COORDINATES in kinds and not of_traces
+        of_places = not of_people and (has_institutions or is_mapped or headers.is_about_places(columns))
+        return cls(kinds, of_people, of_places, of_traces)
 
 
 def hits(kind: Kind, *, is_announced: bool, cells: int, whole: int, inside: int, distinct: int) -> int:
@@ -68,30 +91,24 @@ def hits(kind: Kind, *, is_announced: bool, cells: int, whole: int, inside: int,
     return found if whole and is_enough else 0
 
 
-def weighed(found: Sequence[Finding], names: Sequence[str]) -> list[Finding]:
+def weighed(found: Sequence[Finding], names: Sequence[str], *, has_institutions: bool = False) -> list[Finding]:
     """Return the findings with the weight that the table as a whole gives them.
 
     A telephone number beside the name of a shop is a note, beside the name of a person a matter for two people.
     """
-    kinds = {one.kind for one in found}
-    columns = list(names)
-    # Two kinds of number cannot be the same digits: what is by rule a My Number is not a licence too.
-    blocked = {one.place for one in found if one.kind is Kind.MY_NUMBER}
-    kept = [one for one in found if one.place not in blocked or one.kind is not Kind.DRIVING_LICENCE]
-    is_of_people = bool(kinds & (_PEOPLE - {Kind.KANA_NAME})) or headers.is_about_people(columns)
-    is_of_places = headers.is_about_places(columns) and not is_of_people
-    is_traced = headers.is_a_trace(columns)
-    named = bool(kinds & {Kind.NAME, Kind.KANA_NAME})
-    return [_weighed(one, kinds, is_of_people, is_of_places, is_traced, named) for one in kept]
+    # The same digits are not two numbers: what is by rule a My Number is no licence too.
+    taken = {one.place for one in found if one.kind is Kind.MY_NUMBER}
+    kept = [one for one in found if one.place not in taken or one.kind is not Kind.DRIVING_LICENCE]
+    around = Around.of(kept, names, has_institutions=has_institutions)
+    return [replace(one, level=_level(one, around)) for one in kept]
 
 
-def _weighed(
-    one: Finding, kinds: set[Kind], is_of_people: bool, is_of_places: bool, is_traced: bool, named: bool
-) -> Finding:
+def _level(one: Finding, around: Around) -> Level:
     if one.kind is Kind.COORDINATES:
-        return replace(one, level=Level.MEDIUM if (is_of_people or is_traced) and not is_of_places else Level.NOTE)
-    if one.kind in _REACHABLE and is_of_places:
-        return replace(one, level=Level.NOTE)
-    if one.level is Level.MEDIUM and named and is_of_people and not is_of_places and kinds & _TOGETHER:
-        return replace(one, level=Level.HIGH)
-    return one
+        return Level.MEDIUM if around.of_people or around.of_traces else Level.NOTE
+    if one.kind is Kind.ADDRESS and not around.of_people:
+        return Level.NOTE
+    if one.kind in _REACHABLE and around.of_places:
+        return Level.NOTE
+    is_record = around.of_people and around.kinds & _NAMES and around.kinds & _TOGETHER
+    return Level.HIGH if is_record and one.level is Level.MEDIUM else one.level
