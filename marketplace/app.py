@@ -85,6 +85,7 @@ from marketplace.kit.db import db
 from marketplace.kit.installation_key import InstallationKeyUnusable
 from marketplace.kit.settings import BadSetting, Settings
 from marketplace.protocols.catalogue import mounting as catalogue
+from marketplace.protocols.ckan import routes as ckan
 from marketplace.protocols.delta_sharing import routes as delta_sharing
 from marketplace.sandbox import mounting as sandbox
 from marketplace.sandbox.config import SandboxConfig
@@ -246,6 +247,7 @@ def _mount(app: Flask, chosen: Settings) -> None:
         app.register_blueprint(plain)
     delta_sharing.attach(app, streams.respond)
     catalogue.attach(app)
+    ckan.attach(app, streams.respond)
     web.attach(app, api.spec.to_dict)
     if chosen.sandbox:
         config = SandboxConfig(

@@ -3,6 +3,17 @@
 from marketplace.kit.errors import Forbidden, Invalid, NotFound, Unavailable
 
 
+class GrantMissing(Forbidden):
+    """No grant of the caller's opens what everybody may know of."""
+
+    slug = "grant-missing"
+    title, title_ja = "No grant opens this", "利用権がありません"
+    cause = "The dataset is public, and none of your organization's grants opens this file."
+    cure = "Order an offer of the dataset; its page says which there are. Data that is free is ordered as well."
+    cause_ja = "このデータセットは公開されていますが、貴組織にはこのファイルの利用権がありません。"
+    cure_ja = "データセットのページにある提供条件から注文してください。無償のデータも注文が必要です。"
+
+
 class GrantExpired(Forbidden):
     """The time of the grant has run out; told only to its owner."""
 

@@ -29,6 +29,7 @@ class Dataset(Model):
         CheckConstraint("assurance_required IN ('aal1', 'aal2', 'aal3')", name="assurance_required"),
         UniqueConstraint("organization_id", "origin_id"),
         Index("ix_dataset_organization_id_id", "organization_id", "id"),
+        Index("ix_dataset_keywords", "keywords", postgresql_using="gin", postgresql_ops={"keywords": "jsonb_path_ops"}),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -126,6 +127,7 @@ class Listing(Model):
     """The public document of a dataset, materialised so that the catalogue is read without joins."""
 
     __tablename__ = "listing"
+    __table_args__ = (Index("ix_listing_updated_at_dataset_id", "updated_at", "dataset_id"),)
 
     dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"), primary_key=True)
     document: Mapped[dict[str, Any]]

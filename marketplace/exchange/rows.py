@@ -7,7 +7,7 @@ import hashlib
 import json
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -47,6 +47,25 @@ class Table:
     sha256: str
     source: Source
     columns: tuple[Column, ...]
+    rows_total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The rows of a page before they are put into an envelope: an array of objects, and what they are.
+
+    ``rows_total`` is how many rows the table has, None where nobody knows.
+    """
+
+    release_id: str
+    columns: tuple[Column, ...]
+    rows: bytes
+    count: int
+    next_cursor: str | None
+    rows_total: int | None
+
+
+Envelope = Callable[[Sheet], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +77,18 @@ class Page:
 
 
 def open_page(
-    actor: Actor, grant_id: str, file_name: str, asked: Mapping[str, Any], headers: Mapping[str, str]
+    actor: Actor,
+    grant_id: str,
+    file_name: str,
+    asked: Mapping[str, Any],
+    headers: Mapping[str, str],
+    envelope: Envelope | None = None,
 ) -> Page:
     """Check the grant, run the query beside the exchange, and open the metered delivery of its page.
 
     In two transactions, since a query may take seconds: the grant is checked again in the second, so that what was
-    revoked or used up meanwhile gives nothing. Of ``headers`` a declared purpose counts; ranges and conditions are for
+    revoked or used up meanwhile gives nothing. A protocol that words its answers in its own way gives an ``envelope``
+    for rows of JSON, which then is the content. Of ``headers`` a declared purpose counts; ranges and conditions are for
     what has an address. Raises what a download raises, Invalid, and ``delivery.rows.errors``.
     """
     means, cursor = facilities.current().settings, asked.get("cursor")
@@ -76,11 +101,17 @@ def open_page(
     after = cursors.read(cursor, grant_id, table.entitled.sha256, wanted).row if cursor else None
     found = _read(table, wanted, after, means)
     following = _following(table, wanted, found.last)
-    body = _enveloped(found.body, table, wanted, following) if wanted.format == "json" else found.body
+    sheet = Sheet(table.entitled.release_id, wanted.shown, found.body, found.rows, following, table.rows_total)
+    body = (envelope or _enveloped)(sheet) if wanted.format == "json" else found.body
     with transaction():
         now = access.authorize(actor, grant_id, file_name, table.entitled.release_id)
         content = _content(now, body, found.rows, wanted.format)
         return Page(download.answer(actor, content, "POST", purpose, partial(_temporary, body)), following)
+
+
+def find_table(actor: Actor, grant_id: str, file_name: str, release_id: str | None) -> Table:
+    """Return a table that a grant opens, for whoever has to know its columns to word a query; raises as a page does."""
+    return _table(actor, grant_id, file_name, release_id)
 
 
 def _table(actor: Actor, grant_id: str, file_name: str, release_id: str | None) -> Table:
@@ -92,8 +123,14 @@ def _table(actor: Actor, grant_id: str, file_name: str, release_id: str | None) 
     # Its Parquet has the same rows and types, and is read many times as fast; without it, the file itself does.
     made = tabular.find(entitled.sha256) if profile["format"] != "parquet" and profile.get("complete") else None
     if made is not None and made.state == ConversionState.DONE and made.sha256:
-        return Table(entitled, made.sha256, Source("parquet"), columns)
-    return Table(entitled, entitled.sha256, Source.of(profile), columns)
+        return Table(entitled, made.sha256, Source("parquet"), columns, made.rows)
+    return Table(entitled, entitled.sha256, Source.of(profile), columns, _rows_of(profile))
+
+
+def _rows_of(profile: Mapping[str, Any]) -> int | None:
+    # What was not read to its end was not counted either.
+    counted = profile.get("rows") if profile.get("complete") else None
+    return counted if isinstance(counted, int) else None
 
 
 def _read(table: Table, wanted: Query, after: int | None, means: Settings) -> reader.Read:
@@ -132,14 +169,14 @@ def _following(table: Table, wanted: Query, last: int | None) -> str | None:
     return cursors.written(place, table.entitled.grant_id, table.entitled.sha256, wanted)
 
 
-def _enveloped(rows: bytes, table: Table, wanted: Query, following: str | None) -> bytes:
+def _enveloped(sheet: Sheet) -> bytes:
     """Put rows of JSON between what they are and what follows; the same page is the same bytes."""
     head = {
-        "release_id": table.entitled.release_id,
-        "columns": [{"name": column.name, "type": column.kind} for column in wanted.shown],
+        "release_id": sheet.release_id,
+        "columns": [{"name": column.name, "type": column.kind} for column in sheet.columns],
     }
     begins = json.dumps(head, ensure_ascii=False)[:-1].encode()
-    return begins + b', "rows": ' + rows + b', "next_cursor": ' + json.dumps(following).encode() + b"}"
+    return begins + b', "rows": ' + sheet.rows + b', "next_cursor": ' + json.dumps(sheet.next_cursor).encode() + b"}"
 
 
 def _content(entitled: Entitlement, body: bytes, rows: int, format_name: str) -> Entitlement:

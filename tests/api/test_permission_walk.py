@@ -120,7 +120,8 @@ def pages(app: Flask) -> list[tuple[Address, str, Demands]]:
     return [
         (rule, method, PERMISSIONS[permission])
         for rule, permission in found
-        if permission is not None and not rule.rule.startswith(("/v1/", "/audit/", "/webhooks/", "/delta-sharing/"))
+        if permission is not None
+        and not rule.rule.startswith(("/v1/", "/audit/", "/webhooks/", "/delta-sharing/", "/api/"))
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
     ]
 

@@ -18,6 +18,8 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 ASKING = {
     "delta_sharing.query": "the protocol asks by POST",
     "rows.read": "a query has a body",
+    "ckan.call": "CKAN's clients send parameters as a body",
+    "ckan.datastore_search": "CKAN's clients send parameters as a body",
 }
 
 

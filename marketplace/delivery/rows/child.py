@@ -50,9 +50,13 @@ def _queried(file: BinaryIO, task: Task) -> Any:
     """Return the rows of the page, and one more where there is one; the last column is their number."""
     import pyarrow as pa
 
-    text, values = statements.select(task.shown, task.where, task.order, task.limit + 1, follows=task.after is not None)
-    # Rows in the order of the file need not be compared: the reading begins after the last one.
+    # Rows in the order of the file need not be compared: the reading begins after the last one, or those left out.
     start = 0 if task.order or task.after is None else task.after + 1
+    skip = task.skip
+    if not task.order and not task.where:
+        start, skip = start + skip, 0
+    follows = task.after is not None
+    text, values = statements.select(task.shown, task.where, task.order, task.limit + 1, follows=follows, skip=skip)
     tables = {}
     if task.order and task.after is not None:
         tables[statements.AFTER] = readers.row(file, task, task.after)

@@ -39,13 +39,17 @@ class Direction:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked of one table: columns to show, conditions that all must hold, an order, and how many rows."""
+    """What is asked of one table: columns to show, conditions that all must hold, an order, and how many rows.
+
+    ``skip`` of the rows that would come are left out first: protocols that know no cursor count so.
+    """
 
     shown: tuple[Column, ...]
     where: tuple[Predicate, ...]
     order: tuple[Direction, ...]
     limit: int
     format: str
+    skip: int = 0
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -72,6 +76,7 @@ def checked(asked: Mapping[str, Any], columns: Sequence[Column], limit_max: int)
         tuple(one for one in order if one),
         limit,
         asked.get("format", "json"),
+        asked.get("skip", 0),
     )
 
 

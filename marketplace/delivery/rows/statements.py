@@ -19,7 +19,13 @@ _SQL_TYPES = {
 
 
 def select(
-    shown: Sequence[int], where: Sequence[Predicate], order: Sequence[Direction], rows: int, *, follows: bool
+    shown: Sequence[int],
+    where: Sequence[Predicate],
+    order: Sequence[Direction],
+    rows: int,
+    *,
+    follows: bool,
+    skip: int = 0,
 ) -> tuple[str, list[str]]:
     """Return the statement for so many rows, and its parameters.
 
@@ -37,7 +43,8 @@ def select(
         text += " WHERE " + " AND ".join(conditions)
     if order:
         text += f" ORDER BY {', '.join([_sorted(one) for one in order])}, s.{ROW}"
-    return f"{text} LIMIT {int(rows)}", [value for one in where for value in one.values]
+    passed_over = f" OFFSET {int(skip)}" if skip else ""
+    return f"{text} LIMIT {int(rows)}{passed_over}", [value for one in where for value in one.values]
 
 
 def name(place: int) -> str:

@@ -38,7 +38,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One query over one file, as it goes to the reading process; ``after`` is the row that the page follows."""
+    """One query over one file, as it goes to the reading process; ``after`` is the row that the page follows.
+
+    ``skip`` rows are passed over before the page begins.
+    """
 
     source: Source
     columns: tuple[Column, ...]
@@ -49,6 +52,7 @@ class Task:
     format: str
     after: int | None
     limits: RowLimits
+    skip: int = 0
 
     @classmethod
     def of(
@@ -57,7 +61,9 @@ class Task:
         """Return the task of a query, with the columns it needs in the order of the file."""
         needed = tuple(column for column in columns if column.place in set(query.places))
         shown = tuple(column.place for column in query.shown)
-        return cls(source, needed, shown, query.where, query.order, query.limit, query.format, after, limits)
+        return cls(
+            source, needed, shown, query.where, query.order, query.limit, query.format, after, limits, query.skip
+        )
 
     def written(self) -> str:
         """Return the task as JSON."""
@@ -77,6 +83,7 @@ class Task:
             told["format"],
             told["after"],
             RowLimits(**told["limits"]),
+            told["skip"],
         )
 
     def by_place(self) -> dict[int, Column]:

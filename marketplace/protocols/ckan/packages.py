@@ -1,0 +1,197 @@
+"""From a public document to CKAN's package and back to its parts' ids. Pure."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from marketplace.protocols.ckan import vocabulary
+
+Document = Mapping[str, Any]
+_RESOURCE = re.compile(r"(rel_[0-9a-f]{32})-([0-9a-f]{16})", re.ASCII)
+_TABULAR = {"csv", "tsv", "xlsx", "parquet"}
+_FOREIGN = re.compile(r"(ds_[0-9a-f]{32})-([0-9]{1,5})", re.ASCII)
+# What a foreign record says that stands in fields of ours, and would else come twice.
+_OWN = frozenset({"frequency", "region", "language", "publisher_corporate_number", "price_classes", "landing_page"})
+
+
+def package(
+    document: Document,
+    files: Sequence[Mapping[str, Any]],
+    changed: datetime,
+    base_url: str,
+    source: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return a public document as package_show does.
+
+    ``files`` are those of its newest release with their ``release_id``. ``source`` is the record it was imported from:
+    while it has no release here, its resources are those of the source, and what else it said stands in ``extras``.
+    """
+    dataset_id = document["id"]
+    resources = [resource(file, dataset_id, place, base_url) for place, file in enumerate(files)]
+    if not resources and source is not None:
+        resources = _foreign_resources(source, dataset_id)
+    return {
+        "id": dataset_id,
+        "name": dataset_id,
+        "type": "dataset",
+        "state": "active",
+        "private": False,
+        "url": f"{base_url}/catalog/{dataset_id}",
+        "version": None,
+        **_worded(document),
+        **_licensed(document),
+        "metadata_created": _moment(created_at(dataset_id)),
+        "metadata_modified": _moment(changed),
+        "creator_user_id": None,
+        "owner_org": document["publisher"]["id"],
+        "organization": vocabulary.organization(document["publisher"]),
+        "groups": [vocabulary.group(theme) for theme in document["themes"]],
+        "tags": [vocabulary.tag(word) for word in document["keywords"]],
+        "num_tags": len(document["keywords"]),
+        "resources": resources,
+        "num_resources": len(resources),
+        "extras": _extras(document, source, base_url),
+        "relationships_as_subject": [],
+        "relationships_as_object": [],
+    }
+
+
+def _worded(document: Document) -> dict[str, Any]:
+    publisher = document["publisher"]
+    return {
+        "title": document["title_ja"] or document["title_en"],
+        "title_translated": {"ja": document["title_ja"], "en": document["title_en"]},
+        "notes": document["description_ja"] or document["description_en"],
+        "notes_translated": {"ja": document["description_ja"], "en": document["description_en"]},
+        "author": publisher["name_ja"] or publisher["name_en"],
+        "author_email": None,
+        "maintainer": document.get("contact_name") or None,
+        "maintainer_email": document.get("contact_email") or None,
+    }
+
+
+def _licensed(document: Document) -> dict[str, Any]:
+    licence = vocabulary.licence(document.get("licence_hint"))
+    return {
+        "isopen": licence["is_open"] if licence else False,
+        "license_id": licence["id"] if licence else "notspecified",
+        "license_title": licence["title"] if licence else "License not specified",
+        "license_url": licence["url"] if licence else None,
+    }
+
+
+def resource(file: Mapping[str, Any], dataset_id: str, position: int, base_url: str) -> dict[str, Any]:
+    """Return a file as resource_show does; ``url`` leads to where it is offered."""
+    profile = file.get("profile") or {}
+    return {
+        "id": resource_id(file["release_id"], file["name"]),
+        "package_id": dataset_id,
+        "name": file["name"],
+        "description": "",
+        "format": _format(file, profile),
+        "mimetype": file["media_type"].partition(";")[0],
+        "mimetype_inner": None,
+        "size": file["size_bytes"],
+        "hash": f"sha256:{file['sha256']}" if file.get("sha256") else "",
+        "url": f"{base_url}/catalog/{dataset_id}/releases/{file['release_id']}",
+        "url_type": None,
+        "resource_type": "file",
+        "position": position,
+        "state": "active",
+        "datastore_active": is_tabular(profile),
+        "created": _moment(created_at(file["release_id"])),
+        "last_modified": None,
+        "metadata_modified": _moment(created_at(file["release_id"])),
+        "cache_url": None,
+        "cache_last_updated": None,
+        "release_id": file["release_id"],
+    }
+
+
+def is_tabular(profile: Mapping[str, Any]) -> bool:
+    """Tell whether rows of a file can be asked for."""
+    return str(profile.get("format", "")).lower() in _TABULAR and bool(profile.get("columns"))
+
+
+def resource_id(release_id: str, name: str) -> str:
+    """Return the id of a file: its release, and a piece of the hash of its name."""
+    return f"{release_id}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
+def release_of(identifier: str) -> str | None:
+    """Return the release that a resource's id speaks of, None for an id that is none of ours."""
+    found = _RESOURCE.fullmatch(identifier)
+    return found[1] if found else None
+
+
+def foreign(identifier: str) -> tuple[str, int] | None:
+    """Return the dataset and the place of a resource that lies at its source, None for any other id."""
+    found = _FOREIGN.fullmatch(identifier)
+    return (found[1], int(found[2])) if found else None
+
+
+def file_in(identifier: str, names: Iterable[str]) -> str | None:
+    """Return which of these names of its release a resource's id means."""
+    release_id = release_of(identifier)
+    return next((name for name in names if release_id and resource_id(release_id, name) == identifier), None)
+
+
+def created_at(identifier: str) -> datetime:
+    """Return when a thing of ours was made, which its id says (RFC 9562 section 5.7)."""
+    try:
+        return datetime.fromtimestamp(int(identifier.partition("_")[2][:12], 16) / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, UTC)
+
+
+def _format(file: Mapping[str, Any], profile: Mapping[str, Any]) -> str:
+    return str(profile.get("format") or PurePosixPath(file["name"]).suffix.lstrip(".")).upper()
+
+
+def _foreign_resources(source: Mapping[str, Any], dataset_id: str) -> list[dict[str, Any]]:
+    given = source.get("resources")
+    rows = [row for row in given if isinstance(row, dict)] if isinstance(given, list) else []
+    return [
+        row
+        | {
+            "id": f"{dataset_id}-{place}",
+            "package_id": dataset_id,
+            "position": place,
+            "datastore_active": False,
+            "source_id": row.get("id"),
+        }
+        for place, row in enumerate(rows)
+    ]
+
+
+def _extras(document: Document, source: Mapping[str, Any] | None, base_url: str) -> list[dict[str, str]]:
+    own = {
+        "frequency": document.get("frequency", ""),
+        "region": document["region"],
+        "language": document.get("language", ""),
+        "publisher_corporate_number": document["publisher"].get("corporate_number") or "",
+        "price_classes": " ".join(document["price_classes"]),
+        "landing_page": f"{base_url}/catalog/{document['id']}",
+    }
+    told = [{"key": key, "value": value} for key, value in own.items() if value]
+    return told + (_foreign_extras(source) if source is not None else [])
+
+
+def _foreign_extras(source: Mapping[str, Any]) -> list[dict[str, str]]:
+    given = source.get("extras")
+    rows = [row for row in given if isinstance(row, dict)] if isinstance(given, list) else []
+    named = {"source_id": source.get("id"), "source_name": source.get("name"), "source_url": source.get("url")}
+    kept = [{"key": key, "value": value} for key, value in named.items() if isinstance(value, str) and value]
+    return kept + [
+        {"key": str(row["key"]), "value": str(row["value"])}
+        for row in rows
+        if row.get("key") and row.get("value") is not None and row["key"] not in _OWN
+    ]
+
+
+def _moment(at: datetime) -> str:
+    """Write an instant as CKAN does: in UTC, without saying so."""
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
