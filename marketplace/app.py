@@ -17,6 +17,7 @@ from marketplace import background, cli
 from marketplace.api import (
     adopted,
     applications,
+    audiences,
     audit,
     bank,
     boundary,
@@ -33,6 +34,7 @@ from marketplace.api import (
     documents,
     eligibilities,
     grants,
+    groups,
     headers,
     holds,
     incidents,
@@ -96,7 +98,7 @@ from marketplace.web import sessions
 
 RESOURCES = (
     organizations, applications, clients, delegations, datasets, releases, resumable, sources, upstreams, calls,
-    terms, offers, coupons, eligibilities, catalog, orders, invoices, documents, paperwork,
+    groups, audiences, terms, offers, coupons, eligibilities, catalog, orders, invoices, documents, paperwork,
     bank, receivables, refunds, disputes, service_levels, payouts, revenue, budgets,
     grants, tickets, rows, usage, deliveries, subscriptions,
     ledger, audit, transparency, adopted, traces, searches, cases, overrides,

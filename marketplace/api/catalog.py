@@ -4,13 +4,12 @@ from typing import Any
 
 from flask import Response, request
 
-from marketplace.api.endpoint import blueprint, guarded
+from marketplace.api.endpoint import blueprint, guarded, visitor
 from marketplace.api.schemas import catalog as schemas
 from marketplace.api.schemas.base import PageQuery
-from marketplace.catalog import listings, narrowing
+from marketplace.catalog import narrowing
 from marketplace.exchange import discovery, showcase
 from marketplace.identity.permissions import Permission
-from marketplace.kit.errors import NotFound
 
 blp = blueprint("catalog", "/v1/catalog", "The public catalogue.")
 
@@ -22,22 +21,25 @@ blp = blueprint("catalog", "/v1/catalog", "The public catalogue.")
 def search(query: dict[str, Any]) -> dict[str, Any]:
     """Search in Japanese or English; without words, the newest come first."""
     filters = narrowing.filters_in(query)
-    return discovery.search(query["q"], filters, query.get("cursor"), query.get("size", 20), explain=query["explain"])
+    return discovery.search(
+        visitor(), query["q"], filters, query.get("cursor"), query.get("size", 20), explain=query["explain"]
+    )
 
 
 @blp.route("/<dataset_id>")
 @guarded(Permission.CATALOG_READ)
 @blp.response(200)
 def read(dataset_id: str) -> Any:
-    """Read everything public about a dataset: description, releases, profiles, previews, offers.
+    """Read everything about a dataset that one sees: description, releases, profiles, previews, offers.
+
+    One sees what is listed to everybody, and to the groups that one is in.
 
     ETag changes with the document; whoever sends it back in If-None-Match is spared an unchanged one.
     """
-    listed = listings.find_listing(dataset_id)
-    if listed is None:
-        raise NotFound
+    listed = discovery.read_listing(visitor(), dataset_id)
     version = f"{listed.updated_at:%Y%m%dT%H%M%S%f}"
-    headers = {"ETag": f'"{version}"', "Cache-Control": "no-cache"}
+    kept = "private, no-cache" if listed.document.get("audience") else "no-cache"
+    headers = {"ETag": f'"{version}"', "Cache-Control": kept}
     if request.if_none_match.contains_weak(version):
         return Response(status=304, headers=headers)
     return showcase.as_of_now(listed.document), 200, headers
@@ -49,4 +51,4 @@ def read(dataset_id: str) -> Any:
 @blp.response(200, schemas.PublicFilePage)
 def list_files(query: dict[str, Any], dataset_id: str, release_id: str) -> Any:
     """List all files of a public release by name; the dataset's own document has the first of them."""
-    return showcase.list_files(dataset_id, release_id, **query)
+    return discovery.list_files(visitor(), dataset_id, release_id, **query)

@@ -4,8 +4,9 @@ from typing import Any
 
 from flask import Response
 
-from marketplace.api.endpoint import actor, blueprint, guarded
+from marketplace.api.endpoint import actor, blueprint, guarded, visitor
 from marketplace.api.schemas import upstreams as schemas
+from marketplace.catalog.groups.queries import sight_of
 from marketplace.catalog.upstreams import queries, rules, service
 from marketplace.catalog.upstreams.rules import UpstreamDraft
 from marketplace.identity.permissions import Permission
@@ -50,7 +51,7 @@ def remove(dataset_id: str) -> Any:
 @blp.doc(responses={"200": {"description": "The provider's document", "content": {"application/json": {}}}})
 def describe(dataset_id: str) -> Response:
     """Read the provider's own description of its API, as it gave it; servers and security in it are the provider's."""
-    return Response(queries.get_openapi(dataset_id), content_type="application/json")
+    return Response(queries.get_openapi(dataset_id, sight_of(visitor())), content_type="application/json")
 
 
 def _named(headers: list[dict[str, str]]) -> dict[str, str]:

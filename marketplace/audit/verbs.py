@@ -73,6 +73,13 @@ class Verb(StrEnum):
     FILE_RECEIVED = "catalog.file.received"
     FILE_DECLARED = "catalog.file.declared"
     FILE_PROFILED = "catalog.file.profiled"
+    GROUP_MADE = "catalog.group.made"
+    GROUP_RENAMED = "catalog.group.renamed"
+    GROUP_DISSOLVED = "catalog.group.dissolved"
+    GROUP_INVITED = "catalog.group.invited"
+    GROUP_JOINED = "catalog.group.joined"
+    GROUP_LEFT = "catalog.group.left"
+    DATASET_AUDIENCE_SET = "catalog.dataset.audience_set"
     # licensing
     TERMS_WRITTEN = "licensing.terms.written"
     TERMS_ACCEPTED = "licensing.terms.accepted"

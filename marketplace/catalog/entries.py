@@ -11,6 +11,7 @@ from typing import Any
 
 from marketplace.catalog import completions, merit, narrowing, places, words
 from marketplace.catalog.rules import COLUMN_NAMES_MAX
+from marketplace.catalog.sight import EVERYBODY
 from marketplace.kit import clock
 
 TITLE, HEAD, TEXT = "title", "head", "text"
@@ -27,6 +28,7 @@ def schema() -> Any:
 
     builder = tantivy.SchemaBuilder()
     builder.add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("audience", tokenizer_name="raw", index_option="basic")
     builder.add_text_field("name", tokenizer_name="raw", index_option="basic")
     for field in (TITLE, HEAD, TEXT, "spelt", "pairs", "beginning"):
         builder.add_text_field(field, tokenizer_name="whitespace", index_option="basic")
@@ -38,11 +40,12 @@ def schema() -> Any:
 
 
 def entry_of(document: dict[str, Any]) -> Any:
-    """Return the index entry of a public document."""
+    """Return the index entry of a document, to be found by its audience."""
     import tantivy
 
     entry = tantivy.Document()
     entry.add_text("id", document["id"])
+    entry.add_text("audience", document.get("audience") or EVERYBODY)
     for title in filter(None, _titles(document)):
         entry.add_text("name", words.name_of(title))
     for field, text in _texts_of(document).items():

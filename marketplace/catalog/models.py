@@ -3,7 +3,17 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Integer, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,7 +24,8 @@ class Dataset(Model):
     """What a provider describes; ``source`` holds the foreign record it was imported from, whole.
 
     ``key_columns`` are those by which a row of its tables is known from one release to the next; at
-    ``assessment_url`` lies its privacy impact assessment.
+    ``assessment_url`` lies its privacy impact assessment. ``audience`` is the private group to which alone it is
+    listed, None for everybody.
     """
 
     __tablename__ = "dataset"
@@ -28,6 +39,8 @@ class Dataset(Model):
         CheckConstraint("trust_required IN ('verified', 'qualified')", name="trust_required"),
         CheckConstraint("assurance_required IN ('aal1', 'aal2', 'aal3')", name="assurance_required"),
         UniqueConstraint("organization_id", "origin_id"),
+        ForeignKeyConstraint(["audience", "organization_id"], ["private_group.id", "private_group.organization_id"]),
+        Index("ix_dataset_audience", "audience", postgresql_where=text("audience IS NOT NULL")),
         Index("ix_dataset_organization_id_id", "organization_id", "id"),
         Index("ix_dataset_keywords", "keywords", postgresql_using="gin", postgresql_ops={"keywords": "jsonb_path_ops"}),
     )
@@ -53,6 +66,7 @@ class Dataset(Model):
     licence_hint: Mapped[str | None]
     trust_required: Mapped[str | None]
     assurance_required: Mapped[str | None]
+    audience: Mapped[str | None]
     origin_id: Mapped[str | None]
     source: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     created_at: Mapped[datetime]
@@ -130,6 +144,25 @@ class Listing(Model):
     __table_args__ = (Index("ix_listing_updated_at_dataset_id", "updated_at", "dataset_id"),)
 
     dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"), primary_key=True)
+    document: Mapped[dict[str, Any]]
+    updated_at: Mapped[datetime]
+
+
+class PrivateListing(Model):
+    """The document of a dataset that is listed to a private group alone.
+
+    It stands apart, so that no reading of ``listing`` that knows nothing of groups can ever tell of it.
+    """
+
+    __tablename__ = "private_listing"
+    __table_args__ = (
+        # The index goes by the document, the database by the column: they cannot differ.
+        CheckConstraint("document ->> 'audience' IS NOT DISTINCT FROM group_id", name="audience"),
+        Index("ix_private_listing_group_id", "group_id"),
+    )
+
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"), primary_key=True)
+    group_id: Mapped[str] = mapped_column(ForeignKey("private_group.id"))
     document: Mapped[dict[str, Any]]
     updated_at: Mapped[datetime]
 

@@ -1,11 +1,12 @@
-"""The search index of the public catalogue: derived from the listings, and rebuildable at any time.
+"""The search index of the catalogue: derived from the listings, and rebuildable at any time.
 
 A document is a plain dict, composed above this package::
 
     {"id": "ds_…", "title_ja": str, "title_en": str, "description_ja": str, "description_en": str,
      "publisher": {"id": "org_…", "name_ja": str, "name_en": str}, "themes": [str], "region": str,
      "frequency": str, "keywords": [str], "formats": [str], "columns": [str],
-     "price_classes": ["free" | "one_off" | "metered"], "published_at": RFC 3339 text or None}
+     "price_classes": ["free" | "one_off" | "metered"], "published_at": RFC 3339 text or None,
+     "audience": id of the group that alone may know of it; absent for everybody}
 
 Further members are ignored.
 """
@@ -20,6 +21,8 @@ from typing import Any
 from marketplace.catalog import answering, entries, narrowing
 from marketplace.catalog.answering import Asking, Kept, SearchResult
 from marketplace.catalog.errors import IndexBroken, IndexBusy
+from marketplace.catalog.sight import PUBLIC, Sight
+from marketplace.catalog.sighted import Sighted
 from marketplace.kit.pages import SIZE_DEFAULT
 
 UPDATE_HEAP_BYTES = 15_000_000  # tantivy's least
@@ -69,7 +72,8 @@ class SearchIndex:
     def follow(self, changes: Mapping[str, Document | None]) -> set[str]:
         """Bring these datasets to their documents, or to none, in one commit; raises IndexBusy or IndexBroken.
 
-        Returns the ids whose documents cannot be entered: those stay as they were, and keep no other waiting.
+        Returns the ids whose documents cannot be entered: those stay as they were, and keep no other waiting. One for
+        a group goes: as it was, everybody may have known of it.
         """
         refused: set[str] = set()
 
@@ -78,7 +82,8 @@ class SearchIndex:
                 entry = _entry(document) if document else None
                 if document and not entry:
                     refused.add(dataset_id)
-                    continue
+                    if not document.get("audience"):
+                        continue
                 writer.delete_documents_by_term("id", dataset_id)
                 if entry:
                     writer.add_document(entry)
@@ -106,18 +111,19 @@ class SearchIndex:
         *,
         cursor: str | None = None,
         size: int = SIZE_DEFAULT,
+        sight: Sight = PUBLIC,
     ) -> SearchResult:
         """Find documents that have all words of the query, or most of them where none has all.
 
         Values of one filter are alternatives, filters add up. An empty query lists the newest first.
-        The query is text, without operators. Raises Invalid for a foreign cursor or an unknown
-        filter, IndexBroken when the index needs a rebuild.
+        The query is text, without operators. What the reader may not know of is as if it were not
+        there. Raises Invalid for a foreign cursor or an unknown filter, IndexBroken when the index needs a rebuild.
         """
         chosen = {name: tuple(values) for name, values in sorted((filters or {}).items()) if values}
         narrow = narrowing.read_filters(chosen, entries.schema())
         after = answering.read_cursor(cursor)
-        searcher = self._searcher()
-        key = (self._loaded, query, tuple(chosen.items()))
+        searcher = Sighted(self._searcher(), sight)
+        key = (self._loaded, sight, query, tuple(chosen.items()))
         return answering.answer(searcher, Asking(query, narrow, after, size, key), self._kept)
 
     def _write(self, opened: Callable[[], Any], deed: Callable[[Any], object], heap_bytes: int) -> None:

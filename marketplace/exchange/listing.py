@@ -7,6 +7,7 @@ from typing import Any
 
 from marketplace.access import service as access
 from marketplace.catalog import listings, profiling, queries, service, waiting
+from marketplace.catalog.groups import service as groups
 from marketplace.catalog.models import Dataset, File, Release
 from marketplace.catalog.states import DatasetState, ProfileState
 from marketplace.delivery.stores import Stored
@@ -96,6 +97,17 @@ def revise(actor: Actor, dataset_id: str, changes: dict[str, Any], expected_vers
     return dataset
 
 
+def set_audience(actor: Actor, dataset_id: str, group_id: str | None) -> Dataset:
+    """List a dataset to a private group of one's own alone, or to everybody again; raises NotFound, DatasetWithdrawn.
+
+    From this transaction on nobody else reads it, and no search tells of it. Grants stay as they are.
+    """
+    _stand_in_line(actor, dataset_id)
+    dataset = groups.set_audience(actor, dataset_id, group_id)
+    refresh(dataset_id)
+    return dataset
+
+
 def withdraw_dataset(actor: Actor, dataset_id: str) -> Dataset:
     """Hide a dataset with all its releases; grants stay as they are."""
     _stand_in_line(actor, dataset_id)
@@ -150,9 +162,9 @@ def refresh_expired() -> None:
 
 
 def refresh(dataset_id: str) -> None:
-    """Materialise the public document of a dataset anew, or drop it, and have the index follow."""
+    """Materialise the document of a dataset anew for its audience, or drop it, and have the index follow."""
     dataset = queries.get_dataset(dataset_id)
-    if _is_public(dataset):
+    if _is_shown(dataset):
         listings.put_listing(dataset_id, showcase.document(dataset))
     else:
         listings.drop_listing(dataset_id)
@@ -174,7 +186,7 @@ def _index_next() -> None:
     # Numbers before documents: a document is then as new as its number, or newer.
     with transaction():
         turns = waiting.list_next()
-        documents = listings.find_listings(turn.dataset_id for turn in turns)
+        documents = listings.find_for_index(turn.dataset_id for turn in turns)
     if not turns:
         return
     refused = facilities.current().index.follow({turn.dataset_id: documents.get(turn.dataset_id) for turn in turns})
@@ -209,7 +221,7 @@ def rebuild() -> None:
 
 def rebuild_index() -> int:
     """Make the search index anew from the listings; returns how many there are."""
-    facilities.current().index.rebuild(listings.all_documents())
+    facilities.current().index.rebuild(listings.all_for_index())
     return listings.count_listings()
 
 
@@ -243,7 +255,7 @@ def _stand_in_line(actor: Actor, dataset_id: str) -> None:
     listings.stand_in_line(queries.get_own_dataset(actor, dataset_id).id)
 
 
-def _is_public(dataset: Dataset) -> bool:
+def _is_shown(dataset: Dataset) -> bool:
     is_imported = dataset.origin_id is not None and dataset.state == DatasetState.DRAFT
     return is_imported or dataset.state == DatasetState.PUBLISHED
 

@@ -15,6 +15,7 @@ from marketplace.billing.documents.states import DocumentKind
 from marketplace.billing.models import Order
 from marketplace.billing.tax import rate_on
 from marketplace.catalog import queries as catalog
+from marketplace.catalog.groups import queries as groups
 from marketplace.exchange import commerce, ordering
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
@@ -36,7 +37,7 @@ def quote(actor: Actor, offer_id: str) -> Document:
     It names this version of the offer with its price, and is valid for 30 days or as long as the offer.
     Raises OfferNotOpen, OwnOffer, SellerSuspended, LicenceEnded, NothingToDeliver or NotFound.
     """
-    offer = licensing.lock_open_offer(offer_id, actor)
+    offer = licensing.lock_open_offer(offer_id, actor, groups.sight_of(actor))
     ordering.check(actor, offer, offer.terms_sha256)
     return service.issue(actor, _quote_draft(actor, offer))
 

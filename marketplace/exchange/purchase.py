@@ -18,6 +18,7 @@ from marketplace.billing.subscriptions import service as subscriptions
 from marketplace.billing.subscriptions.models import Subscription
 from marketplace.billing.subscriptions.rules import Term
 from marketplace.catalog import queries as catalog
+from marketplace.catalog.groups import queries as groups
 from marketplace.exchange import commerce, halting, ordering, spending, subscribing
 from marketplace.exchange.ordering import OrderWish
 from marketplace.identity import queries as identity
@@ -53,7 +54,7 @@ def place_order(actor: Actor, offer_id: str, accepted_sha256: str, wish: OrderWi
     LicenceEnded, NothingToDeliver, RailNotOffered, AmountNotCarried, CreditExhausted, InvoicesOverdue,
     BudgetExhausted, the refusals of discounts, those of admission to the dataset, or NotFound.
     """
-    offer = licensing.lock_open_offer(offer_id, actor)
+    offer = licensing.lock_open_offer(offer_id, actor, groups.sight_of(actor))
     ordering.check(actor, offer, accepted_sha256)
     acceptance = acceptances.accept_terms(actor, accepted_sha256)
     order = orders.open_order(actor, ordering.draft(actor, offer, acceptance.id, wish))

@@ -13,6 +13,7 @@ from marketplace.identity.errors import (
 from marketplace.identity.permissions import NARROWED, PERMISSIONS, STEP_UP_SECONDS, Permission, Rule
 from marketplace.identity.states import Assurance
 from marketplace.kit import clock
+from marketplace.kit.errors import Refusal
 
 
 def require(actor: Actor | None, permission: Permission) -> Actor | None:
@@ -37,6 +38,15 @@ def require(actor: Actor | None, permission: Permission) -> Actor | None:
     if actor.role is not None:
         _require_of_person(actor, rule)
     return actor
+
+
+def allows(actor: Actor | None, permission: Permission) -> bool:
+    """Tell whether the table allows the deed, where less is shown to whoever it is not allowed instead of a refusal."""
+    try:
+        require(actor, permission)
+    except Refusal:
+        return False
+    return True
 
 
 def _require_of_person(actor: Actor, rule: Rule) -> None:

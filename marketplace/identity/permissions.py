@@ -1,6 +1,6 @@
 """Who may do what: the one table. What is not in it is refused."""
 
-from marketplace.identity import overseeing, roles
+from marketplace.identity import bargaining, grouping, overseeing, roles
 from marketplace.identity.deeds import Permission, Rule
 from marketplace.identity.states import Capacity, MemberRole
 
@@ -122,48 +122,7 @@ PERMISSIONS: dict[Permission, Rule] = {
     Permission.ORDERS_PLACE: Rule(
         "orders:write", frozenset({BUYER}), "accept terms and place orders", changes=True, roles=roles.BUYING
     ),
-    Permission.DISCOUNTS_READ: Rule(
-        "orders:read",
-        frozenset({BUYER, OPERATOR, AUDITOR}),
-        "read one's eligibilities; overseers read all",
-        roles=roles.TRADE_READ,
-    ),
-    Permission.DISCOUNTS_APPLY: Rule(
-        "orders:write",
-        frozenset({BUYER}),
-        "apply to be judged eligible for discounts",
-        changes=True,
-        roles=roles.BUYING,
-    ),
-    Permission.DISCOUNTS_JUDGE: Rule(
-        "market:operate",
-        frozenset({OPERATOR}),
-        "grant or refuse eligibility on the evidence",
-        changes=True,
-        roles=roles.JUDGING,
-    ),
-    Permission.COUPONS_READ: Rule(
-        "licensing:read",
-        frozenset({PROVIDER, OPERATOR, AUDITOR}),
-        "read one's coupons; overseers read all",
-        roles=roles.LISTING_READ,
-    ),
-    Permission.COUPONS_ISSUE: Rule(
-        "licensing:write", frozenset({PROVIDER}), "issue and end coupons", changes=True, roles=roles.LISTING
-    ),
-    Permission.BUDGETS_READ: Rule(
-        "organization:read",
-        frozenset({BUYER}),
-        "read one's budgets and what they have come to",
-        roles=roles.TRADE_READ,
-    ),
-    Permission.BUDGETS_SET: Rule(
-        "organization:manage",
-        frozenset({BUYER}),
-        "set, change and remove one's budgets",
-        changes=True,
-        roles=roles.FINANCING,
-    ),
+    **bargaining.ROWS,
     Permission.SUBSCRIPTIONS_READ: Rule(
         "orders:read", EVERYONE, "read subscriptions one is a party to; overseers read all", roles=roles.TRADE_READ
     ),
@@ -372,6 +331,7 @@ PERMISSIONS: dict[Permission, Rule] = {
         step_up=True,
     ),
     Permission.LEDGER_READ: Rule("ledger:read", OVERSEERS, "read the ledger", roles=roles.BOOKS_READ),
+    **grouping.ROWS,
     **overseeing.ROWS,
 }
 

@@ -5,9 +5,11 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import ColumnElement, Select, exists, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from marketplace.catalog.models import Dataset
+from marketplace.catalog.sight import PUBLIC, Sight
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock
 from marketplace.kit.db import db
@@ -81,6 +83,11 @@ def list_terms(actor: Actor, *, cursor: str | None = None, size: int = SIZE_DEFA
     return _page(statement, Terms.id, cursor, size)
 
 
+def find_offer(offer_id: str) -> Offer | None:
+    """Return the offer, whatever its state, or None."""
+    return keep(_find(Offer, offer_id))
+
+
 def get_offer(offer_id: str) -> Offer:
     """Return the offer, whatever its state, or raise NotFound."""
     return _present(_find(Offer, offer_id))
@@ -115,13 +122,15 @@ def data_policies(dataset_id: str, *, open_only: bool = False) -> list[DataPolic
     return [read_data_policy(one, "") for one in found if one is not None]
 
 
-def lock_open_offer(offer_id: str, buyer: Actor) -> Offer:
+def lock_open_offer(offer_id: str, buyer: Actor, sight: Sight = PUBLIC) -> Offer:
     """Return the offer as it is now and hold it open until the transaction ends.
 
     Buyers do not wait for each other (FOR SHARE); whoever would supersede or withdraw the offer waits
-    for them. Raises NotFound, also where the offer was made privately to somebody else, or OfferNotOpen.
+    for them. Raises NotFound, also where the offer was made privately to somebody else or its dataset is
+    listed to others alone, or OfferNotOpen.
     """
-    statement = select(Offer).where(Offer.id == _harmless(offer_id)).with_for_update(read=True)
+    sighted = (Offer.id == _harmless(offer_id), _of_seen_dataset(buyer, sight))
+    statement = select(Offer).where(*sighted).with_for_update(read=True, of=Offer)
     offer = _present(db.session.scalar(statement.execution_options(populate_existing=True)))
     if not may_see(buyer, offer):
         raise NotFound
@@ -134,14 +143,20 @@ def list_offers(
     dataset_id: str,
     *,
     reader: Actor | None = None,
+    sight: Sight | None = None,
     open_only: bool = True,
     cursor: str | None = None,
     size: int = SIZE_DEFAULT,
 ) -> Page[Offer]:
-    """Return the offers of a dataset that the reader may know of, newest first; without one, the public's."""
+    """Return the offers of a dataset that the reader may know of, newest first; without one, the public's.
+
+    With a sight, those of a dataset that is listed to others alone are left out, but for what is the reader's.
+    """
     statement = select(Offer).where(Offer.dataset_id == _harmless(dataset_id), *_visible(reader))
     if open_only:
         statement = statement.where(*_open_now())
+    if sight is not None and not (reader and reader.oversees):
+        statement = statement.where(_of_seen_dataset(reader, sight))
     return _page(statement, Offer.id, cursor, size)
 
 
@@ -221,11 +236,12 @@ def limits_of(offer: Offer) -> Limits:
     return Limits(**{name: getattr(offer, name) for name in LIMIT_NAMES})
 
 
-def list_offerers(terms_sha256: str, reader: Actor | None = None) -> list[str]:
+def list_offerers(terms_sha256: str, reader: Actor | None = None, sight: Sight = PUBLIC) -> list[str]:
     """Return the ids of the organizations that have an open offer under these terms, as far as the reader may know."""
     statement = (
         select(Offer.organization_id)
         .where(Offer.terms_sha256 == _harmless(terms_sha256), *_open_now(), *_visible(reader))
+        .where(_of_seen_dataset(reader, sight))
         .distinct()
         .order_by(Offer.organization_id)
     )
@@ -253,6 +269,16 @@ def _find(table: type[Row], identifier: str) -> Row | None:
 def _harmless(identifier: str) -> str:
     # PostgreSQL has no NUL and no lone surrogate in texts and refuses the whole query; no id has one either.
     return identifier if ID_PATTERN.fullmatch(identifier) or SHA256.fullmatch(identifier) else ""
+
+
+def _of_seen_dataset(reader: Actor | None, sight: Sight) -> ColumnElement[bool]:
+    """Return the condition that an offer is the reader's, or its dataset not listed to others alone."""
+    audience = or_(Dataset.audience.is_(None), Dataset.audience.in_(sorted(sight.groups)))
+    seen = exists().where(Dataset.id == Offer.dataset_id, audience)
+    if reader is None:
+        return seen
+    parties = (Offer.organization_id, Offer.buyer_organization_id)
+    return or_(seen, *(party == reader.organization_id for party in parties))
 
 
 def _open_now() -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.errors import DatasetWithdrawn
+from marketplace.catalog.groups import queries as groups
 from marketplace.catalog.states import DatasetState
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
@@ -101,7 +102,7 @@ def accept_terms(actor: Actor, terms_sha256: str) -> Acceptance:
     accepted = queries.find_acceptance(actor.organization_id, terms_sha256)
     if accepted is not None:
         return accepted
-    offerers = queries.list_offerers(terms_sha256, actor)
+    offerers = queries.list_offerers(terms_sha256, actor, groups.sight_of(actor))
     if not offerers:
         raise NotFound("No open offer stands under terms with this hash.")
     is_new = db.session.scalar(_acceptance(actor, terms_sha256)) is not None

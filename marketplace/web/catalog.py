@@ -5,15 +5,15 @@ from typing import Any
 
 from flask import Response, request
 
-from marketplace.catalog import listings, narrowing, queries
+from marketplace.catalog import narrowing, queries
 from marketplace.exchange import discovery, showcase
 from marketplace.identity.permissions import Permission
-from marketplace.kit.errors import Invalid, NotFound
+from marketplace.kit.errors import Invalid
 from marketplace.kit.pages import SIZE_DEFAULT, SIZE_MAX
 from marketplace.web import facets
-from marketplace.web.endpoint import blueprint, guarded
+from marketplace.web.endpoint import blueprint, guarded, reader
 from marketplace.web.language import link
-from marketplace.web.rendering import path_part, render
+from marketplace.web.rendering import path_part, render, render_private
 
 blp = blueprint("catalog")
 WORDS_MAX = 1000
@@ -45,9 +45,9 @@ class Query:
 def search() -> Response:
     """Search in Japanese or English; without words, the newest come first."""
     query = _query()
-    found = discovery.search(query.words, query.filters, query.cursor, query.size)
+    found = discovery.search(reader(), query.words, query.filters, query.cursor, query.size)
     following = query.address(query.filters, found["next_cursor"]) if found["next_cursor"] else None
-    return render(
+    return _render(
         "catalog.html",
         query=query,
         found=found,
@@ -62,23 +62,19 @@ def search() -> Response:
 @guarded(Permission.CATALOG_READ)
 def show(dataset_id: str) -> Response:
     """Show a dataset with its files, previews and offers, and say how to buy it."""
-    listed = listings.find_listing(dataset_id)
-    if listed is None:
-        raise NotFound
+    listed = discovery.read_listing(reader(), dataset_id)
     document = showcase.as_of_now(listed.document)
-    return render("dataset.html", dataset=document, sample=_sample(document), **SHOWN)
+    return _render("dataset.html", dataset=document, sample=_sample(document), **SHOWN)
 
 
 @blp.get("/catalog/<dataset_id>/releases/<release_id>")
 @guarded(Permission.CATALOG_READ)
 def show_release(dataset_id: str, release_id: str) -> Response:
     """Show all files of a release with their previews, page by page."""
-    listed, cursor = listings.find_listing(dataset_id), _cursor()
-    if listed is None:
-        raise NotFound
+    listed, cursor = discovery.read_listing(reader(), dataset_id), _cursor()
     page = showcase.list_files(dataset_id, release_id, cursor)
     address = f"/catalog/{path_part(dataset_id)}/releases/{path_part(release_id)}"
-    return render(
+    return _render(
         "release.html",
         dataset=listed.document,
         release=queries.get_release(release_id),
@@ -87,6 +83,11 @@ def show_release(dataset_id: str, release_id: str) -> Response:
         first=link(address) if cursor else None,
         **SHOWN,
     )
+
+
+def _render(template: str, **context: Any) -> Response:
+    # What is shown to whoever is signed in may be shown to them alone.
+    return render(template, **context) if reader() is None else render_private(template, **context)
 
 
 def _query() -> Query:

@@ -56,6 +56,14 @@ def guarded(permission: Permission) -> Callable[[Callable[P, R]], Callable[P, R]
     return guard
 
 
+def reader() -> Actor | None:
+    """Return for whom a public page is read: whoever is signed in with this browser as far as may be, else nobody."""
+    found = sessions.current()
+    if found is None or _lacks_second_factor(found, Permission.CATALOG_READ):
+        return None
+    return login.actor_of(found)
+
+
 def session() -> Session:
     """Return the session of a guarded page that is not public."""
     found = sessions.current()

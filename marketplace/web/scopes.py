@@ -5,6 +5,11 @@ from marketplace.web.language import say
 WORDS: dict[str, tuple[str, str]] = {
     "organization:read": ("組織の登録内容・メンバー・予算を読む", "read your organization, its members and budgets"),
     "organization:manage": ("メンバー・APIクライアント・予算を管理する", "manage its members, API clients and budgets"),
+    "groups:read": (
+        "限定公開グループと、グループ向けのデータセットを見る",
+        "see your private groups, and what is listed to them",
+    ),
+    "groups:write": ("限定公開グループを作り、参加し、抜ける", "make, join and leave private groups"),
     "catalog:read": ("公開前のデータセットを読む", "read datasets before publication"),
     "catalog:write": ("データセットを登録・公開・取下げする", "list, publish and withdraw datasets"),
     "licensing:read": ("利用条件とクーポンを読む", "read your terms and coupons"),

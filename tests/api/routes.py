@@ -37,7 +37,7 @@ PREFIXES = {
     "offer_id": "ofr", "order_id": "ord", "invoice_id": "inv", "grant_id": "grt", "identifier": "trm", "entry_id": "aud",
     "coupon_id": "cpn", "delegation_id": "dlg", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc", "payout_id": "pyt", "file_id": "pyf", "budget_id": "bdg", "delivery_id": "dlv", "upload_id": "upl", "traced_id": "ord",
     "adopted_id": "adr", "case_id": "cse", "search_id": "svs", "override_id": "ovr",
-    "incident_id": "inc", "notice_id": "inn", "hold_id": "hld",
+    "group_id": "grp", "incident_id": "inc", "notice_id": "inn", "hold_id": "hld",
 }  # fmt: skip
 # What the headers of an upload in pieces say: four bytes of a file, of which the first ones come now.
 TUS = {
@@ -63,6 +63,7 @@ APPLICATION = {
 }  # fmt: skip
 COUPON = {"basis_points": 1_000, "valid_until": (clock.now() + timedelta(days=30)).isoformat()}
 BUDGET = {"name": "研究費", "limit_yen": 100_000_000}  # more than all orders of the walk come to
+GROUP = {"name_ja": "観光推進の会", "name_en": "Tourism circle"}
 INCIDENT = {
     "kind": "leak", "summary_ja": "鍵が漏えいした。", "summary_en": "A key has leaked.", "personal_data": True,
     "began_at": "2020-04-01T00:00:00+09:00", "noticed_at": "2020-04-02T00:00:00+09:00",
@@ -168,6 +169,7 @@ def everything_of(market: Market) -> Everything:
     eligibility = ok(market.buyer.post("/v1/eligibilities", EVIDENCE | {"class": "sme"}), 201)
     budget = ok(market.buyer.post("/v1/budgets", BUDGET), 201)
     ids |= {"coupon_id": coupon["id"], "eligibility_id": eligibility["id"], "budget_id": budget["id"]}
+    ids["group_id"] = ok(market.provider.post("/v1/groups", GROUP), 201)["id"]
     documents = ok(market.buyer.get(f"/v1/documents?kind=invoice&about={bought['invoice_id']}"))
     ids["document_id"] = documents["items"][0]["id"]
     ids["line_id"] = transferred()
@@ -199,6 +201,9 @@ def bodies_of(market: Market, goods: Goods, offer: dict[str, Any], bought: dict[
         "PUT /v1/releases/<release_id>/files/<name>/origin": ORIGIN,
         "POST /v1/deliveries/<delivery_id>/corrections": {"reference": "c1", "reason": "訂正", "bytes": -1},
         "POST /v1/deliveries/<delivery_id>/report": {"report_id": "r1", "bytes_sent": 1, "complete": False},
+        "PUT /v1/datasets/<dataset_id>/audience": {"group_id": None},
+        "POST /v1/groups": GROUP, "PATCH /v1/groups/<group_id>": GROUP,
+        "POST /v1/groups/<group_id>/members": {"organization_id": market.buyer.organization_id},
         "POST /v1/terms": {"template": "research"},
         "POST /v1/offers": {"dataset_id": goods.dataset_id} | version,
         "POST /v1/offers/<offer_id>/supersede": version,

@@ -30,7 +30,7 @@ def shown(dataset_id: str) -> dict:
 def found(words: str) -> list[str]:
     """The datasets that a search finds, after the index has followed."""
     jobs.run_pending("catalog.index")
-    return [item["id"] for item in discovery.search(words, {}, None, 20)["items"]]
+    return [item["id"] for item in discovery.search(None, words, {}, None, 20)["items"]]
 
 
 def test_the_public_document_has_its_stated_shape(app: Flask) -> None:
@@ -62,7 +62,7 @@ def test_the_public_document_has_its_stated_shape(app: Flask) -> None:
 def test_a_search_result_says_less_than_the_document(app: Flask) -> None:
     on = market.listed()
     found(str(shown(on.dataset_id)["title_ja"]))
-    (item,) = discovery.search(shown(on.dataset_id)["title_ja"], {}, None, 20)["items"][:1]
+    (item,) = discovery.search(None, shown(on.dataset_id)["title_ja"], {}, None, 20)["items"][:1]
     assert (item["id"], item["releases"], item["columns"]) == (on.dataset_id, 1, ["日時", "人数"])
 
 
@@ -98,7 +98,7 @@ def test_what_the_index_still_holds_but_nobody_lists_is_left_out(app: Flask) -> 
     assert on.dataset_id in found("大通地区の人流データ")
     with transaction():
         listing.withdraw_dataset(on.provider, on.dataset_id)
-    answer = discovery.search("大通地区の人流データ", {}, None, 20)
+    answer = discovery.search(None, "大通地区の人流データ", {}, None, 20)
     assert on.dataset_id not in [item["id"] for item in answer["items"]]
 
 

@@ -79,7 +79,7 @@ def test_what_lies_beyond_the_files_shown_is_found_and_counted(app: Flask, monke
 
     document = shown_of(on.dataset_id)
     jobs.run_pending("catalog.index")
-    found = discovery.search("積雪深", {"format": ["parquet"]}, None, 20)
+    found = discovery.search(None, "積雪深", {"format": ["parquet"]}, None, 20)
 
     assert document["columns"] == ["日付", "気温", "積雪深", "日時", "人数"]
     assert document["formats"] == ["CSV", "parquet", "xlsx"]

@@ -18,6 +18,8 @@ from marketplace.billing.disputes import queries as disputes
 from marketplace.billing.documents import papers
 from marketplace.billing.service_levels import service as service_levels
 from marketplace.billing.service_levels.service import MeasurementDraft
+from marketplace.catalog.groups import service as groups
+from marketplace.catalog.groups.rules import GroupDraft
 from marketplace.catalog.sources import service as sources
 from marketplace.catalog.sources.rules import SourceDraft
 from marketplace.catalog.sources.states import Schedule
@@ -132,7 +134,8 @@ def _provided(on: market.Listed) -> dict[str, str]:
     sources.set_source(on.provider, on.dataset_id, source)
     upstream = UpstreamDraft("https://data.example.jp/v1", ["/stations"], 60, openapi={"openapi": "3.1.0"})
     upstreams.set_upstream(on.provider, on.dataset_id, upstream)
-    return {"upload_id": upload.id, "path": "elsewhere"}
+    group = groups.make_group(on.provider, GroupDraft("観光推進の会"))
+    return {"upload_id": upload.id, "path": "elsewhere", "group_id": group.id}
 
 
 def _gone_wrong(on: market.Listed) -> dict[str, str]:

@@ -19,6 +19,7 @@ OWN_HOUSE = {
     Permission.MEMBERS_READ,
     Permission.CLIENTS_READ,
     Permission.DELEGATIONS_READ,
+    Permission.GROUPS_READ,
     Permission.BANK_ACCOUNT_READ,
     Permission.PAYOUT_ACCOUNT_READ,
 }

@@ -4,6 +4,7 @@ from sqlalchemy import select
 
 from marketplace.catalog import listings
 from marketplace.catalog.queries import get_visible_dataset
+from marketplace.catalog.sight import PUBLIC, Sight
 from marketplace.catalog.upstreams.models import Upstream
 from marketplace.identity.actors import Actor
 from marketplace.kit.db import db
@@ -25,9 +26,9 @@ def get_visible_upstream(actor: Actor, dataset_id: str) -> Upstream:
     return upstream
 
 
-def get_openapi(dataset_id: str) -> str:
-    """Return the description of the upstream of a listed dataset, as JSON; raises NotFound."""
-    upstream = find_upstream(dataset_id) if listings.find_listing(dataset_id) is not None else None
+def get_openapi(dataset_id: str, sight: Sight = PUBLIC) -> str:
+    """Return the description of the upstream of a dataset that the reader sees, as JSON; raises NotFound."""
+    upstream = find_upstream(dataset_id) if listings.is_listed(dataset_id, sight) else None
     if upstream is None or upstream.openapi is None:
         raise NotFound
     return upstream.openapi
