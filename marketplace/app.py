@@ -30,6 +30,7 @@ from marketplace.api import (
     datasets,
     delegations,
     deliveries,
+    demand,
     disputes,
     documents,
     eligibilities,
@@ -102,7 +103,7 @@ RESOURCES = (
     bank, receivables, refunds, disputes, service_levels, payouts, revenue, budgets,
     grants, tickets, rows, usage, deliveries, subscriptions,
     ledger, audit, transparency, adopted, traces, searches, cases, overrides,
-    register, reports, incidents, holds, system,
+    register, reports, incidents, holds, demand, system,
 )  # fmt: skip
 
 

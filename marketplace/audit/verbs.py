@@ -187,6 +187,18 @@ class Verb(StrEnum):
     INCIDENT_OVERDUE = "incidents.incident.overdue"
     INCIDENT_LIFTED = "incidents.incident.lifted"
     INCIDENT_CLOSED = "incidents.incident.closed"
+    # demand
+    REQUEST_STATED = "demand.request.stated"
+    REQUEST_FOLLOWED = "demand.request.followed"
+    REQUEST_UNFOLLOWED = "demand.request.unfollowed"
+    REQUEST_PLEDGED = "demand.request.pledged"
+    PLEDGE_WITHDRAWN = "demand.pledge.withdrawn"
+    REQUEST_ANSWERED = "demand.request.answered"
+    ANSWER_WITHDRAWN = "demand.answer.withdrawn"
+    REQUEST_MERGED = "demand.request.merged"
+    REQUEST_MET = "demand.request.met"
+    REQUEST_CLOSED = "demand.request.closed"
+    REQUEST_EXPIRED = "demand.request.expired"
     # audit
     RECORD_SEARCHED = "audit.record.searched"
     RECORD_EXPORTED = "audit.record.exported"

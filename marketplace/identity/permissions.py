@@ -1,6 +1,6 @@
 """Who may do what: the one table. What is not in it is refused."""
 
-from marketplace.identity import bargaining, grouping, overseeing, roles
+from marketplace.identity import bargaining, discovering, grouping, overseeing, roles
 from marketplace.identity.deeds import Permission, Rule
 from marketplace.identity.states import Capacity, MemberRole
 
@@ -331,6 +331,7 @@ PERMISSIONS: dict[Permission, Rule] = {
         step_up=True,
     ),
     Permission.LEDGER_READ: Rule("ledger:read", OVERSEERS, "read the ledger", roles=roles.BOOKS_READ),
+    **discovering.ROWS,
     **grouping.ROWS,
     **overseeing.ROWS,
 }

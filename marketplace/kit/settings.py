@@ -110,6 +110,9 @@ class Settings:
     renewal_grace_days: int = 14
     register_threshold: int = 5
     register_days: int = 10
+    data_requests_open_max: int = 50
+    pledges_shown_min: int = 3
+    price_guidance_min: int = 5
     request_body_bytes_max: int = 2**20
     request_line_bytes_max: int = 8190
     header_fields_max: int = 64

@@ -11,6 +11,7 @@ from marketplace.web import (
     catalog,
     checkout,
     consent,
+    demand,
     desk,
     device,
     documentation,
@@ -31,7 +32,7 @@ from marketplace.web import (
 from marketplace.web.description import EXTENSION, Description
 
 PAGES = (
-    home, catalog, terms, register, reports, problems, documentation, checkout,
+    home, catalog, demand, terms, register, reports, problems, documentation, checkout,
     sign_in, passkeys, providers, recovery, joining, account, email, desk, notices, authorize, consent, device,
 )  # fmt: skip
 

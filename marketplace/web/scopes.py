@@ -38,6 +38,15 @@ WORDS: dict[str, tuple[str, str]] = {
         "自社サーバーからの配信量を報告する（課金の基になります）",
         "report what your own server sent, which is charged",
     ),
+    "demand:read": (
+        "自組織のデータのリクエストとお知らせを読む",
+        "read your data requests, those you follow, and what you were told of them",
+    ),
+    "demand:write": (
+        "データのリクエストを出し、フォローし、支払意思を表明する（債務にはなりません）",
+        "state data requests, follow others and pledge for them, which is no debt",
+    ),
+    "demand:answer": ("データのリクエストに回答する", "answer data requests of others"),
     "ledger:read": ("取引所の帳簿を読む", "read the books of the exchange"),
     "trades:read": (
         "取引を端から端までたどる（注文・支払い・配信・売上）",

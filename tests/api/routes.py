@@ -38,6 +38,7 @@ PREFIXES = {
     "coupon_id": "cpn", "delegation_id": "dlg", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc", "payout_id": "pyt", "file_id": "pyf", "budget_id": "bdg", "delivery_id": "dlv", "upload_id": "upl", "traced_id": "ord",
     "adopted_id": "adr", "case_id": "cse", "search_id": "svs", "override_id": "ovr",
     "group_id": "grp", "incident_id": "inc", "notice_id": "inn", "hold_id": "hld",
+    "request_id": "drq", "answer_id": "ran",
 }  # fmt: skip
 # What the headers of an upload in pieces say: four bytes of a file, of which the first ones come now.
 TUS = {
@@ -54,7 +55,11 @@ ORIGIN = {
 UPSTREAM = {"base_url": "https://data.example.jp/v1", "paths": ["/stations"], "requests_per_minute": 60}
 OPERATORS = frozenset({Capacity.OPERATOR})
 PIECE = "PATCH /v1/uploads/<upload_id>"
-QUERIES = {"GET /v1/offers": {"dataset_id": "dataset_id"}, "GET /v1/audit/receipts": {"subject": "order_id"}}
+QUERIES = {
+    "GET /v1/offers": {"dataset_id": "dataset_id"},
+    "GET /v1/price-guidance": {"theme": "theme"},
+    "GET /v1/audit/receipts": {"subject": "order_id"},
+}
 """What has to be asked for in the query, by the names of things."""
 
 APPLICATION = {
@@ -77,6 +82,10 @@ PAYOUT_ACCOUNT = {
     "is_business": True,
     "accepts_receipt_agency": True,
 }
+REQUEST = {
+    "title": "大通公園周辺の歩行者数", "problem": "催しの効果を測りたい。", "theme": "transport_tourism",
+    "deadline": (clock.today() + timedelta(days=30)).isoformat(), "budget_yen": 300_000,
+}  # fmt: skip
 EVIDENCE = {
     "class": "academic",
     "evidence_reference": "科研費 課題番号 23K00001",
@@ -177,7 +186,7 @@ def everything_of(market: Market) -> Everything:
     ids["delivery_id"] = ok(market.buyer.get("/v1/deliveries"))["items"][0]["id"]
     ids |= paid_out(market) | {"delegation_id": delegation_to(market.provider)}
     ids |= given_back(market, bought) | {"subscription_id": subscribed(market, goods)}
-    ids |= overseen_of(market, bought) | told() | gone_wrong(market, goods)
+    ids |= overseen_of(market, bought) | told() | gone_wrong(market, goods) | needed(market)
     with TemporaryDirectory() as folder:
         ids |= {"adopted_id": archives.adopted(archives.former(2), Path(folder)), "tile_path": "0/000"}
     return Everything(ids, bodies_of(market, goods, offer, bought))
@@ -243,6 +252,10 @@ def bodies_of(market: Market, goods: Goods, offer: dict[str, Any], bought: dict[
         "POST /v1/incidents/<incident_id>/reports": {"stage": "full", "reference": "PPC-1", "evidence_sha256": "5f" * 32},
         "POST /v1/incidents/<incident_id>/close": {"report": "原因と再発防止策"},
         "POST /v1/holds": {"subject": goods.dataset_id, "reason": "訴訟のため"}, "POST /v1/holds/<hold_id>/lift": {"reason": "和解"},
+        "POST /v1/data-requests": REQUEST,
+        "PUT /v1/data-requests/<request_id>/pledge": {"amount_yen": 10_000},
+        "POST /v1/data-requests/<request_id>/answers": {"kind": "teaser", "words": "作れます。"},
+        "POST /v1/data-requests/<request_id>/merge": {"into_id": new_id("drq")},
         "POST /v1/eligibilities/<eligibility_id>/grant": {"valid_until": COUPON["valid_until"]},
         "POST /v1/eligibilities/<eligibility_id>/refuse": {"reason": "証明書の期限切れ"},
     }  # fmt: skip
@@ -275,6 +288,13 @@ def gone_wrong(market: Market, goods: Goods) -> dict[str, str]:
     notice = ok(market.provider.get("/v1/incident-notices"))["items"][0]["id"]
     hold = ok(market.operator.post("/v1/holds", {"subject": goods.dataset_id, "reason": "訴訟のため"}), 201)["id"]
     return {"incident_id": incident, "notice_id": notice, "hold_id": hold}
+
+
+def needed(market: Market) -> dict[str, str]:
+    """A data request that the operator has closed, so that it is there for its requester alone; others are public."""
+    request = ok(market.buyer.post("/v1/data-requests", REQUEST), 201)["id"]
+    ok(market.operator.post(f"/v1/data-requests/{request}/close", {"reason": "規約違反"}))
+    return {"request_id": request, "answer_id": new_id("ran"), "theme": "transport_tourism"}
 
 
 def subscribed(market: Market, goods: Goods) -> str:

@@ -27,7 +27,7 @@ from marketplace.catalog.uploads import service as uploads
 from marketplace.catalog.uploads.rules import UploadDraft
 from marketplace.catalog.upstreams import service as upstreams
 from marketplace.catalog.upstreams.rules import UpstreamDraft
-from marketplace.exchange import banking, dispute, holding, incident, spending
+from marketplace.exchange import banking, demanding, dispute, holding, incident, spending
 from marketplace.exchange.purchase import Purchase
 from marketplace.identity import delegations
 from marketplace.identity.actors import SYSTEM, Actor
@@ -49,6 +49,7 @@ from marketplace.metering import queries as metering
 from marketplace.sandbox import controls
 from tests.api.routes import PLACEHOLDER
 from tests.factories import archives, disclosure, market, money, oversight, payouts
+from tests.factories.demand import stated, teaser
 from tests.factories.identity import ApiClientFactory, MemberFactory, OrganizationFactory, actor_of
 from tests.identity.joining import steps
 
@@ -117,6 +118,7 @@ def trade(exchange: Flask, tmp_path_factory: pytest.TempPathFactory) -> Trade:
             "delivery_id": metering.list_deliveries(buyer).items[0].id,
             "adopted_id": archives.adopted(archives.former(2), tmp_path_factory.mktemp("former")),
             **_gone_wrong(on),
+            **_needed(on),
         }
     )
     return Trade(ids)
@@ -136,6 +138,15 @@ def _provided(on: market.Listed) -> dict[str, str]:
     upstreams.set_upstream(on.provider, on.dataset_id, upstream)
     group = groups.make_group(on.provider, GroupDraft("観光推進の会"))
     return {"upload_id": upload.id, "path": "elsewhere", "group_id": group.id}
+
+
+def _needed(on: market.Listed) -> dict[str, str]:
+    """Two data requests that are alike, one of them answered."""
+    request_id = stated(market.buyer()).id
+    stated(market.buyer())
+    with transaction():
+        _request, given = demanding.answer(on.provider, request_id, teaser())
+        return {"request_id": request_id, "answer_id": given.id}
 
 
 def _gone_wrong(on: market.Listed) -> dict[str, str]:

@@ -20,6 +20,7 @@ DOMAINS = (
     "metering",
     "delivery",
     "incidents",
+    "demand",
 )
 
 

@@ -16,6 +16,7 @@ ALL_SCOPES = frozenset(rule.scope for rule in PERMISSIONS.values() if rule.scope
 # What is nobody's trade: the inside of an organization stays with it.
 OWN_HOUSE = {
     Permission.BUDGETS_READ,
+    Permission.DEMAND_READ_OWN,
     Permission.MEMBERS_READ,
     Permission.CLIENTS_READ,
     Permission.DELEGATIONS_READ,
@@ -87,6 +88,7 @@ def test_an_auditor_reads_everything_about_a_trade_of_others(exchange, trade, ca
         queries = {
             "/v1/offers": {"dataset_id": trade.ids["dataset_id"]},
             "/v1/audit/receipts": {"subject": trade.ids["order_id"]},
+            "/v1/price-guidance": {"theme": "population"},
         }
         answer = wire.open(trade.path(rule), query_string=queries.get(rule), headers=auditor, buffered=True)
         assert answer.status_code == 200, (rule, answer.text)

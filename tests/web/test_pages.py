@@ -23,6 +23,7 @@ PAGES = (
     "/catalog",
     "/terms",
     "/register",
+    "/requests",
     "/problems",
     "/problems/not-found",
     "/docs",
