@@ -54,6 +54,7 @@ class Verb(StrEnum):
     OVERRIDE_WITHDRAWN = "identity.override.withdrawn"
     OVERRIDE_EXPIRED = "identity.override.expired"
     # catalog
+    DICTIONARY_DECLARED = "catalog.dictionary.declared"
     DATASET_REGISTERED = "catalog.dataset.registered"
     DATASET_REVISED = "catalog.dataset.revised"
     DATASET_WITHDRAWN = "catalog.dataset.withdrawn"

@@ -28,6 +28,15 @@ _SEEN = """(
     SELECT dataset_id, document, updated_at FROM listing
      UNION ALL SELECT dataset_id, document, updated_at FROM private_listing WHERE group_id = ANY(:groups)
 ) AS seen"""
+_OVERDUE_SINCE = text("""
+SELECT dataset_id FROM (
+    SELECT dataset_id, document, updated_at FROM listing
+     UNION ALL SELECT dataset_id, document, updated_at FROM private_listing
+) AS listed
+WHERE NOT document ? 'quality'
+   OR ((document ->> 'due_at')::timestamptz < :now AND (document ->> 'due_at')::timestamptz >= updated_at)
+ORDER BY dataset_id LIMIT :size
+""")
 _FIND = text(f"SELECT * FROM {_SEEN} WHERE dataset_id = ANY(:wanted)").columns(  # noqa: S608 - our own text
     dataset_id=Text, document=JSONB, updated_at=UtcDateTime
 )
@@ -123,6 +132,14 @@ def list_listings(*, cursor: str | None = None, size: int = SIZE_DEFAULT, sight:
 def count_listings(sight: Sight = PUBLIC) -> int:
     """Return how many datasets the reader sees."""
     return db.session.scalar(_COUNT, _asked(sight)) or 0
+
+
+def overdue_since_listed(now: datetime, size: int = 10_000) -> list[str]:
+    """Return what was promised by ``now``, did not come, and was not yet late when it was listed, to whomever it is.
+
+    And what was listed before datasets were judged at all. For those who list it anew, never for a reader.
+    """
+    return list(db.session.scalars(_OVERDUE_SINCE, {"now": now, "size": size}))
 
 
 def find_for_index(dataset_ids: Iterable[str]) -> dict[str, Document]:

@@ -25,7 +25,7 @@ class Dataset(Model):
 
     ``key_columns`` are those by which a row of its tables is known from one release to the next; at
     ``assessment_url`` lies its privacy impact assessment. ``audience`` is the private group to which alone it is
-    listed, None for everybody.
+    listed, None for everybody. ``dictionary`` is what its provider says of its columns.
     """
 
     __tablename__ = "dataset"
@@ -36,6 +36,7 @@ class Dataset(Model):
         CheckConstraint("jsonb_typeof(themes) = 'array' AND themes <> '[]'", name="themes"),
         CheckConstraint("region = 'JP' OR region ~ '^[0-9]{6}$'", name="region"),
         CheckConstraint("jsonb_typeof(key_columns) = 'array'", name="key_columns"),
+        CheckConstraint("jsonb_typeof(dictionary) = 'array'", name="dictionary"),
         CheckConstraint("trust_required IN ('verified', 'qualified')", name="trust_required"),
         CheckConstraint("assurance_required IN ('aal1', 'aal2', 'aal3')", name="assurance_required"),
         UniqueConstraint("organization_id", "origin_id"),
@@ -63,6 +64,7 @@ class Dataset(Model):
     keywords: Mapped[list[str]]
     key_columns: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
     assessment_url: Mapped[str] = mapped_column(server_default="")
+    dictionary: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     licence_hint: Mapped[str | None]
     trust_required: Mapped[str | None]
     assurance_required: Mapped[str | None]

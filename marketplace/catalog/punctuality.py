@@ -1,6 +1,8 @@
 """When the next release is due by the frequency that a provider promises. Pure functions."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from marketplace.catalog.states import Frequency
 
@@ -41,3 +43,35 @@ def next_due(frequency: str, published_at: datetime | None) -> datetime | None:
     """
     longest = _LONGEST.get(Frequency(frequency)) if frequency in set(Frequency) else None
     return published_at + longest if published_at is not None and longest is not None else None
+
+
+class Turn(NamedTuple):
+    """A release, when it was promised, and whether it kept the promise; None where nothing was promised."""
+
+    published_at: datetime
+    due_at: datetime | None
+    on_time: bool | None
+
+
+GRACE = 10
+"""A tenth of its period late is on time: who publishes every day does so at nine one day and at ten the next."""
+
+
+def turns(frequency: str, published: Sequence[datetime]) -> list[Turn]:
+    """Return releases, newest first, each with when it was due after the one before it. The first was not promised."""
+    moments = sorted(published, reverse=True)
+    before = [*moments[1:], None]
+    return [_turn(frequency, at, previous) for at, previous in zip(moments, before, strict=False)]
+
+
+def _turn(frequency: str, at: datetime, before: datetime | None) -> Turn:
+    due = next_due(frequency, before)
+    if due is None or before is None:
+        return Turn(at, None, None)
+    return Turn(at, due, at <= due + (due - before) / GRACE)
+
+
+def kept(known: Sequence[Turn]) -> tuple[int, int]:
+    """Return how many releases were on time, of how many that were promised."""
+    promised = [turn.on_time for turn in known if turn.on_time is not None]
+    return sum(promised), len(promised)

@@ -27,6 +27,22 @@ WITH turn AS (SELECT profile, row_number() OVER (ORDER BY name) AS turn FROM fil
 SELECT name #>> '{}' FROM turn, jsonb_path_query(profile, '$.columns[*].name') WITH ORDINALITY AS found (name, place)
 GROUP BY name ORDER BY min(ARRAY[turn, place]) LIMIT :size
 """)
+# Of several files with a column of one name the first that has values in it says its type.
+_COLUMN_TYPES = text("""
+WITH turn AS (
+    SELECT profile, row_number() OVER (ORDER BY name) AS turn FROM file
+    WHERE release_id = :release_id AND jsonb_typeof(profile -> 'columns') = 'array'
+), named AS (
+    SELECT one ->> 'name' AS name, one ->> 'type' AS type, turn, place
+    FROM turn, jsonb_array_elements(profile -> 'columns') WITH ORDINALITY AS found (one, place)
+)
+SELECT name, coalesce((array_agg(type ORDER BY type = 'empty', turn, place))[1], 'empty') AS type
+FROM named WHERE name IS NOT NULL GROUP BY name ORDER BY min(ARRAY[turn, place]) LIMIT :size
+""")
+_ROWS = text("""
+SELECT release_id, sum((profile ->> 'rows')::bigint) AS rows FROM file
+WHERE release_id = ANY(:release_ids) AND jsonb_typeof(profile -> 'rows') = 'number' GROUP BY release_id
+""")
 
 
 def find_dataset(dataset_id: str) -> Dataset | None:
@@ -218,6 +234,17 @@ def column_names_in(release_id: str) -> list[str]:
     """Return the first column names of a release's files, each once, by file and place."""
     asked = {"release_id": release_id, "size": rules.COLUMN_NAMES_MAX}
     return list(db.session.scalars(_COLUMN_NAMES, asked))
+
+
+def column_types_in(release_id: str) -> dict[str, str]:
+    """Return the types of the first columns of a release's files by name, each once, by file and place."""
+    asked = {"release_id": storable(release_id), "size": rules.COLUMN_NAMES_MAX}
+    return {row.name: row.type for row in db.session.execute(_COLUMN_TYPES, asked)}
+
+
+def rows_in(release_ids: Sequence[str]) -> dict[str, int]:
+    """Return how many rows the files of these releases hold together, as far as they were counted."""
+    return {row.release_id: int(row.rows) for row in db.session.execute(_ROWS, {"release_ids": list(release_ids)})}
 
 
 def contents_of(release_ids: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
-from marketplace.catalog import punctuality
+from marketplace.catalog import coverage, dictionary, punctuality, quality
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.models import Dataset, File, Release
 from marketplace.catalog.rules import COLUMN_NAMES_MAX
@@ -18,6 +18,7 @@ from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Offer
 from marketplace.licensing.prices import METERED
 from marketplace.licensing.states import PriceKind
+from marketplace.privacy import masking
 
 RELEASES_SHOWN = 50
 FILES_SHOWN = 200
@@ -41,8 +42,8 @@ def document(dataset: Dataset) -> dict[str, Any]:
     offers = licensing.list_offers(dataset.id, size=SIZE_MAX).items
     files = [file for _release, files in releases for file in files]
     profiled = _fitting(files)
-    is_policed = bool(licensing.data_policies(dataset.id))
-    return {
+    manner = _manner(dataset)
+    document = {
         "id": dataset.id,
         **{name: getattr(dataset, name) for name in _DESCRIBED},
         "frequency": dataset.update_frequency,
@@ -52,8 +53,21 @@ def document(dataset: Dataset) -> dict[str, Any]:
         "price_classes": sorted({PRICE_CLASSES[PriceKind(offer.price_kind)] for offer in offers}),
         "published_at": _latest(dataset, releases),
         "releases_total": len(published),
-        "releases": [_release(release, files, profiled, is_policed) for release, files in releases],
+        "releases": [_release(release, files, profiled, manner) for release, files in releases],
         "offers": [_offer(offer) for offer in offers],
+    }
+    return document | _understood(document, dataset)
+
+
+def _understood(document: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
+    """Return what follows from a public document: what it covers, until when it is fresh, and how good it is."""
+    due = punctuality.next_due(dataset.update_frequency, max(quality.published_moments(document), default=None))
+    return {
+        "temporal": coverage.temporal(document),
+        "bbox": coverage.bounding_box(document),
+        "due_at": clock.text(due) if due else None,
+        "column_notes": dataset.dictionary,
+        "quality": quality.assess(document, dataset.dictionary, clock.now()).document(),
     }
 
 
@@ -67,8 +81,8 @@ def list_files(
     if release_id not in catalog.published_release_ids(dataset_id):
         raise NotFound
     page = catalog.page_files(release_id, cursor=cursor, size=size)
-    profiled, is_policed = _fitting(page.items), bool(licensing.data_policies(dataset_id))
-    return Page([_file(file, profiled, is_policed) for file in page.items], page.next_cursor)
+    profiled, manner = _fitting(page.items), _manner(catalog.get_dataset(dataset_id))
+    return Page([_file(file, profiled, manner) for file in page.items], page.next_cursor)
 
 
 def as_of_now(listed: dict[str, Any]) -> dict[str, Any]:
@@ -84,13 +98,14 @@ def as_of_now(listed: dict[str, Any]) -> dict[str, Any]:
 def summary(listed: dict[str, Any]) -> dict[str, Any]:
     """Return what a list of search results shows of a public document."""
     shown = as_of_now(listed).items()
-    return {name: value for name, value in shown if name not in {"releases", "releases_total", "columns"}} | {
+    return {name: value for name, value in shown if name not in _NOT_IN_LISTS} | {
         # A document written before there was a total shows every release.
         "releases": listed.get("releases_total", len(listed["releases"])),
         "columns": listed["columns"][:30],
     }
 
 
+_NOT_IN_LISTS = frozenset({"releases", "releases_total", "columns", "column_notes", "due_at"})
 _WITH_VALUES = frozenset({"preview", "warnings", "bbox"})
 _VALUELESS = frozenset({"name", "type", "format", "stored_type", "nulls", "empty_texts", "null_fraction", "null_share"})
 _DESCRIBED = (
@@ -109,6 +124,17 @@ _DESCRIBED = (
     "trust_required",
     "assurance_required",
 )
+
+
+class Manner(NamedTuple):
+    """How profiles of a dataset are shown: whether parts of it are sold, and which columns are said to be personal."""
+
+    is_policed: bool
+    said: dict[str, bool]
+
+
+def _manner(dataset: Dataset) -> Manner:
+    return Manner(bool(licensing.data_policies(dataset.id)), dictionary.personal_of(dataset.dictionary))
 
 
 def _publisher(organization_id: str) -> dict[str, Any]:
@@ -137,18 +163,18 @@ def _latest(dataset: Dataset, releases: list[tuple[Release, Sequence[File]]]) ->
     return clock.text(latest)
 
 
-def _release(release: Release, files: Sequence[File], profiled: set[str], is_policed: bool) -> dict[str, Any]:
+def _release(release: Release, files: Sequence[File], profiled: set[str], manner: Manner) -> dict[str, Any]:
     return {
         "id": release.id,
         "label": release.label,
         "notes": release.notes,
         "published_at": clock.text(release.published_at) if release.published_at else None,
         "files_total": catalog.count_files(release.id),
-        "files": [_file(file, profiled, is_policed) for file in files],
+        "files": [_file(file, profiled, manner) for file in files],
     }
 
 
-def _file(file: File, profiled: set[str], is_policed: bool) -> dict[str, Any]:
+def _file(file: File, profiled: set[str], manner: Manner) -> dict[str, Any]:
     return {
         "name": file.name,
         "media_type": file.media_type,
@@ -156,14 +182,20 @@ def _file(file: File, profiled: set[str], is_policed: bool) -> dict[str, Any]:
         "sha256": file.sha256,
         "held_by": file.held_by,
         "profile_state": file.profile_state,
-        "profile": _profile(file, is_policed) if file.id in profiled else None,
+        "profile": _profile(file, manner) if file.id in profiled else None,
     }
 
 
-def _profile(file: File, is_policed: bool) -> dict[str, Any] | None:
-    """Return a profile as it is shown: of a dataset of which parts are sold, without any value that stands in it."""
-    if file.profile is None or not is_policed:
-        return file.profile
+def _profile(file: File, manner: Manner) -> dict[str, Any] | None:
+    """Return a profile as it is shown: without any value of columns that are of persons.
+
+    Of a dataset of which parts are sold, without any value that stands in it.
+    """
+    if file.profile is None:
+        return None
+    if not manner.is_policed:
+        findings = masking.decided(masking.suspect(file.profile), manner.said)
+        return masking.masked(file.profile, findings)
     shown = {name: value for name, value in file.profile.items() if name not in _WITH_VALUES}
     columns = [{name: value for name, value in one.items() if name in _VALUELESS} for one in shown.get("columns", ())]
     return shown | {"columns": columns}

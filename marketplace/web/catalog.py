@@ -6,11 +6,11 @@ from typing import Any
 from flask import Response, request
 
 from marketplace.catalog import narrowing, queries
-from marketplace.exchange import discovery, showcase
+from marketplace.exchange import discovery, showcase, understanding
 from marketplace.identity.permissions import Permission
 from marketplace.kit.errors import Invalid
 from marketplace.kit.pages import SIZE_DEFAULT, SIZE_MAX
-from marketplace.web import facets
+from marketplace.web import facets, portrait
 from marketplace.web.endpoint import blueprint, guarded, reader
 from marketplace.web.language import link
 from marketplace.web.rendering import path_part, render, render_private
@@ -64,7 +64,17 @@ def show(dataset_id: str) -> Response:
     """Show a dataset with its files, previews and offers, and say how to buy it."""
     listed = discovery.read_listing(reader(), dataset_id)
     document = showcase.as_of_now(listed.document)
-    return _render("dataset.html", dataset=document, sample=_sample(document), **SHOWN)
+    return _render("dataset.html", dataset=document, sample=_sample(document), portrait=_portrait(document), **SHOWN)
+
+
+@blp.get("/catalog/<dataset_id>/history")
+@guarded(Permission.CATALOG_READ)
+def show_history(dataset_id: str) -> Response:
+    """Show the newest releases: whether they came in time, and what changed in their columns."""
+    document = understanding.read(reader(), dataset_id)
+    past = understanding.history_of(document)
+    judged = [one.on_time for one in past if one.on_time is not None]
+    return _render("history.html", dataset=document, past=past, on_time=sum(judged), promised=len(judged))
 
 
 @blp.get("/catalog/<dataset_id>/releases/<release_id>")
@@ -83,6 +93,17 @@ def show_release(dataset_id: str, release_id: str) -> Response:
         first=link(address) if cursor else None,
         **SHOWN,
     )
+
+
+def _portrait(document: dict[str, Any]) -> dict[str, Any]:
+    coverage = understanding.covered(document)
+    columns = understanding.dictionary_of(document)
+    return {
+        "coverage": coverage,
+        "map": portrait.drawn_map(coverage),
+        "columns": [{"column": column, "spark": portrait.spark(column["distribution"])} for column in columns],
+        "quality": understanding.judged(document),
+    }
 
 
 def _render(template: str, **context: Any) -> Response:

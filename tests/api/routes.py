@@ -26,6 +26,7 @@ from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
 from marketplace.sandbox import controls
+from tests.api import bodies_of_understanding
 from tests.api.trade import DATASET, PRICES, Goods, Market, Party, fresh_key, ok, order_of, party
 from tests.factories import archives
 from tests.factories.disclosure import told
@@ -206,6 +207,7 @@ def bodies_of(market: Market, goods: Goods, offer: dict[str, Any], bought: dict[
         "PATCH /v1/datasets/<dataset_id>": {"title_en": "Another title"},
         "POST /v1/datasets/<dataset_id>/releases": {"label": "v2"},
         "PUT /v1/datasets/<dataset_id>/source": SOURCE,
+        **bodies_of_understanding.BODIES,
         "PUT /v1/datasets/<dataset_id>/upstream": UPSTREAM | {"openapi": {"openapi": "3.1.0"}},
         "PUT /v1/releases/<release_id>/files/<name>/origin": ORIGIN,
         "POST /v1/deliveries/<delivery_id>/corrections": {"reference": "c1", "reason": "訂正", "bytes": -1},

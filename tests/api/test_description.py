@@ -38,7 +38,11 @@ KEYED = {
     "POST /v1/refunds/{refund_id}/bank",
     "POST /v1/service-levels",
 }
-VERSIONED = {"PATCH /v1/budgets/{budget_id}", "PATCH /v1/datasets/{dataset_id}"}
+VERSIONED = {
+    "PATCH /v1/budgets/{budget_id}",
+    "PATCH /v1/datasets/{dataset_id}",
+    "PUT /v1/datasets/{dataset_id}/dictionary",
+}
 # Its secret opens it, and it stands outside the interface that tokens open.
 TICKETS = "GET /tickets/{secret}"
 

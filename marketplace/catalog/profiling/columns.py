@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from marketplace.catalog.profiling import distinct, kinds, words
 from marketplace.catalog.profiling.distinct import DistinctCounter
+from marketplace.catalog.profiling.distribution import Distribution
 
 _FULL_WIDTH_NUMBER = re.compile("[-+－＋]?[0-9０-９]*[０-９][0-9０-９,，]*(?:[.．][0-9０-９]+)?")
 _COMPACT_DATE = kinds.Spelling("compact", "date", "", date.fromisoformat)
@@ -41,6 +42,7 @@ class Column:
         self.nulls = 0
         self.examples: list[str] = []
         self._counter = counter
+        self._distribution = Distribution.beside(counter)
         self._open = tuple(spellings)
         self._spans: dict[str, tuple[Any, Any]] = {}
         self._text_span: tuple[str, str] | None = None
@@ -62,19 +64,33 @@ class Column:
         self._keep_examples(cells)
         if self._counter:
             self._counter.add(values)
+            self._distribution.add([cell for cell in cells if cell] if "" in cells else cells)
         span = min(values), max(values)
         self._text_span = span if self._text_span is None else _wider(self._text_span, span)
         self._note(values)
         if self._open:
             self._narrow(values)
 
-    def add_values(self, kind: str, values: Sequence[Any], extremes: tuple[Any, Any] | None = None) -> None:
-        """Take in non-null values of a stated type; extremes are of one comparable type, or None."""
+    def add_values(
+        self,
+        kind: str,
+        values: Sequence[Any],
+        extremes: tuple[Any, Any] | None = None,
+        counts: Sequence[int] | None = None,
+    ) -> None:
+        """Take in non-null values of a stated type; extremes are of one comparable type, or None.
+
+        ``counts`` says how often each is there, where they are given once.
+        """
         texts = [kinds.shown(value) for value in values]
         self.stated.add(kind)
         self._keep_examples(texts)
         if self._counter:
             self._counter.add(texts)
+            if counts is None:
+                self._distribution.add(texts)
+            else:
+                self._distribution.add_counted(dict(zip(texts, counts, strict=True)))
         if extremes is not None:
             self._spans[kind] = _wider(self._spans.get(kind, extremes), extremes)
 
@@ -171,6 +187,7 @@ class Column:
             "min": None if low is None else cut(kinds.shown(low), cell_characters),
             "max": None if high is None else cut(kinds.shown(high), cell_characters),
             "examples": [cut(example, cell_characters) for example in self.examples],
+            "distribution": self._distribution.report(kind, spelling.read if spelling else None),
         }
 
     def _extremes(self, spelling: kinds.Spelling | None, kind: str) -> tuple[Any, Any]:

@@ -16,7 +16,7 @@ class DistinctCounter:
     TOTAL: ClassVar[int] = 1_000_000
 
     def __init__(self, capacity: int = CAPACITY_MAX) -> None:
-        self._capacity = capacity
+        self.capacity = capacity
         self._smallest: set[int] = set()
         self._ceiling = _SPACE
         self.is_exact = True
@@ -33,12 +33,12 @@ class DistinctCounter:
         else:
             ceiling = self._ceiling
             self._smallest.update([kept for value in map(hash, texts) if (kept := value & _MASK) < ceiling])
-        if len(self._smallest) > (self._capacity if self.is_exact else 2 * self._capacity):
+        if len(self._smallest) > (self.capacity if self.is_exact else 2 * self.capacity):
             self._shrink()
 
     def _shrink(self) -> None:
         self.is_exact = False
-        kept = sorted(self._smallest)[: self._capacity]
+        kept = sorted(self._smallest)[: self.capacity]
         self._ceiling = kept[-1] + 1
         self._smallest = set(kept)
 
@@ -47,7 +47,7 @@ class DistinctCounter:
         if self.is_exact:
             return len(self._smallest)
         self._shrink()
-        return (self._capacity - 1) * _SPACE // max(1, self._ceiling - 1)
+        return (self.capacity - 1) * _SPACE // max(1, self._ceiling - 1)
 
 
 def report(counter: DistinctCounter | None) -> dict[str, object]:

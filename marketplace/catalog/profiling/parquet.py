@@ -185,9 +185,11 @@ def _add(batch: Any, table: Table, kinds: list[str]) -> None:
         if kind in _UNCOUNTED or kind == "geometry":
             column.state(kind)
             continue
-        unique = [_exact(value) for value in _decoded(values).drop_null().unique().to_pylist()]
+        counted = _decoded(values).drop_null().value_counts()
+        unique = [_exact(value) for value in counted.field("values").to_pylist()]
         numbers = [value for value in unique if value is not None and _is_ordered(value)]
-        column.add_values(kind, unique, (min(numbers), max(numbers)) if numbers else None)
+        extremes = (min(numbers), max(numbers)) if numbers else None
+        column.add_values(kind, unique, extremes, counted.field("counts").to_pylist())
     if not table.preview:
         head = batch.slice(0, table.limits.preview_rows)
         shown = [_previewed(values, kind) for values, kind in zip(head.columns, kinds, strict=True)]
