@@ -26,6 +26,15 @@ def search(query: dict[str, Any]) -> dict[str, Any]:
     )
 
 
+@blp.route("/suggestions")
+@guarded(Permission.CATALOG_READ)
+@blp.arguments(schemas.SuggestionQuery, location="query")
+@blp.response(200, schemas.SuggestionList)
+def suggest(query: dict[str, Any]) -> dict[str, Any]:
+    """Say how what is typed may go on, written or in kana; without words, the most frequent tags."""
+    return {"items": discovery.suggest(visitor(), query["q"], query["size"])}
+
+
 @blp.route("/<dataset_id>")
 @guarded(Permission.CATALOG_READ)
 @blp.response(200)

@@ -15,6 +15,11 @@ from marketplace.kit.errors import Invalid
 from marketplace.kit.pages import decode_cursor, encode_cursor
 
 KEPT_MAX = 200
+FEW = 10
+EXACT, WIDE, LOOSE = 0, 1, 2
+LADDERS = (ranking.exact, ranking.wide, ranking.loose)
+"""How widely is looked: where fewer than a few have all words, those with most follow; where none, what is alike."""
+
 Facets = dict[str, dict[str, int]]
 
 
@@ -57,15 +62,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a page ends, and whether it was of what was found loosely: the next goes on as the first began."""
+    """Where a page ends, and how widely was looked for it: the next goes on as the first began."""
 
-    is_loose: bool
+    breadth: int
     place: Place
 
     @property
     def text(self) -> str:
         """Return the cursor as it is handed out."""
-        return encode_cursor([int(self.is_loose), self.place.score, self.place.key, self.place.dataset_id])
+        return encode_cursor([self.breadth, self.place.score, self.place.key, self.place.dataset_id])
 
 
 class Kept:
@@ -108,26 +113,26 @@ def read_cursor(cursor: str | None) -> Cursor | None:
     key = decode_cursor(cursor, 4)
     if key is None:
         return None
-    loose, score, at, dataset_id = key
-    if not (_is_small(loose) and _is_small(score) and _is_small(at) and isinstance(dataset_id, str)) or loose > 1:
+    breadth, score, at, dataset_id = key
+    if not (all(map(_is_small, key[:3])) and isinstance(dataset_id, str) and breadth < len(LADDERS)):
         raise Invalid(
             "The cursor is not one that this search handed out.",
             errors=[{"pointer": "/cursor", "detail": "use next_cursor of the page before, unchanged"}],
         )
-    return Cursor(bool(loose), Place(score, at, dataset_id))
+    return Cursor(breadth, Place(score, at, dataset_id))
 
 
 def answer(searcher: Any, asking: Asking, kept: Kept) -> SearchResult:
     """Return a page of what a searcher finds."""
-    ladder, is_loose, total = _ladder(searcher, asking)
+    ladder, breadth, total = _ladder(searcher, asking)
     places = _places(searcher, ladder, asking) if total else []
     page = places[: asking.size]
     is_last = len(places) <= asking.size
     return SearchResult(
         hits=[SearchHit(place.dataset_id, place.score, place.step) for place in page],
-        facets=_facets(searcher, ladder, asking, kept, is_loose=is_loose),
+        facets=_facets(searcher, ladder, asking, kept, breadth),
         total=total,
-        next_cursor=None if is_last else Cursor(is_loose, page[-1]).text,
+        next_cursor=None if is_last else Cursor(breadth, page[-1]).text,
     )
 
 
@@ -135,14 +140,18 @@ def _is_small(number: object) -> bool:
     return isinstance(number, int) and 0 <= number < 1 << 63
 
 
-def _ladder(searcher: Any, asking: Asking) -> tuple[Ladder, bool, int]:
-    if asking.after is None or not asking.after.is_loose:
-        ladder = ranking.exact(asking.words)
+def _ladder(searcher: Any, asking: Asking) -> tuple[Ladder, int, int]:
+    """Return the steps to look on, how widely that is, and how many datasets stand on any of them."""
+    if asking.after is not None:
+        ladder = LADDERS[asking.after.breadth](asking.words)
+        return ladder, asking.after.breadth, _count(searcher, ladder, asking.narrow)
+    breadth, total = EXACT, 0
+    for breadth, enough in ((EXACT, FEW), (WIDE, 1), (LOOSE, 0)):
+        ladder = LADDERS[breadth](asking.words)
         total = _count(searcher, ladder, asking.narrow)
-        if total or asking.after or not ladder:
-            return ladder, False, total
-    ladder = ranking.loose(asking.words)
-    return ladder, True, _count(searcher, ladder, asking.narrow)
+        if total >= enough:
+            break
+    return ladder, breadth, total
 
 
 def _count(searcher: Any, ladder: Ladder, narrow: Mapping[str, Any]) -> int:
@@ -151,10 +160,10 @@ def _count(searcher: Any, ladder: Ladder, narrow: Mapping[str, Any]) -> int:
     return int(searcher.search(every([ladder.all, *narrow.values()]), 1, order_by_field="standing").count)
 
 
-def _facets(searcher: Any, ladder: Ladder, asking: Asking, kept: Kept, *, is_loose: bool) -> Facets:
+def _facets(searcher: Any, ladder: Ladder, asking: Asking, kept: Kept, breadth: int) -> Facets:
     if not ladder:
         return {facet: {} for facet in FACETS}
-    key = asking.key and (asking.key, is_loose)
+    key = asking.key and (asking.key, breadth)
     found: Facets | None = kept.find(key) if key else None
     if found is None:
         found = _counted(searcher, ladder, asking.narrow)

@@ -7,6 +7,7 @@ from marketplace.catalog import spelling, words
 
 BEGINNING_MAX = 10
 NAMES_MAX = 40
+NAME_LENGTH_MAX = 300
 Document = Mapping[str, Any]
 
 
@@ -25,6 +26,15 @@ def names_of(document: Document) -> list[str]:
     titles = [document["title_ja"], document["title_en"]]
     names = [*titles, publisher["name_ja"], publisher["name_en"], *document["keywords"]]
     return list(filter(None, names))[:NAMES_MAX]
+
+
+def written(document: Document) -> bytes:
+    """Return titles and publisher as the index keeps them, to be told as completions."""
+    publisher = document["publisher"]
+    kept = [[document["title_ja"], document["title_en"]], [publisher["name_ja"], publisher["name_en"]]]
+    return "\n".join(" ".join(name.split())[:NAME_LENGTH_MAX] for names in kept for name in names).encode(
+        "utf-8", "ignore"
+    )
 
 
 def plain(text: str) -> str:

@@ -17,6 +17,7 @@ from marketplace.kit import clock
 TITLE, HEAD, TEXT = "title", "head", "text"
 VALUES_MAX, VALUE_LENGTH_MAX = 300, 60
 DISTINCT_MAX = 50
+INSTANT_MAX = (1 << 43) - 1
 GRAMS_OF_DESCRIPTION_MAX = 1_000
 Document = Mapping[str, Any]
 
@@ -34,6 +35,7 @@ def schema() -> Any:
         builder.add_text_field(field, tokenizer_name="whitespace", index_option="basic")
     for facet in (*narrowing.FACETS, "tag"):
         builder.add_text_field(facet, fast=True, tokenizer_name="raw", index_option="basic")
+    builder.add_bytes_field("called", stored=True)
     for number in ("recency", "standing", narrowing.FIRST_DAY, narrowing.LAST_DAY, *narrowing.EDGES):
         builder.add_integer_field(number, fast=True)
     return builder.build()
@@ -53,6 +55,7 @@ def entry_of(document: dict[str, Any]) -> Any:
     for facet, values in (narrowing.facets_of(document) | {"tag": document["keywords"]}).items():
         for value in dict.fromkeys(values):
             entry.add_text(facet, value)
+    entry.add_bytes("called", completions.written(document))
     entry.add_integer("recency", recency_of(document["id"], document.get("published_at")))
     entry.add_integer("standing", merit.key_of(document))
     for name, number in narrowing.numbers_of(document).items():
@@ -64,7 +67,7 @@ def recency_of(dataset_id: str, published_at: str | None) -> int:
     """Return a number that grows with the instant of publication (ms) and hardly ever is that of another dataset."""
     at = clock.parse(published_at) if published_at else datetime.fromtimestamp(0, clock.JST)
     tail = int.from_bytes(hashlib.sha256(dataset_id.encode()).digest()[:3])
-    return int(at.timestamp() * 1000) << 20 | tail >> 4
+    return min(int(at.timestamp() * 1000), INSTANT_MAX) << 20 | tail >> 4
 
 
 def title_texts(document: Document) -> list[str]:

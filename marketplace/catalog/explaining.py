@@ -24,6 +24,10 @@ STEPS = {
         "説明や値も含めすべての語またはその同義語がある",
         "all words, or such as mean the same, are there",
     ),
+    "meaning_in_characters": (
+        "切れ目を問わず、語または同義語の文字の並びがある",
+        "the characters of all words, or such as mean the same, are there",
+    ),
     "most_words": ("大半の語がある", "most of the words are there"),
     "nearly_spelt": ("つづりの近い語がある", "words spelt nearly like these are there"),
     "characters": ("同じ文字の並びがある", "the same runs of characters are there"),
@@ -54,8 +58,8 @@ def _forms(texts: list[str]) -> set[str]:
 
 
 def _place_of(concept: Concept, forms: Mapping[str, set[str]]) -> dict[str, str | None]:
-    for term in (concept.term, *concept.others):
-        for field, there in forms.items():
+    for field, there in forms.items():
+        for term in (concept.term, *concept.others):
             if all(there.intersection(word.forms) for word in term):
                 return {"word": _written(concept.term), "found_as": _written(term), "field": field}
     return {"word": _written(concept.term), "found_as": None, "field": None}

@@ -11,6 +11,7 @@ from marketplace.catalog.words import SOUND, Word
 
 WORDS_IN_TERM_MAX = 5
 OTHERS_MAX = 16
+SHAPE_LEAST = 3  # 京都 stands in 東京都, and is another place
 Term = tuple[Word, ...]
 
 
@@ -20,6 +21,14 @@ class Concept:
 
     term: Term
     others: tuple[Term, ...]
+
+    @property
+    def shapes(self) -> list[tuple[str, ...]]:
+        """Return the pairs of characters of each way to say it that is long enough to be known by them."""
+        written = ("".join(word.forms[0] for word in term) for term in (self.term, *self.others))
+        return [
+            tuple(words.pairs_of(text)) for text in written if len(text) >= SHAPE_LEAST and not text.startswith(SOUND)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +89,9 @@ def _concepts(chunk: Sequence[Word]) -> Iterator[Concept]:
 
 def _spoken(parts: Sequence[Word], sound: str) -> Iterator[Concept]:
     """Yield what kana may stand for: the word of that sound, which no cutting of kana need find."""
-    term = tuple(parts) or (Word((SOUND + sound,), particle=False),)
-    heard = (Word((SOUND + sound,), particle=False),)
-    yield Concept(term, tuple(dict.fromkeys([heard, *_others(term)])))
+    term = tuple(parts) or (_heard(sound),)
+    heard = (_heard(sound),)
+    yield Concept(term, tuple(dict.fromkeys([heard, *_others(heard), *_others(term)]))[:OTHERS_MAX])
 
 
 def _others(term: Term) -> tuple[Term, ...]:
@@ -91,7 +100,8 @@ def _others(term: Term) -> tuple[Term, ...]:
 
 
 def _key(term: Sequence[Word]) -> tuple[str, ...]:
-    return tuple(word.forms[-1] for word in term)
+    # The dictionary writes English in katakana, but not every ending of it.
+    return tuple(word.forms[0] if word.forms[0].isascii() else word.forms[-1] for word in term)
 
 
 @lru_cache(maxsize=1)
@@ -105,11 +115,20 @@ def _table() -> dict[tuple[str, ...], list[int]]:
     for number, group in enumerate(_terms()):
         for term in group:
             table[_key(term)].append(number)
+        for spoken in filter(spelling.is_kana, GROUPS[number]):
+            table[_key((_heard(spelling.katakana(spoken)),))].append(number)
     return dict(table)
 
 
 def _term(text: str) -> Term:
-    return words.read_query(text, WORDS_IN_TERM_MAX).parts
+    term = words.read_query(text, WORDS_IN_TERM_MAX).parts
+    # No cutting of kana need find the word that they stand for: せんきょ would become a form of する.
+    is_cut = spelling.is_kana(text) and (len(term) != 1 or term[0].forms[0] != spelling.settled(text))
+    return (_heard(spelling.katakana(text)),) if is_cut else term
+
+
+def _heard(sound: str) -> Word:
+    return Word((SOUND + sound,), particle=False)
 
 
 def mistyped(concept: Concept) -> list[Concept]:

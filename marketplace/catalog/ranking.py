@@ -28,11 +28,12 @@ POINTS = {
     "meaning_in_head": 810,
     "words_in_text": 780,
     "meaning_in_text": 740,
+    "meaning_in_characters": 700,
     "most_words": 500,
     "nearly_spelt": 400,
     "characters": 300,
 }
-"""The steps, nearest first, and what each is worth. Those from ``most_words`` on are taken when no other finds any."""
+"""The steps, nearest first, and what each is worth. ``most_words`` is taken when few have all, the rest when none."""
 PER_MISSING_WORD = 10
 
 
@@ -80,20 +81,33 @@ def exact(text: str) -> Ladder:
     if any(concept.others for concept in question.concepts):
         meant = (("meaning_in_title", TITLE), ("meaning_in_head", HEAD), ("meaning_in_text", TEXT))
         steps += [(name, every([_meant(concept, field) for concept in question.concepts])) for name, field in meant]
+    if any(filter(None, (concept.shapes for concept in question.concepts))):
+        steps.append(("meaning_in_characters", every([_shaped(concept) for concept in question.concepts])))
     return _ladder(sorted(steps, key=lambda step: -POINTS[step[0]]))
 
 
 @lru_cache(maxsize=500)
+def wide(text: str) -> Ladder:
+    """Return the steps for documents that have all words of three or more, and for those that have most."""
+    near, most = exact(text), _most(meaning.read(text, WORDS_MAX))
+    return _joined([*near.steps, *most]) if most else near
+
+
+@lru_cache(maxsize=500)
 def loose(text: str) -> Ladder:
-    """Return the steps for documents that have most of three words or more, nearly the words, or their characters."""
+    """Return the steps for documents that have words spelt nearly so, or the same runs of characters."""
     question = meaning.read(text, WORDS_MAX)
-    steps = [*_most(question)]
+    steps = []
     if any(word.spelt for word in question.words):
         near = every([_nearly(concept) for concept in question.concepts])
         steps.append(Step("nearly_spelt", POINTS["nearly_spelt"], near))
     if question.pairs:
         shaped = every([any_term(schema(), ["pairs"], [pair]) for pair in question.pairs])
         steps.append(Step("characters", POINTS["characters"], shaped))
+    return _joined(steps)
+
+
+def _joined(steps: Sequence[Step]) -> Ladder:
     return Ladder(tuple(steps), either([step.query for step in steps]))
 
 
@@ -123,6 +137,11 @@ def _written(question: Question, field: str) -> Any:
 
 def _meant(concept: Concept, field: str) -> Any:
     return either([_said(term, field) for term in (concept.term, *concept.others)])
+
+
+def _shaped(concept: Concept) -> Any:
+    shapes = [every([any_term(schema(), ["pairs"], [pair]) for pair in pairs]) for pairs in concept.shapes if pairs]
+    return either([_meant(concept, TEXT), *shapes])
 
 
 def _said(term: Term, field: str) -> Any:

@@ -18,11 +18,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from marketplace.catalog import answering, entries, narrowing
+from marketplace.catalog import answering, entries, narrowing, suggesting
 from marketplace.catalog.answering import Asking, Kept, SearchResult
 from marketplace.catalog.errors import IndexBroken, IndexBusy
 from marketplace.catalog.sight import PUBLIC, Sight
 from marketplace.catalog.sighted import Sighted
+from marketplace.catalog.suggesting import SUGGESTIONS_MAX, Suggestion
 from marketplace.kit.pages import SIZE_DEFAULT
 
 UPDATE_HEAP_BYTES = 15_000_000  # tantivy's least
@@ -125,6 +126,16 @@ class SearchIndex:
         searcher = Sighted(self._searcher(), sight)
         key = (self._loaded, sight, query, tuple(chosen.items()))
         return answering.answer(searcher, Asking(query, narrow, after, size, key), self._kept)
+
+    def suggest(self, typed: str, size: int = SUGGESTIONS_MAX, *, sight: Sight = PUBLIC) -> list[Suggestion]:
+        """Return how what is typed may go on, as the reader may know; IndexBroken when the index needs a rebuild."""
+        searcher = Sighted(self._searcher(), sight)
+        key = ("suggestions", self._loaded, sight, typed, size)
+        kept: list[Suggestion] | None = self._kept.find(key)
+        if kept is None:
+            kept = suggesting.suggest(searcher, typed, size)
+            self._kept.keep(key, kept)
+        return list(kept)
 
     def _write(self, opened: Callable[[], Any], deed: Callable[[Any], object], heap_bytes: int) -> None:
         with self._writing:

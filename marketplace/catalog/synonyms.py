@@ -38,7 +38,7 @@ AED, 自動体外式除細動器, defibrillator
 学童保育, 学童クラブ, 放課後, after school, after school care
 待機児童, waiting children, waiting list
 学校, 小学校, 中学校, 高等学校, がっこう, school, schools
-小学校, しょうがっこう, elementary school, primary school
+小学校, しょうがっこう, 児童, elementary school, primary school
 中学校, junior high school, middle school
 高等学校, 高校, high school
 大学, university, college
@@ -56,7 +56,7 @@ AED, 自動体外式除細動器, defibrillator
 予防接種, ワクチン, よぼうせっしゅ, vaccination, vaccine, immunization
 感染症, ウイルス, ノロウイルス, infectious disease, infection, virus
 結核, tuberculosis
-がん, 癌, cancer
+がん, ガン, 癌, cancer
 アレルギー, allergy
 薬局, pharmacy, drugstore
 福祉, 社会福祉, welfare
@@ -113,7 +113,8 @@ AED, 自動体外式除細動器, defibrillator
 公衆無線LAN, Wi-Fi, wifi, 無線LAN, public wireless lan, wireless
 電話, 公衆電話, telephone, phone
 郵便局, post office, post offices
-公共施設, 施設, 官公署, こうきょうしせつ, public facility, public facilities, facility, facilities
+公共施設, 官公署, こうきょうしせつ, public facility, public facilities, government facility
+施設, facility, facilities
 庁舎, 区役所, 市役所, 役所, city hall, ward office, town hall, government office
 選挙, 投票, せんきょ, election, elections, vote, voting
 投票所, polling station, polling place, polling stations
@@ -140,15 +141,15 @@ AED, 自動体外式除細動器, defibrillator
 工業, 製造業, manufacturing, industry
 経済, 景気, 経済成長, economy, economic
 物価, 家計, 消費者物価, prices, consumer prices, household economy
-消費, 消費者, 消費生活, consumer, consumption
+消費, 消費者, 消費生活, 消費生活相談, consumer, consumption, consumer affairs, consumer complaints
 宝くじ, lottery
 住宅, 住まい, 家屋, 空き家, じゅうたく, housing, house, houses, dwelling
 建築, 建物, 建築物, building, buildings, architecture
-都市計画, 再開発, まちづくり, 地区計画, としけいかく, urban planning, city planning, redevelopment
+都市計画, 再開発, まちづくり, 地区計画, としけいかく, urban planning, city planning, redevelopment, urban redevelopment
 土地, 地価, 地価公示, land, land price, land prices
 地質, ボーリング, geology, geological, boring, borehole
 地図, マップ, ちず, map, maps
-犯罪, 防犯, 治安, はんざい, crime, crimes, public safety
+犯罪, 防犯, 治安, 窃盗, ひったくり, 万引き, ストーカー, はんざい, crime, crimes, public safety
 窃盗, 空き巣, 侵入窃盗, ひったくり, 万引き, theft, burglary, robbery, shoplifting, stealing
 ストーカー, stalker, stalking
 警察, 警察署, 交番, けいさつ, police, police station
@@ -164,6 +165,9 @@ AED, 自動体外式除細動器, defibrillator
 一覧, リスト, 名簿, list
 情報, information
 データ, data
+報告, 報告書, report, reports
+結果, result, results
+発生, 件数, occurrence, incidents
 相談, 窓口, consultation, counseling, contact
 手当, 給付, 助成, 補助金, 支援金, 見舞金, allowance, subsidy, subsidies, benefits
 手数料, 使用料, 料金, fee, fees, charge

@@ -23,7 +23,7 @@ _PARTICLES = {"助詞", "助動詞"}
 # Words that bind others, or that a catalogue of data is full of: nothing is looked for by them where there are others.
 _LITTLE = (
     "a about and are as at by for from in is of on or per the to what where which with "
-    "data dataset datasets information list open db データ データセット オープンデータ 情報 一覧 リスト"
+    "data dataset datasets information list open db データ データセット オープンデータ 情報 一覧 リスト 数 状況"
 )
 _SAYING_LITTLE = frozenset(_LITTLE.split())
 SOUND = "="  # before the reading of a word: no word begins with it
@@ -119,7 +119,7 @@ def grams(*texts: str) -> str:
 
 def pairs_of(text: str) -> Iterator[str]:
     """Yield the pairs of neighbouring characters in what is not written in Latin letters and digits."""
-    for run in _RUN.findall(fold(text)):
+    for run in _RUN.findall(fold(text).replace("ー", "")):
         yield from (run[at : at + 2] for at in range(len(run) - 1))
 
 

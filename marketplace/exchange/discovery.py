@@ -1,5 +1,6 @@
 """Discovery: from words to listed datasets, and to what is offered of them."""
 
+from dataclasses import asdict
 from typing import Any
 
 from marketplace.access import queries as access
@@ -63,6 +64,11 @@ def list_files(
     if not listings.is_listed(dataset_id, sight_of(reader)):
         raise NotFound
     return showcase.list_files(dataset_id, release_id, cursor, size)
+
+
+def suggest(reader: Actor | None, typed: str, size: int) -> list[dict[str, Any]]:
+    """Return how what somebody types may go on: tags with their number of datasets, publishers and titles."""
+    return [asdict(one) for one in facilities.current().index.suggest(typed, size, sight=sight_of(reader))]
 
 
 def list_offers(

@@ -18,6 +18,7 @@ from marketplace.web.rendering import path_part, render, render_private
 blp = blueprint("catalog")
 WORDS_MAX = 1000
 CURSOR_MAX = 500
+SUGGESTIONS_SHOWN = 20
 # Of the newest release; its own pages have all files, the JSON beside them all columns.
 SHOWN = {"files_shown": 20, "columns_shown": 200, "preview_columns_shown": 40}
 
@@ -52,6 +53,7 @@ def search() -> Response:
         query=query,
         found=found,
         spans=narrowing.SPANS,
+        suggestions=discovery.suggest(reader(), query.words, SUGGESTIONS_SHOWN),
         groups=facets.groups(found["facets"], query.filters, query.address),
         following=following,
         first=query.address(query.filters) if query.cursor else None,

@@ -14,6 +14,7 @@ import pytest
 from marketplace.catalog import merit, narrowing, search, words
 from marketplace.catalog.errors import IndexBroken, IndexBusy
 from marketplace.catalog.search import SearchIndex
+from marketplace.catalog.sight import Sight
 from marketplace.kit import clock
 from marketplace.kit.errors import Invalid
 from marketplace.kit.pages import encode_cursor
@@ -132,7 +133,7 @@ def test_where_no_document_has_all_words_those_with_most_are_found(city: SearchI
     assert ids(city.search("札幌 避難所 東京", size=1, cursor=first.next_cursor)) == ["kyoto"]
     city.upsert(DocumentFactory(id="all", title_ja="東京と札幌の避難所", published_at="2099-01-01T00:00:00.000000Z"))
     assert ids(city.search("札幌 避難所 東京", size=1, cursor=first.next_cursor)) == ["kyoto"]
-    assert ids(city.search("札幌 避難所 東京")) == ["all"]
+    assert ids(city.search("札幌 避難所 東京")) == ["all", "tokyo", "kyoto"]
 
 
 def test_an_empty_query_lists_the_newest_first(index: SearchIndex) -> None:
@@ -236,7 +237,7 @@ def test_pages_do_not_shift_when_datasets_come_and_go(index: SearchIndex) -> Non
         encode_cursor([0, "a", 1, "b"]),
         encode_cursor([0, 1, 2**70, "b"]),
         encode_cursor([0, 1, -1, "b"]),
-        encode_cursor([2, 1, 1, "b"]),
+        encode_cursor([3, 1, 1, "b"]),
     ],
 )
 def test_a_made_up_cursor_is_refused(city: SearchIndex, cursor: str) -> None:
@@ -437,3 +438,17 @@ def test_a_word_is_cut_the_same_alone_and_in_a_sentence() -> None:
     assert words.split_camel("緯度") == "緯度"
     assert words.read_query("。！", 5) == words.Phrase((), ())
     assert len(words.read_query(" ".join(map(str, range(99))), 5).parts) == 5
+
+
+def test_suggestions_tell_nothing_of_what_is_listed_to_others(index: SearchIndex) -> None:
+    index.rebuild(
+        [
+            DocumentFactory(id="open", title_ja="避難所一覧", keywords=["避難"]),
+            DocumentFactory(id="hidden", title_ja="避難計画の秘密", keywords=["避難", "避難秘密"], audience="grp_1"),
+        ]
+    )
+    told = {one.text: one.datasets for one in index.suggest("ひなん")}
+    assert told == {"避難": 1, "避難所一覧": None}
+    seen = {one.text: one.datasets for one in index.suggest("ひなん", sight=Sight(frozenset({"grp_1"})))}
+    assert seen == {"避難": 2, "避難秘密": 1, "避難所一覧": None, "避難計画の秘密": None}
+    assert set(index.search("").facets["theme"].values()) == {1}

@@ -156,6 +156,27 @@ class CatalogQuery(PageQuery):
     explain = fields.Boolean(load_default=False, metadata={"description": "say of each dataset why it stands there"})
 
 
+class SuggestionQuery(Strict):
+    """What was typed so far."""
+
+    q = fields.String(load_default="", validate=validate.Length(max=100))
+    size = fields.Integer(load_default=10, validate=validate.Range(1, 50))
+
+
+class SuggestionView(Schema):
+    """A text to look for."""
+
+    text = fields.String(required=True)
+    kind = fields.String(required=True, metadata={"enum": ["tag", "publisher", "title"]})
+    datasets = fields.Integer(allow_none=True, required=True, metadata={"description": "how many have the tag"})
+
+
+class SuggestionList(Schema):
+    """Suggestions, the likeliest first."""
+
+    items = fields.List(fields.Nested(SuggestionView), required=True)
+
+
 class CatalogPage(Schema):
     """Found datasets in order of relevance, with counts per facet value."""
 
