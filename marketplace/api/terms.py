@@ -4,9 +4,10 @@ from typing import Any
 
 from flask import Response
 
-from marketplace.api.endpoint import actor, blueprint, created, guarded, pointing
+from marketplace.api.endpoint import actor, blueprint, created, guarded, pointing, visitor
 from marketplace.api.schemas import trade as schemas
 from marketplace.api.schemas.base import PageQuery
+from marketplace.exchange import discovery
 from marketplace.identity.permissions import Permission
 from marketplace.kit import settings
 from marketplace.kit.transaction import transaction
@@ -58,7 +59,7 @@ def list_templates() -> dict[str, Any]:
 @blp.response(200, schemas.RenderedTermsView)
 def read(identifier: str) -> dict[str, Any]:
     """Read terms by id or by hash, as data, as Japanese, as English and as ODRL."""
-    terms = queries.get_terms(identifier)
+    terms = discovery.read_terms(visitor(), identifier)
     items = queries.usage_terms(terms)
     names = ("id", "organization_id", "title_ja", "title_en", "template", "document", "sha256", "created_at")
     return {name: getattr(terms, name) for name in names} | {
@@ -76,7 +77,9 @@ def read_odrl(identifier: str) -> Response:
     """Read terms as an ODRL 2.2 policy in JSON-LD."""
     import orjson
 
-    return Response(orjson.dumps(_odrl(queries.get_terms(identifier))), content_type="application/ld+json")
+    return Response(
+        orjson.dumps(_odrl(discovery.read_terms(visitor(), identifier))), content_type="application/ld+json"
+    )
 
 
 def _in_request(pointer: str) -> str:

@@ -16,7 +16,8 @@ from marketplace.identity.actors import Actor
 from marketplace.kit.errors import NotFound
 from marketplace.kit.pages import SIZE_DEFAULT, SIZE_MAX, Page
 from marketplace.licensing import queries as licensing
-from marketplace.licensing.models import Offer
+from marketplace.licensing import showing
+from marketplace.licensing.models import Offer, Terms
 
 
 def search(
@@ -96,6 +97,11 @@ def read_offer(actor: Actor | None, offer_id: str) -> Offer:
     if not (_is_addressed(actor, offer) or (is_known and _is_sighted(actor, offer, dataset, sight))):
         raise NotFound
     return offer
+
+
+def read_terms(reader: Actor | None, identifier: str) -> Terms:
+    """Return terms by id or by hash; NotFound where the reader may not know of anything that is offered under them."""
+    return showing.read_terms(reader, sight_of(reader), identifier)
 
 
 def _is_addressed(actor: Actor | None, offer: Offer) -> bool:

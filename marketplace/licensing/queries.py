@@ -129,7 +129,7 @@ def lock_open_offer(offer_id: str, buyer: Actor, sight: Sight = PUBLIC) -> Offer
     for them. Raises NotFound, also where the offer was made privately to somebody else or its dataset is
     listed to others alone, or OfferNotOpen.
     """
-    sighted = (Offer.id == _harmless(offer_id), _of_seen_dataset(buyer, sight))
+    sighted = (Offer.id == _harmless(offer_id), of_seen_dataset(buyer, sight))
     statement = select(Offer).where(*sighted).with_for_update(read=True, of=Offer)
     offer = _present(db.session.scalar(statement.execution_options(populate_existing=True)))
     if not may_see(buyer, offer):
@@ -156,7 +156,7 @@ def list_offers(
     if open_only:
         statement = statement.where(*_open_now())
     if sight is not None and not (reader and reader.oversees):
-        statement = statement.where(_of_seen_dataset(reader, sight))
+        statement = statement.where(of_seen_dataset(reader, sight))
     return _page(statement, Offer.id, cursor, size)
 
 
@@ -241,7 +241,7 @@ def list_offerers(terms_sha256: str, reader: Actor | None = None, sight: Sight =
     statement = (
         select(Offer.organization_id)
         .where(Offer.terms_sha256 == _harmless(terms_sha256), *_open_now(), *_visible(reader))
-        .where(_of_seen_dataset(reader, sight))
+        .where(of_seen_dataset(reader, sight))
         .distinct()
         .order_by(Offer.organization_id)
     )
@@ -271,7 +271,7 @@ def _harmless(identifier: str) -> str:
     return identifier if ID_PATTERN.fullmatch(identifier) or SHA256.fullmatch(identifier) else ""
 
 
-def _of_seen_dataset(reader: Actor | None, sight: Sight) -> ColumnElement[bool]:
+def of_seen_dataset(reader: Actor | None, sight: Sight) -> ColumnElement[bool]:
     """Return the condition that an offer is the reader's, or its dataset not listed to others alone."""
     audience = or_(Dataset.audience.is_(None), Dataset.audience.in_(sorted(sight.groups)))
     seen = exists().where(Dataset.id == Offer.dataset_id, audience)

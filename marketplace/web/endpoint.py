@@ -16,6 +16,7 @@ from marketplace.identity.looking import note_look
 from marketplace.identity.permissions import PERMISSIONS, Permission, Rule
 from marketplace.identity.states import Assurance
 from marketplace.kit import settings
+from marketplace.kit.errors import Refusal
 from marketplace.web import forms, sessions
 from marketplace.web.addresses import prove_again, sign_in_again
 
@@ -61,7 +62,10 @@ def reader() -> Actor | None:
     found = sessions.current()
     if found is None or _lacks_second_factor(found, Permission.CATALOG_READ):
         return None
-    return login.actor_of(found)
+    try:
+        return login.actor_of(found)
+    except Refusal:  # of no organization, or of one that is suspended: as anybody
+        return None
 
 
 def session() -> Session:

@@ -16,6 +16,7 @@ from marketplace.web import (
     device,
     documentation,
     email,
+    groups,
     home,
     joining,
     notices,
@@ -33,7 +34,7 @@ from marketplace.web.description import EXTENSION, Description
 
 PAGES = (
     home, catalog, demand, terms, register, reports, problems, documentation, checkout,
-    sign_in, passkeys, providers, recovery, joining, account, email, desk, notices, authorize, consent, device,
+    sign_in, passkeys, providers, recovery, joining, account, email, desk, groups, notices, authorize, consent, device,
 )  # fmt: skip
 
 

@@ -2,10 +2,11 @@
 
 from flask import Response
 
+from marketplace.exchange import discovery
 from marketplace.identity.permissions import Permission
 from marketplace.licensing import policy, queries, rules
 from marketplace.licensing.templates import TEMPLATES
-from marketplace.web.endpoint import blueprint, guarded
+from marketplace.web.endpoint import blueprint, guarded, reader
 from marketplace.web.rendering import render
 
 blp = blueprint("terms")
@@ -31,6 +32,6 @@ def list_templates() -> Response:
 @guarded(Permission.CATALOG_READ)
 def show(identifier: str) -> Response:
     """Show terms as Japanese and English text, with the hash that names them."""
-    terms = queries.get_terms(identifier)
+    terms = discovery.read_terms(reader(), identifier)
     items = queries.usage_terms(terms)
     return render("terms.html", terms=terms, text_ja=policy.to_japanese(items), text_en=policy.to_english(items))

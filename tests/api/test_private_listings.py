@@ -164,6 +164,35 @@ def test_an_offer_made_to_one_buyer_alone_is_read_and_ordered_without_the_group(
     ok(market.order(addressed, market.stranger), 201)
 
 
+def test_terms_under_which_only_hidden_data_are_offered_are_hidden_too(market: Market, goods: Goods) -> None:
+    hidden(market, goods, market.buyer)
+    offer = market.offer(goods.dataset_id, "one_off", terms_id=_own_terms(market)["id"])
+    places = [f"/v1/terms/{name}{end}" for name in (offer["terms_id"], offer["terms_sha256"]) for end in ("", "/odrl")]
+
+    for place in places:
+        assert market.buyer.get(place).status_code == market.operator.get(place).status_code == 200
+        for who in (market.nobody, market.stranger, market.rival):
+            refused(who.get(place), 404, "not-found")
+    with statements() as absent:
+        market.stranger.get(f"/v1/terms/{new_id('trm')}")
+    with statements() as concealed:
+        market.stranger.get(places[0])
+    assert concealed == absent
+    assert market.nobody.get(f"/terms/{offer['terms_id']}", headers={"Accept": "text/html"}).status_code == 404
+
+    ok(audience(market, goods, None))
+    assert all(market.nobody.get(place).status_code == 200 for place in places)
+
+
+def _own_terms(market: Market) -> dict[str, Any]:
+    body = {
+        "template": "standard-commercial",
+        "title_en": "For the circle alone",
+        "items": {"notices": "会員だけが利用できる"},
+    }
+    return ok(market.provider.post("/v1/terms", body), 201)
+
+
 def test_a_token_without_the_scope_and_a_token_for_grants_see_what_is_public(market: Market, goods: Goods) -> None:
     hidden(market, goods, market.buyer)
 

@@ -30,7 +30,7 @@ class GroupInUse(Conflict):
 
     slug = "group-in-use"
     title, title_ja = "Group in use", "グループは使用中です"
-    cause = "Datasets are listed to this group."
-    cure = "Give these datasets another audience first."
-    cause_ja = "このグループに限定して公開しているデータセットがあります。"
-    cure_ja = "先に、それらのデータセットの公開範囲を変えてください。"
+    cause = "Datasets are listed to this group, or were until they were withdrawn."
+    cure = "Give these datasets another audience first. A group of withdrawn ones stays: remove its members."
+    cause_ja = "このグループに限定して公開している、または取下げ前に限定していたデータセットがあります。"
+    cure_ja = "先に公開範囲を変えてください。取下げ済みのものがあるグループは残るので、組織を外してください。"

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, func, literal, or_, select
 
 from marketplace.catalog.groups.models import GroupMember, PrivateGroup
 from marketplace.catalog.groups.states import Membership
+from marketplace.catalog.models import Dataset
 from marketplace.catalog.sight import PUBLIC, Sight
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
@@ -107,6 +108,17 @@ def list_members(actor: Actor, group_id: str, *, cursor: str | None = None, size
     page = cut(rows, size, lambda row: [row.organization_id])
     known = identity.find_organizations({row.organization_id for row in page.items})
     return Page([Member(known[row.organization_id], row.state, row.since) for row in page.items], page.next_cursor)
+
+
+def list_datasets(actor: Actor, group_id: str, *, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[Dataset]:
+    """Return which datasets are listed to the caller's own group alone; NotFound for all others' groups."""
+    group = get_own_group(actor, group_id)
+    after = decode_cursor(cursor, 1)
+    statement = select(Dataset).where(Dataset.audience == group.id)
+    if after:
+        statement = statement.where(Dataset.id < storable(str(after[0])))
+    rows = db.session.scalars(statement.order_by(Dataset.id.desc()).limit(size + 1)).all()
+    return cut(rows, size, lambda row: [row.id])
 
 
 def _standing(actor: Actor) -> Any:
