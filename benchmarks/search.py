@@ -1,32 +1,39 @@
-"""How fast the catalogue answers, against one raw tantivy query on the same index.
+"""How fast the catalogue answers, against one raw tantivy query on the same index; what the index costs.
 
-The limit finds the twenty newest documents that have all words of the query, and nothing else. A search also ranks
-by nearness, counts six facets and gives a cursor; over HTTP it reads the found documents and writes them as JSON.
+The limit finds the twenty best datasets that have all words of the query, and nothing else. A search also ranks by
+nearness and standing, counts eleven facets and gives a cursor; over HTTP it reads the found documents and writes them
+as JSON. A search counts as new when nothing of it was kept: neither its words as they were read nor its counts.
 """
 
 import argparse
 import http.client
 import random
 import statistics
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
 from itertools import islice
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 import orjson
 import psycopg
 
 from benchmarks import machine, world
 from benchmarks.world import World
-from marketplace.catalog import ranking
+from marketplace.catalog import meaning, places, ranking
+from marketplace.catalog.answering import Kept
 from marketplace.catalog.search import SearchIndex
+from marketplace.catalog.states import Licence, Theme
 from marketplace.kit import postgres
 from marketplace.kit.ids import new_id
 
-SIZES, SIZES_QUICK = (10_000, 100_000), (10_000,)
-QUERIES, QUERIES_QUICK = 400, 100
+SIZES, SIZES_QUICK, MILLION = (5_000, 100_000), (5_000,), 1_000_000
+QUERIES, QUERIES_QUICK = 1_000, 200
 PAGE = 20
+Asked = tuple[str, Mapping[str, list[str]]]
 PLACES = (
     ("札幌市", "Sapporo"), ("高松市", "Takamatsu"), ("福井県", "Fukui"), ("東京都", "Tokyo"), ("京都市", "Kyoto"),
     ("横浜市", "Yokohama"), ("那覇市", "Naha"), ("仙台市", "Sendai"), ("金沢市", "Kanazawa"), ("広島市", "Hiroshima"),
@@ -37,8 +44,8 @@ SUBJECTS = (
     ("学校給食", "school meals"), ("道路工事", "road works"), ("地価公示", "land prices"),
 )  # fmt: skip
 KINDS = (("一覧", "list"), ("月次集計", "monthly totals"), ("観測値", "observations"), ("地図データ", "map data"))
-THEMES = ("population", "tourism", "transport", "disaster", "other")
-WORDS = ("人流", "気温", "札幌市 人流", "観光客数 月次", "Sapporo temperature", "bus timetable", "防災施設", "京都", "")
+MORE = ("人口", "防災", "shelter", "population statistics", "じんこう", "ごみ収集", "Tokyo", "札幌市 気温 観測値")
+PREFECTURE_TOWNS = 40
 _COPY_DATASETS = """
 INSERT INTO dataset SELECT (jsonb_populate_record(d, jsonb_build_object('id', n.id))).*
   FROM unnest(%s::text[]) AS n (id), dataset d WHERE d.id = %s
@@ -47,41 +54,62 @@ _COPY_LISTINGS = "COPY listing (dataset_id, document, updated_at) FROM STDIN"
 
 
 def main(arguments: list[str]) -> None:
-    """Print p50 and p99 in milliseconds at each size, and the ratio of the medians to the raw query."""
+    """Print p50 and p99 in milliseconds at each size, wall and processor time, and what building and keeping costs."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks search")
-    parser.add_argument("--quick", action="store_true", help="10 k datasets only")
-    quick = parser.parse_args(arguments).quick
-    queries = QUERIES_QUICK if quick else QUERIES
+    parser.add_argument("--quick", action="store_true", help="5 k datasets only")
+    parser.add_argument("--million", action="store_true", help="a million datasets too, in the index alone")
+    parser.add_argument("--keep", type=Path, help="where the index of a million is, or is made and stays")
+    asked = parser.parse_args(arguments)
+    queries = QUERIES_QUICK if asked.quick else QUERIES
     with world.installed() as exchange:
         template = exchange.draft()[1]
         made = documents()
         with exchange.serving() as process_id:
-            for size, step in _steps(SIZES_QUICK if quick else SIZES):
-                start = time.perf_counter()
+            for size, step in _steps(SIZES_QUICK if asked.quick else SIZES):
                 _fill(exchange, template, list(islice(made, step)))
-                built = time.perf_counter() - start
-                print(f"\n{size} datasets ({step} entered in {built:.0f} s); {queries} queries each, one at a time")
-                _print(_measured(exchange, queries))
+                index = SearchIndex(exchange.settings.search_dir)
+                print(f"\n{size} datasets; {queries} searches each, one at a time")
+                _print(_measured(index, queries))
+                _print_http(exchange, queries)
                 used = machine.memory_bytes(process_id)[1] / 2**20
                 print(f"  memory of the server (PSS) afterwards: {used:.0f} MiB")
+    for size in (SIZES_QUICK if asked.quick else SIZES) + ((MILLION,) if asked.million else ()):
+        with tempfile.TemporaryDirectory() as folder:
+            _alone(asked.keep if asked.keep and size == MILLION else Path(folder), size, queries)
 
 
 def documents() -> Iterator[dict[str, Any]]:
     """Yield public documents of synthetic datasets in Japanese and English, alike every time but for their ids."""
-    chance = random.Random("musubi-search-1")
+    chance = random.Random("musubi-search-2")
     while True:
+        first = date(2000, 1, 1) + timedelta(days=chance.randrange(9_000))
         yield _described(chance) | {
             "id": new_id("ds"),
-            "themes": [chance.choice(THEMES)],
-            "region": f"{chance.randrange(1, 48):02d}0001",
+            "themes": chance.sample([*Theme], chance.choice((1, 1, 2))),
+            "region": _region(chance),
             "language": "ja",
-            "frequency": chance.choice(("DAILY", "MONTHLY", "ANNUAL")),
-            "formats": [chance.choice(("csv", "xlsx", "geojson", "parquet"))],
+            "frequency": chance.choice(("DAILY", "MONTHLY", "ANNUAL", "IRREG", "UNKNOWN")),
+            "licence_hint": chance.choice([*Licence]),
+            "formats": chance.sample(("CSV", "XLSX", "GeoJSON", "parquet", "PDF"), chance.choice((1, 2, 3))),
             "price_classes": [chance.choice(("free", "one_off", "metered"))],
-            "published_at": f"2026-{chance.randrange(1, 12):02d}-{chance.randrange(1, 28):02d}T00:00:00.000000Z",
+            "published_at": f"{date(2018, 1, 1) + timedelta(days=chance.randrange(3_200))}T00:00:00.000000Z",
+            "quality": chance.randrange(101),
+            "temporal": {"from": f"{first}", "until": f"{first + timedelta(days=chance.choice((30, 365, 1_000)))}"},
+            "bbox": _box(chance),
             "releases": [],
             "offers": [],
         }
+
+
+def _region(chance: random.Random) -> str:
+    prefecture = chance.randrange(1, 48)
+    town = chance.choice((0, *range(201, 201 + PREFECTURE_TOWNS)))
+    return places.whole_code(f"{prefecture:02}{town:03}")
+
+
+def _box(chance: random.Random) -> list[str] | None:
+    west, south = chance.randrange(1300, 1450), chance.randrange(310, 450)
+    return [f"{edge / 10}" for edge in (west, south, west + 2, south + 2)] if chance.random() < 0.5 else None
 
 
 def _described(chance: random.Random) -> dict[str, Any]:
@@ -119,43 +147,94 @@ def _fill(exchange: World, template: str, made: list[dict[str, Any]]) -> None:
         index.upsert_many(made[start : start + 10_000])
 
 
-def _measured(exchange: World, queries: int) -> dict[str, list[float]]:
-    index = SearchIndex(exchange.settings.search_dir)
-    connection = http.client.HTTPConnection("127.0.0.1", exchange.settings.port, timeout=60)
+def _alone(folder: Path, size: int, queries: int) -> None:
+    """Build an index outside any exchange and measure it."""
+    index = SearchIndex(folder)
+    print(f"\n{size} datasets in an index alone")
+    if not index.is_usable():
+        start, spent = time.perf_counter(), time.process_time()
+        index.rebuild(islice(documents(), size))
+        wall, processor = time.perf_counter() - start, time.process_time() - spent
+        print(f"  built at {size / wall:.0f} datasets/s, {size / processor:.0f} by second of processor time")
+    kept = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    print(f"  {kept / size:.0f} bytes a dataset on disk")
+    _print(_measured(index, queries))
+
+
+def asked_of(number: int, chance: random.Random) -> Asked:
+    """Return the search of this number: words of one, two and three, with filters now and then, and none at times."""
+    place_ja, place_en = chance.choice(PLACES)
+    subject_ja, subject_en = chance.choice(SUBJECTS)
+    prefecture = places.whole_code(f"{chance.randrange(1, 48):02}000")
+    words = chance.choice(
+        (subject_ja, subject_en, f"{place_ja} {subject_ja}", f"{place_en} {subject_en}", f"{place_ja}の{subject_ja} 月次",
+         f"{place_ja}の{subject_ja} {number % 1000}", chance.choice(MORE))
+    )  # fmt: skip
+    filters = chance.choice(
+        ({}, {}, {}, {"theme": [chance.choice([*Theme])]}, {"region": [prefecture]},
+         {"covers_from": ["2015-01-01"], "covers_until": ["2016-12-31"]}, {"bbox": ["139,35,140,36"]})
+    )  # fmt: skip
+    return (words, filters) if number % 20 else ("", filters)
+
+
+def _measured(index: SearchIndex, queries: int) -> dict[str, list[tuple[float, float]]]:
+    chance = random.Random("musubi-queries-1")
     searcher = index._searcher()  # noqa: SLF001 - the limit is a query of the library itself
-    deeds: dict[str, Callable[[str], object]] = {
-        "tantivy, one query (the limit)": lambda words: _raw(searcher, words),
-        "SearchIndex: ranks, facets, cursor": index.search,
-        "GET /v1/catalog over HTTP": lambda words: _get(connection, words),
+    deeds: dict[str, Callable[[Asked], object]] = {
+        "tantivy, one query (the limit)": lambda asked: _raw(searcher, asked[0]),
+        "search, new": lambda asked: _anew(index, asked),
+        "search, asked again": lambda asked: index.search(*asked, size=PAGE),
+        "suggestions": lambda asked: index.suggest(asked[0][:3]),
     }
-    figures: dict[str, list[float]] = {name: [] for name in deeds}
-    for words in WORDS:
-        for deed in deeds.values():
-            deed(words)
+    figures: dict[str, list[tuple[float, float]]] = {name: [] for name in deeds}
     for number in range(queries):
-        words = WORDS[number % len(WORDS)]
-        for name in random.sample(list(deeds), len(deeds)):
-            start = time.perf_counter()
-            deeds[name](words)
-            figures[name].append((time.perf_counter() - start) * 1e3)
+        asked = asked_of(number, chance)
+        for name, deed in deeds.items():
+            start, spent = time.perf_counter(), time.process_time()
+            deed(asked)
+            figures[name].append((time.perf_counter() - start, time.process_time() - spent))
     return figures
 
 
+def _anew(index: SearchIndex, asked: Asked) -> object:
+    index._kept = Kept()  # noqa: SLF001 - as if nobody had asked before
+    for kept in (ranking.exact, ranking.wide, ranking.loose, meaning.read):
+        kept.cache_clear()
+    return index.search(*asked, size=PAGE)
+
+
 def _raw(searcher: Any, words: str) -> Any:
-    farthest = ranking.exact_steps(words)[-1].query
-    return searcher.search(farthest, PAGE, count=False, order_by_field="recency").hits
+    found = ranking.exact(words)
+    step = found.steps[[step.name for step in found.steps].index("words_in_text")] if words else found.steps[0]
+    return searcher.search(step.query, PAGE, count=False, order_by_field="standing").hits
 
 
-def _get(connection: http.client.HTTPConnection, words: str) -> None:
-    connection.request("GET", f"/v1/catalog?size={PAGE}&q={quote(words)}")
+def _get(connection: http.client.HTTPConnection, asked: Asked) -> None:
+    words, filters = asked
+    pairs = [("q", words), ("size", str(PAGE)), *((name, one) for name, values in filters.items() for one in values)]
+    connection.request("GET", f"/v1/catalog?{urlencode(pairs)}")
     answer = connection.getresponse()
-    if answer.status != 200 or not orjson.loads(answer.read())["items"]:
+    if answer.status != 200 or "items" not in orjson.loads(answer.read()):
         raise RuntimeError(f"the search for {words!r} failed: {answer.status}")
 
 
-def _print(figures: dict[str, list[float]]) -> None:
-    limit = statistics.median(next(iter(figures.values())))
-    print(f"  {'':44} {'p50 ms':>8} {'p99 ms':>8} {'p50 to the limit':>18}")
+def _print_http(exchange: World, queries: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", exchange.settings.port, timeout=60)
+    chance, walls = random.Random("musubi-queries-2"), []
+    for number in range(queries):
+        asked = asked_of(number, chance)
+        start = time.perf_counter()
+        _get(connection, asked)
+        walls.append(time.perf_counter() - start)
+    print(f"  {'GET /v1/catalog over HTTP, wall':44} {_spans(walls)}", flush=True)
+
+
+def _print(figures: dict[str, list[tuple[float, float]]]) -> None:
+    print(f"  {'':44} {'p50 ms':>8} {'p99 ms':>8}")
     for name, found in figures.items():
-        p50, p99 = statistics.median(found), statistics.quantiles(found, n=100)[98]
-        print(f"  {name:44} {p50:8.2f} {p99:8.2f} {p50 / limit:17.1f}x", flush=True)
+        for kind, spans in (("wall", [wall for wall, _ in found]), ("processor", [spent for _, spent in found])):
+            print(f"  {f'{name}, {kind}':44} {_spans(spans)}", flush=True)
+
+
+def _spans(seconds: Sequence[float]) -> str:
+    return f"{statistics.median(seconds) * 1e3:8.2f} {statistics.quantiles(seconds, n=100)[98] * 1e3:8.2f}"

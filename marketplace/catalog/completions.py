@@ -1,6 +1,7 @@
 """How a word that somebody begins to type may go on: the beginnings by which a document is found, and their ends."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from marketplace.catalog import spelling, words
@@ -13,11 +14,17 @@ Document = Mapping[str, Any]
 
 def beginnings(document: Document) -> Iterator[str]:
     """Yield every beginning of titles, tags and publishers, and of how they sound."""
-    found: dict[str, None] = {}
-    for name in names_of(document):
-        for spoken in ways(name):
-            found.update(dict.fromkeys(spoken[:length] for length in range(1, min(len(spoken), BEGINNING_MAX) + 1)))
-    yield from found
+    begun = (_begun_short(name) if len(name) <= words.SHORT_LENGTH_MAX else _begun(name) for name in names_of(document))
+    yield from dict.fromkeys(beginning for name in begun for beginning in name)
+
+
+@lru_cache(maxsize=20_000)
+def _begun_short(name: str) -> tuple[str, ...]:
+    return _begun(name)
+
+
+def _begun(name: str) -> tuple[str, ...]:
+    return tuple(way[:length] for way in ways(name) for length in range(1, min(len(way), BEGINNING_MAX) + 1))
 
 
 def names_of(document: Document) -> list[str]:

@@ -51,7 +51,7 @@ def days_of(document: dict[str, Any]) -> Days | None:
     first, last = _ordinal(stated.get("from")), _ordinal(stated.get("until"))
     if first and last and first <= last:
         return Days(first, last)
-    return _named(words.fold(f"{document['title_ja']}\n{document['title_en']}"))
+    return _named(words.fold(f"{document['title_ja']} / {document['title_en']}"))
 
 
 def box_of(document: dict[str, Any]) -> Box | None:

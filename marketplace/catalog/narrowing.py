@@ -33,7 +33,7 @@ def facets_of(document: Mapping[str, Any]) -> dict[str, list[str]]:
         "publisher": [document["publisher"]["id"]],
         "frequency": [document["frequency"]],
         "year": days.years if days else [],
-        "privacy_class": _stated(document.get("privacy_class")),
+        "privacy_class": _privacy_classes(document),
         "delivery": _paths(document),
         "quality": _band(document),
     }
@@ -139,6 +139,12 @@ _SPAN_QUERIES: dict[str, Callable[[Any, str], Any]] = {
 
 def _stated(value: str | None) -> list[str]:
     return [value] if value else []
+
+
+def _privacy_classes(document: Mapping[str, Any]) -> list[str]:
+    """Return the classes of personal data that a document states, or under which it is offered."""
+    offered = (offer.get("privacy_class") for offer in document.get("offers", ()))
+    return sorted(set(filter(None, [document.get("privacy_class"), *offered])))
 
 
 def _paths(document: Mapping[str, Any]) -> list[str]:

@@ -36,6 +36,7 @@ class Word:
 
     The last form is the dictionary's; the sound is katakana, empty where the letters say it. What may be mistyped is
     ``spelt`` as it stands in the text, without stemming; ``said`` is how it sounds, or else how it is written.
+    The index takes its ``tokens``: forms, and the sound.
     """
 
     forms: tuple[str, ...]
@@ -43,6 +44,7 @@ class Word:
     sound: str = ""
     spelt: str = ""
     said: str = ""
+    tokens: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,10 @@ def grams(*texts: str) -> str:
     return " ".join(found)
 
 
-def pairs_of(text: str) -> Iterator[str]:
-    """Yield the pairs of neighbouring characters in what is not written in Latin letters and digits."""
-    for run in _RUN.findall(fold(text).replace("ー", "")):
-        yield from (run[at : at + 2] for at in range(len(run) - 1))
+def pairs_of(text: str) -> list[str]:
+    """Return the pairs of neighbouring characters in what is not written in Latin letters and digits."""
+    runs = _RUN.findall(fold(text).replace("ー", ""))
+    return [run[at : at + 2] for run in runs for at in range(len(run) - 1)]
 
 
 def _telling(words: Iterable[Word], words_max: int) -> tuple[Word, ...]:
@@ -140,11 +142,12 @@ def _read(text: str) -> Reading:
     sounds: list[str] = []
     for piece in _PIECE.findall(fold(text)):
         for unit, parts in _cut(piece):
-            for word in (unit, *parts):
-                forms.update(dict.fromkeys(word.forms))
-                forms.update(dict.fromkeys([SOUND + word.sound] if word.sound else []))
-                spelt.update(dict.fromkeys([word.spelt] if word.spelt else []))
             sounds.append(unit.said)
+            for word in (unit, *parts) if parts != (unit,) else parts:
+                for token in word.tokens:
+                    forms[token] = None
+                if word.spelt:
+                    spelt[word.spelt] = None
     return Reading(tuple(forms), tuple(spelt), "".join(sounds))
 
 
@@ -171,14 +174,16 @@ def _word(morpheme: Any) -> Word | None:
 def _word_of(surface: str, normal: str, reading: str, particle: bool) -> Word:
     # 附属 and 付属 meet in their normal form. One character is left as it stands: ひと would become 一.
     folded = fold(normal)
-    forms = [surface] if len(folded) < 2 else [surface, folded]
-    settled = [spelling.settled("".join(form.split())[:WORD_LENGTH_MAX]) for form in forms]
+    written = [surface] if len(folded) < 2 else [surface, folded]
+    settled = [spelling.settled("".join(form.split())[:WORD_LENGTH_MAX]) for form in written]
     said = (
         surface if surface.isascii() or not spelling.is_kana(reading) else spelling.katakana(reading)[:WORD_LENGTH_MAX]
     )
     is_heard = not (particle or surface.isascii() or len(said) < 2) and spelling.is_kana(said)
     is_weak = particle or surface in _SAYING_LITTLE
-    return Word(tuple(dict.fromkeys(map(_stem, settled))), is_weak, said if is_heard else "", _spelt(surface), said)
+    forms = tuple(dict.fromkeys(map(_stem, settled)))
+    heard = (SOUND + said,) if is_heard else ()
+    return Word(forms, is_weak, said if is_heard else "", _spelt(surface), said, forms + heard)
 
 
 def _spelt(surface: str) -> str:

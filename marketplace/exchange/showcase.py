@@ -209,6 +209,7 @@ def _offer(offer: Offer) -> dict[str, Any]:
         "terms_sha256": offer.terms_sha256,
         "terms_title_ja": terms.title_ja,
         "terms_title_en": terms.title_en,
+        "privacy_class": terms.document.get("privacy_class"),
         "price_kind": offer.price_kind,
         "amount_yen": offer.amount_yen,
         "price": offer.price,
