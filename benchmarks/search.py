@@ -165,13 +165,13 @@ def asked_of(number: int, chance: random.Random) -> Asked:
     """Return the search of this number: words of one, two and three, with filters now and then, and none at times."""
     place_ja, place_en = chance.choice(PLACES)
     subject_ja, subject_en = chance.choice(SUBJECTS)
-    prefecture = places.whole_code(f"{chance.randrange(1, 48):02}000")
+    place = places.whole_code(f"{chance.randrange(1, 48):02}000")
     words = chance.choice(
-        (subject_ja, subject_en, f"{place_ja} {subject_ja}", f"{place_en} {subject_en}", f"{place_ja}の{subject_ja} 月次",
-         f"{place_ja}の{subject_ja} {number % 1000}", chance.choice(MORE))
+        (subject_ja, subject_en, f"{place_ja} {subject_ja}", f"{place_en} {subject_en}",
+         f"{place_ja}の{subject_ja} 月次", f"{place_ja}の{subject_ja} {number % 1000}", chance.choice(MORE))
     )  # fmt: skip
     filters = chance.choice(
-        ({}, {}, {}, {"theme": [chance.choice([*Theme])]}, {"region": [prefecture]},
+        ({}, {}, {}, {"theme": [chance.choice([*Theme])]}, {"region": [place]},
          {"covers_from": ["2015-01-01"], "covers_until": ["2016-12-31"]}, {"bbox": ["139,35,140,36"]})
     )  # fmt: skip
     return (words, filters) if number % 20 else ("", filters)

@@ -8,8 +8,9 @@ from flask import Flask
 
 from marketplace.api import cutting, keeping, passing, streams
 from marketplace.audit.clerk import Clerk
-from marketplace.exchange import listing
+from marketplace.exchange import listing, mirroring
 from marketplace.identity import service as identity
+from marketplace.kit import settings
 from marketplace.kit.health import LOST_DATABASE
 from marketplace.kit.jobs import Worker
 from marketplace.kit.transaction import transaction
@@ -34,6 +35,8 @@ def start(app: Flask, *, with_jobs: bool) -> None:
     threads: list[Any] = [app.extensions[streams.EXTENSION], Clerk(app.app_context)]
     if with_jobs:
         threads.append(Worker(app.config["SQLALCHEMY_DATABASE_URI"], app.app_context))
+    if settings.current().search_index == "own":
+        threads.append(mirroring.Mirror(app.app_context))
     app.extensions[EXTENSION] = threads
     look_after(app)
     for thread in threads:
@@ -45,7 +48,8 @@ def look_after(app: Flask) -> None:
     """Make what installations of before may lack: the search index, and the client of the command line."""
     try:
         with app.app_context():
-            listing.ensure_index()
+            if settings.current().search_index == "shared":
+                listing.ensure_index()
             with transaction():
                 identity.ensure_command_line()
     except LOST_DATABASE:

@@ -180,6 +180,16 @@ class SearchWaiting(Model):
     refused_at: Mapped[datetime | None]
 
 
+class SearchChange(Model):
+    """In which transaction the listing of a dataset changed last: what indexes of other machines go by."""
+
+    __tablename__ = "search_change"
+    __table_args__ = (Index("ix_search_change_changed_in_dataset_id", "changed_in", "dataset_id"),)
+
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"), primary_key=True)
+    changed_in: Mapped[int] = mapped_column(BigInteger)
+
+
 class Conversion(Model):
     """The Parquet made of a tabular content, once for all files of that content; ``sha256`` names its bytes.
 

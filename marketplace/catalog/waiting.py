@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy import ColumnElement, Row, delete, exists, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
+from marketplace.catalog import changes
 from marketplace.catalog.models import SearchWaiting
 from marketplace.kit import clock
 from marketplace.kit.db import db
@@ -21,6 +22,7 @@ def wait(dataset_id: str) -> None:
     added = insert(SearchWaiting).values(dataset_id=dataset_id)
     row = {"sequence": added.excluded.sequence, "refused_at": None}
     db.session.execute(added.on_conflict_do_update(index_elements=["dataset_id"], set_=row))
+    changes.note(dataset_id)
 
 
 def is_any() -> bool:

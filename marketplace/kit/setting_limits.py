@@ -40,5 +40,9 @@ CHOICES = {
     "stripe_connect": (("off", "transfers"), "off (payouts by bank) or transfers (to connected accounts)"),
     "proxy_header": (("X-Forwarded-For", "Forwarded"), "X-Forwarded-For or Forwarded, as your proxy sends"),
     "trust_to_sell": (("verified", "qualified"), "verified, or qualified (chosen sellers alone)"),
+    "search_index": (
+        ("shared", "own"),
+        "shared (written by the worker), or own (this machine's, made from the database)",
+    ),
     "security_profile": (("baseline", "fapi2"), "baseline, or fapi2 (PAR, DPoP and keys for all clients)"),
 }

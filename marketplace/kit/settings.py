@@ -44,6 +44,7 @@ class Settings:
     open_registration: bool = True
     applications_pending_max: int = 1000
     run_worker: bool = True
+    search_index: str = "shared"
     token_ttl_seconds: int = 300
     signing_key_file: Path | None = None
     installation_key_file: Path | None = None
@@ -265,6 +266,11 @@ def _check_choices(settings: Settings) -> None:
     for name, (possible, told) in limits.CHOICES.items():
         if getattr(settings, name) not in possible:
             raise BadSetting(f"{variables.name_of(name)} must be {told}")
+    if settings.search_index == "own" and settings.run_worker:
+        raise BadSetting(
+            "MARKETPLACE_SEARCH_INDEX=own is for machines without the worker: set MARKETPLACE_RUN_WORKER=false here,"
+            " and run `marketplace worker` where the shared index lies"
+        )
 
 
 def _check_witnesses(settings: Settings) -> None:

@@ -34,6 +34,7 @@ CHOSEN = {
     "incident_authority_email": "privacy@city.example.jp",
     "worker_class": "events",
     "security_profile": "fapi2",
+    "search_index": "own",
     "proxy_header": "Forwarded",
     "trust_to_sell": "qualified",
     "seller": "principal",
@@ -60,6 +61,7 @@ def test_every_field_is_set_by_its_variable(field) -> None:
     more = {"STRIPE_WEBHOOK_SECRETS": "whsec_own"} if field.name in OPEN else {}
     more |= PROVIDER if field.name == "oidc_issuer" else {}
     more |= {"MARKETPLACE_LOG_WITNESSES": WITNESS} if field.name == "log_witnesses_min" else {}
+    more |= {"MARKETPLACE_RUN_WORKER": "false"} if field.name == "search_index" else {}
     read = from_environment(more | {variables.name_of(field.name): text})
     assert getattr(read, field.name) == value
 
@@ -105,6 +107,8 @@ def test_live_payments_in_production_are_possible() -> None:
         ({"MARKETPLACE_REGISTER_DAYS": "0"}, "must be 1 to 90"),
         ({"MARKETPLACE_TOKEN_TTL_SECONDS": "3601"}, "must be 1 to 3600"),
         ({"MARKETPLACE_WORKER_CLASS": "gevent"}, "WORKER_CLASS must be threads"),
+        ({"MARKETPLACE_SEARCH_INDEX": "none"}, "SEARCH_INDEX must be shared"),
+        ({"MARKETPLACE_SEARCH_INDEX": "own"}, "set MARKETPLACE_RUN_WORKER=false"),
         ({"MARKETPLACE_TRUST_TO_SELL": "applied"}, "TRUST_TO_SELL must be verified, or qualified"),
         (
             {"MARKETPLACE_LOG_WITNESSES": f"{WITNESS},{OTHER_KEY}", "MARKETPLACE_LOG_WITNESSES_MIN": "2"},
