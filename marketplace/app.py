@@ -70,6 +70,7 @@ from marketplace.api import (
     tickets,
     traces,
     transparency,
+    trials,
     understanding,
     upstreams,
     usage,
@@ -101,7 +102,7 @@ from marketplace.web import sessions
 RESOURCES = (
     organizations, applications, clients, delegations, datasets, releases, resumable, sources, upstreams, calls,
     groups, audiences, terms, offers, coupons, eligibilities, catalog, orders, invoices, documents, paperwork,
-    understanding,
+    understanding, trials,
     bank, receivables, refunds, disputes, service_levels, payouts, revenue, budgets,
     grants, tickets, rows, usage, deliveries, subscriptions,
     ledger, audit, transparency, adopted, traces, searches, cases, overrides,

@@ -1,6 +1,6 @@
 """What access refuses."""
 
-from marketplace.kit.errors import Forbidden, Invalid, NotFound, Unavailable
+from marketplace.kit.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 
 
 class GrantMissing(Forbidden):
@@ -100,3 +100,14 @@ class ReasonMissing(Invalid):
     cure = "Send `reason` with a sentence the buyer will understand."
     cause_ja = "利用権の取消しには、購入者が読める1〜1000文字の理由が必要です。"
     cure_ja = "購入者に伝わる文を reason に入れて送ってください。"
+
+
+class TriedAlready(Conflict):
+    """A second trial of one dataset by one organization."""
+
+    slug = "tried-already"
+    title, title_ja = "Tried already", "試用済みです"
+    cause = "Your organization has tried this dataset before, in the order `order_id`; each organization tries it once."
+    cure = "Fetch with the grant of that order while it lasts, or order an offer of the dataset."
+    cause_ja = "貴組織はこのデータセットをすでに試用しています(注文 order_id)。試用は一組織につき一度です。"
+    cure_ja = "期限内であればその注文の利用権で取得できます。続けて使うには、提供条件から注文してください。"

@@ -152,6 +152,9 @@ class Verb(StrEnum):
     BUDGET_REMOVED = "billing.budget.removed"
     BUDGET_ALERTED = "billing.budget.alerted"
     # access
+    TRIAL_OFFERED = "access.trial.offered"
+    TRIAL_ENDED = "access.trial.ended"
+    TRIAL_TAKEN = "access.trial.taken"
     GRANT_ISSUED = "access.grant.issued"
     GRANT_OPENED = "access.grant.opened"
     GRANT_EXTENDED = "access.grant.extended"

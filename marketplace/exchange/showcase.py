@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from marketplace.access import trials
 from marketplace.catalog import coverage, dictionary, punctuality, quality
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.models import Dataset, File, Release
@@ -67,8 +68,15 @@ def _understood(document: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
         "bbox": coverage.bounding_box(document),
         "due_at": clock.text(due) if due else None,
         "column_notes": dataset.dictionary,
+        "trial": _trial(dataset.id),
         "quality": quality.assess(document, dataset.dictionary, clock.now()).document(),
     }
+
+
+def _trial(dataset_id: str) -> dict[str, Any] | None:
+    policy = trials.find_policy(dataset_id)
+    named = ("terms_id", "terms_sha256", "duration_days", "quota_bytes")
+    return {name: getattr(policy, name) for name in named} if policy else None
 
 
 def list_files(

@@ -71,6 +71,11 @@ def make_offer(actor: Actor, draft: OfferDraft) -> Offer:
     return offer
 
 
+def require_offerable(actor: Actor, draft: OfferDraft) -> Terms:
+    """Return the terms of an offer that could be made; raises as making it does."""
+    return _check(actor, draft)
+
+
 def supersede_offer(actor: Actor, offer_id: str, draft: OfferDraft) -> Offer:
     """Put a new version in the place of an open offer; of many who try, one succeeds.
 

@@ -207,7 +207,7 @@ def bodies_of(market: Market, goods: Goods, offer: dict[str, Any], bought: dict[
         "PATCH /v1/datasets/<dataset_id>": {"title_en": "Another title"},
         "POST /v1/datasets/<dataset_id>/releases": {"label": "v2"},
         "PUT /v1/datasets/<dataset_id>/source": SOURCE,
-        **bodies_of_understanding.BODIES,
+        **bodies_of_understanding.bodies_of(offer, market.terms("free")["id"]),
         "PUT /v1/datasets/<dataset_id>/upstream": UPSTREAM | {"openapi": {"openapi": "3.1.0"}},
         "PUT /v1/releases/<release_id>/files/<name>/origin": ORIGIN,
         "POST /v1/deliveries/<delivery_id>/corrections": {"reference": "c1", "reason": "訂正", "bytes": -1},

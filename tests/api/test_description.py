@@ -12,6 +12,9 @@ from tests.api.trade import Market, call, ok
 
 METHODS = {"get", "put", "post", "patch", "delete", "head", "options", "trace"}
 KEYED = {
+    "POST /v1/catalog/{dataset_id}/trial",
+    "POST /v1/data-requests",
+    "POST /v1/data-requests/{request_id}/answers",
     "POST /v1/bank/account",
     "POST /v1/bank/applications",
     "POST /v1/bank/lines/{line_id}/assign",
