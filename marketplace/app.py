@@ -55,6 +55,7 @@ from marketplace.api import (
     receivables,
     refunds,
     register,
+    relations,
     releases,
     reports,
     resumable,
@@ -106,7 +107,7 @@ RESOURCES = (
     bank, receivables, refunds, disputes, service_levels, payouts, revenue, budgets,
     grants, tickets, rows, usage, deliveries, subscriptions,
     ledger, audit, transparency, adopted, traces, searches, cases, overrides,
-    register, reports, incidents, holds, demand, system,
+    register, reports, incidents, holds, demand, relations, system,
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from marketplace.catalog import answering, entries, narrowing, suggesting
+from marketplace.catalog import answering, entries, likeness, narrowing, suggesting
 from marketplace.catalog.answering import Asking, Kept, SearchResult
 from marketplace.catalog.errors import IndexBroken, IndexBusy
 from marketplace.catalog.sight import PUBLIC, Sight
@@ -136,6 +136,10 @@ class SearchIndex:
             kept = suggesting.suggest(searcher, typed, size)
             self._kept.keep(key, kept)
         return list(kept)
+
+    def alike(self, texts: Sequence[str], but: str, size: int, sight: Sight = PUBLIC) -> list[str]:
+        """Return documents that share the most telling words with the texts, nearest first; raises IndexBroken."""
+        return likeness.nearest(Sighted(self._searcher(), sight), texts, but, size)
 
     def _write(self, opened: Callable[[], Any], deed: Callable[[Any], object], heap_bytes: int) -> None:
         with self._writing:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from marketplace.access import service as access
-from marketplace.catalog import listings, profiling, queries, service, waiting
+from marketplace.catalog import joins, listings, profiling, queries, service, waiting
 from marketplace.catalog.groups import service as groups
 from marketplace.catalog.models import Dataset, File, Release
 from marketplace.catalog.states import DatasetState, ProfileState
@@ -165,9 +166,12 @@ def refresh(dataset_id: str) -> None:
     """Materialise the document of a dataset anew for its audience, or drop it, and have the index follow."""
     dataset = queries.get_dataset(dataset_id)
     if _is_shown(dataset):
-        listings.put_listing(dataset_id, showcase.document(dataset))
+        shown = showcase.document(dataset)
+        listings.put_listing(dataset_id, shown)
+        joins.follow(dataset_id, shown if dataset.audience is None else None)
     else:
         listings.drop_listing(dataset_id)
+        joins.follow(dataset_id, None)
     waiting.wait(dataset_id)
     jobs.enqueue("catalog.index")
 
@@ -222,7 +226,19 @@ def rebuild() -> None:
 def rebuild_index() -> int:
     """Make the search index anew from the listings; returns how many there are."""
     facilities.current().index.rebuild(listings.all_for_index())
+    _find_keys()
     return listings.count_listings()
+
+
+def _find_keys() -> None:
+    """Find the keys of all public datasets anew, some at a time, each as it is listed by then."""
+    documents = listings.all_documents()
+    while some := [str(document["id"]) for document in islice(documents, listings.BATCH_ROWS)]:
+        with transaction():
+            for dataset_id in sorted(some):
+                listings.stand_in_line(dataset_id)
+                listed = listings.find_listing(dataset_id)
+                joins.follow(dataset_id, listed.document if listed else None)
 
 
 def import_ckan(actor: Actor, package: dict[str, Any]) -> Dataset:

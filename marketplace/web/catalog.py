@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, request
 
 from marketplace.catalog import narrowing, queries
-from marketplace.exchange import discovery, showcase, understanding
+from marketplace.exchange import discovery, relating, showcase, understanding
 from marketplace.identity.permissions import Permission
 from marketplace.kit.errors import Invalid
 from marketplace.kit.pages import SIZE_DEFAULT, SIZE_MAX
@@ -66,7 +66,9 @@ def show(dataset_id: str) -> Response:
     """Show a dataset with its files, previews and offers, and say how to buy it."""
     listed = discovery.read_listing(reader(), dataset_id)
     document = showcase.as_of_now(listed.document)
-    return _render("dataset.html", dataset=document, sample=_sample(document), portrait=_portrait(document), **SHOWN)
+    related = relating.find_related(reader(), dataset_id)
+    page = {"sample": _sample(document), "portrait": _portrait(document), "related": related}
+    return _render("dataset.html", dataset=document, **page, **SHOWN)
 
 
 @blp.get("/catalog/<dataset_id>/history")

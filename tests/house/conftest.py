@@ -141,7 +141,9 @@ def _provided(on: market.Listed) -> dict[str, str]:
 
 
 def _needed(on: market.Listed) -> dict[str, str]:
-    """Two data requests that are alike, one of them answered."""
+    """A dataset that joins the traded one, and two data requests that are alike, one of them answered."""
+    market.listed()
+    jobs.run_pending("catalog.index")
     request_id = stated(market.buyer()).id
     stated(market.buyer())
     with transaction():

@@ -1,0 +1,30 @@
+"""Datasets that are about the same: those that share the rarest words with a title and its tags."""
+
+from collections.abc import Sequence
+
+from marketplace.catalog import words
+from marketplace.catalog.entries import HEAD, TITLE, schema
+from marketplace.catalog.narrowing import any_term
+from marketplace.catalog.sighted import Sighted
+
+WORDS_MAX = 12
+"""So many words are asked for: what it costs grows with them, not with the text."""
+
+
+def nearest(searcher: Sighted, texts: Sequence[str], but: str, size: int) -> list[str]:
+    """Return the ids of documents that share a third of the words or more, by the rarity of what is shared (BM25)."""
+    from tantivy import Occur, Query
+
+    wanted = [any_term(schema(), [TITLE, HEAD], word.forms) for word in telling(texts)]
+    if not wanted:
+        return []
+    query = Query.boolean_query([(Occur.Should, one) for one in wanted], (len(wanted) + 2) // 3)
+    found = searcher.search(query, size + 1, count=False).hits
+    ids = [str(searcher.doc(at)["id"][0]) for _score, at in found]
+    return [one for one in ids if one != but][:size]
+
+
+def telling(texts: Sequence[str]) -> list[words.Word]:
+    """Return the words of texts that tell what they are about, each once, the first texts first."""
+    found = (word for text in texts for word in words.read_query(text, WORDS_MAX).parts if not word.particle)
+    return list(dict.fromkeys(found))[:WORDS_MAX]
