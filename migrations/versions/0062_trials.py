@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"], name="fk_trial_policy_dataset_id"),
         sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name="fk_trial_policy_organization_id"),
         sa.ForeignKeyConstraint(
-            ["terms_id", "terms_sha256"], ["terms.id", "terms.sha256"], name="fk_trial_policy_terms_id_terms_sha256"
+            ["terms_id", "terms_sha256"], ["terms.id", "terms.sha256"], name="fk_trial_policy_terms_id"
         ),
         sa.PrimaryKeyConstraint("dataset_id", name="pk_trial_policy"),
     )

@@ -5,7 +5,6 @@ from marshmallow import Schema, fields, validate
 from marketplace.access import trials
 from marketplace.api.schemas.base import Instant, Strict, Whole, identifier, pattern
 
-
 OF_A_TRIAL = ("terms_id", "terms_sha256", "duration_days", "quota_bytes", "set_at")
 
 
