@@ -76,6 +76,7 @@ from marketplace.api import (
     upstreams,
     usage,
     watch,
+    webhook_endpoints,
     webhooks,
 )
 from marketplace.billing.gateways.stripe import StripeGateway, within_process
@@ -107,7 +108,7 @@ RESOURCES = (
     bank, receivables, refunds, disputes, service_levels, payouts, revenue, budgets,
     grants, tickets, rows, usage, deliveries, subscriptions,
     ledger, audit, transparency, adopted, traces, searches, cases, overrides,
-    register, reports, incidents, holds, demand, relations, system,
+    register, reports, incidents, holds, demand, relations, webhook_endpoints, system,
 )  # fmt: skip
 
 

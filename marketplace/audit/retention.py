@@ -51,6 +51,7 @@ RETENTION = (
     Kept("audit.looks.forget", "what tells auditors' repeated looks apart; the record keeps the looks", "their day"),
     Kept("audit.watch", "what anomaly rules remember of the record, where it is over", "a week or 30 days"),
     Kept("mail.forget", "letters", "a week after they were sent, four weeks unsent", "organization"),
+    Kept("webhooks.forget", "events told to webhooks, with their messages", "30 days", "organization"),
     Kept("idempotency.forget", "answers under idempotency keys", "30 days", "organization"),
 )
 

@@ -179,6 +179,13 @@ class Verb(StrEnum):
     LEASE_ENDED = "metering.lease.ended"
     USAGE_SETTLED = "metering.usage.settled"
     USAGE_CORRECTED = "metering.usage.corrected"
+    # webhooks
+    WEBHOOK_REGISTERED = "webhooks.endpoint.registered"
+    WEBHOOK_CHANGED = "webhooks.endpoint.changed"
+    WEBHOOK_ROTATED = "webhooks.endpoint.rotated"
+    WEBHOOK_ENABLED = "webhooks.endpoint.enabled"
+    WEBHOOK_DISABLED = "webhooks.endpoint.disabled"
+    WEBHOOK_REMOVED = "webhooks.endpoint.removed"
     # disclosure
     REGISTER_PUBLISHED = "disclosure.register.published"
     REPORT_PUBLISHED = "disclosure.report.published"

@@ -1,6 +1,6 @@
 """The public listings in the orders that foreign catalogues are paged through: by id, by last change, by tag.
 
-Every statement here reads public listings alone; what is not public is not counted either.
+Every statement here reads the table of public listings alone: what is listed to a group is not in it.
 """
 
 from collections.abc import Collection, Sequence
@@ -13,7 +13,6 @@ from sqlalchemy import text
 from marketplace.kit.db import UtcDateTime, db
 from marketplace.kit.texts import storable
 
-_PUBLIC = "true"
 _BETWEEN = """
        (CAST(:since AS timestamptz) IS NULL OR l.updated_at >= CAST(:since AS timestamptz))
    AND (CAST(:until AS timestamptz) IS NULL OR l.updated_at <= CAST(:until AS timestamptz))
@@ -26,33 +25,33 @@ _ORDERS = {
 }
 _PAGES = {
     name: text(
-        f"SELECT l.dataset_id, l.document, l.updated_at FROM listing l WHERE {_PUBLIC} AND {_BETWEEN}"  # noqa: S608 - made of constants
+        f"SELECT l.dataset_id, l.document, l.updated_at FROM listing l WHERE {_BETWEEN}"  # noqa: S608 - made of constants
         f" ORDER BY {order} OFFSET :start LIMIT :size"
     ).columns(updated_at=UtcDateTime)
     for name, order in _ORDERS.items()
 }
-_COUNT = text(f"SELECT count(*) FROM listing l WHERE {_PUBLIC} AND {_BETWEEN}")  # noqa: S608 - as above
+_COUNT = text(f"SELECT count(*) FROM listing l WHERE {_BETWEEN}")  # noqa: S608 - as above
 _AMONG = text(
-    f"SELECT l.dataset_id, l.updated_at FROM listing l WHERE {_PUBLIC} AND {_BETWEEN}"  # noqa: S608 - as above
+    f"SELECT l.dataset_id, l.updated_at FROM listing l WHERE {_BETWEEN}"  # noqa: S608 - as above
     " AND l.dataset_id = ANY(:wanted)"
 ).columns(updated_at=UtcDateTime)
-_MANY = text(
-    f"SELECT l.dataset_id, l.document, l.updated_at FROM listing l WHERE {_PUBLIC} AND l.dataset_id = ANY(:wanted)"  # noqa: S608 - as above
-).columns(updated_at=UtcDateTime)
-_NAMES = text(f"SELECT l.dataset_id FROM listing l WHERE {_PUBLIC} ORDER BY 1 OFFSET :start LIMIT :size")  # noqa: S608 - as above
-_TAGS = text(f"""
+_MANY = text("SELECT l.dataset_id, l.document, l.updated_at FROM listing l WHERE l.dataset_id = ANY(:wanted)").columns(
+    updated_at=UtcDateTime
+)
+_NAMES = text("SELECT l.dataset_id FROM listing l ORDER BY 1 OFFSET :start LIMIT :size")
+_TAGS = text("""
 SELECT tag FROM listing l JOIN dataset d ON d.id = l.dataset_id, jsonb_array_elements_text(d.keywords) AS tag
- WHERE {_PUBLIC} AND (CAST(:part AS text) IS NULL OR strpos(lower(tag), lower(CAST(:part AS text))) > 0)
+ WHERE (CAST(:part AS text) IS NULL OR strpos(lower(tag), lower(CAST(:part AS text))) > 0)
  GROUP BY tag ORDER BY tag OFFSET :start LIMIT :size
-""")  # noqa: S608 - as above
-_TAGGED = text(f"""
+""")
+_TAGGED = text("""
 SELECT l.dataset_id FROM listing l JOIN dataset d ON d.id = l.dataset_id
- WHERE {_PUBLIC} AND d.keywords @> jsonb_build_array(CAST(:tag AS text)) ORDER BY 1 LIMIT :size
-""")  # noqa: S608 - as above
-_SOURCES = text(f"""
+ WHERE d.keywords @> jsonb_build_array(CAST(:tag AS text)) ORDER BY 1 LIMIT :size
+""")
+_SOURCES = text("""
 SELECT d.id, d.source FROM listing l JOIN dataset d ON d.id = l.dataset_id
- WHERE {_PUBLIC} AND d.source IS NOT NULL AND d.id = ANY(:wanted)
-""")  # noqa: S608 - as above
+ WHERE d.source IS NOT NULL AND d.id = ANY(:wanted)
+""")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from marketplace.catalog.groups import service as groups
 from marketplace.catalog.models import Dataset, File, Release
 from marketplace.catalog.states import DatasetState, ProfileState
 from marketplace.delivery.stores import Stored
-from marketplace.exchange import facilities, policing, showcase, tabular
+from marketplace.exchange import facilities, news, policing, showcase, tabular
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
 from marketplace.identity.errors import NotDelegated, TrustTooLow
@@ -112,8 +112,10 @@ def set_audience(actor: Actor, dataset_id: str, group_id: str | None) -> Dataset
 def withdraw_dataset(actor: Actor, dataset_id: str) -> Dataset:
     """Hide a dataset with all its releases; grants stay as they are."""
     _stand_in_line(actor, dataset_id)
-    dataset = service.withdraw_dataset(actor, dataset_id)
-    refresh(dataset_id)
+    # The withdrawal itself takes the listing away.
+    with news.telling(dataset_id):
+        dataset = service.withdraw_dataset(actor, dataset_id)
+        refresh(dataset_id)
     return dataset
 
 
@@ -165,13 +167,14 @@ def refresh_expired() -> None:
 def refresh(dataset_id: str) -> None:
     """Materialise the document of a dataset anew for its audience, or drop it, and have the index follow."""
     dataset = queries.get_dataset(dataset_id)
-    if _is_shown(dataset):
-        shown = showcase.document(dataset)
-        listings.put_listing(dataset_id, shown)
-        joins.follow(dataset_id, shown if dataset.audience is None else None)
-    else:
-        listings.drop_listing(dataset_id)
-        joins.follow(dataset_id, None)
+    with news.telling(dataset_id):
+        if _is_shown(dataset):
+            shown = showcase.document(dataset)
+            listings.put_listing(dataset_id, shown)
+            joins.follow(dataset_id, shown if dataset.audience is None else None)
+        else:
+            listings.drop_listing(dataset_id)
+            joins.follow(dataset_id, None)
     waiting.wait(dataset_id)
     jobs.enqueue("catalog.index")
 

@@ -22,6 +22,8 @@ class Permission(StrEnum):
     MEMBERS_MANAGE = "members.manage"
     CLIENTS_READ = "clients.read"
     CLIENTS_MANAGE = "clients.manage"
+    WEBHOOKS_READ = "webhooks.read"
+    WEBHOOKS_MANAGE = "webhooks.manage"
     DELEGATIONS_READ = "delegations.read"
     DELEGATIONS_MANAGE = "delegations.manage"
     GROUPS_READ = "groups.read"

@@ -1,6 +1,6 @@
 """Who may do what: the one table. What is not in it is refused."""
 
-from marketplace.identity import bargaining, discovering, grouping, overseeing, roles
+from marketplace.identity import bargaining, discovering, grouping, listening, overseeing, roles
 from marketplace.identity.deeds import Permission, Rule
 from marketplace.identity.states import Capacity, MemberRole
 
@@ -333,6 +333,7 @@ PERMISSIONS: dict[Permission, Rule] = {
     Permission.LEDGER_READ: Rule("ledger:read", OVERSEERS, "read the ledger", roles=roles.BOOKS_READ),
     **discovering.ROWS,
     **grouping.ROWS,
+    **listening.ROWS,
     **overseeing.ROWS,
 }
 

@@ -93,6 +93,26 @@ def fetch(url: str, media_types: frozenset[str]) -> bytes:
         raise OutboundRefused("it does not answer as it should") from error
 
 
+def post(url: str, body: bytes, headers: Mapping[str, str], seconds_max: int) -> int:
+    """Send a body to an address and return the status of the answer, which is not read; raises OutboundRefused.
+
+    No redirect is followed: it is a status like any other. After ``seconds_max`` the connection is cut.
+    """
+    parts = check(url)
+    host = str(parts.hostname)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    with _pool(str(_address_of(host)), host) as pool, Deadline(pool, seconds_max) as deadline:
+        try:
+            answer = pool.request(
+                "POST", path, body=body, headers={"Host": host} | dict(headers), preload_content=False
+            )
+        except (HTTPError, OSError, ValueError) as error:
+            deadline.check()
+            raise OutboundUnreachable("it does not answer as it should") from error
+        answer.close()
+        return int(answer.status)
+
+
 @contextmanager
 def stream(url: str, headers: Mapping[str, str], size_bytes_max: int, seconds_max: int) -> Iterator[Streamed]:
     """Yield the answer of an address, to be read piece by piece as it was sent; raises OutboundRefused.

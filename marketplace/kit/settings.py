@@ -90,6 +90,7 @@ class Settings:
     profile_cpu_seconds_max: int = 120
     conversion_cpu_seconds_max: int = 600
     delta_sharing_url_seconds: int = 3600
+    webhook_failures_max: int = 25
     row_page_rows_max: int = 10_000
     row_page_bytes_max: int = 32 * 2**20
     row_query_memory_bytes_max: int = 1536 * 2**20

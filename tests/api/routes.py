@@ -36,7 +36,7 @@ PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 PREFIXES = {
     "organization_id": "org", "client_id": "cli", "member_id": "mem", "dataset_id": "ds", "release_id": "rel",
     "offer_id": "ofr", "order_id": "ord", "invoice_id": "inv", "grant_id": "grt", "identifier": "trm", "entry_id": "aud",
-    "coupon_id": "cpn", "delegation_id": "dlg", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc", "payout_id": "pyt", "file_id": "pyf", "budget_id": "bdg", "delivery_id": "dlv", "upload_id": "upl", "traced_id": "ord",
+    "coupon_id": "cpn", "delegation_id": "dlg", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc", "payout_id": "pyt", "file_id": "pyf", "budget_id": "bdg", "webhook_id": "whk", "event_id": "evt", "delivery_id": "dlv", "upload_id": "upl", "traced_id": "ord",
     "adopted_id": "adr", "case_id": "cse", "search_id": "svs", "override_id": "ovr",
     "group_id": "grp", "incident_id": "inc", "notice_id": "inn", "hold_id": "hld",
     "request_id": "drq", "answer_id": "ran",
@@ -54,6 +54,7 @@ ORIGIN = {
     "url": "https://93.184.216.34/people.csv", "sha256": "0f" * 32, "size_bytes": 4, "media_type": "text/csv",
 }  # fmt: skip
 UPSTREAM = {"base_url": "https://data.example.jp/v1", "paths": ["/stations"], "requests_per_minute": 60}
+WEBHOOK = {"url": "https://hooks.example.jp/musubi", "events": ["listing.published"]}
 OPERATORS = frozenset({Capacity.OPERATOR})
 PIECE = "PATCH /v1/uploads/<upload_id>"
 QUERIES = {
@@ -178,6 +179,12 @@ def everything_of(market: Market) -> Everything:
     coupon = ok(market.provider.post("/v1/coupons", COUPON), 201)
     eligibility = ok(market.buyer.post("/v1/eligibilities", EVIDENCE | {"class": "sme"}), 201)
     budget = ok(market.buyer.post("/v1/budgets", BUDGET), 201)
+    webhook = ok(market.provider.post("/v1/webhooks", WEBHOOK), 201)["id"]
+    ok(market.provider.post(f"/v1/webhooks/{webhook}/test"), 202)
+    ids |= {
+        "webhook_id": webhook,
+        "event_id": ok(market.provider.get(f"/v1/webhooks/{webhook}/messages"))["items"][0]["id"],
+    }
     ids |= {"coupon_id": coupon["id"], "eligibility_id": eligibility["id"], "budget_id": budget["id"]}
     ids["group_id"] = ok(market.provider.post("/v1/groups", GROUP), 201)["id"]
     documents = ok(market.buyer.get(f"/v1/documents?kind=invoice&about={bought['invoice_id']}"))
@@ -244,6 +251,7 @@ def bodies_of(market: Market, goods: Goods, offer: dict[str, Any], bought: dict[
             "valid_from": "2023-10-01",
         },
         "POST /v1/coupons": COUPON,
+        "POST /v1/webhooks": WEBHOOK, "PATCH /v1/webhooks/<webhook_id>": {"description": "監視"},
         "POST /v1/budgets": BUDGET, "PATCH /v1/budgets/<budget_id>": {"limit_yen": 200_000_000},
         "POST /v1/cases/<case_id>/assign": {"member_id": new_id("mem")},
         "POST /v1/cases/<case_id>/notes": {"words": "照会中"}, "POST /v1/cases/<case_id>/close": {"reason": "問題なし"},

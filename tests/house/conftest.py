@@ -47,6 +47,9 @@ from marketplace.licensing.prices import Price
 from marketplace.licensing.states import DiscountClass, PriceKind
 from marketplace.metering import queries as metering
 from marketplace.sandbox import controls
+from marketplace.webhooks import service as webhooks
+from marketplace.webhooks.rules import EndpointDraft
+from marketplace.webhooks.states import EventType
 from tests.api.routes import PLACEHOLDER
 from tests.factories import archives, disclosure, market, money, oversight, payouts
 from tests.factories.demand import stated, teaser
@@ -171,6 +174,8 @@ def _beside(exchange: Flask, on: market.Listed, buyer: Actor, made: Purchase) ->
         evidence = EligibilityDraft(DiscountClass.SME, "履歴事項全部証明書", "5f" * 32)
         ids = {"coupon_id": coupon.id, "eligibility_id": discounts.apply(buyer, evidence).id}
         ids["budget_id"] = spending.set_budget(buyer, BudgetDraft("研究費", 10_000)).id
+        told_of = EndpointDraft("https://hooks.example.jp/", (EventType.LISTING_CHANGED,))
+        ids |= {"webhook_id": webhooks.register(buyer, told_of)[0].id, "event_id": "evt_1"}
         measured = MeasurementDraft(on.dataset_id, "2020-01", 10_000, "監視記録", "a1" * 32)
         service_levels.measure(actor_of(OrganizationFactory(operator=True)), measured)
     monthly = market.offered(on, price=Price(PriceKind.SUBSCRIPTION, 3_000, term_months=1))

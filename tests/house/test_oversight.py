@@ -21,6 +21,7 @@ OWN_HOUSE = {
     Permission.CLIENTS_READ,
     Permission.DELEGATIONS_READ,
     Permission.GROUPS_READ,
+    Permission.WEBHOOKS_READ,
     Permission.BANK_ACCOUNT_READ,
     Permission.PAYOUT_ACCOUNT_READ,
 }

@@ -1,0 +1,90 @@
+"""News: what changed of the public catalogue, told to the webhooks that asked, in the transaction that changed it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from marketplace.catalog import listings
+from marketplace.kit import settings
+from marketplace.webhooks import queries as webhooks
+from marketplace.webhooks import service
+from marketplace.webhooks.states import EventType
+
+RELEASES_TOLD = 5
+Document = Mapping[str, Any]
+# What a provider says and offers by itself; all else of a document a new release moves, and is told as that.
+_SAID = frozenset({
+    "title_ja", "title_en", "description_ja", "description_en", "themes", "region", "language", "keywords", "frequency",
+    "licence_hint", "contact_name", "contact_url", "contact_email", "publisher", "offers", "trust_required",
+    "assurance_required", "privacy_class",
+})  # fmt: skip
+
+
+@contextmanager
+def telling(dataset_id: str) -> Iterator[None]:
+    """Tell what the block does to a dataset's public document; what a private group alone may know is nobody's news."""
+    if not webhooks.is_anybody_listening():
+        yield
+        return
+    before = _public(dataset_id)
+    yield
+    tell(before, _public(dataset_id))
+
+
+def tell(before: Document | None, after: Document | None) -> None:
+    """Tell what became of a dataset's public document; None is one that nobody may see."""
+    if before is None and after is None:
+        return
+    if before is None:
+        _announce(EventType.LISTING_PUBLISHED, after or {}, release=_release(_newest(after)))
+    elif after is None:
+        _announce(EventType.LISTING_WITHDRAWN, before)
+    else:
+        _tell_changes(before, after)
+
+
+def search_matched(organization_id: str, search_id: str, name: str, documents: Sequence[Document]) -> int:
+    """Tell an organization of new listings that match a search of its own; returns how many endpoints there are."""
+    told = {"search_id": search_id, "search_name": name, "datasets": [_shown(one) for one in documents]}
+    return service.announce(EventType.SEARCH_MATCHED, told, organization_id=organization_id)
+
+
+def _public(dataset_id: str) -> Document | None:
+    listed = listings.find_listing(dataset_id)
+    return listed.document if listed else None
+
+
+def _tell_changes(before: Document, after: Document) -> None:
+    known = {release["id"] for release in before.get("releases", ())}
+    fresh = [release for release in after.get("releases", ()) if release["id"] not in known]
+    for release in reversed(fresh[:RELEASES_TOLD]):
+        _announce(EventType.RELEASE_PUBLISHED, after, release=_release(release))
+    names = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    others = [name for name in names if name in _SAID or not fresh]
+    if others:
+        _announce(EventType.LISTING_CHANGED, after, changed=others)
+
+
+def _announce(kind: EventType, document: Document, **more: Any) -> None:
+    service.announce(kind, _shown(document) | more, dataset_id=document["id"], publisher_id=document["publisher"]["id"])
+
+
+def _shown(document: Document) -> dict[str, Any]:
+    base, dataset_id = settings.current().base_url, document["id"]
+    return {
+        "dataset_id": dataset_id,
+        "title_ja": document["title_ja"],
+        "title_en": document["title_en"],
+        "publisher_id": document["publisher"]["id"],
+        "url": f"{base}/catalog/{dataset_id}",
+        "api_url": f"{base}/v1/catalog/{dataset_id}",
+    }
+
+
+def _newest(document: Document | None) -> Mapping[str, Any] | None:
+    releases = (document or {}).get("releases") or [None]
+    return releases[0]  # type: ignore[no-any-return] # decoded JSON
+
+
+def _release(release: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return {name: release.get(name) for name in ("id", "label", "published_at")} if release else None

@@ -1,0 +1,23 @@
+"""Who may do what about webhooks: rows of the one table."""
+
+from marketplace.identity import roles
+from marketplace.identity.deeds import Permission, Rule
+from marketplace.identity.states import Capacity
+
+_TRADING = frozenset({Capacity.PROVIDER, Capacity.BUYER, Capacity.OPERATOR})
+
+ROWS: dict[Permission, Rule] = {
+    Permission.WEBHOOKS_READ: Rule(
+        "organization:read",
+        _TRADING,
+        "read one's webhook endpoints and what was sent to them",
+        roles=roles.BUILDING_READ,
+    ),
+    Permission.WEBHOOKS_MANAGE: Rule(
+        "organization:manage",
+        _TRADING,
+        "register, change, test and remove webhook endpoints",
+        changes=True,
+        roles=roles.BUILDING,
+    ),
+}

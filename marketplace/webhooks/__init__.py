@@ -1,0 +1,1 @@
+"""Webhooks: what changed, told to the endpoints of those who asked, signed as Standard Webhooks say."""
