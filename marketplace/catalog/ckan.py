@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from marketplace.catalog import rules
+from marketplace.catalog.cleaning.licences import licence_of
+from marketplace.catalog.cleaning.mending import Contents
 from marketplace.catalog.errors import PackageUnreadable
 from marketplace.catalog.frequency import frequency_of
 from marketplace.catalog.rules import DatasetDraft
@@ -17,6 +19,7 @@ PACKAGE_BYTES_MAX = 4 * 2**20
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # JSON's escape of it, and not an escaped backslash before u0000
 _FREQUENCY_KEYS = ("更新頻度", "frequency", "accrual_periodicity", "update_frequency", "accrualperiodicity")
 _REGION_KEYS = ("全国地方公共団体コード", "都道府県コード又は市区町村コード", "region", "lgcode")
+_LICENCE_KEYS = ("license_id", "license_url", "license_title")
 _GROUPS = {
     Theme.LAND_WEATHER: "気象 国土 地図",
     Theme.POPULATION: "人口 世帯 人口減少・少子高齢化",
@@ -37,14 +40,6 @@ _GROUPS = {
 }
 _THEMES = {name: theme for theme, names in _GROUPS.items() for name in names.split()} | {
     label: theme for theme, labels in THEME_LABELS.items() for label in labels
-}
-_LICENCES = {code.casefold(): code for code in Licence} | {
-    "cc-by": Licence.CC_BY,
-    "cc-by-sa": Licence.CC_BY_SA,
-    "cc-zero": Licence.CC0,
-    "cc0": Licence.CC0,
-    "other-pd": Licence.PUBLIC_DOMAIN,
-    "gjstu-2.0": Licence.GOVERNMENT_2,
 }
 
 
@@ -86,6 +81,22 @@ def read_package(package: dict[str, Any], region_default: str = rules.COUNTRY) -
     )
     rules.check_draft(draft)
     return ReadPackage(origin_id, draft)
+
+
+def contents_of(package: dict[str, Any]) -> Contents:
+    """Return what a package says beside our fields, as its publisher wrote it."""
+    extras = _extras(package)
+    files = tuple(
+        (_line(_text(one, "name")), _text(one, "format"), _text(one, "url")) for one in _rows(package, "resources")
+    )
+    return Contents(
+        publisher=_contact(package),
+        stated_frequency=_first(extras, _FREQUENCY_KEYS),
+        stated_licence=next(filter(None, (_text(package, name) for name in _LICENCE_KEYS)), ""),
+        stated_region=_first(extras, _REGION_KEYS),
+        groups=tuple(filter(None, (_text(one, "title") or _text(one, "name") for one in _rows(package, "groups")))),
+        files=files,
+    )
 
 
 def package_sha256(package: dict[str, Any]) -> str:
@@ -151,8 +162,10 @@ def _keywords(package: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _licence(package: dict[str, Any]) -> Licence | None:
-    stated = _text(package, "license_id").casefold()
-    return _LICENCES.get(stated, Licence.OTHER) if stated else None
+    """Return the licence of a package, by its id, its address or its title, in this order."""
+    stated = [_text(package, name) for name in _LICENCE_KEYS]
+    read = next(filter(None, map(licence_of, stated)), None)
+    return read.code if read else Licence.OTHER if any(stated) else None
 
 
 def _line(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Select, func, or_, select, text
 from sqlalchemy.orm import InstrumentedAttribute
@@ -253,6 +253,26 @@ def contents_of(release_ids: Sequence[str]) -> tuple[list[str], list[str]]:
     rows = {row.id: row for row in db.session.execute(found)}
     named = (name for release_id in release_ids for name in rows[release_id].column_names)
     return sorted({one for row in rows.values() for one in row.formats}), list(dict.fromkeys(named))
+
+
+def list_profiles(dataset_id: str, size: int = rules.FILES_PER_RELEASE_MAX) -> list[tuple[str, dict[str, Any]]]:
+    """Return name and profile of the files of a dataset's releases that are not withdrawn, by name."""
+    columns = ("encoding", "embedded_license")
+    told = func.jsonb_build_object(*(part for name in columns for part in (name, File.profile[name])))
+    of = (Release.dataset_id == dataset_id, Release.state != ReleaseState.WITHDRAWN)
+    asked = select(File.name, told).join(Release, Release.id == File.release_id).where(*of)
+    asked = asked.where(File.profile_state == ProfileState.PROFILED).order_by(File.name).limit(size)
+    return [(row[0], row[1]) for row in db.session.execute(asked)]
+
+
+def datasets_of_same_content(dataset_id: str, organization_id: str, size: int = 5) -> list[str]:
+    """Return other living datasets of an organization that hold a file with the bytes of one of this dataset's."""
+    own = select(File.sha256).join(Release, Release.id == File.release_id).where(Release.dataset_id == dataset_id)
+    asked = select(Release.dataset_id).join(File, File.release_id == Release.id)
+    asked = asked.join(Dataset, Dataset.id == Release.dataset_id).where(File.sha256.in_(own), File.size_bytes > 0)
+    others = (Dataset.organization_id == organization_id, Dataset.state != DatasetState.WITHDRAWN)
+    asked = asked.where(*others, Release.dataset_id != dataset_id, Release.state != ReleaseState.WITHDRAWN)
+    return list(db.session.scalars(asked.distinct().order_by(Release.dataset_id).limit(size)))
 
 
 def count_files(release_id: str) -> int:

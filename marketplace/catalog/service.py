@@ -220,7 +220,7 @@ def import_ckan_package(actor: Actor, package: dict[str, Any]) -> Dataset:
     publisher = identity.get_organization(actor.organization_id)
     read = ckan.read_package(package, publisher.local_government_code or rules.COUNTRY)
     origin = {"origin_id": read.origin_id, "source": package}
-    row = _dataset_row(publisher.id, read.draft) | origin
+    row = dataset_row(publisher.id, read.draft) | origin
     if _inserted(Dataset, row):
         _record_import(actor, row["id"], package, 1)
         return _reread(Dataset, row["id"])
@@ -252,14 +252,15 @@ def _record_import(actor: Actor, dataset_id: str, package: dict[str, Any], versi
     audit.record(actor, Verb.DATASET_IMPORTED, subject=dataset_id, dataset=dataset_id, facts=facts)
 
 
-def _dataset_row(organization_id: str, draft: DatasetDraft) -> dict[str, Any]:
+def dataset_row(organization_id: str, draft: DatasetDraft) -> dict[str, Any]:
+    """Return the columns of a new dataset that nobody sees yet."""
     now = clock.now()
     row = {"id": new_id("ds"), "organization_id": organization_id, "state": DatasetState.DRAFT, "version": 1}
     return row | draft.columns() | {"created_at": now, "updated_at": now}
 
 
 def _new_dataset(organization_id: str, draft: DatasetDraft) -> Dataset:
-    return Dataset(**_dataset_row(organization_id, draft))
+    return Dataset(**dataset_row(organization_id, draft))
 
 
 def _new_file(release_id: str, name: str, media_type: str, sha256: str, size_bytes: int) -> File:

@@ -178,6 +178,7 @@ class Licence(StrEnum):
     CC0 = "CC0-1.0"
     PUBLIC_DOMAIN = "PDM-1.0"
     GOVERNMENT_2 = "GJSTU-2.0"
+    PUBLIC_DATA = "PDL-1.0"
     OTHER = "other"
 
 
@@ -191,5 +192,6 @@ LICENCE_LABELS = {
     Licence.CC0: Label("権利放棄 CC0 1.0", "CC0 1.0 public domain dedication"),
     Licence.PUBLIC_DOMAIN: Label("パブリック・ドメイン・マーク 1.0", "Public domain mark 1.0"),
     Licence.GOVERNMENT_2: Label("政府標準利用規約(第2.0版)", "Government of Japan Standard Terms of Use 2.0"),
+    Licence.PUBLIC_DATA: Label("公共データ利用規約(第1.0版)", "Public Data License 1.0"),
     Licence.OTHER: Label("その他", "Other"),
 }

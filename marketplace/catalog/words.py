@@ -27,6 +27,9 @@ _LITTLE = (
 )
 _SAYING_LITTLE = frozenset(_LITTLE.split())
 SOUND = "="  # before the reading of a word: no word begins with it
+_LOOSE = {"等", "別", "用", "区", "毎", "中", "的"}
+_NAMING = {"普通名詞", "固有名詞"}
+_PLACES = {"地名", "人名", "助数詞可能", "副詞可能"}
 _sudachi = threading.local()
 
 
@@ -222,3 +225,21 @@ def _tokenizer() -> Any:
 
         _sudachi.tokenizer = _dictionary().tokenizer(mode=sudachipy.SplitMode.C)
     return _sudachi.tokenizer
+
+
+def nouns(text: str) -> list[str]:
+    """Return the nouns of a text that name things, folded and in its order, without places, people and numbers.
+
+    What is hung on a noun belongs to it: 避難 and 所 are 避難所.
+    """
+    found: list[str] = []
+    for piece in _PIECE.findall(fold(text)[:QUERY_LENGTH_MAX]):
+        is_open = False
+        for unit in _tokenizer().tokenize(piece):
+            kind, second, third = unit.part_of_speech()[:3]
+            if kind == "接尾辞" and second == "名詞的" and is_open and unit.surface() not in _LOOSE:
+                found[-1] += unit.surface()
+            is_open = kind == "名詞" and second in _NAMING and third not in _PLACES
+            if is_open:
+                found.append(unit.surface().strip())
+    return found

@@ -13,6 +13,7 @@ from marketplace.cli import (
     delivery,
     demo,
     doctor,
+    harvest,
     keys,
     ledger,
     mail,
@@ -64,7 +65,21 @@ def build(composition: Composition) -> click.Group:
     def marketplace() -> None:
         """Run a data exchange: list, license, sell, deliver, meter and audit data."""
 
-    groups = (bank, payouts, ledger, audit, balance, mail, people, applications, permissions, keys, delivery, tracing)
+    groups = (
+        bank,
+        payouts,
+        ledger,
+        audit,
+        balance,
+        mail,
+        people,
+        applications,
+        permissions,
+        keys,
+        delivery,
+        tracing,
+        harvest,
+    )
     for module in (serve, doctor, market, *groups, reports, demo, simulate):
         for command in module.COMMANDS:
             marketplace.add_command(command)

@@ -55,6 +55,7 @@ def profile(file_id: str) -> None:
         found = profiling.profile_file(Path(stored.name), file.name, _limits(means))
     with transaction():
         service.record_profile(file_id, found.document, ProfileState(found.state))
+        jobs.enqueue("catalog.look_over", dataset_id=queries.get_release(file.release_id).dataset_id)
 
 
 @jobs.task("catalog.profile_left", cron="23 * * * *")
@@ -94,6 +95,8 @@ def revise(actor: Actor, dataset_id: str, changes: dict[str, Any], expected_vers
     """Change what is said of a dataset, and list it anew."""
     _stand_in_line(actor, dataset_id)
     dataset = service.revise_dataset(actor, dataset_id, changes, expected_version)
+    if "licence_hint" in changes:
+        jobs.enqueue("catalog.look_over", dataset_id=dataset_id)
     refresh(dataset_id)
     return dataset
 

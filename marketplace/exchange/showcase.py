@@ -11,6 +11,7 @@ from marketplace.catalog import coverage, dictionary, punctuality, quality
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.models import Dataset, File, Release
 from marketplace.catalog.rules import COLUMN_NAMES_MAX
+from marketplace.exchange import foreign
 from marketplace.identity import queries as identity
 from marketplace.kit import clock
 from marketplace.kit.errors import NotFound
@@ -49,7 +50,7 @@ def document(dataset: Dataset) -> dict[str, Any]:
         **{name: getattr(dataset, name) for name in _DESCRIBED},
         "frequency": dataset.update_frequency,
         "publisher": _publisher(dataset.organization_id),
-        "formats": formats,
+        "formats": sorted({*formats, *foreign.formats(dataset)}),
         "columns": columns[:COLUMN_NAMES_MAX],
         "price_classes": sorted({PRICE_CLASSES[PriceKind(offer.price_kind)] for offer in offers}),
         "published_at": _latest(dataset, releases),
@@ -57,7 +58,7 @@ def document(dataset: Dataset) -> dict[str, Any]:
         "releases": [_release(release, files, profiled, manner) for release, files in releases],
         "offers": [_offer(offer) for offer in offers],
     }
-    return document | _understood(document, dataset)
+    return document | foreign.shown(dataset) | _understood(document, dataset)
 
 
 def _understood(document: dict[str, Any], dataset: Dataset) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from urllib.parse import SplitResult, urlsplit
 import urllib3
 from urllib3.exceptions import HTTPError
 
-PORT = 443
+PORT, PLAIN_PORT = 443, 80
+PROBE_SECONDS = 15
 TIMEOUT_SECONDS = 5.0
 SIZE_BYTES_MAX = 64 * 1024
 STREAM_TIMEOUT = urllib3.Timeout(connect=TIMEOUT_SECONDS, read=60)
@@ -69,6 +70,18 @@ def check(url: str) -> SplitResult:
     return parts
 
 
+def check_within(url: str) -> SplitResult:
+    """Return the parts of an address on this very machine, by its number; raises OutboundRefused."""
+    try:
+        parts = urlsplit(url)
+        is_within = ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError as error:
+        raise OutboundRefused("it is no numbered address of this machine, such as http://127.0.0.1:5000") from error
+    if parts.scheme != "http" or "@" in parts.netloc or not is_within or not url.isascii() or " " in url:
+        raise OutboundRefused("it is no http address of this machine")
+    return parts
+
+
 def require_public(url: str) -> SplitResult:
     """Return the parts of an address whose name lies on the open internet now; asks for it, raises OutboundRefused."""
     parts = check(url)
@@ -114,18 +127,24 @@ def post(url: str, body: bytes, headers: Mapping[str, str], seconds_max: int) ->
 
 
 @contextmanager
-def stream(url: str, headers: Mapping[str, str], size_bytes_max: int, seconds_max: int) -> Iterator[Streamed]:
+def stream(
+    url: str, headers: Mapping[str, str], size_bytes_max: int, seconds_max: int, *, within: bool = False
+) -> Iterator[Streamed]:
     """Yield the answer of an address, to be read piece by piece as it was sent; raises OutboundRefused.
 
     The status is for the caller to judge; no redirect is followed. A body may have ``size_bytes_max``, and after a
     minute must come at 16 KiB a second or faster; its length must be the announced one. ``seconds_max`` after it was
     connected to, the connection is cut, however far it is: a server that sends its head byte by byte gains nothing.
+    ``within`` asks a server on the loopback interface, for those alone who hold this machine.
     """
-    parts = check(url)
+    parts = check_within(url) if within else check(url)
     host = str(parts.hostname)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     sent = {"Host": host, "Accept-Encoding": "identity"} | dict(headers)
-    with _pool(str(_address_of(host)), host) as pool, Deadline(pool, seconds_max) as deadline:
+    with (
+        _pool_within(parts) if within else _pool(str(_address_of(host)), host) as pool,
+        Deadline(pool, seconds_max) as deadline,
+    ):
         try:
             answer = pool.request("GET", path, headers=sent, preload_content=False, timeout=STREAM_TIMEOUT)
         except (HTTPError, OSError, ValueError) as error:
@@ -138,6 +157,41 @@ def stream(url: str, headers: Mapping[str, str], size_bytes_max: int, seconds_ma
             yield Streamed(answer.status, answer.headers, _pieces(answer, size_bytes_max, seconds_max, deadline))
         finally:
             answer.close()
+
+
+def probe(url: str, method: str) -> tuple[int, str]:
+    """Return status and ``Location`` of an address, of whose answer nothing is read; raises OutboundRefused.
+
+    Also over plain http: nothing is sent there and nothing is taken, but whether somebody answers.
+    """
+    parts = _check_open(url)
+    host, path = str(parts.hostname), (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    address = str(_address_of(host))
+    pool = _pool(address, host) if parts.scheme == "https" else _plain_pool(address)
+    headers = {"Host": host, "Accept-Encoding": "identity", "User-Agent": "musubi-link-check"}
+    with pool, Deadline(pool, PROBE_SECONDS) as deadline:
+        try:
+            answer = pool.request(method, path, headers=headers, preload_content=False)
+        except (HTTPError, OSError, ValueError) as error:
+            deadline.check()
+            raise OutboundUnreachable("it does not answer as it should") from error
+        answer.close()
+        return answer.status, answer.headers.get("Location", "")
+
+
+def _check_open(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise OutboundRefused("it is not an address") from error
+    if parts.scheme == "https":
+        return check(url.partition("#")[0])
+    if parts.scheme != "http" or not parts.hostname or "@" in parts.netloc or port not in {None, PLAIN_PORT}:
+        raise OutboundRefused("it must be http or https on its usual port, without a user")
+    if not url.isascii() or any(character <= " " or character == "\\" for character in url):
+        raise OutboundRefused("it holds characters that addresses do not have")
+    return parts
 
 
 class Deadline:
@@ -245,6 +299,17 @@ def _pool(address: str, host: str) -> urllib3.HTTPSConnectionPool:
         cert_reqs="CERT_REQUIRED",
         maxsize=1,
     )
+
+
+def _plain_pool(address: str) -> urllib3.HTTPConnectionPool:
+    never = urllib3.Retry(0, redirect=False, raise_on_redirect=False)
+    timeout = urllib3.Timeout(connect=TIMEOUT_SECONDS, read=TIMEOUT_SECONDS)
+    return urllib3.HTTPConnectionPool(address, PLAIN_PORT, timeout=timeout, retries=never, maxsize=1)
+
+
+def _pool_within(parts: SplitResult) -> urllib3.HTTPConnectionPool:
+    never = urllib3.Retry(0, redirect=False, raise_on_redirect=False)
+    return urllib3.HTTPConnectionPool(str(parts.hostname), parts.port or 80, retries=never, maxsize=1)
 
 
 def _body(response: urllib3.BaseHTTPResponse, media_types: frozenset[str]) -> bytes:

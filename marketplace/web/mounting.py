@@ -25,6 +25,7 @@ from marketplace.web import (
     providers,
     recovery,
     register,
+    repairs,
     reports,
     sessions,
     sign_in,
@@ -35,6 +36,7 @@ from marketplace.web.description import EXTENSION, Description
 PAGES = (
     home, catalog, demand, terms, register, reports, problems, documentation, checkout,
     sign_in, passkeys, providers, recovery, joining, account, email, desk, groups, notices, authorize, consent, device,
+    repairs,
 )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from tests.api import bodies_of_understanding
 from tests.api.trade import DATASET, PRICES, Goods, Market, Party, fresh_key, ok, order_of, party
 from tests.factories import archives
 from tests.factories.disclosure import told
+from tests.factories.harvests import harvested
 from tests.factories.oversight import overseen
 
 PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -40,6 +41,7 @@ PREFIXES = {
     "adopted_id": "adr", "case_id": "cse", "search_id": "svs", "override_id": "ovr",
     "group_id": "grp", "incident_id": "inc", "notice_id": "inn", "hold_id": "hld",
     "request_id": "drq", "answer_id": "ran",
+    "harvest_id": "hrv", "run_id": "hrn", "repair_id": "rpr",
 }  # fmt: skip
 # What the headers of an upload in pieces say: four bytes of a file, of which the first ones come now.
 TUS = {
@@ -195,6 +197,7 @@ def everything_of(market: Market) -> Everything:
     ids |= paid_out(market) | {"delegation_id": delegation_to(market.provider)}
     ids |= given_back(market, bought) | {"subscription_id": subscribed(market, goods)}
     ids |= overseen_of(market, bought) | told() | gone_wrong(market, goods) | needed(market)
+    ids |= harvested(market.provider.organization_id, goods.dataset_id)
     with TemporaryDirectory() as folder:
         ids |= {"adopted_id": archives.adopted(archives.former(2), Path(folder)), "tile_path": "0/000"}
     return Everything(ids, bodies_of(market, goods, offer, bought))
@@ -215,6 +218,7 @@ def bodies_of(market: Market, goods: Goods, offer: dict[str, Any], bought: dict[
         "POST /v1/datasets/<dataset_id>/releases": {"label": "v2"},
         "PUT /v1/datasets/<dataset_id>/source": SOURCE,
         **bodies_of_understanding.bodies_of(offer, market.terms("free")["id"]),
+        "POST /v1/harvests": {"url": "https://ckan.example.jp/"}, "POST /v1/harvests/<harvest_id>/runs": {"dry_run": True},
         "PUT /v1/datasets/<dataset_id>/upstream": UPSTREAM | {"openapi": {"openapi": "3.1.0"}},
         "PUT /v1/releases/<release_id>/files/<name>/origin": ORIGIN,
         "POST /v1/deliveries/<delivery_id>/corrections": {"reference": "c1", "reason": "訂正", "bytes": -1},

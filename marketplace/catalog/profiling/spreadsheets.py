@@ -211,3 +211,11 @@ def _stated(cell: Any) -> tuple[str, Any]:
         return "decimal", Decimal(repr(cell))
     kind = next((name for python_type, name in _STATED if isinstance(cell, python_type)), "other")
     return (kind, cell) if kind != "other" else (kind, str(cell))
+
+
+def plain_rows(file: BinaryIO, patience: Patience) -> Iterator[list[str]]:
+    """Yield the rows of all sheets of a workbook that passed the checks on its archive, as the texts that are shown."""
+    for sheet in _book(file).worksheets:
+        sheet.reset_dimensions()  # a stated range may lie
+        for row in _Filled(sheet.iter_rows(values_only=True), patience):
+            yield _texts(row)

@@ -1,0 +1,1 @@
+"""Harvesting: what other catalogues publish, taken over record by record, and kept up with."""

@@ -1,0 +1,1 @@
+"""Links: where the files of foreign records lie, and whether they still lead somewhere."""
