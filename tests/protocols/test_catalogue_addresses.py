@@ -1,12 +1,21 @@
 """The addresses of the catalogue: validators, pages, the whole of it, and only what the public sees."""
 
+import hashlib
+import json
+
 import pytest
-from lxml import etree
+from flask import Flask
+from lxml import etree, html
 from rdflib import DCAT, DCTERMS, RDF, Graph, Namespace, URIRef
 
 from marketplace.catalog import browsing
+from marketplace.exchange import listing
+from marketplace.kit.transaction import transaction
+from marketplace.licensing import queries as licensing
 from marketplace.protocols.catalogue import routes, sitemap
+from tests.api.test_register import ATOM, SCHEMA
 from tests.api.trade import Market, call, ok, refused
+from tests.factories import market as trade
 
 HYDRA = Namespace("http://www.w3.org/ns/hydra/core#")
 SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
@@ -90,8 +99,17 @@ def test_as_many_copies_are_written_as_the_server_can_and_no_more(market: Market
             routes._copies.release()
 
 
-ALONE = ("/catalog/{id}.jsonld", "/catalog/{id}.ttl", "/catalog/{id}.rdf")
-LISTS = ("/catalog.jsonld", "/catalog.ttl", "/catalog.rdf", "/catalog/all.ttl", "/sitemap.xml", "/sitemaps/{id}.xml")
+BESIDE = ("/catalog/{id}/croissant.json", "/catalog/{id}/datapackage.json", "/catalog/{id}/cadde.json")
+ALONE = ("/catalog/{id}.jsonld", "/catalog/{id}.ttl", "/catalog/{id}.rdf", *BESIDE)
+LISTS = (
+    "/catalog.atom",
+    "/catalog.jsonld",
+    "/catalog.ttl",
+    "/catalog.rdf",
+    "/catalog/all.ttl",
+    "/sitemap.xml",
+    "/sitemaps/{id}.xml",
+)
 
 
 @pytest.mark.parametrize("path", [*ALONE, *LISTS, "/robots.txt", "/sitemaps/pages.xml"])
@@ -195,3 +213,93 @@ def test_robots_are_told_where_the_sitemaps_are(market: Market) -> None:
     answer = call(market.app, "GET", "/robots.txt")
     assert answer.mimetype == "text/plain"
     assert f"Sitemap: {market.app.config['MUSUBI_SETTINGS'].base_url}/sitemap.xml" in answer.text.splitlines()
+
+
+PROFILED = {
+    "format": "csv",
+    "rows": 2,
+    "columns": [{"name": "日時", "type": "date"}, {"name": "人数", "type": "integer"}],
+    "preview": [["2026-11-22", "1,234"], ["2026-11-23", None]],
+}
+
+
+def sampled(market: Market, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A dataset with a table of which rows are shown."""
+    monkeypatch.setattr(trade, "PROFILE", PROFILED, raising=False)
+    on = trade.listed()
+    return on.dataset_id
+
+
+def test_the_samples_of_which_descriptions_speak_are_there_with_their_hashes(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset_id = sampled(market, monkeypatch)
+    base_url = market.app.config["MUSUBI_SETTINGS"].base_url
+    [told] = ok(call(market.app, "GET", f"/catalog/{dataset_id}/croissant.json"))["distribution"]
+    [packed, _] = ok(call(market.app, "GET", f"/catalog/{dataset_id}/datapackage.json"))["resources"]
+    assert told["contentUrl"] == packed["path"]
+    answer = call(market.app, "GET", told["contentUrl"].removeprefix(base_url))
+    assert (answer.status_code, answer.mimetype) == (200, "text/csv")
+    assert answer.get_data().decode() == "日時,人数\r\n2026-11-22,1234\r\n2026-11-23,\r\n"
+    assert hashlib.sha256(answer.get_data()).hexdigest() == told["sha256"] == packed["hash"].removeprefix("sha256:")
+    known = {"If-None-Match": answer.headers["ETag"]}
+    assert call(market.app, "GET", told["contentUrl"].removeprefix(base_url), headers=known).status_code == 304
+    missing = told["contentUrl"].removeprefix(base_url).replace(".csv.csv", ".csv")
+    refused(call(market.app, "GET", missing), 404, "not-found")
+
+
+def test_of_parts_that_are_sold_no_value_is_shown(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset_id = sampled(market, monkeypatch)
+    monkeypatch.setattr(licensing, "data_policies", lambda _dataset_id: [object()])
+    with transaction():
+        listing.refresh(dataset_id)
+    for path in (*ALONE, "/catalog/{id}"):
+        shown = call(market.app, "GET", path.format(id=dataset_id)).get_data(as_text=True)
+        assert "1234" not in shown
+        assert "1,234" not in shown
+    assert "distribution" not in ok(call(market.app, "GET", f"/catalog/{dataset_id}/croissant.json"))
+
+
+def test_the_page_of_a_dataset_has_it_for_search_engines_and_names_the_other_formats(
+    market: Market, shown: list[str]
+) -> None:
+    answer = call(market.app, "GET", f"/catalog/{shown[0]}", headers={"Accept": "text/html"})
+    page = html.document_fromstring(answer.get_data(as_text=True))
+    [script] = page.iterfind(".//script")
+    told = ok(call(market.app, "GET", f"/catalog/{shown[0]}/croissant.json"))
+    here = json.loads(script.text)
+    assert {**here, "dateModified": told["dateModified"]} == told
+    base_url = market.app.config["MUSUBI_SETTINGS"].base_url
+    links = {
+        link.get("href").removeprefix(base_url): link.get("type") for link in page.iterfind(".//link[@rel='alternate']")
+    }
+    assert set(links) == {path.format(id=shown[0]) for path in ALONE}
+    for path, media_type in links.items():
+        assert call(market.app, "GET", path).mimetype == media_type
+    # A data block is nothing that runs, so the policy of the page need not name it, and forbids all that would run.
+    assert "script-src" not in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+def test_the_feed_tells_the_latest_change_first_in_pages(market: Market, shown: list[str]) -> None:
+    market.offer(shown[1], "free")  # changes it
+    base_url = market.app.config["MUSUBI_SETTINGS"].base_url
+    found, address = [], "/catalog.atom?size=2"
+    while address:
+        feed = etree.fromstring(call(market.app, "GET", address).get_data())
+        assert SCHEMA.validate(feed), SCHEMA.error_log
+        found.append([one.text for one in feed.iterfind(f"{ATOM}entry/{ATOM}id")])
+        following = [link.get("href") for link in feed.iterfind(f"{ATOM}link[@rel='next']")]
+        address = following[0].removeprefix(base_url) if following else ""
+    assert found == [[name_of(market, shown[1]), name_of(market, shown[0])], [name_of(market, shown[2])]]
+    answer = call(market.app, "GET", "/catalog", headers={"Accept": "application/atom+xml"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/catalog.atom")
+    for cursor in ("WyJhIiwiYiJd", "WyIyMDI2Il0"):
+        refused(call(market.app, "GET", f"/catalog.atom?cursor={cursor}"), 422, "invalid-input")
+
+
+def test_an_exchange_without_data_has_empty_lists(app: Flask) -> None:
+    for path in ("/catalog.ttl", "/catalog/all.rdf", "/catalog.jsonld"):
+        assert datasets(graph_of(call(app, "GET", path))) == set()
+    assert SCHEMA.validate(etree.fromstring(call(app, "GET", "/catalog.atom").get_data()))
+    assert call(app, "GET", "/sitemap.xml").status_code == 200

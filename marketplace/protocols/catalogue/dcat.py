@@ -96,6 +96,10 @@ def language(tag: str) -> Node:
 
 def _coverage(entry: Entry) -> Said:
     yield "dct:spatial", place(entry.document["region"])
+    if covered := entry.period():
+        ends = zip(("dcat:startDate", "dcat:endDate"), covered, strict=True)
+        said = tuple((name, typed(day, "xsd:date")) for name, day in ends if day)
+        yield "dct:temporal", Node(("dct:PeriodOfTime",), said)
     if box := entry.bbox():
         yield "dct:spatial", Node(("dct:Location",), (("dcat:bbox", _polygon(*box)),))
 

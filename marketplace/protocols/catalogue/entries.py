@@ -1,9 +1,9 @@
 """What each format takes of a public document, read once and in one way. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from marketplace.licensing.regions import region_name
@@ -56,10 +56,18 @@ class Entry:
         """Yield the files of the newest release, those that the document has."""
         yield from self.newest["files"] if self.newest else ()
 
+    def period(self) -> tuple[str | None, str | None] | None:
+        """Return the first and the last day that the data are about, where the document says so."""
+        told = self.document.get("temporal") or {}
+        first, last = told.get("from"), told.get("until")
+        return (first, last) if first or last else None
+
     def bbox(self) -> tuple[str, str, str, str] | None:
         """Return west, south, east and north of all geographic files together, where a profile tells them."""
+        if told := self.document.get("bbox"):
+            return _box(told)
         boxes = [found for file in self.files() if (found := (file.get("profile") or {}).get("bbox"))]
-        whole = [box for box in boxes if len(box) == 4]
+        whole = [read for box in boxes if (read := _box(box))]
         if not whole:
             return None
         west, south, east, north = zip(*whole, strict=True)
@@ -70,6 +78,15 @@ def region_names(code: str) -> tuple[str, str]:
     """Return what a region is called in Japanese and English: the prefecture of a local government."""
     iso = f"JP-{code[:2]}" if len(code) == 6 and code.isdecimal() else code
     return region_name(iso, 0), region_name(iso, 1)
+
+
+def _box(edges: Sequence[Any]) -> tuple[str, str, str, str] | None:
+    """Return the edges of a box as decimals without exponents; None for what is none."""
+    try:
+        west, south, east, north = (f"{Decimal(str(edge)):f}" for edge in edges)
+    except (ValueError, InvalidOperation):
+        return None
+    return west, south, east, north
 
 
 def _least(numbers: tuple[str, ...]) -> str:

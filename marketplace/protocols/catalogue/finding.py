@@ -1,12 +1,15 @@
-"""The addresses by which search engines and robots find what there is."""
+"""The addresses by which search engines, robots and readers of feeds find what there is, and what is new."""
 
-from flask import Blueprint, Response
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request
 
 from marketplace.catalog import browsing
 from marketplace.identity.permissions import Permission
 from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import is_id
-from marketplace.protocols.catalogue import answering, sitemap
+from marketplace.protocols.catalogue import answering, asking, atom, reading, sitemap
 from marketplace.protocols.catalogue.endpoint import guarded
 from marketplace.protocols.catalogue.routes import site
 
@@ -40,6 +43,28 @@ def datasets(first_id: str) -> Response:
     about = [[place.dataset_id, str(place.changed_at)] for place in places]
     changed_at = max(place.changed_at for place in places)
     return answering.answer(sitemap.MEDIA_TYPE, lambda: sitemap.datasets(places, site()), about, changed_at)
+
+
+@blp.get("/catalog.atom")
+@guarded(Permission.CATALOG_READ)
+def feed() -> Response:
+    """Read what changed, latest first, as an Atom feed; the link ``next`` leads to what changed before."""
+    cursor, size = asking.page(request.args)
+    found = browsing.page_changes(cursor, size)
+    changed_at = max((place.changed_at for place in found.items), default=None)
+
+    def written() -> Iterator[str]:
+        following = _feed_page(found.next_cursor, size) if found.next_cursor else None
+        links = atom.Links(_feed_page(cursor, size), _feed_page(None, size), following)
+        return atom.feed(reading.entries(found.items), site(), links, changed_at)
+
+    about = [[[place.dataset_id, str(place.changed_at)] for place in found.items], cursor, found.next_cursor, size]
+    return answering.answer(f"{atom.MEDIA_TYPE}; charset=utf-8", written, about, changed_at)
+
+
+def _feed_page(cursor: str | None, size: int) -> str:
+    asked = ({"cursor": cursor} if cursor else {}) | ({"size": str(size)} if size != asking.SIZE_DEFAULT else {})
+    return f"{site().catalogue_page}.atom" + (f"?{urlencode(asked)}" if asked else "")
 
 
 @blp.get("/robots.txt")
