@@ -24,7 +24,7 @@ TITLES = {
     "keywords": ["人流", "歩行者"], "licence_hint": "CC-BY-4.0", "contact_name": "札幌市ICT戦略推進担当課",
     "contact_url": "https://www.city.sapporo.jp/joho/", "contact_email": "ict@city.example.jp",
 }  # fmt: skip
-CSV = '地点,日付,測定,人数,比率,印\n大通,2026-11-22,2026-11-22 09:00,1120,0.5,true\n駅前,2026-11-23,2026-11-22 10:00,,1.25,false\n'.encode(
+CSV = "地点,日付,測定,人数,比率,印\n大通,2026-11-22,2026-11-22 09:00,1120,0.5,true\n駅前,2026-11-23,2026-11-22 10:00,,1.25,false\n".encode(
     "cp932"
 )
 BEARS = '{"type":"FeatureCollection","features":[{"type":"Feature","geometry":{"type":"Point","coordinates":[141.35,43.06]},"properties":{"種別":"ヒグマ"}}]}'

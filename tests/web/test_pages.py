@@ -71,7 +71,7 @@ def check(answer, language: str) -> Outline:
     assert page.all("html") == [{"lang": language}]
     assert re.search(r"<title>\s*\S.*</title>", text)
     assert len(page.all("h1")) == len(page.all("main")) == len(page.all("header")) == len(page.all("footer")) == 1
-    assert not page.all("script")
+    assert all(one["type"] == "application/ld+json" for one in page.all("script"))  # data, nothing that runs
     assert not page.all("style")
     assert all(not name.startswith("on") and name != "style" for _tag, attributes in page.tags for name in attributes)
     ids = [attributes["id"] for _tag, attributes in page.tags if "id" in attributes]

@@ -10,7 +10,6 @@ from flask import Blueprint, Response, request
 from marketplace.catalog import browsing, listings
 from marketplace.identity.permissions import Permission
 from marketplace.kit import settings
-from marketplace.kit.errors import NotFound
 from marketplace.protocols.catalogue import answering, asking, dcat_catalogue, json_ld, rdf_xml, reading, turtle
 from marketplace.protocols.catalogue.dcat_catalogue import View
 from marketplace.protocols.catalogue.endpoint import guarded
@@ -21,7 +20,6 @@ from marketplace.protocols.catalogue.site import FORMATS, Site
 COPIES_AT_ONCE = 2
 """How many copies of the whole catalogue one process writes at the same time; each may take its reader minutes."""
 
-_SUFFIX = "<any(jsonld,ttl,rdf):suffix>"
 _WRITERS: dict[str, Callable[[Iterable[Node]], Iterator[str]]] = {
     "jsonld": json_ld.written,
     "ttl": turtle.written,
@@ -31,7 +29,9 @@ blp = Blueprint("catalogue_rdf", __name__)
 _copies = threading.BoundedSemaphore(COPIES_AT_ONCE)
 
 
-@blp.get(f"/catalog.{_SUFFIX}")
+@blp.get("/catalog.jsonld", defaults={"suffix": "jsonld"})
+@blp.get("/catalog.ttl", defaults={"suffix": "ttl"})
+@blp.get("/catalog.rdf", defaults={"suffix": "rdf"})
 @guarded(Permission.CATALOG_READ)
 def page(suffix: str) -> Response:
     """Read a page of the catalogue as DCAT-AP, latest registered dataset first; ``hydra:next`` leads to the next."""
@@ -52,7 +52,9 @@ def page(suffix: str) -> Response:
     return answering.answer(_media_type(suffix), written, about, changed_at)
 
 
-@blp.get(f"/catalog/all.{_SUFFIX}")
+@blp.get("/catalog/all.jsonld", defaults={"suffix": "jsonld"})
+@blp.get("/catalog/all.ttl", defaults={"suffix": "ttl"})
+@blp.get("/catalog/all.rdf", defaults={"suffix": "rdf"})
 @guarded(Permission.CATALOG_READ)
 def copy(suffix: str) -> Response:
     """Read the whole catalogue as DCAT-AP in one stream, as it is while it is read; raises CopiesBusy."""
@@ -73,7 +75,9 @@ def copy(suffix: str) -> Response:
     return response
 
 
-@blp.get(f"/catalog/<dataset_id>.{_SUFFIX}")
+@blp.get("/catalog/<dataset_id>.jsonld", defaults={"suffix": "jsonld"})
+@blp.get("/catalog/<dataset_id>.ttl", defaults={"suffix": "ttl"})
+@blp.get("/catalog/<dataset_id>.rdf", defaults={"suffix": "rdf"})
 @guarded(Permission.CATALOG_READ)
 def dataset(dataset_id: str, suffix: str) -> Response:
     """Read a dataset as DCAT-AP, with its distributions and its offers as ODRL policies."""
@@ -99,6 +103,4 @@ def address(suffix: str, cursor: str | None, size: int) -> str:
 
 
 def _media_type(suffix: str) -> str:
-    if suffix not in FORMATS:  # pragma: no cover - the address lets no other in
-        raise NotFound
     return FORMATS[suffix] + ("" if suffix == "jsonld" else "; charset=utf-8")

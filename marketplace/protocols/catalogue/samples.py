@@ -17,6 +17,9 @@ from marketplace.kit.canonical import sha256_hex
 from marketplace.protocols.catalogue.entries import Document, Entry
 
 MEDIA_TYPE = "text/csv"
+COLUMNS_MAX = 200
+"""How many columns of a table a sample has at most: descriptions name each."""
+
 _INTEGER = re.compile(r"[+-]?[0-9]{1,15}", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -77,7 +80,8 @@ def sample(release_id: str, file: Document) -> Sample | None:
     """Return what the public sees of a table; None where that is nothing."""
     profile = file.get("profile") or {}
     described, shown = profile.get("columns") or [], profile.get("preview") or []
-    rows = [row for row in shown if len(row) == len(described)]
+    rows = [row[:COLUMNS_MAX] for row in shown if len(row) == len(described)]
+    described = described[:COLUMNS_MAX]
     if not described or not rows:
         return None
     names = _names([str(column["name"] or "") for column in described])
