@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -43,6 +43,14 @@ class SearchResult:
     facets: Facets
     total: int
     next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many datasets were found, and how they spread over each facet."""
+
+    total: int
+    facets: Facets
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +112,8 @@ class Asking:
     narrow: dict[str, Any]
     after: Cursor | None
     size: int
-    key: Hashable = field(default=None)
-    """By what its counts are kept: commit, reader, words and filters. None keeps nothing."""
+    key: tuple[Hashable, ...]
+    """By what its counts are kept: commit, reader, words and filters."""
 
 
 def read_cursor(cursor: str | None) -> Cursor | None:
@@ -124,14 +132,14 @@ def read_cursor(cursor: str | None) -> Cursor | None:
 
 def answer(searcher: Any, asking: Asking, kept: Kept) -> SearchResult:
     """Return a page of what a searcher finds."""
-    ladder, breadth, total = _ladder(searcher, asking)
-    places = _places(searcher, ladder, asking) if total else []
+    ladder, breadth, counts = _counted_ladder(searcher, asking, kept)
+    places = _places(searcher, ladder, asking, kept) if counts.total else []
     page = places[: asking.size]
     is_last = len(places) <= asking.size
     return SearchResult(
         hits=[SearchHit(place.dataset_id, place.score, place.step) for place in page],
-        facets=_facets(searcher, ladder, asking, kept, breadth),
-        total=total,
+        facets={facet: dict(found) for facet, found in counts.facets.items()},
+        total=counts.total,
         next_cursor=None if is_last else Cursor(breadth, page[-1]).text,
     )
 
@@ -140,68 +148,85 @@ def _is_small(number: object) -> bool:
     return isinstance(number, int) and 0 <= number < 1 << 63
 
 
-def _ladder(searcher: Any, asking: Asking) -> tuple[Ladder, int, int]:
-    """Return the steps to look on, how widely that is, and how many datasets stand on any of them."""
-    if asking.after is not None:
-        ladder = LADDERS[asking.after.breadth](asking.words)
-        return ladder, asking.after.breadth, _count(searcher, ladder, asking.narrow)
-    breadth, total = EXACT, 0
-    for breadth, enough in ((EXACT, FEW), (WIDE, 1), (LOOSE, 0)):
-        ladder = LADDERS[breadth](asking.words)
-        total = _count(searcher, ladder, asking.narrow)
-        if total >= enough:
+def _counted_ladder(searcher: Any, asking: Asking, kept: Kept) -> tuple[Ladder, int, Counts]:
+    """Return the steps to look on, how widely that is, and what stands on any of them."""
+    begun = asking.after.breadth if asking.after else None
+    ladder, breadth, counts = ranking.NOTHING, EXACT, Counts(0, {facet: {} for facet in FACETS})
+    for breadth, enough in ((EXACT, FEW), (WIDE, 1), (LOOSE, 0)) if begun is None else ((begun, 0),):
+        # Where nothing has all words, nobody need look for it once more.
+        is_bare = breadth == WIDE and asking.after is None and counts.total == 0
+        ladder = ranking.beyond(asking.words) if is_bare else LADDERS[breadth](asking.words)
+        counts = _kept_counts(searcher, ladder, asking, kept, breadth)
+        if counts.total >= enough:
             break
-    return ladder, breadth, total
+    return ladder, breadth, counts
 
 
-def _count(searcher: Any, ladder: Ladder, narrow: Mapping[str, Any]) -> int:
+def _kept_counts(searcher: Any, ladder: Ladder, asking: Asking, kept: Kept, breadth: int) -> Counts:
     if not ladder:
-        return 0
-    return int(searcher.search(every([ladder.all, *narrow.values()]), 1, order_by_field="standing").count)
-
-
-def _facets(searcher: Any, ladder: Ladder, asking: Asking, kept: Kept, breadth: int) -> Facets:
-    if not ladder:
-        return {facet: {} for facet in FACETS}
-    key = asking.key and (asking.key, breadth)
-    found: Facets | None = kept.find(key) if key else None
+        return Counts(0, {facet: {} for facet in FACETS})
+    key = (asking.key, breadth)
+    found: Counts | None = kept.find(key)
     if found is None:
-        found = _counted(searcher, ladder, asking.narrow)
+        found = _counts(searcher, ladder, asking.narrow)
         kept.keep(key, found)
-    return {facet: dict(counts) for facet, counts in found.items()}
+    return found
 
 
-def _counted(searcher: Any, ladder: Ladder, narrow: Mapping[str, Any]) -> Facets:
+def _counts(searcher: Any, ladder: Ladder, narrow: Mapping[str, Any]) -> Counts:
     free = [facet for facet in FACETS if facet not in narrow]
-    counted = _spread(searcher, every([ladder.all, *narrow.values()]), free)
+    total, counted = _spread(searcher, every([ladder.all, *narrow.values()]), free)
     for facet in narrow.keys() & set(FACETS):
         others = [query for name, query in narrow.items() if name != facet]
-        counted |= _spread(searcher, every([ladder.all, *others]), [facet])
-    return {facet: counted[facet] for facet in FACETS}
+        counted |= _spread(searcher, every([ladder.all, *others]), [facet])[1]
+    return Counts(total, {facet: counted[facet] for facet in FACETS})
 
 
-def _spread(searcher: Any, query: Any, facets: Sequence[str]) -> Facets:
-    asked = {facet: {"terms": {"field": facet, "size": narrowing.FACET_VALUES_MAX}} for facet in facets}
-    found = searcher.aggregate(query, asked) if asked else {}
-    return {
-        facet: {bucket["key"]: int(bucket["doc_count"]) for bucket in counts["buckets"]}
-        for facet, counts in found.items()
-    }
+def _spread(searcher: Any, query: Any, facets: Sequence[str]) -> tuple[int, Facets]:
+    terms = {facet: {"terms": {"field": narrowing.COUNTED[facet], "size": narrowing.TOGETHER_MAX}} for facet in facets}
+    found = searcher.aggregate(query, {"total": {"value_count": {"field": "standing"}}} | terms)
+    return int(found["total"]["value"]), {facet: _counts_of(facet, found[facet]["buckets"]) for facet in facets}
 
 
-def _places(searcher: Any, ladder: Ladder, asking: Asking) -> list[Place]:
+def _counts_of(facet: str, buckets: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for bucket in buckets:
+        number = int(bucket["doc_count"])
+        for value in narrowing.apart(facet, bucket["key"]):
+            counts[value] = counts.get(value, 0) + number
+    return counts
+
+
+def _places(searcher: Any, ladder: Ladder, asking: Asking, kept: Kept) -> list[Place]:
     wanted = asking.size + 1
     places: list[Place] = []
     nearer: list[Any] = []
     for step in ladder.steps:
         # What stands on this step cannot come before those that were found, however good it is.
-        if len(places) >= wanted and places[wanted - 1].score > step.points + merit.POINTS_MAX:
+        if len(places) >= wanted and places[wanted - 1].score > step.points + _most_points(searcher, asking, kept):
             break
-        query = every([step.query, *asking.narrow.values()], but=nearer)
-        places += _on_step(searcher, step, query, asking.after.place if asking.after else None, wanted)
+        # On the first page whoever stood nearer is known, or is outdone by a whole page of those who stand there.
+        query = every([step.query, *asking.narrow.values()], but=nearer if asking.after else ())
+        after = asking.after.place if asking.after else None
+        found = _on_step(searcher, step, query, after, wanted + len(places))
+        seen = {place.dataset_id for place in places}
+        places += [place for place in found if place.dataset_id not in seen]
         places = sorted(places, key=attrgetter("rank"))[:wanted]
         nearer.append(step.query)
     return places
+
+
+def _most_points(searcher: Any, asking: Asking, kept: Kept) -> int:
+    """Return the points of the best dataset that the reader may know of."""
+    from tantivy import Query
+
+    key = ("best", asking.key[:2])
+    best: int | None = kept.find(key)
+    if best is None:
+        hits = searcher.search(Query.all_query(), 1, count=False, order_by_field="standing").hits
+        best = merit.points_in(hits[0][0]) if hits else 0
+        kept.keep(key, best)
+    return best
 
 
 def _on_step(searcher: Any, step: Step, query: Any, after: Place | None, count: int) -> list[Place]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from marketplace.catalog import completions, merit, narrowing, places, words
+from marketplace.catalog import completions, meaning, merit, narrowing, places, words
 from marketplace.catalog.rules import COLUMN_NAMES_MAX
 from marketplace.catalog.sight import EVERYBODY
 from marketplace.kit import clock
@@ -33,8 +33,12 @@ def schema() -> Any:
     builder.add_text_field("name", tokenizer_name="raw", index_option="basic")
     for field in (TITLE, HEAD, TEXT, "spelt", "pairs", "beginning"):
         builder.add_text_field(field, tokenizer_name="whitespace", index_option="basic")
-    for facet in (*narrowing.FACETS, "tag"):
-        builder.add_text_field(facet, fast=True, tokenizer_name="raw", index_option="basic")
+    for facet in narrowing.FACETS:
+        builder.add_text_field(facet, tokenizer_name="raw", index_option="basic")
+    for counted in (*narrowing.COUNTED.values(), "tag"):
+        builder.add_text_field(counted, fast=True, tokenizer_name="raw", index_option="basic")
+    # Never filled: an index that was made with another table of synonyms has another form, and is made anew.
+    builder.add_boolean_field(f"synonyms_{meaning.digest()}")
     builder.add_bytes_field("called", stored=True)
     for number in ("recency", "standing", narrowing.FIRST_DAY, narrowing.LAST_DAY, *narrowing.EDGES):
         builder.add_integer_field(number, fast=True)
@@ -52,9 +56,12 @@ def entry_of(document: dict[str, Any]) -> Any:
         entry.add_text("name", words.name_of(title))
     for field, text in _texts_of(document).items():
         entry.add_text(field, text)
-    for facet, values in (narrowing.facets_of(document) | {"tag": document["keywords"]}).items():
+    facets = narrowing.facets_of(document)
+    for facet, values in (facets | {"tag": document["keywords"]}).items():
         for value in dict.fromkeys(values):
             entry.add_text(facet, value)
+    for facet, counted in narrowing.COUNTED.items():
+        entry.add_text(counted, narrowing.together(facet, facets[facet]))
     entry.add_bytes("called", completions.written(document))
     entry.add_integer("recency", recency_of(document["id"], document.get("published_at")))
     entry.add_integer("standing", merit.key_of(document))
@@ -108,9 +115,9 @@ def _titles(document: Document) -> list[str]:
 
 def _texts_of(document: Document) -> dict[str, str]:
     titles, head, body = title_texts(document), head_texts(document), body_texts(document)
-    in_title = dict.fromkeys(_forms(titles))
-    in_head = in_title | dict.fromkeys(_forms(head))
-    in_text = in_head | dict.fromkeys(_forms(body))
+    in_title = dict.fromkeys(_tokens(titles))
+    in_head = in_title | dict.fromkeys(_tokens(head))
+    in_text = in_head | dict.fromkeys(_tokens(body))
     named = (words.read_text(text) for text in (*titles, *document["keywords"]))
     described = [text[:GRAMS_OF_DESCRIPTION_MAX] for text in body[:2]]
     return {
@@ -123,8 +130,11 @@ def _texts_of(document: Document) -> dict[str, str]:
     }
 
 
-def _forms(texts: Iterable[str]) -> Iterator[str]:
-    return (form for text in texts for form in words.read_text(text).forms)
+def _tokens(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        reading = words.read_text(text)
+        yield from reading.forms
+        yield from meaning.meanings_of(reading.keys)
 
 
 def _has_few(column: Document) -> bool:

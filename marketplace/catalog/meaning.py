@@ -1,5 +1,6 @@
 """What a query may mean: its words, grouped as the table of synonyms groups them, with other ways to say the same."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from marketplace.catalog.synonyms import GROUPS
 from marketplace.catalog.words import SOUND, Word
 
 WORDS_IN_TERM_MAX = 5
+MEANING = "§"  # before the number of a line of the table: no word begins with it
+_ENDINGS_OF_PLACES = frozenset("都道府県市区町村")
 OTHERS_MAX = 16
 SHAPE_LEAST = 3  # 京都 stands in 東京都, and is another place
 Term = tuple[Word, ...]
@@ -17,10 +20,22 @@ Term = tuple[Word, ...]
 
 @dataclass(frozen=True, slots=True)
 class Concept:
-    """One thing that is looked for: the words as they were written, and other terms for it."""
+    """One thing that is looked for: the words as they were written, the lines of the table that have it, its sound.
+
+    A ``plain`` one is a single word of the table: wherever it stands, the index has its meaning.
+    """
 
     term: Term
-    others: tuple[Term, ...]
+    groups: tuple[int, ...] = ()
+    heard: Word | None = None
+    plain: bool = False
+
+    @property
+    def others(self) -> tuple[Term, ...]:
+        """Return other terms for it."""
+        heard = [] if self.heard is None else [(self.heard,)]
+        known = (other for group in self.groups for other in _terms()[group] if key_of(other) != key_of(self.term))
+        return tuple(dict.fromkeys([*heard, *known]))[:OTHERS_MAX]
 
     @property
     def shapes(self) -> list[tuple[str, ...]]:
@@ -74,34 +89,60 @@ def _chunks(text: str, telling: frozenset[Word]) -> Iterator[list[Word]]:
 
 def _concepts(chunk: Sequence[Word]) -> Iterator[Concept]:
     if chunk and not chunk[-1].forms:
-        yield from _spoken(chunk[:-1], chunk[-1].sound)
+        yield _spoken(chunk[:-1], chunk[-1].sound)
         return
     at = 0
     while at < len(chunk):
-        length = next(
-            (n for n in range(min(WORDS_IN_TERM_MAX, len(chunk) - at), 1, -1) if _key(chunk[at : at + n]) in _table()),
-            1,
-        )
-        term = tuple(chunk[at : at + length])
-        yield Concept(term, _others(term))
+        longest = range(min(WORDS_IN_TERM_MAX, len(chunk) - at), 1, -1)
+        length = next((size for size in longest if key_of(chunk[at : at + size]) in _table()), 1)
+        groups = _groups(chunk[at : at + length])
+        is_plain = length == 1 and bool(groups)
+        # 札幌市 is one place, also where the table knows 札幌 alone.
+        if length == 1 and at + 1 < len(chunk) and chunk[at + 1].forms[0] in _ENDINGS_OF_PLACES:
+            length = 2
+        yield Concept(tuple(chunk[at : at + length]), groups, plain=is_plain)
         at += length
 
 
-def _spoken(parts: Sequence[Word], sound: str) -> Iterator[Concept]:
-    """Yield what kana may stand for: the word of that sound, which no cutting of kana need find."""
-    term = tuple(parts) or (_heard(sound),)
-    heard = (_heard(sound),)
-    yield Concept(term, tuple(dict.fromkeys([heard, *_others(heard), *_others(term)]))[:OTHERS_MAX])
+def _spoken(parts: Sequence[Word], sound: str) -> Concept:
+    """Return what kana may stand for: the word of that sound, which no cutting of kana need find."""
+    heard = _heard(sound)
+    term = tuple(parts) or (heard,)
+    return Concept(term, tuple(dict.fromkeys([*_groups((heard,)), *_groups(term)])), heard)
 
 
-def _others(term: Term) -> tuple[Term, ...]:
-    others = [other for group in _table().get(_key(term), ()) for other in _terms()[group] if _key(other) != _key(term)]
-    return tuple(dict.fromkeys(others))[:OTHERS_MAX]
+def meanings_of(keys: Sequence[str]) -> list[str]:
+    """Return what stands in the index for each line of the table that has a term among these words, in their order."""
+    found: dict[int, None] = {}
+    for at, first in enumerate(keys):
+        for known in _beginnings().get(first, ()):
+            if tuple(keys[at : at + len(known)]) == known:
+                found.update(dict.fromkeys(_table()[known]))
+    return [f"{MEANING}{group}" for group in found]
 
 
-def _key(term: Sequence[Word]) -> tuple[str, ...]:
-    # The dictionary writes English in katakana, but not every ending of it.
-    return tuple(word.forms[0] if word.forms[0].isascii() else word.forms[-1] for word in term)
+@lru_cache(maxsize=1)
+def digest() -> str:
+    """Return a name for the table as it is: an index that was made with another is not ours."""
+    return hashlib.sha256(repr(GROUPS).encode()).hexdigest()[:8]
+
+
+def key_of(term: Sequence[Word]) -> tuple[str, ...]:
+    """Return by what the table knows a term."""
+    return tuple(word.key for word in term)
+
+
+def _groups(term: Sequence[Word]) -> tuple[int, ...]:
+    return tuple(_table().get(key_of(term), ()))
+
+
+@lru_cache(maxsize=1)
+def _beginnings() -> dict[str, list[tuple[str, ...]]]:
+    """Return the keys of the table by their first word."""
+    begun: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for known in _table():
+        begun[known[0]].append(known)
+    return dict(begun)
 
 
 @lru_cache(maxsize=1)
@@ -114,9 +155,9 @@ def _table() -> dict[tuple[str, ...], list[int]]:
     table: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for number, group in enumerate(_terms()):
         for term in group:
-            table[_key(term)].append(number)
+            table[key_of(term)].append(number)
         for spoken in filter(spelling.is_kana, GROUPS[number]):
-            table[_key((_heard(spelling.katakana(spoken)),))].append(number)
+            table[key_of((_heard(spelling.katakana(spoken)),))].append(number)
     return dict(table)
 
 
@@ -137,7 +178,7 @@ def mistyped(concept: Concept) -> list[Concept]:
         return []
     typed = concept.term[0].spelt
     near = {known for shape in _slips(typed) for known in _spelt().get(shape, ())} - {typed}
-    return [Concept(term, _others(term)) for term in map(_term, sorted(near))]
+    return [Concept(term, _groups(term)) for term in map(_term, sorted(near))]
 
 
 @lru_cache(maxsize=1)

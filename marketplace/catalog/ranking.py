@@ -7,11 +7,12 @@ shifts because another dataset came or went, and a rebuilt index ranks as the ol
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations
 from typing import Any
 
 from marketplace.catalog import meaning
 from marketplace.catalog.entries import HEAD, TEXT, TITLE, schema
-from marketplace.catalog.meaning import Concept, Question, Term
+from marketplace.catalog.meaning import MEANING, Concept, Question, Term
 from marketplace.catalog.narrowing import any_term, either, every
 from marketplace.catalog.words import Word
 
@@ -35,6 +36,7 @@ POINTS = {
 }
 """The steps, nearest first, and what each is worth. ``most_words`` is taken when few have all, the rest when none."""
 PER_MISSING_WORD = 10
+PAIRS_MISSING_MAX = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,9 @@ class Ladder:
         return bool(self.steps)
 
 
+NOTHING = Ladder((), None)
+
+
 @lru_cache(maxsize=2_000)
 def exact(text: str) -> Ladder:
     """Return the steps for documents that have every word of the query, or one that means the same."""
@@ -65,9 +70,9 @@ def exact(text: str) -> Ladder:
 
     question = meaning.read(text, WORDS_MAX)
     if not question.name:
-        return _ladder([(EVERYTHING, Query.all_query())])
+        return _joined([Step(EVERYTHING, POINTS[EVERYTHING], Query.all_query())])
     if not question.concepts:
-        return _ladder([])
+        return NOTHING
     titled = _written(question, TITLE)
     named = any_term(schema(), ["name"], [question.name])
     whole = every([_having(unit, TITLE) for unit in question.units])
@@ -78,19 +83,34 @@ def exact(text: str) -> Ladder:
         ("words_in_head", _written(question, HEAD)),
         ("words_in_text", _written(question, TEXT)),
     ]
-    if any(concept.others for concept in question.concepts):
+    farthest = steps[-1][1]
+    if any(concept.groups or concept.heard for concept in question.concepts):
         meant = (("meaning_in_title", TITLE), ("meaning_in_head", HEAD), ("meaning_in_text", TEXT))
         steps += [(name, every([_meant(concept, field) for concept in question.concepts])) for name, field in meant]
-    if any(filter(None, (concept.shapes for concept in question.concepts))):
-        steps.append(("meaning_in_characters", every([_shaped(concept) for concept in question.concepts])))
-    return _ladder(sorted(steps, key=lambda step: -POINTS[step[0]]))
+        farthest = either([farthest, steps[-1][1]])
+    ordered = sorted(steps, key=lambda step: -POINTS[step[0]])
+    return Ladder(tuple(Step(name, POINTS[name], query) for name, query in ordered), farthest)
 
 
 @lru_cache(maxsize=500)
 def wide(text: str) -> Ladder:
-    """Return the steps for documents that have all words of three or more, and for those that have most."""
-    near, most = exact(text), _most(meaning.read(text, WORDS_MAX))
-    return _joined([*near.steps, *most]) if most else near
+    """Return those steps, with that for the characters of all words, and those for most of three words or more."""
+    near, more = exact(text), beyond(text)
+    return Ladder((*near.steps, *more.steps), either([near.all, more.all])) if more else near
+
+
+@lru_cache(maxsize=500)
+def beyond(text: str) -> Ladder:
+    """Return what ``wide`` adds: all that there is where nothing has all words."""
+    question = meaning.read(text, WORDS_MAX)
+    steps = []
+    if any(filter(None, (concept.shapes for concept in question.concepts))):
+        shaped = every([_shaped(concept) for concept in question.concepts])
+        steps.append(Step("meaning_in_characters", POINTS["meaning_in_characters"], shaped))
+    most = _most(question)
+    # The last of most words holds all that have more of them.
+    farthest = [step.query for step in (*steps, *most[-1:])]
+    return Ladder((*steps, *most), either(farthest)) if farthest else NOTHING
 
 
 @lru_cache(maxsize=500)
@@ -108,26 +128,22 @@ def loose(text: str) -> Ladder:
 
 
 def _joined(steps: Sequence[Step]) -> Ladder:
-    return Ladder(tuple(steps), either([step.query for step in steps]))
-
-
-def _ladder(steps: Sequence[tuple[str, Any]]) -> Ladder:
-    built = tuple(Step(name, POINTS[name], query) for name, query in steps)
-    # The farthest step holds all nearer ones.
-    return Ladder(built, built[-1].query if built else None)
+    return NOTHING if not steps else Ladder(tuple(steps), either([step.query for step in steps]))
 
 
 def _most(question: Question) -> list[Step]:
-    from tantivy import Occur, Query
-
-    having = [(Occur.Should, _meant(concept, TEXT)) for concept in question.concepts]
-    if len(having) < 3:
+    """Return the steps for all things but one or two, as conjunctions: those are led by the rarest thing of each."""
+    meant = [_meant(concept, TEXT) for concept in question.concepts]
+    if len(meant) < 3:
         return []
-    least = (len(having) + 1) // 2
-    points = POINTS["most_words"] - PER_MISSING_WORD * len(having)
+    missing = [1, 2] if 4 <= len(meant) <= PAIRS_MISSING_MAX else [1]
     return [
-        Step("most_words", points + PER_MISSING_WORD * count, Query.boolean_query(having, count))
-        for count in range(len(having) - 1, least - 1, -1)
+        Step(
+            "most_words",
+            POINTS["most_words"] - PER_MISSING_WORD * count,
+            either([every(there) for there in combinations(meant, len(meant) - count)]),
+        )
+        for count in missing
     ]
 
 
@@ -136,7 +152,9 @@ def _written(question: Question, field: str) -> Any:
 
 
 def _meant(concept: Concept, field: str) -> Any:
-    return either([_said(term, field) for term in (concept.term, *concept.others)])
+    tokens = [f"{MEANING}{group}" for group in concept.groups] + list(concept.heard.forms if concept.heard else ())
+    written = [] if concept.plain else [_said(concept.term, field)]
+    return either([*written, *([any_term(schema(), [field], tokens)] if tokens else [])])
 
 
 def _shaped(concept: Concept) -> Any:
@@ -153,7 +171,7 @@ def _having(word: Word, field: str) -> Any:
 
 
 def _nearly(concept: Concept) -> Any:
-    alike = [_said(term, TEXT) for other in meaning.mistyped(concept) for term in (other.term, *other.others)]
+    alike = [_meant(other, TEXT) for other in meaning.mistyped(concept)]
     return either([_meant(concept, TEXT), every([_fuzzy(word) for word in concept.term]), *alike])
 
 

@@ -162,9 +162,6 @@ AED, 自動体外式除細動器, defibrillator
 広報, 公報, public relations, newsletter
 オリンピック, パラリンピック, 五輪, olympic, olympics, paralympic
 計画, プラン, 方針, plan, plans, policy
-一覧, リスト, 名簿, list
-情報, information
-データ, data
 報告, 報告書, report, reports
 結果, result, results
 発生, 件数, occurrence, incidents
@@ -176,7 +173,6 @@ AED, 自動体外式除細動器, defibrillator
 高圧ガス, high pressure gas
 電子申請, オンライン申請, online application, electronic application
 情報化, デジタル, DX, ICT, digital, digitalization
-オープンデータ, open data
 区市町村, 自治体, 市町村, municipality, municipalities, local government
 東京, 東京都, とうきょう, tokyo
 大阪, 大阪府, osaka

@@ -49,11 +49,17 @@ class Word:
     said: str = ""
     tokens: tuple[str, ...] = ()
 
+    @property
+    def key(self) -> str:
+        """Return by what a table of words knows it: the dictionary writes English in katakana, but not each ending."""
+        return self.forms[0] if self.forms[0].isascii() else self.forms[-1]
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A text as the index takes it: the forms of its words, those that may be mistyped, and how it sounds."""
+    """A text as the index takes it: its telling words in order, their forms, what may be mistyped, how it sounds."""
 
+    keys: tuple[str, ...]
     forms: tuple[str, ...]
     spelt: tuple[str, ...]
     sound: str
@@ -143,15 +149,17 @@ def _read(text: str) -> Reading:
     forms: dict[str, None] = {}
     spelt: dict[str, None] = {}
     sounds: list[str] = []
+    keys: list[str] = []
     for piece in _PIECE.findall(fold(text)):
         for unit, parts in _cut(piece):
             sounds.append(unit.said)
+            keys += [word.key for word in parts if not word.particle]
             for word in (unit, *parts) if parts != (unit,) else parts:
                 for token in word.tokens:
                     forms[token] = None
                 if word.spelt:
                     spelt[word.spelt] = None
-    return Reading(tuple(forms), tuple(spelt), "".join(sounds))
+    return Reading(tuple(keys), tuple(forms), tuple(spelt), "".join(sounds))
 
 
 def _cut(piece: str) -> Iterator[tuple[Word, tuple[Word, ...]]]:
