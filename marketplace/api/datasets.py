@@ -9,7 +9,7 @@ from marketplace.api.schemas import catalog as schemas
 from marketplace.api.schemas.base import PageQuery
 from marketplace.catalog import punctuality, queries, service
 from marketplace.catalog.rules import DatasetDraft
-from marketplace.catalog.states import Frequency, Licence, Theme
+from marketplace.catalog.states import Frequency, HighValue, Licence, Theme
 from marketplace.exchange import listing
 from marketplace.identity.permissions import Permission
 from marketplace.identity.states import Assurance, Trust
@@ -127,6 +127,7 @@ def _typed(fields: dict[str, Any]) -> dict[str, Any]:
         "licence_hint": lambda word: None if word is None else Licence(word),
         "keywords": tuple,
         "key_columns": tuple,
+        "high_value_categories": lambda words: tuple(map(HighValue, words)),
         "trust_required": lambda word: None if word is None else Trust(word),
         "assurance_required": lambda word: None if word is None else Assurance(word),
     }

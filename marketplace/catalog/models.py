@@ -36,6 +36,7 @@ class Dataset(Model):
         CheckConstraint("jsonb_typeof(themes) = 'array' AND themes <> '[]'", name="themes"),
         CheckConstraint("region = 'JP' OR region ~ '^[0-9]{6}$'", name="region"),
         CheckConstraint("jsonb_typeof(key_columns) = 'array'", name="key_columns"),
+        CheckConstraint("jsonb_typeof(high_value_categories) = 'array'", name="high_value_categories"),
         CheckConstraint("jsonb_typeof(dictionary) = 'array'", name="dictionary"),
         CheckConstraint("trust_required IN ('verified', 'qualified')", name="trust_required"),
         CheckConstraint("assurance_required IN ('aal1', 'aal2', 'aal3')", name="assurance_required"),
@@ -63,6 +64,7 @@ class Dataset(Model):
     update_frequency: Mapped[str]
     keywords: Mapped[list[str]]
     key_columns: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
+    high_value_categories: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
     assessment_url: Mapped[str] = mapped_column(server_default="")
     dictionary: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     licence_hint: Mapped[str | None]

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from marketplace.catalog.errors import FileNameUnsafe
-from marketplace.catalog.states import Frequency, Licence, Theme
+from marketplace.catalog.states import Frequency, HighValue, Licence, Theme
 from marketplace.identity.rules import is_government_code
 from marketplace.identity.states import Assurance, Trust
 from marketplace.kit.errors import Invalid
@@ -62,6 +62,7 @@ class DatasetDraft:
     update_frequency: Frequency = Frequency.UNKNOWN
     keywords: tuple[str, ...] = ()
     key_columns: tuple[str, ...] = ()
+    high_value_categories: tuple[HighValue, ...] = ()
     assessment_url: str = ""
     licence_hint: Licence | None = None
     trust_required: Trust | None = None
@@ -69,10 +70,11 @@ class DatasetDraft:
 
     def columns(self) -> dict[str, Any]:
         """Return the fields as they are stored."""
-        lists = {name: list(getattr(self, name)) for name in ("themes", "keywords", "key_columns")}
+        lists = {name: list(getattr(self, name)) for name in LISTS}
         return asdict(self) | lists
 
 
+LISTS = ("themes", "keywords", "key_columns", "high_value_categories")
 DRAFT_FIELDS = frozenset(field.name for field in fields(DatasetDraft))
 
 
@@ -92,6 +94,7 @@ def check_draft(draft: DatasetDraft) -> None:
         "update_frequency": None if draft.update_frequency in set(Frequency) else "must be an EU frequency code",
         "keywords": keywords_fault(draft.keywords),
         "key_columns": key_columns_fault(draft.key_columns),
+        "high_value_categories": high_value_fault(draft.high_value_categories),
         "assessment_url": url_fault(draft.assessment_url),
         "licence_hint": None if draft.licence_hint in {None, *Licence} else "must be one of the listed licences",
         "trust_required": None if draft.trust_required in {None, *TRUSTS} else "must be verified or qualified",
@@ -202,6 +205,12 @@ def keywords_fault(keywords: tuple[str, ...]) -> str | None:
     if len(set(keywords)) != len(keywords) or not all(word.strip() for word in keywords):
         return "must be distinct and not empty"
     return next(filter(None, (text_fault(word, KEYWORD_LENGTH_MAX) for word in keywords)), None)
+
+
+def high_value_fault(categories: tuple[str, ...]) -> str | None:
+    """Return what is wrong with the categories of high value, or None."""
+    is_listed = set(categories) <= set(HighValue) and len(set(categories)) == len(categories)
+    return None if is_listed else "must be some of the six categories, each once"
 
 
 def key_columns_fault(columns: tuple[str, ...]) -> str | None:

@@ -36,6 +36,8 @@ from marketplace.kit.ids import new_id
 
 Row = TypeVar("Row", Dataset, Release, File)
 PROFILE_JOB = "catalog.profile"
+# A foreign record says nothing of who may have the data here, nor how it was judged: what its provider said stays.
+SAID_HERE = ("trust_required", "assurance_required", "assessment_url", "high_value_categories")
 
 
 def register_dataset(actor: Actor, draft: DatasetDraft) -> Dataset:
@@ -58,7 +60,7 @@ def revise_dataset(actor: Actor, dataset_id: str, changes: Mapping[str, Any], ex
     if unknown:
         raise Invalid(errors=[{"pointer": f"/{name}", "detail": "is no field of a dataset"} for name in unknown])
     draft = replace(draft_of(dataset), **changes)
-    lists = {name: tuple(getattr(draft, name)) for name in ("themes", "keywords", "key_columns")}
+    lists = {name: tuple(getattr(draft, name)) for name in rules.LISTS}
     draft = replace(draft, **lists)  # type: ignore[arg-type] # tuples, as the fields of these names are
     rules.check_draft(draft)
     if not _write_draft(dataset.id, expected_version, draft):
@@ -230,7 +232,7 @@ def import_ckan_package(actor: Actor, package: dict[str, Any]) -> Dataset:
 def draft_of(dataset: Dataset) -> DatasetDraft:
     """Return what is said of a dataset, as a draft that can be changed."""
     values = {field: getattr(dataset, field) for field in rules.DRAFT_FIELDS}
-    return DatasetDraft(**values | {name: tuple(values[name]) for name in ("themes", "keywords", "key_columns")})
+    return DatasetDraft(**values | {name: tuple(values[name]) for name in rules.LISTS})
 
 
 def _renew_import(actor: Actor, read: ckan.ReadPackage, package: dict[str, Any]) -> Dataset:
@@ -240,8 +242,7 @@ def _renew_import(actor: Actor, read: ckan.ReadPackage, package: dict[str, Any])
     if held.state == DatasetState.WITHDRAWN:
         raise DatasetWithdrawn
     version = held.version + 1
-    # A foreign record says nothing of who may have the data here, nor how it was judged: what its provider said stays.
-    said = {name: getattr(held, name) for name in ("trust_required", "assurance_required", "assessment_url")}
+    said = {name: getattr(draft_of(held), name) for name in SAID_HERE}
     _write_draft(held.id, held.version, replace(read.draft, **said), source=package)
     _record_import(actor, held.id, package, version)
     return _reread(Dataset, held.id)

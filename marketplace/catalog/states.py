@@ -182,6 +182,27 @@ class Licence(StrEnum):
     OTHER = "other"
 
 
+class HighValue(StrEnum):
+    """The six categories of data of high value in the sense of regulation (EU) 2023/138."""
+
+    GEOSPATIAL = "geospatial"
+    EARTH_OBSERVATION = "earth_observation"
+    METEOROLOGICAL = "meteorological"
+    STATISTICS = "statistics"
+    COMPANIES = "companies"
+    MOBILITY = "mobility"
+
+
+HIGH_VALUE_LABELS = {
+    HighValue.GEOSPATIAL: Label("地理空間", "Geospatial"),
+    HighValue.EARTH_OBSERVATION: Label("地球観測・環境", "Earth observation and environment"),
+    HighValue.METEOROLOGICAL: Label("気象", "Meteorological"),
+    HighValue.STATISTICS: Label("統計", "Statistics"),
+    HighValue.COMPANIES: Label("企業・所有者", "Companies and company ownership"),
+    HighValue.MOBILITY: Label("移動", "Mobility"),
+}
+
+
 LICENCE_LABELS = {
     Licence.CC_BY: Label("表示 4.0 国際", "Attribution 4.0"),
     Licence.CC_BY_SA: Label("表示-継承 4.0 国際", "Attribution-ShareAlike 4.0"),

@@ -127,6 +127,7 @@ _DESCRIBED = (
     "language",
     "keywords",
     "licence_hint",
+    "high_value_categories",
     "contact_name",
     "contact_url",
     "contact_email",

@@ -4,7 +4,16 @@ from datetime import datetime
 from decimal import Decimal
 
 from marketplace.catalog import places
-from marketplace.catalog.states import FREQUENCY_LABELS, LICENCE_LABELS, THEME_LABELS, Frequency, Licence, Theme
+from marketplace.catalog.states import (
+    FREQUENCY_LABELS,
+    HIGH_VALUE_LABELS,
+    LICENCE_LABELS,
+    THEME_LABELS,
+    Frequency,
+    HighValue,
+    Licence,
+    Theme,
+)
 from marketplace.kit import clock
 from marketplace.licensing.regions import region_name
 from marketplace.privacy.states import PrivacyClass
@@ -74,6 +83,11 @@ def theme(code: str | None) -> str:
 def frequency(code: str | None) -> str:
     """Return the label of an update frequency."""
     return _label(FREQUENCY_LABELS.get(Frequency(code)) if code in set(Frequency) else None, code)
+
+
+def high_value(codes: list[str]) -> str:
+    """Return the labels of categories of high value."""
+    return say("、", ", ").join(say(*HIGH_VALUE_LABELS[HighValue(code)]) for code in codes)
 
 
 def licence(code: str | None) -> str:

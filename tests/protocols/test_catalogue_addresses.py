@@ -14,7 +14,7 @@ from marketplace.kit.transaction import transaction
 from marketplace.licensing import queries as licensing
 from marketplace.protocols.catalogue import routes, sitemap
 from tests.api.test_register import ATOM, SCHEMA
-from tests.api.trade import Market, call, ok, refused
+from tests.api.trade import DATASET, Market, call, ok, refused
 from tests.factories import market as trade
 
 HYDRA = Namespace("http://www.w3.org/ns/hydra/core#")
@@ -303,3 +303,20 @@ def test_an_exchange_without_data_has_empty_lists(app: Flask) -> None:
         assert datasets(graph_of(call(app, "GET", path))) == set()
     assert SCHEMA.validate(etree.fromstring(call(app, "GET", "/catalog.atom").get_data()))
     assert call(app, "GET", "/sitemap.xml").status_code == 200
+
+
+def test_data_of_high_value_are_flagged_by_their_provider(market: Market) -> None:
+    flagged = market.goods(high_value_categories=["geospatial", "mobility"]).dataset_id
+    graph = graph_of(call(market.app, "GET", f"/catalog/{flagged}.ttl"))
+    subject = URIRef(name_of(market, flagged))
+    law = URIRef("http://data.europa.eu/eli/reg_impl/2023/138/oj")
+    assert set(graph.objects(subject, URIRef("http://data.europa.eu/r5r/applicableLegislation"))) == {law}
+    assert {str(one) for one in graph.objects(subject, URIRef("http://data.europa.eu/r5r/hvdCategory"))} == {
+        "http://data.europa.eu/bna/c_ac64a52d", "http://data.europa.eu/bna/c_b79e35eb",
+    }  # fmt: skip
+    assert "地理空間、移動" in call(market.app, "GET", f"/catalog/{flagged}?lang=ja").text
+    for wrong in (["everything"], ["mobility", "mobility"]):
+        answer = market.provider.post("/v1/datasets", DATASET | {"high_value_categories": wrong})
+        assert answer.status_code == 422
+    plain = market.goods().dataset_id
+    assert "hvdCategory" not in call(market.app, "GET", f"/catalog/{plain}.ttl").text

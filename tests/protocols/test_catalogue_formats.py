@@ -15,7 +15,7 @@ from marketplace.catalog import ckan
 from marketplace.licensing.rules import read_terms, terms_document
 from marketplace.licensing.states import UseApplication
 from marketplace.licensing.terms import ITEMS, Choice, DataPeriod, LicencePeriod, PriceRange
-from marketplace.protocols.catalogue import atom, cadde, croissant, data_package, samples
+from marketplace.protocols.catalogue import atom, cadde, croissant, data_package, dcat, samples, turtle
 from marketplace.protocols.catalogue.atom import Links
 from tests.api.test_register import SCHEMA
 from tests.protocols import listed
@@ -232,3 +232,38 @@ def test_all_offers_are_told_with_their_terms_though_cadde_knows_one():
     offers = json.loads(told_by(cadde.package(listed.entry(), SITE))[cadde.OFFERS_KEY])
     assert [one["id"] for one in offers] == [one["id"] for one in listed.OFFERS]
     assert [one["terms"] for one in offers] == [terms_document(one) for one in (listed.FULL, listed.FREE, listed.FULL)]
+
+
+LINKED = {
+    "links": [
+        {"name": "避難所一覧", "format": "csv", "url": "https://www.city.example.jp/避難 所.csv", "dead": False},
+        {"name": "消えた", "format": "pdf", "url": "https://www.city.example.jp/gone.pdf", "dead": True},
+    ],
+    "origin": {"url": "https://ckan.example.jp/dataset/1", "vanished_at": None},
+    "releases": [], "column_notes": [],
+}  # fmt: skip
+
+
+def test_files_at_the_source_are_told_in_every_format_and_dead_links_in_none():
+    entry = listed.entry(**LINKED)
+    said = [
+        "".join(turtle.written([dcat.dataset(entry, SITE)])), json.dumps(croissant.metadata(entry, SITE)),
+        json.dumps(data_package.package(entry, SITE)), json.dumps(cadde.package(entry, SITE)),
+    ]  # fmt: skip
+    assert all("city.example.jp/" in one and "gone.pdf" not in one for one in said)
+    assert "dcat:downloadURL <https://www.city.example.jp/避難%20所.csv>" in said[0]
+    assert "prov:wasDerivedFrom <https://ckan.example.jp/dataset/1>" in said[0]
+    [resource] = cadde.package(entry, SITE)["resources"]
+    assert (resource["name"], resource["format"], resource["caddec_contract_required"]) == (
+        "避難所一覧",
+        "CSV",
+        "notRequired",
+    )
+
+
+def test_what_the_provider_says_of_a_column_stands_beside_its_name():
+    notes = [{"name": "人数（人）", "label_en": "People", "description_ja": "1時間の合計", "unit": "人"}]
+    entry = listed.entry(column_notes=notes)
+    fields = data_package.package(entry, SITE)["resources"][0]["schema"]["fields"]
+    assert fields[2]["description"] == "人数（人） / People / 1時間の合計 / 単位 unit: 人"
+    assert croissant.metadata(entry, SITE)["recordSet"][0]["field"][2]["description"] == fields[2]["description"]

@@ -4,7 +4,7 @@ from marshmallow import Schema, fields, validate
 
 from marketplace.api.schemas.base import WHOLE_MAX, Instant, PageQuery, Strict, Whole, line, one_of, page_of, prose
 from marketplace.catalog.rules import TRUSTS
-from marketplace.catalog.states import DatasetState, Frequency, Licence, ProfileState, ReleaseState, Theme
+from marketplace.catalog.states import DatasetState, Frequency, HighValue, Licence, ProfileState, ReleaseState, Theme
 from marketplace.identity.states import Assurance
 
 
@@ -27,6 +27,11 @@ class DatasetDraft(Strict):
         line(300),
         validate=validate.Length(max=20),
         metadata={"description": "by which a row of its tables is known from one release to the next"},
+    )
+    high_value_categories = fields.List(
+        one_of(HighValue),
+        validate=validate.Length(max=len(HighValue)),
+        metadata={"description": "where the data are of high value in the sense of regulation (EU) 2023/138"},
     )
     assessment_url = line(
         2000, length_min=0, metadata={"description": "where everybody can read its privacy impact assessment"}
@@ -66,6 +71,7 @@ class DatasetView(Schema):
     contact_email = fields.String(required=True)
     keywords = fields.List(fields.String())
     key_columns = fields.List(fields.String())
+    high_value_categories = fields.List(fields.String())
     assessment_url = fields.String()
     licence_hint = fields.String(allow_none=True)
     trust_required = fields.String(allow_none=True)

@@ -33,7 +33,7 @@ from marketplace.kit.errors import Invalid
 from marketplace.kit.texts import is_storable, storable
 
 TITLE_LENGTH_MAX = 300
-_KEPT = ("trust_required", "assurance_required", "assessment_url", "key_columns")
+_KEPT = ("trust_required", "assurance_required", "assessment_url", "key_columns", "high_value_categories")
 _OF_RECORDS = frozenset(Rule) - {Rule.DUPLICATE, Rule.DEAD_LINKS, Rule.OVERDUE, Rule.ENCODING}
 _HELD = text("""
 SELECT record_id, dataset_id, sha256, vanished_at FROM harvest_record

@@ -54,7 +54,7 @@ def package(entry: Entry, site: Site) -> dict[str, Any]:
         "tags": [{"name": word, "display_name": word, "state": "active"} for word in document["keywords"]],
         "num_tags": len(document["keywords"]),
         "resources": list(resources(entry, site)),
-        "num_resources": len(list(entry.files())),
+        "num_resources": len(list(entry.files())) + len(list(entry.links())),
         "extras": [{"key": key, "value": value} for key, value in extras(entry, site).items()],
     }
 
@@ -83,10 +83,11 @@ def group(code: str) -> dict[str, Any]:
 
 def resources(entry: Entry, site: Site) -> Iterator[dict[str, Any]]:
     """Yield the files of the newest release as resources of CKAN."""
-    newest = entry.newest
+    yield from (_linked(entry, link, place) for place, link in enumerate(entry.links()))
+    newest, before = entry.newest, len(list(entry.links()))
     if newest is None:
         return
-    for place, file in enumerate(entry.files()):
+    for place, file in enumerate(entry.files(), start=before):
         profile = file.get("profile") or {}
         yield {
             "id": f"{newest['id']}-{file['sha256'][:16]}-{place}",
@@ -112,6 +113,22 @@ def resources(entry: Entry, site: Site) -> Iterator[dict[str, Any]]:
             "data_service_endpoint_url": f"{site.base_url}/v1",
             "data_service_endpoint_description": f"{site.base_url}/openapi.json",
         }
+
+
+def _linked(entry: Entry, link: Document, place: int) -> dict[str, Any]:
+    """Return a file that lies where the dataset was taken over from."""
+    return {
+        "id": f"{entry.id}-link-{place}",
+        "package_id": entry.id,
+        "position": place,
+        "name": link["name"] or "",
+        "url": link["url"],
+        "format": (link.get("format") or "").upper(),
+        "state": "active",
+        "caddec_resource_type": "file/http",
+        "caddec_contract_required": "notRequired",
+        "caddec_required": "notRequired",
+    }
 
 
 def extras(entry: Entry, site: Site) -> dict[str, str]:

@@ -12,7 +12,7 @@ import orjson
 from marketplace.catalog.states import THEME_LABELS, Theme
 from marketplace.protocols.catalogue import vocabulary
 from marketplace.protocols.catalogue.entries import Document, Entry, region_names
-from marketplace.protocols.catalogue.samples import Sample, samples
+from marketplace.protocols.catalogue.samples import Column, Sample, samples
 from marketplace.protocols.catalogue.site import Site
 
 MEDIA_TYPE = "application/ld+json"
@@ -82,8 +82,8 @@ def metadata(entry: Entry, site: Site) -> dict[str, Any]:
         **_described(entry, site),
         "version": f"{document.get('releases_total') or 0}.0.0",
         "distribution": [_file_object(entry, site, number, one) for number, one in enumerate(shown, start=1)],
-        "recordSet": [_record_set(number, one) for number, one in enumerate(shown, start=1)],
-        "hasPart": [_whole_file(entry, site, file) for file in entry.files()],
+        "recordSet": [_record_set(entry, number, one) for number, one in enumerate(shown, start=1)],
+        "hasPart": [*(_whole_file(entry, site, file) for file in entry.files()), *map(_linked_file, entry.links())],
         "offers": [_offer(one, site, entry) for one in document.get("offers") or ()],
     }
     return {name: value for name, value in told.items() if value not in ([], None, "")}
@@ -190,14 +190,23 @@ def _file_object(entry: Entry, site: Site, number: int, sample: Sample) -> dict[
     }
 
 
-def _record_set(number: int, sample: Sample) -> dict[str, Any]:
+def description_of(entry: Entry, column: Column) -> str:
+    """Return what is known of a column in words: its name, what its provider says of it, and its unit."""
+    note = entry.note_of(column.title)
+    names = ("label_ja", "label_en", "description_ja", "description_en")
+    said = [column.title or column.name, *(note.get(name, "") for name in names)]
+    unit = f"単位 unit: {note['unit']}" if note.get("unit") else ""
+    return " / ".join(filter(None, [*said, unit]))
+
+
+def _record_set(entry: Entry, number: int, sample: Sample) -> dict[str, Any]:
     name = f"sample-{number}"
     fields = [
         {
             "@type": "cr:Field",
             "@id": f"{name}/{_id_of(column.name, place)}",
             "name": column.name,
-            "description": column.title or column.name,
+            "description": description_of(entry, column),
             "dataType": _TYPES.get(column.type, "sc:Text"),
             "source": {"fileObject": {"@id": f"{name}.csv"}, "extract": {"column": column.name}},
         }
@@ -221,6 +230,11 @@ def _whole_file(entry: Entry, site: Site, file: Document) -> dict[str, Any]:
         "contentSize": f"{file['size_bytes']} B",
         "sha256": file["sha256"],
     }
+
+
+def _linked_file(link: Document) -> dict[str, Any]:
+    told = {"@type": "sc:DataDownload", "name": link["name"] or link["url"], "contentUrl": link["url"]}
+    return told | ({"encodingFormat": link["format"]} if link.get("format") else {})
 
 
 def _offer(offer: Document, site: Site, entry: Entry) -> dict[str, Any]:

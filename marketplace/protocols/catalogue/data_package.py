@@ -6,6 +6,7 @@ Its resources are what everybody may read: the samples with the types of their c
 from typing import Any
 
 from marketplace.protocols.catalogue import vocabulary
+from marketplace.protocols.catalogue.croissant import description_of
 from marketplace.protocols.catalogue.entries import Document, Entry
 from marketplace.protocols.catalogue.samples import Sample, samples
 from marketplace.protocols.catalogue.site import Site
@@ -58,7 +59,12 @@ def _publisher(organization: Document, site: Site) -> dict[str, str]:
 def _sample(entry: Entry, site: Site, number: int, sample: Sample) -> dict[str, Any]:
     name = sample.file["name"]
     fields = [
-        {"name": column.name, "title": column.title or column.name, "type": _TYPES.get(column.type, "string")}
+        {
+            "name": column.name,
+            "title": column.title or column.name,
+            "description": description_of(entry, column),
+            "type": _TYPES.get(column.type, "string"),
+        }
         for column in sample.columns
     ]
     return {
@@ -89,6 +95,7 @@ def _files(entry: Entry, site: Site) -> dict[str, Any]:
         }
         for file in entry.files()
     ]
+    rows += [{"name": link["name"], "media_type": link.get("format"), "url": link["url"]} for link in entry.links()]
     return {
         "profile": "tabular-data-resource",
         "name": "files",

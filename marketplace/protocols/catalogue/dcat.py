@@ -33,6 +33,8 @@ def _dataset(entry: Entry, site: Site) -> Said:
     yield from _subject(document, site)
     yield from _coverage(entry)
     yield "dct:accessRights", _access(document, is_open=entry.is_free)
+    if origin := entry.origin():
+        yield "prov:wasDerivedFrom", iri(origin)
     yield from high_value(document)
     policies = tuple(odrl.offers(document, entry.terms, site, site.dataset(entry.id)))
     yield from (("odrl:hasPolicy", policy) for policy in policies)
@@ -139,6 +141,8 @@ def legislation() -> Node:
 
 
 def _releases(entry: Entry, site: Site, policies: tuple[Node, ...]) -> Said:
+    for place, link in enumerate(entry.links(), start=1):
+        yield "dcat:distribution", _link(entry, link, site, place)
     newest = entry.newest
     if newest is None:
         return
@@ -148,6 +152,22 @@ def _releases(entry: Entry, site: Site, policies: tuple[Node, ...]) -> Said:
         yield "dcat:distribution", distribution(entry, newest, file, site, policies)
     for earlier in entry.document["releases"][1:]:
         yield "dct:hasVersion", _version(entry.id, earlier, site)
+
+
+def _link(entry: Entry, link: Document, site: Site, place: int) -> Node:
+    """Return a file that lies where the dataset was taken over from, and is fetched there by everybody."""
+
+    def said() -> Said:
+        yield "dct:title", text(link["name"] or entry.name())
+        yield from both("dct:description", "提供元のファイル", "A file at the source")
+        yield "dcat:accessURL", iri(link["url"])
+        yield "dcat:downloadURL", iri(link["url"])
+        if name := vocabulary.file_type(link.get("format")):
+            yield "dct:format", Node(("dct:MediaTypeOrExtent",), (), name)
+        yield from licence(entry.document.get("licence_hint"))
+        yield from high_value_law(entry.document)
+
+    return node("dcat:Distribution", said(), f"{site.page(entry.id)}#link-{place}")
 
 
 def _version(dataset_id: str, release: Document, site: Site) -> Node:

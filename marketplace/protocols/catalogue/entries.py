@@ -56,6 +56,19 @@ class Entry:
         """Yield the files of the newest release, those that the document has."""
         yield from self.newest["files"] if self.newest else ()
 
+    def links(self) -> Iterator[Document]:
+        """Yield where the files of a dataset that was taken over lie, those links that are known to be alive."""
+        yield from (link for link in self.document.get("links") or () if not link.get("dead"))
+
+    def origin(self) -> str | None:
+        """Return the address of the record that the dataset was taken over from."""
+        return (self.document.get("origin") or {}).get("url")
+
+    def note_of(self, column: str) -> Document:
+        """Return what the provider says of a column beside its name; nothing where it says nothing."""
+        notes = self.document.get("column_notes") or ()
+        return next((dict(note) for note in notes if note["name"] == column), {})
+
     def period(self) -> tuple[str | None, str | None] | None:
         """Return the first and the last day that the data are about, where the document says so."""
         told = self.document.get("temporal") or {}
