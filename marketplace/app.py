@@ -78,6 +78,7 @@ from marketplace.api import (
     upstreams,
     usage,
     watch,
+    watches,
     webhook_endpoints,
     webhooks,
 )
@@ -111,7 +112,7 @@ RESOURCES = (
     bank, receivables, refunds, disputes, service_levels, payouts, revenue, budgets,
     grants, tickets, rows, usage, deliveries, subscriptions,
     ledger, audit, transparency, adopted, traces, searches, cases, overrides,
-    register, reports, incidents, holds, demand, relations, webhook_endpoints, system,
+    register, reports, incidents, holds, demand, relations, watches, webhook_endpoints, system,
 )  # fmt: skip
 
 

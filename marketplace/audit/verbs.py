@@ -216,6 +216,8 @@ class Verb(StrEnum):
     REQUEST_MET = "demand.request.met"
     REQUEST_CLOSED = "demand.request.closed"
     REQUEST_EXPIRED = "demand.request.expired"
+    WATCH_SAVED = "demand.search.saved"
+    WATCH_ENDED = "demand.search.ended"
     # audit
     RECORD_SEARCHED = "audit.record.searched"
     RECORD_EXPORTED = "audit.record.exported"

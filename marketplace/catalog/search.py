@@ -14,11 +14,11 @@ Further members are ignored.
 import logging
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from marketplace.catalog import answering, entries, likeness, narrowing, suggesting
+from marketplace.catalog import answering, entries, likeness, matching, narrowing, suggesting
 from marketplace.catalog.answering import Asking, Kept, SearchResult
 from marketplace.catalog.errors import IndexBroken, IndexBusy
 from marketplace.catalog.sight import PUBLIC, Sight
@@ -140,6 +140,13 @@ class SearchIndex:
     def alike(self, texts: Sequence[str], but: str, size: int, sight: Sight = PUBLIC) -> list[str]:
         """Return documents that share the most telling words with the texts, nearest first; raises IndexBroken."""
         return likeness.nearest(Sighted(self._searcher(), sight), texts, but, size)
+
+    def matching(
+        self, query: str, filters: Mapping[str, Sequence[str]], among: Collection[str], sight: Sight = PUBLIC
+    ) -> set[str]:
+        """Return which of these documents have all words of the query and pass the filters; raises as ``search``."""
+        narrow = narrowing.read_filters(filters, entries.schema())
+        return matching.among(Sighted(self._searcher(), sight), query, list(narrow.values()), among)
 
     def _write(self, opened: Callable[[], Any], deed: Callable[[Any], object], heap_bytes: int) -> None:
         with self._writing:

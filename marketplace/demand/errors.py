@@ -47,3 +47,25 @@ class AnsweredAlready(Conflict):
     cure = "Withdraw an answer that no longer holds, and answer again."
     cause_ja = "このデータセットで回答済みか、一つのリクエストに許される回答数（`most`）に達しています。"
     cure_ja = "有効でなくなった回答を取り下げてから、もう一度回答してください。"
+
+
+class SearchSaved(Conflict):
+    """An organization saves the same search again."""
+
+    slug = "search-saved"
+    title, title_ja = "Search saved already", "すでに保存されている検索です"
+    cause = "Your organization has saved a search with the same words and filters."
+    cure = "Use the one that there is (`GET /v1/saved-searches`), or end it first."
+    cause_ja = "同じ語句と絞り込みの検索が、すでに貴組織で保存されています。"
+    cure_ja = "既存のもの（`GET /v1/saved-searches`）を使うか、先に終了してください。"
+
+
+class SearchesTooMany(Conflict):
+    """An organization has as many saved searches as it may have."""
+
+    slug = "searches-too-many"
+    title, title_ja = "Too many saved searches", "保存した検索が多すぎます"
+    cause = "Your organization has as many saved searches as it may have at a time (`most`)."
+    cure = "End those that you need no longer."
+    cause_ja = "保存した検索が、一つの組織に許される上限（`most`）に達しています。"
+    cure_ja = "不要になったものを終了してください。"

@@ -36,6 +36,21 @@ ROWS: dict[Permission, Rule] = {
         changes=True,
         roles=roles.LISTING,
     ),
+    Permission.WATCHES_READ: Rule(
+        "demand:read",
+        frozenset(Capacity),
+        "read the saved searches of one's organization and what came that they find",
+        roles=roles.ANYONE,
+    ),
+    Permission.WATCHES_SAVE: Rule(
+        "demand:write",
+        frozenset({_BUYER, _PROVIDER}),
+        "save searches of the catalogue to hear what is new, and end them",
+        changes=True,
+        roles=roles.BUYING_OR_LISTING,
+    ),
+    Permission.WATCHES_LEAVE_READ: Rule(None, frozenset(), "see the page that ends a saved search by its letter"),
+    Permission.WATCHES_LEAVE: Rule(None, frozenset(), "end a saved search by the key in its letter", changes=True),
     Permission.DEMAND_END: Rule(
         "demand:write",
         frozenset({_BUYER, _OPERATOR}),

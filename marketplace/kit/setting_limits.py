@@ -27,6 +27,7 @@ BOUNDED = {
     "incident_preliminary_days": (1, 5, ""),
     "register_threshold": (3, 1000, ": fewer than 2 would be told as 1"),
     "data_requests_open_max": (1, 10_000, ""),
+    "saved_searches_max": (1, 10_000, ""),
     "pledges_shown_min": (3, 1000, ": of two, each knows the other's"),
     "price_guidance_min": (5, 1000, ": fewer would tell single deals"),
     "documents_years_kept": (7, 100, ": tax law asks for seven years at least"),

@@ -113,6 +113,7 @@ class Settings:
     register_threshold: int = 5
     register_days: int = 10
     data_requests_open_max: int = 50
+    saved_searches_max: int = 50
     pledges_shown_min: int = 3
     price_guidance_min: int = 5
     request_body_bytes_max: int = 2**20

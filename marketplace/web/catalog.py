@@ -32,6 +32,13 @@ class Query:
     cursor: str | None
     size: int
 
+    def saving(self) -> str:
+        """Return the address at which this search can be saved."""
+        pairs = [("q", self.words)] if self.words else []
+        return link(
+            "/organization/searches", [*pairs, *((name, one) for name in self.filters for one in self.filters[name])]
+        )
+
     def address(self, filters: dict[str, list[str]], cursor: str | None = None) -> str:
         """Return the address of this search with other filters or another page."""
         pairs = [("q", self.words)] if self.words else []
@@ -57,6 +64,7 @@ def search() -> Response:
         groups=facets.groups(found["facets"], query.filters, query.address),
         following=following,
         first=query.address(query.filters) if query.cursor else None,
+        saving=query.saving() if query.words or query.filters else None,
     )
 
 

@@ -30,11 +30,12 @@ from marketplace.web import (
     sessions,
     sign_in,
     terms,
+    watches,
 )
 from marketplace.web.description import EXTENSION, Description
 
 PAGES = (
-    home, catalog, demand, terms, register, reports, problems, documentation, checkout,
+    home, catalog, demand, watches, terms, register, reports, problems, documentation, checkout,
     sign_in, passkeys, providers, recovery, joining, account, email, desk, groups, notices, authorize, consent, device,
     repairs,
 )  # fmt: skip

@@ -40,7 +40,7 @@ PREFIXES = {
     "coupon_id": "cpn", "delegation_id": "dlg", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc", "payout_id": "pyt", "file_id": "pyf", "budget_id": "bdg", "webhook_id": "whk", "event_id": "evt", "delivery_id": "dlv", "upload_id": "upl", "traced_id": "ord",
     "adopted_id": "adr", "case_id": "cse", "search_id": "svs", "override_id": "ovr",
     "group_id": "grp", "incident_id": "inc", "notice_id": "inn", "hold_id": "hld",
-    "request_id": "drq", "answer_id": "ran",
+    "request_id": "drq", "answer_id": "ran", "watch_id": "wch",
     "harvest_id": "hrv", "run_id": "hrn", "repair_id": "rpr",
 }  # fmt: skip
 # What the headers of an upload in pieces say: four bytes of a file, of which the first ones come now.
@@ -266,7 +266,7 @@ def bodies_of(market: Market, goods: Goods, offer: dict[str, Any], bought: dict[
         "POST /v1/incidents/<incident_id>/reports": {"stage": "full", "reference": "PPC-1", "evidence_sha256": "5f" * 32},
         "POST /v1/incidents/<incident_id>/close": {"report": "原因と再発防止策"},
         "POST /v1/holds": {"subject": goods.dataset_id, "reason": "訴訟のため"}, "POST /v1/holds/<hold_id>/lift": {"reason": "和解"},
-        "POST /v1/data-requests": REQUEST,
+        "POST /v1/data-requests": REQUEST, "POST /v1/saved-searches": {"name": "人流", "q": "人流"},
         "PUT /v1/data-requests/<request_id>/pledge": {"amount_yen": 10_000},
         "POST /v1/data-requests/<request_id>/answers": {"kind": "teaser", "words": "作れます。"},
         "POST /v1/data-requests/<request_id>/merge": {"into_id": new_id("drq")},
@@ -308,7 +308,8 @@ def needed(market: Market) -> dict[str, str]:
     """A data request that the operator has closed, so that it is there for its requester alone; others are public."""
     request = ok(market.buyer.post("/v1/data-requests", REQUEST), 201)["id"]
     ok(market.operator.post(f"/v1/data-requests/{request}/close", {"reason": "規約違反"}))
-    return {"request_id": request, "answer_id": new_id("ran"), "theme": "transport_tourism"}
+    watch = ok(market.buyer.post("/v1/saved-searches", {"name": "気温", "q": "気温"}), 201)["id"]
+    return {"request_id": request, "answer_id": new_id("ran"), "theme": "transport_tourism", "watch_id": watch}
 
 
 def subscribed(market: Market, goods: Goods) -> str:
