@@ -1,11 +1,11 @@
-"""Noticing: what is listed anew → the saved searches that find it → a letter to whoever saved them, each once."""
+"""Noticing: what is listed anew → the saved searches that find it → letters and webhooks, each dataset once."""
 
 from marketplace.catalog import listings
 from marketplace.catalog.errors import IndexBroken
 from marketplace.demand import letters, watching
 from marketplace.demand.watch_models import CatalogWatch
 from marketplace.demand.watching import Listed
-from marketplace.exchange import facilities, listing
+from marketplace.exchange import facilities, listing, news
 from marketplace.identity import queries as identity
 from marketplace.identity import roles
 from marketplace.kit import jobs, mail, settings
@@ -55,11 +55,13 @@ def _tell(watch_id: str) -> None:
     documents = listings.find_listings(watching.take_untold(watch_id))
     if not documents or watch.ended_at is not None:
         return
+    shown = sorted(documents.values(), key=lambda one: str(one["id"]))
+    news.search_matched(watch.organization_id, watch.id, watch.name, shown)
     base = settings.current().base_url
     leave = f"{base}/saved-searches/unsubscribe?watch={watch.id}&key={watching.key_of(watch.id)}"
     titles = [
         (one["title_ja"] or one["title_en"], one["title_en"] or one["title_ja"], f"{base}/catalog/{one['id']}")
-        for one in sorted(documents.values(), key=lambda one: str(one["id"]))
+        for one in shown
     ]
     letter = letters.of_new_listings(watch.name, titles, leave)
     for address in _addresses(watch):

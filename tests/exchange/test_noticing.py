@@ -26,6 +26,9 @@ from marketplace.kit.db import db
 from marketplace.kit.errors import Invalid, NotFound
 from marketplace.kit.mail import Mail
 from marketplace.kit.transaction import transaction
+from marketplace.webhooks import service as webhooks
+from marketplace.webhooks.rules import EndpointDraft
+from marketplace.webhooks.states import EventType
 from tests.exchange.test_relating import DAYS, listed
 from tests.factories import market
 from tests.factories.identity import MemberFactory
@@ -222,3 +225,15 @@ def test_the_same_search_saved_at_once_is_saved_once(own_database: Flask) -> Non
     with transaction():
         assert len(db.session.scalars(select(CatalogWatch.id)).all()) == 1
         assert db.session.scalar(text("SELECT count(*) FROM audit_entry WHERE verb = 'demand.search.saved'")) == 1
+
+
+@pytest.mark.usefixtures("app")
+def test_a_webhook_of_the_organization_is_told_too() -> None:
+    who = market.buyer()
+    with transaction():
+        webhooks.register(who, EndpointDraft("https://93.184.216.34/hook", [EventType.SEARCH_MATCHED.value]))
+    watch_id, new = saved(who), listed(DAYS, **FLOW)
+    looked()
+    looked()
+    [body] = db.session.scalars(text("SELECT body FROM webhook_event WHERE type = 'search.matched'")).all()
+    assert (watch_id in body, new in body) == (True, True)

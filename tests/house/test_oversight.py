@@ -17,6 +17,7 @@ ALL_SCOPES = frozenset(rule.scope for rule in PERMISSIONS.values() if rule.scope
 OWN_HOUSE = {
     Permission.BUDGETS_READ,
     Permission.DEMAND_READ_OWN,
+    Permission.WATCHES_READ,
     Permission.MEMBERS_READ,
     Permission.CLIENTS_READ,
     Permission.DELEGATIONS_READ,
