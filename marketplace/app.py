@@ -97,6 +97,7 @@ from marketplace.kit.settings import BadSetting, Settings
 from marketplace.protocols.catalogue import mounting as catalogue
 from marketplace.protocols.ckan import routes as ckan
 from marketplace.protocols.delta_sharing import routes as delta_sharing
+from marketplace.protocols.mcp import routes as mcp
 from marketplace.sandbox import mounting as sandbox
 from marketplace.sandbox.config import SandboxConfig
 from marketplace.sandbox.transport import exchange_with
@@ -260,6 +261,7 @@ def _mount(app: Flask, chosen: Settings) -> None:
     delta_sharing.attach(app, streams.respond)
     catalogue.attach(app)
     ckan.attach(app, streams.respond)
+    mcp.attach(app, streams.respond_within)
     web.attach(app, api.spec.to_dict)
     if chosen.sandbox:
         config = SandboxConfig(

@@ -90,6 +90,12 @@ def protected_resource_metadata() -> Response:
     return _public(metadata.protected_resource())
 
 
+@blp.get("/.well-known/oauth-protected-resource/mcp")
+def agents_resource_metadata() -> Response:
+    """Describe the address of agents as a protected resource (RFC 9728 section 3.1)."""
+    return _public(metadata.agents_resource())
+
+
 @blp.errorhandler(RequestEntityTooLarge)
 def refuse_too_large(_error: RequestEntityTooLarge) -> Response:
     """Refuse a body that no honest client sends."""

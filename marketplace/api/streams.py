@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from flask import Flask, Response, request
 
-from marketplace.delivery.streaming import CountedBody
+from marketplace.delivery.streaming import CountedBody, Enveloped
 from marketplace.exchange import download
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,18 @@ def respond(app: Flask, answer: download.Answer) -> Response:
         body = CountedBody(answer.file, answer.start, answer.length, close)
     reports.follow(answer.delivery_id, body)
     return RawBody(body, answer.status, dict(answer.headers), direct_passthrough=True)
+
+
+def respond_within(app: Flask, answer: download.Answer, before: bytes, after: bytes) -> Response:
+    """Make the response of a delivery that stands within a protocol's own words, which are not metered."""
+    if answer.file is None or answer.delivery_id is None:
+        return Response(before + after, answer.status)
+    reports: Reports = app.extensions[EXTENSION]
+    close = partial(reports.settle, answer.delivery_id)
+    body = Enveloped(before, CountedBody(answer.file, answer.start, answer.length, close), after)
+    reports.follow(answer.delivery_id, body)
+    length = len(before) + answer.length + len(after)
+    return RawBody(body, answer.status, {"Content-Length": str(length)}, direct_passthrough=True)
 
 
 class Followed(Protocol):

@@ -185,6 +185,7 @@ class Verb(StrEnum):
     LEASE_ENDED = "metering.lease.ended"
     USAGE_SETTLED = "metering.usage.settled"
     USAGE_CORRECTED = "metering.usage.corrected"
+    AGENT_BUDGET_SET = "metering.agent_budget.set"
     # webhooks
     WEBHOOK_REGISTERED = "webhooks.endpoint.registered"
     WEBHOOK_CHANGED = "webhooks.endpoint.changed"

@@ -3,7 +3,7 @@
 import errno
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, Self
 
 from marketplace.delivery.errors import BytesMissing
@@ -71,3 +71,36 @@ class CountedBody:
             self._file.close()
         finally:
             self._on_close(self._sent, self._acked, "complete" if self._acked == self._count else "broken")
+
+
+class Enveloped:
+    """A body within others' words: what stands before and after it is sent and not counted."""
+
+    def __init__(self, before: bytes, body: CountedBody, after: bytes) -> None:
+        self._before, self._body, self._after = before, body, after
+        self._parts = self._all()
+
+    @property
+    def acked(self) -> int:
+        """The bytes of the body itself that the server has taken so far."""
+        return self._body.acked
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        """Return the next piece; raises as the body does."""
+        return next(self._parts)
+
+    def _all(self) -> Iterator[bytes]:
+        yield self._before
+        yield from self._body
+        yield self._after
+
+    def stop(self) -> None:
+        """Give the server no more bytes, and an error for the next ones."""
+        self._body.stop()
+
+    def close(self) -> None:
+        """Close the body and report, the first time."""
+        self._body.close()

@@ -66,6 +66,9 @@ class Sheet:
 
 
 Envelope = Callable[[Sheet], bytes]
+Deliver = Callable[..., download.Answer]
+Counting = Callable[[Entitlement, Deliver], download.Answer]
+"""Opens a delivery and counts it against something of its own, in the delivery's transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +86,15 @@ def open_page(
     asked: Mapping[str, Any],
     headers: Mapping[str, str],
     envelope: Envelope | None = None,
+    counting: Counting | None = None,
 ) -> Page:
     """Check the grant, run the query beside the exchange, and open the metered delivery of its page.
 
     In two transactions, since a query may take seconds: the grant is checked again in the second, so that what was
     revoked or used up meanwhile gives nothing. A protocol that words its answers in its own way gives an ``envelope``
-    for rows of JSON, which then is the content. Of ``headers`` a declared purpose counts; ranges and conditions are for
-    what has an address. Raises what a download raises, Invalid, and ``delivery.rows.errors``.
+    for rows of JSON, which then is the content, and may have ``counting`` open the delivery. Of ``headers`` a declared
+    purpose counts; ranges and conditions are for what has an address. Raises what a download raises, Invalid, and
+    ``delivery.rows.errors``.
     """
     means, cursor = facilities.current().settings, asked.get("cursor")
     purpose = {name: value for name, value in headers.items() if name.lower() == download.PURPOSE}
@@ -106,7 +111,8 @@ def open_page(
     with transaction():
         now = access.authorize(actor, grant_id, file_name, table.entitled.release_id)
         content = _content(now, body, found.rows, wanted.format)
-        return Page(download.answer(actor, content, "POST", purpose, partial(_temporary, body)), following)
+        deliver = partial(download.answer, actor, content, "POST", purpose, partial(_temporary, body))
+        return Page(counting(content, deliver) if counting else deliver(), following)
 
 
 def find_table(actor: Actor, grant_id: str, file_name: str, release_id: str | None) -> Table:

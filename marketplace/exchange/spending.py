@@ -149,6 +149,17 @@ def count_corrected(organization_id: str, grant_id: str) -> None:
     _count_against(held, grant_id, enforced=False)
 
 
+def come_to(grant_id: str) -> int:
+    """Return what a grant has come to in yen before tax, with what running downloads may add; the caller holds it."""
+    counted = _counted(grant_id)
+    if counted is None:
+        return 0
+    meter, worth = counted
+    before = meter.before()
+    spent = rules.spent(worth, meter.units_used - before.units, meter.units_held, before.yen)
+    return spent.yen_used + spent.yen_held
+
+
 def is_by_request(grant: Grant) -> bool:
     """Whether the price of a grant counts requests."""
     return subscribed.price_of_order(orders.require_order(grant.order_id)).unit is UsageUnit.REQUEST

@@ -22,6 +22,8 @@ class Permission(StrEnum):
     MEMBERS_MANAGE = "members.manage"
     CLIENTS_READ = "clients.read"
     CLIENTS_MANAGE = "clients.manage"
+    AGENTS_READ = "agents.read"
+    AGENTS_BOUND = "agents.bound"
     WEBHOOKS_READ = "webhooks.read"
     WEBHOOKS_MANAGE = "webhooks.manage"
     DELEGATIONS_READ = "delegations.read"

@@ -103,3 +103,36 @@ class CorrectionNotYours(Forbidden):
     cure = "Take off only, from a delivery of yours, or ask the operator with your evidence."
     cause_ja = "提供者は自ら配信したものの利用量を減らすことだけができ、増やせるのは運営者だけです。"
     cure_ja = "自組織の配信の利用量を減らす訂正とするか、根拠を添えて運営者に依頼してください。"
+
+
+class AgentBudgetMissing(Forbidden):
+    """Nobody of the organization has said how much agents may fetch."""
+
+    slug = "agent-budget-missing"
+    title, title_ja = "No budget for agents", "エージェントの予算が設定されていません"
+    cause = "Agents fetch data only within a budget that a person of your organization has set, and there is none."
+    cure = "Have an owner or finance member set one at /organization/agents, signed in with a browser."
+    cause_ja = "エージェントは、貴組織の人が設定した予算の範囲でのみデータを取得できますが、予算が設定されていません。"
+    cure_ja = "所有者または経理担当者が、ブラウザーでサインインし、/organization/agents で設定してください。"
+
+
+class AgentBudgetExhausted(Forbidden):
+    """What agents may fetch in a day is used up, or would be by this."""
+
+    slug = "agent-budget-exhausted"
+    title, title_ja = "Budget for agents exhausted", "エージェントの予算が不足しています"
+    cause = "This would pass the bytes or the yen that a person of your organization lets agents fetch in a day."
+    cure = "Ask for fewer rows or columns, wait until tomorrow (Japan), or have a person raise the budget."
+    cause_ja = "貴組織の人がエージェントに許した一日のバイト数または金額を超えます。"
+    cure_ja = "行や列を減らすか、翌日（日本時間）まで待つか、予算の引上げを担当者に依頼してください。"
+
+
+class AgentBudgetNeedsPerson(Forbidden):
+    """A program would set the budget that is to bound it."""
+
+    slug = "agent-budget-needs-person"
+    title, title_ja = "A person sets this budget", "この予算は人が設定します"
+    cause = "The budget of agents is set by a person of the organization, and not by a program."
+    cure = "Sign in with a browser and set it at /organization/agents."
+    cause_ja = "エージェントの予算は、プログラムではなく、組織の人が設定するものです。"
+    cure_ja = "ブラウザーでサインインし、/organization/agents で設定してください。"

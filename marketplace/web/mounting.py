@@ -7,6 +7,7 @@ from flask import Blueprint, Flask
 
 from marketplace.web import (
     account,
+    agents,
     authorize,
     catalog,
     checkout,
@@ -37,7 +38,7 @@ from marketplace.web.description import EXTENSION, Description
 PAGES = (
     home, catalog, demand, watches, terms, register, reports, problems, documentation, checkout,
     sign_in, passkeys, providers, recovery, joining, account, email, desk, groups, notices, authorize, consent, device,
-    repairs,
+    repairs, agents,
 )  # fmt: skip
 
 

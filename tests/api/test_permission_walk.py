@@ -121,7 +121,7 @@ def pages(app: Flask) -> list[tuple[Address, str, Demands]]:
         (rule, method, PERMISSIONS[permission])
         for rule, permission in found
         if permission is not None
-        and not rule.rule.startswith(("/v1/", "/audit/", "/webhooks/", "/delta-sharing/", "/api/"))
+        and not rule.rule.startswith(("/v1/", "/audit/", "/webhooks/", "/delta-sharing/", "/api/", "/mcp"))
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
     ]
 

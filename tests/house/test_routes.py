@@ -18,6 +18,7 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 ASKING = {
     "delta_sharing.query": "the protocol asks by POST",
     "rows.read": "a query has a body",
+    "mcp.receive": "JSON-RPC comes by POST; what is fetched is metered",
     "ckan.call": "CKAN's clients send parameters as a body",
     "ckan.datastore_search": "CKAN's clients send parameters as a body",
 }

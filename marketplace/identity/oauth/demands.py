@@ -16,6 +16,9 @@ from marketplace.kit.ids import is_id
 HOUR_SCOPE = "token:hour"
 """Asks for a token of an hour, for clients that cannot ask for another one in the middle of a table (Delta Sharing)."""
 
+AGENTS_PATH = "/mcp"
+"""The address of agents, which names itself as a resource of its own; a token is good for the exchange as a whole."""
+
 HOUR_SECONDS = 3600
 GRANTS_MAX = 20
 """More would not fit into the header field that a token is sent in."""
@@ -38,7 +41,8 @@ def read(available: frozenset[str], scope: str | None, resources: Iterable[str],
     Without a scope it is all there is. An hour is to be had only for fetching. Raises InvalidScopeError,
     InvalidTarget or InvalidAuthorizationDetails.
     """
-    if any(resource.rstrip("/") != settings.current().base_url for resource in resources):
+    base = settings.current().base_url
+    if any(resource.rstrip("/") not in {base, f"{base}{AGENTS_PATH}"} for resource in resources):
         raise InvalidTarget
     asked = frozenset((scope or "").split(" ")) - {""}
     lasting = HOUR_SCOPE in asked

@@ -5,9 +5,9 @@ from typing import Any
 from marketplace.identity import queries
 from marketplace.identity.oauth.access_tokens import GRANT_DETAILS
 from marketplace.identity.oauth.client_authentication import METHODS, PROOFS
-from marketplace.identity.oauth.demands import HOUR_SCOPE
+from marketplace.identity.oauth.demands import AGENTS_PATH, HOUR_SCOPE
 from marketplace.identity.oauth.jwts import ALGORITHMS
-from marketplace.identity.permissions import EVERYONE, scopes_for
+from marketplace.identity.permissions import EVERYONE, PERMISSIONS, Permission, scopes_for
 from marketplace.identity.states import Assurance, GrantType
 from marketplace.kit import settings
 
@@ -48,8 +48,15 @@ def _of_the_server() -> dict[str, Any]:
         "introspection_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
         "service_documentation": f"{base}/docs",
         "ui_locales_supported": ["ja", "en"],
-        "protected_resources": [base],
+        "protected_resources": [base, f"{base}{AGENTS_PATH}"],
     }
+
+
+def agents_resource() -> dict[str, Any]:
+    """Return the metadata of the address of agents, whose identifier has a path (RFC 9728 section 3.1)."""
+    asked = {rule.scope for name, rule in PERMISSIONS.items() if name is Permission.FILES_FETCH and rule.scope}
+    told = {"resource": f"{settings.current().base_url}{AGENTS_PATH}", "scopes_supported": sorted(asked)}
+    return protected_resource() | told
 
 
 def protected_resource() -> dict[str, Any]:
