@@ -143,6 +143,8 @@ def _has_few(column: Document) -> bool:
 
 
 def _shown(profile: Document, place: int, column: Document) -> Iterator[str]:
+    told = column.get("distribution") or {}
+    yield from (str(one["value"]) for one in told.get("values", ()))
     yield from filter(None, column.get("examples") or ())
     for row in profile.get("preview") or ():
         if place < len(row) and row[place]:

@@ -1,11 +1,17 @@
 """Facets of the region's hierarchy, years and bands; spans of time and boxes of the earth; why a hit stands where it does."""
 
+import random
+import subprocess
+import sys
+from collections import Counter
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
-from marketplace.catalog import entries, explaining, extent, merit, places
+from marketplace.catalog import answering, entries, explaining, extent, meaning, merit, narrowing, places, ranking
 from marketplace.catalog.search import SearchIndex
+from marketplace.catalog.states import Theme
 from marketplace.kit.errors import Invalid
 from tests.factories.catalog import DocumentFactory
 
@@ -127,12 +133,18 @@ def test_a_title_tells_its_years(title: str, years: list[str] | None) -> None:
 
 def test_what_stands_in_columns_of_few_values_is_found(index: SearchIndex) -> None:
     columns = [
-        {"name": "種別", "type": "string", "distinct_estimate": 3, "examples": ["指定緊急避難場所"]},
+        {
+            "name": "種別",
+            "type": "string",
+            "distinct_estimate": 3,
+            "examples": ["指定緊急避難場所"],
+            "distribution": {"kind": "values", "values": [{"value": "津波避難ビル", "count": 20}], "others": 3},
+        },
         {"name": "備考", "type": "string", "distinct_estimate": 4000, "examples": ["二度と出ない備考"]},
     ]
     profile: dict[str, Any] = {"columns": columns, "preview": [["福祉避難所", "ほかの備考"]]}
     index.upsert(DocumentFactory(id="values", releases=[{"files": [{"profile": profile}, {"profile": None}]}]))
-    assert ids(index, "緊急") == ids(index, "福祉避難所") == {"values"}
+    assert ids(index, "緊急") == ids(index, "福祉避難所") == ids(index, "津波") == {"values"}
     assert ids(index, "二度") == ids(index, "ほかの備考") == set()
 
 
@@ -195,3 +207,126 @@ def test_a_key_keeps_its_points_and_hostile_figures_are_bounded() -> None:
     assert merit.points_in(merit.key_with(7, key)) == 7
     assert entries.entry_of(hostile)
     assert merit.score({"quality": "85"}, "quality") == 0
+
+
+@pytest.mark.parametrize(
+    ("facet", "values", "found"),
+    [
+        ("theme", ["economy", "labour"], ("economy", "labour")),
+        ("format", ["CSV|x", "a\tb", "CSV|x"], ("CSV|x", "a\tb")),
+        ("region", ["011011", "011002", "010006"], ("011011", "011002", "010006")),
+        ("year", ["2019", "2020", "2021"], ("2019", "2020", "2021")),
+        ("year", [], ()),
+        ("licence", [], ()),
+    ],
+)
+def test_values_that_are_counted_as_one_come_apart_again(facet: str, values: list[str], found: tuple[str, ...]) -> None:
+    assert narrowing.apart(facet, narrowing.together(facet, values)) == found
+
+
+def test_counts_are_exact_over_many_segments_and_many_combinations(index: SearchIndex) -> None:
+    chance = random.Random(5)
+    made: list[dict[str, Any]] = []
+    for _batch in range(4):
+        batch = [
+            DocumentFactory(
+                formats=chance.sample(["CSV", "XLSX", "PDF", "GeoJSON"], chance.randrange(1, 4)),
+                themes=chance.sample([*Theme], chance.randrange(1, 3)),
+                region=places.whole_code(f"{chance.randrange(1, 48):02}{chance.randrange(201, 230)}"),
+            )
+            for _ in range(60)
+        ]
+        index.upsert_many(batch)
+        made += batch
+    facets = index.search("").facets
+    assert facets["format"] == Counter(one for document in made for one in document["formats"])
+    assert facets["theme"] == Counter(one for document in made for one in document["themes"])
+    assert facets["region"] == Counter(code for document in made for code in places.holding(document["region"]))
+    for code, number in list(facets["region"].items())[:20]:
+        assert index.search("", {"region": [code]}).total == number
+
+
+def test_what_is_kept_is_bounded_and_the_oldest_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering, "KEPT_MAX", 2)
+    kept = answering.Kept()
+    kept.keep("a", 1)
+    kept.keep("b", 2)
+    assert kept.find("a") == 1
+    kept.keep("c", 3)
+    assert (kept.find("a"), kept.find("b"), kept.find("c")) == (1, None, 3)
+
+
+def test_kept_counts_end_with_the_commit_and_are_nobody_elses_to_change(index: SearchIndex) -> None:
+    index.upsert(DocumentFactory(formats=["CSV"]))
+    index.search("").facets["format"]["CSV"] = 99
+    assert index.search("").facets["format"] == {"CSV": 1}
+    index.upsert(DocumentFactory(formats=["CSV"]))
+    assert index.search("").facets["format"] == {"CSV": 2}
+
+
+def test_an_index_made_with_another_table_of_synonyms_is_made_anew(
+    index: SearchIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.rebuild([DocumentFactory(title_ja="人流")])
+    entries.schema.cache_clear()
+    monkeypatch.setattr(meaning, "digest", lambda: "another")
+    try:
+        there = SearchIndex(index._directory)
+        assert not there.is_usable()
+        there.rebuild([DocumentFactory(title_ja="人流")])
+        assert there.search("人流").total == 1
+    finally:
+        entries.schema.cache_clear()
+        ranking.exact.cache_clear()
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_pages_of_a_wide_search_hold_every_hit_once(index: SearchIndex, size: int) -> None:
+    words = ["札幌", "避難所", "気温", "人口"]
+    index.rebuild(
+        DocumentFactory(
+            id=f"ds_{n:02}",
+            region="JP",
+            title_ja=" ".join(w for bit, w in enumerate(words) if n >> bit & 1) or "無",
+            quality=n,
+        )
+        for n in range(16)
+    )
+    query, seen, cursor = " ".join(words), [], None
+    while True:
+        result = index.search(query, size=size, cursor=cursor)
+        seen += [hit.dataset_id for hit in result.hits]
+        cursor = result.next_cursor
+        if cursor is None:
+            break
+    assert seen[0] == "ds_15"
+    assert len(seen) == len(set(seen)) == result.total == 11  # all four, three, or two of them
+    assert seen == [hit.dataset_id for hit in index.search(query, size=100).hits]
+
+
+def test_processes_read_what_one_of_them_writes(index: SearchIndex) -> None:
+    index.rebuild([DocumentFactory(id="first", title_ja="人流の調査")])
+    program = (
+        "import sys; from pathlib import Path; from marketplace.catalog.search import SearchIndex\n"
+        "index = SearchIndex(Path(sys.argv[1]))\n"
+        "for line in sys.stdin: print(index.search(line.strip()).total, flush=True)"
+    )
+    command = [sys.executable, "-c", program, str(index._directory)]
+    with ExitStack() as stack:
+        readers = [
+            stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+            for _ in range(2)
+        ]
+
+        def told() -> list[int]:
+            for reader in readers:
+                reader.stdin.write("人流\n")
+                reader.stdin.flush()
+            return [int(reader.stdout.readline()) for reader in readers]
+
+        assert told() == [1, 1]
+        index.upsert(DocumentFactory(id="second", title_ja="人流の計測"))
+        assert told() == [2, 2]
+        index.remove("first")
+        index.remove("second")
+        assert told() == [0, 0]
