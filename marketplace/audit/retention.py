@@ -65,7 +65,10 @@ NEVER = (
         "documents (帳票)",
         "until `retain_until` ([below](#documents-seven-years-or-more)), and longer under a hold; a trigger sees to it",
     ),
-    ("grants, deliveries, receipts, usage", "for ever; months of usage events are put aside whole, never deleted"),
+    (
+        "grants, deliveries, receipts, usage, days of agents",
+        "for ever; months of usage events are put aside whole, never deleted",
+    ),
     ("terms, acceptances, offers", "for ever"),
     ("datasets, releases, files and their bytes", "for ever; withdrawing hides them"),
     (

@@ -201,7 +201,7 @@ def test_lists_are_cut_and_whole(market: Market, goods: Goods) -> None:
 
 def test_an_imported_record_keeps_its_resources_and_what_else_it_said(market: Market) -> None:
     package = {
-        "id": "p1", "name": "hinanjo", "title": "避難所", "extras": [{"key": "座標系", "value": "世界測地系"}],
+        "id": "p1", "name": "hinanjo", "title": "避難所", "extras": [{"key": "座標系", "value": "世界測地系"}, {"key": "frequency", "value": "年1回"}],
         "resources": [{"id": "r1", "name": "一覧", "url": "https://city.example.jp/a.csv", "format": "CSV"}],
     }  # fmt: skip
     dataset_id = ok(market.provider.post("/v1/datasets/import", {"package": package}), 201)["id"]
@@ -210,6 +210,10 @@ def test_an_imported_record_keeps_its_resources_and_what_else_it_said(market: Ma
     assert shown["resources"][0]["url"] == "https://city.example.jp/a.csv"
     assert {"key": "座標系", "value": "世界測地系"} in shown["extras"]
     assert {"key": "source_name", "value": "hinanjo"} in shown["extras"]
+    assert {"key": "source_frequency", "value": "年1回"} in shown["extras"]
+    keys = [one["key"] for one in shown["extras"]]
+    assert len(keys) == len(set(keys))
+    assert {"caddec_provider_id", "identifier", "access_rights"} <= set(keys)
     resource = act(market.nobody, "resource_show", id=shown["resources"][0]["id"])
     assert (resource["source_id"], resource["package_id"]) == ("r1", dataset_id)
 

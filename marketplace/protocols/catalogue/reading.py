@@ -1,6 +1,7 @@
 """The public documents with the terms of their offers, as the mappings take them."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +19,11 @@ def entry(dataset_id: str) -> Entry:
     if listed is None:
         raise NotFound
     return Entry(listed.document, listed.updated_at, _terms(listed.document))
+
+
+def entry_of(document: Document, changed_at: datetime) -> Entry:
+    """Return a public document that somebody has read already, with its terms."""
+    return Entry(document, changed_at, _terms(document))
 
 
 def entries(places: Sequence[Place]) -> Iterator[Entry]:

@@ -13,6 +13,8 @@ from marketplace.exchange.browsing import Wanted
 from marketplace.identity import queries as identity
 from marketplace.kit import settings
 from marketplace.kit.errors import NotFound
+from marketplace.protocols.catalogue import cadde, reading
+from marketplace.protocols.catalogue.site import Site
 from marketplace.protocols.ckan import asking, datastore, filtering, packages, vocabulary
 from marketplace.protocols.ckan.refusals import NoCall
 
@@ -208,11 +210,19 @@ def _find_file(identifier: str) -> tuple[Shelved, dict[str, Any]]:
 
 
 def _packages(found: Sequence[Shelved]) -> list[dict[str, Any]]:
-    base, sources = settings.current().base_url, browsing.sources_of(found)
-    return [
-        packages.package(one.document, browsing.files_of(one), one.updated_at, base, sources.get(one.dataset_id))
-        for one in found
-    ]
+    return [_package(one, source) for one, source in zip(found, _sources(found), strict=True)]
+
+
+def _sources(found: Sequence[Shelved]) -> list[dict[str, Any] | None]:
+    known = browsing.sources_of(found)
+    return [known.get(one.dataset_id) for one in found]
+
+
+def _package(shelved: Shelved, source: dict[str, Any] | None) -> dict[str, Any]:
+    base = settings.current().base_url
+    described = cadde.extras(reading.entry_of(shelved.document, shelved.updated_at), Site(base))
+    files = browsing.files_of(shelved)
+    return packages.package(shelved.document, files, shelved.updated_at, base, source, described)
 
 
 def _organizations(counts: Mapping[str, int]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,8 +13,6 @@ Document = Mapping[str, Any]
 _RESOURCE = re.compile(r"(rel_[0-9a-f]{32})-([0-9a-f]{16})", re.ASCII)
 _TABULAR = {"csv", "tsv", "xlsx", "parquet"}
 _FOREIGN = re.compile(r"(ds_[0-9a-f]{32})-([0-9]{1,5})", re.ASCII)
-# What a foreign record says that stands in fields of ours, and would else come twice.
-_OWN = frozenset({"frequency", "region", "language", "publisher_corporate_number", "price_classes", "landing_page"})
 
 
 def package(
@@ -23,11 +21,13 @@ def package(
     changed: datetime,
     base_url: str,
     source: Mapping[str, Any] | None = None,
+    described: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return a public document as package_show does.
 
     ``files`` are those of its newest release with their ``release_id``. ``source`` is the record it was imported from:
-    while it has no release here, its resources are those of the source, and what else it said stands in ``extras``.
+    while it has no release here, its resources are those of the source, and what else it said stands in ``extras``,
+    beside what is ``described`` by the items of CADDE.
     """
     dataset_id = document["id"]
     resources = [resource(file, dataset_id, place, base_url) for place, file in enumerate(files)]
@@ -53,7 +53,7 @@ def package(
         "num_tags": len(document["keywords"]),
         "resources": resources,
         "num_resources": len(resources),
-        "extras": _extras(document, source, base_url),
+        "extras": _extras(document, source, described or {}, base_url),
         "relationships_as_subject": [],
         "relationships_as_object": [],
     }
@@ -167,29 +167,29 @@ def _foreign_resources(source: Mapping[str, Any], dataset_id: str) -> list[dict[
     ]
 
 
-def _extras(document: Document, source: Mapping[str, Any] | None, base_url: str) -> list[dict[str, str]]:
-    own = {
+def _extras(
+    document: Document, source: Mapping[str, Any] | None, described: Mapping[str, str], base_url: str
+) -> list[dict[str, str]]:
+    """Return what CKAN has no field for, each key once: a key of the source that is ours too becomes ``source_…``."""
+    told = {
         "frequency": document.get("frequency", ""),
         "region": document["region"],
-        "language": document.get("language", ""),
-        "publisher_corporate_number": document["publisher"].get("corporate_number") or "",
         "price_classes": " ".join(document["price_classes"]),
         "landing_page": f"{base_url}/catalog/{document['id']}",
-    }
-    told = [{"key": key, "value": value} for key, value in own.items() if value]
-    return told + (_foreign_extras(source) if source is not None else [])
+    } | dict(described)
+    for key, value in _foreign_extras(source or {}):
+        told[f"source_{key}" if key in told else key] = value
+    return [{"key": key, "value": value} for key, value in told.items() if value]
 
 
-def _foreign_extras(source: Mapping[str, Any]) -> list[dict[str, str]]:
+def _foreign_extras(source: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name in ("id", "name", "url"):
+        if isinstance(value := source.get(name), str):
+            yield f"source_{name}", value
     given = source.get("extras")
-    rows = [row for row in given if isinstance(row, dict)] if isinstance(given, list) else []
-    named = {"source_id": source.get("id"), "source_name": source.get("name"), "source_url": source.get("url")}
-    kept = [{"key": key, "value": value} for key, value in named.items() if isinstance(value, str) and value]
-    return kept + [
-        {"key": str(row["key"]), "value": str(row["value"])}
-        for row in rows
-        if row.get("key") and row.get("value") is not None and row["key"] not in _OWN
-    ]
+    for row in given if isinstance(given, list) else []:
+        if isinstance(row, dict) and row.get("key") and row.get("value") is not None:
+            yield str(row["key"]), str(row["value"])
 
 
 def _moment(at: datetime) -> str:
