@@ -17,6 +17,7 @@ BENCHMARKS = {
     "rating": "a million usage events claimed, summed and rated against a bare SUM of them",
     "search": "catalogue search at 10 k and 100 k datasets against a raw tantivy query",
     "judging": "judged queries over a real catalogue against PostgreSQL's full text and pg_trgm",
+    "harvest": "foreign catalogues taken over, from a started site and from a file, against bare rows of the same JSON",
     "sharing": "a table by Delta Sharing against pyarrow and pandas on the same local file",
     "rows": "a page of rows out of 2 million against DuckDB on the same local file",
     "upload": "1 GiB and 64 MiB against plain copy and SHA-256 of the same file; memory over 10 GiB",

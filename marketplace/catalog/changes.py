@@ -24,6 +24,13 @@ def note(dataset_id: str) -> None:
     db.session.execute(added.on_conflict_do_update(index_elements=["dataset_id"], set_=row))
 
 
+def note_all(dataset_ids: Sequence[str]) -> None:
+    """Note that this transaction lists these datasets for the first time."""
+    rows = [{"dataset_id": dataset_id, "changed_in": _THIS} for dataset_id in dataset_ids]
+    if rows:
+        db.session.execute(insert(SearchChange).values(rows))
+
+
 def settled_before() -> int:
     """Return the oldest transaction that may still be open: whatever is older has happened, or never will."""
     return db.session.execute(select(_OLDEST_OPEN)).scalar_one()

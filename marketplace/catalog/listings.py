@@ -4,7 +4,8 @@ Those listed to everybody and those listed to a private group stand in two table
 for whom reads for the public; the same questions are asked whether a dataset is hidden from the reader or absent.
 """
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -51,6 +52,10 @@ _OF_ALL = text("""
 SELECT dataset_id, document FROM listing WHERE dataset_id = ANY(:wanted)
  UNION ALL SELECT dataset_id, document FROM private_listing WHERE dataset_id = ANY(:wanted)
 """)
+_PUT_NEW = text("""
+INSERT INTO listing (dataset_id, document, updated_at)
+SELECT dataset_id, document, :now FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (dataset_id text, document jsonb)
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,12 @@ def put_listing(dataset_id: str, document: Document) -> None:
         row = now | {"document": document | {"audience": found.audience}, "group_id": found.audience}
         db.session.execute(delete(Listing).where(Listing.dataset_id == dataset_id))
         _put(PrivateListing, dataset_id, row)
+
+
+def put_new(documents: Sequence[Document]) -> None:
+    """Show the documents of datasets that this very transaction has made: nobody else knows of them yet."""
+    rows = [{"dataset_id": one["id"], "document": one} for one in documents]
+    db.session.execute(_PUT_NEW, {"rows": json.dumps(rows, ensure_ascii=False), "now": clock.now()})
 
 
 def drop_listing(dataset_id: str) -> None:

@@ -1,9 +1,9 @@
 """Datasets that the search index has yet to follow: named in the story's own transaction, crossed off when done."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from sqlalchemy import ColumnElement, Row, delete, exists, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, delete, exists, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.catalog import changes
@@ -14,6 +14,7 @@ from marketplace.kit.db import db
 BATCH_ROWS = 500
 Turn = Row[str, int]
 _LOCK = 0x736561726368  # "search"
+_WAIT_ALL = text("INSERT INTO search_waiting (dataset_id) SELECT unnest(CAST(:dataset_ids AS text[]))")
 _FRESH = SearchWaiting.refused_at.is_(None)
 
 
@@ -23,6 +24,13 @@ def wait(dataset_id: str) -> None:
     row = {"sequence": added.excluded.sequence, "refused_at": None}
     db.session.execute(added.on_conflict_do_update(index_elements=["dataset_id"], set_=row))
     changes.note(dataset_id)
+
+
+def wait_all(dataset_ids: Iterable[str]) -> None:
+    """Have the search index follow datasets that this very transaction has made, in few statements."""
+    asked = sorted(dataset_ids)
+    db.session.execute(_WAIT_ALL, {"dataset_ids": asked})
+    changes.note_all(asked)
 
 
 def is_any() -> bool:

@@ -1,5 +1,7 @@
 """What is shown of a dataset that was taken over: whence it comes, where its files lie, what was found on it."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from marketplace.catalog.ckan import contents_of
@@ -9,6 +11,7 @@ from marketplace.catalog.harvesting import queries as harvests
 from marketplace.catalog.links import queries as links
 from marketplace.catalog.models import Dataset
 from marketplace.catalog.repairs import queries as repairs
+from marketplace.catalog.repairs.models import DatasetRepair
 from marketplace.catalog.repairs.states import RULE_LABELS
 from marketplace.catalog.rules import url_fault
 from marketplace.kit import clock
@@ -19,11 +22,19 @@ _TOLD = (Rule.LICENCE_CONFLICT, Rule.DEAD_LINKS, Rule.OVERDUE, Rule.DUPLICATE)
 
 def shown(dataset: Dataset) -> dict[str, Any]:
     """Return the parts of a public document that tell of its origin and of what was found; a few, and bounded."""
-    told = {"flags": _flags(dataset.id), "links": [], "links_total": 0, "origin": None}
+    flags = [_flag(one) for one in repairs.flags_of(dataset.id) if one.rule in _TOLD]
     if dataset.source is None:
-        return told
-    found = _links(dataset)
-    return told | {"origin": _origin(dataset.id), "links": found[:LINKS_SHOWN], "links_total": len(found)}
+        return {"flags": flags, "links": [], "links_total": 0, "origin": None}
+    dead = set(links.dead_of([dataset.id]).get(dataset.id, ()))
+    return _shown(dataset, flags, harvests.origins_of([dataset.id]).get(dataset.id), dead)
+
+
+def shown_of(datasets: Sequence[Dataset]) -> dict[str, dict[str, Any]]:
+    """Return the same for datasets whose links nobody has asked for yet, in few questions."""
+    ids = [dataset.id for dataset in datasets]
+    origins, flags = harvests.origins_of(ids), repairs.flags_of_all(ids)
+    told = {one: [_flag(flag) for flag in found if flag.rule in _TOLD] for one, found in flags.items()}
+    return {one.id: _shown(one, told.get(one.id, []), origins.get(one.id), set()) for one in datasets}
 
 
 def formats(dataset: Dataset) -> set[str]:
@@ -33,8 +44,15 @@ def formats(dataset: Dataset) -> set[str]:
     return {format_of(stated, address) for _, stated, address in contents_of(dataset.source).files} - {""}
 
 
-def _links(dataset: Dataset) -> list[dict[str, Any]]:
-    dead = set(links.dead_of([dataset.id]).get(dataset.id, ()))
+def _shown(
+    dataset: Dataset, flags: list[dict[str, Any]], origin: tuple[str, datetime | None] | None, dead: set[str]
+) -> dict[str, Any]:
+    found = _links(dataset, dead)
+    told = {"flags": flags, "links": found[:LINKS_SHOWN], "links_total": len(found)}
+    return told | {"origin": _origin(*origin) if origin else None}
+
+
+def _links(dataset: Dataset, dead: set[str]) -> list[dict[str, Any]]:
     return [
         {"name": name, "format": format_of(stated, address), "url": address, "dead": address in dead}
         for name, stated, address in contents_of(dataset.source or {}).files
@@ -42,21 +60,14 @@ def _links(dataset: Dataset) -> list[dict[str, Any]]:
     ]
 
 
-def _origin(dataset_id: str) -> dict[str, Any] | None:
-    found = harvests.origins_of([dataset_id]).get(dataset_id)
-    if found is None:
-        return None
-    address, vanished_at = found
+def _origin(address: str, vanished_at: datetime | None) -> dict[str, Any]:
     return {
         "url": address if address.startswith("https://") else None,
         "vanished_at": clock.text(vanished_at) if vanished_at else None,
     }
 
 
-def _flags(dataset_id: str) -> list[dict[str, Any]]:
-    return [
-        {"rule": one.rule, "label_ja": label.ja, "label_en": label.en, "before": one.before, "after": one.after}
-        for one in repairs.flags_of(dataset_id)
-        if one.rule in _TOLD
-        for label in [RULE_LABELS[Rule(one.rule)]]
-    ]
+def _flag(found: DatasetRepair) -> dict[str, Any]:
+    label = RULE_LABELS[Rule(found.rule)]
+    words = {"label_ja": label.ja, "label_en": label.en}
+    return {"rule": found.rule, **words, "before": found.before, "after": found.after}

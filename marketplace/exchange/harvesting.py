@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from marketplace.catalog import listings, waiting
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.harvesting import queries, rules, service, taking
 from marketplace.catalog.harvesting.errors import RunTaken, SourceUnreadable
@@ -12,7 +11,8 @@ from marketplace.catalog.harvesting.service import RunAt
 from marketplace.catalog.harvesting.states import Outcome
 from marketplace.catalog.repairs import duplicates
 from marketplace.catalog.repairs import service as repairs
-from marketplace.exchange import showcase
+from marketplace.catalog.states import DatasetState
+from marketplace.exchange import listing
 from marketplace.exchange.harvest_fetching import Reach
 from marketplace.exchange.harvest_walks import Seen, Step, walk
 from marketplace.identity import queries as identity
@@ -93,9 +93,9 @@ def _kept(at: RunAt, step: Step, position: int) -> tuple[int, int]:
     with transaction():
         batch, position = taking.take(service.at_position(at, position), step.records, step.cursor, step.announced)
         back = [one for one in batch.takings if one.is_back]
-        fresh = batch.having(Outcome.CREATED, Outcome.CHANGED)
         if not at.dry_run:
-            show([str(one.dataset_id) for one in fresh + back])
+            listing.show_made([str(one.dataset_id) for one in batch.having(Outcome.CREATED)])
+            show([str(one.dataset_id) for one in batch.having(Outcome.CHANGED) + back])
         return len(batch.takings), position
 
 
@@ -113,12 +113,10 @@ def _end(run_id: str, seen: Seen) -> None:
 
 
 def show(dataset_ids: list[str]) -> None:
-    """Compose the public documents of these datasets anew, in one order, and have the index follow."""
-    for dataset_id in sorted(dataset_ids):
-        listings.put_listing(dataset_id, showcase.document(catalog.get_dataset(dataset_id)))
-        waiting.wait(dataset_id)
-    if dataset_ids:
-        jobs.enqueue("catalog.index")
+    """Compose the documents of these datasets anew, in one order, and have the index follow."""
+    for dataset_id in sorted(set(dataset_ids)):
+        if catalog.get_dataset(dataset_id).state != DatasetState.WITHDRAWN:
+            listing.refresh(dataset_id)
 
 
 def latest_run(harvest_id: str) -> HarvestRun | None:

@@ -1,6 +1,6 @@
 """Listing: from an uploaded file to a dataset that everybody finds, and back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,7 @@ from marketplace.catalog.groups import service as groups
 from marketplace.catalog.models import Dataset, File, Release
 from marketplace.catalog.states import DatasetState, ProfileState
 from marketplace.delivery.stores import Stored
-from marketplace.exchange import facilities, news, policing, showcase, tabular
+from marketplace.exchange import facilities, foreign, news, policing, showcase, tabular
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
 from marketplace.identity.errors import NotDelegated, TrustTooLow
@@ -179,6 +179,19 @@ def refresh(dataset_id: str) -> None:
             listings.drop_listing(dataset_id)
             joins.follow(dataset_id, None)
     waiting.wait(dataset_id)
+    jobs.enqueue("catalog.index")
+
+
+def show_made(dataset_ids: Sequence[str]) -> None:
+    """List foreign records that this very transaction has made datasets of: at once, and in few statements."""
+    made = [dataset for _id, dataset in sorted(queries.find_datasets(dataset_ids).items())]
+    if not made:
+        return
+    beside, of = foreign.shown_of(made), showcase.publisher(made[0].organization_id)
+    documents = [showcase.bare(dataset, of, beside[dataset.id]) for dataset in made]
+    listings.put_new(documents)
+    news.tell_made(documents)
+    waiting.wait_all(dataset_ids)
     jobs.enqueue("catalog.index")
 
 

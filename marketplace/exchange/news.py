@@ -31,6 +31,13 @@ def telling(dataset_id: str) -> Iterator[None]:
     tell(before, _public(dataset_id))
 
 
+def tell_made(documents: Sequence[Document]) -> None:
+    """Tell of datasets that are listed for the first time."""
+    if webhooks.is_anybody_listening():
+        for document in documents:
+            tell(None, document)
+
+
 def tell(before: Document | None, after: Document | None) -> None:
     """Tell what became of a dataset's public document; None is one that nobody may see."""
     if before is None and after is None:

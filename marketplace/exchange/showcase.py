@@ -28,6 +28,24 @@ PROFILE_BYTES_SHOWN = 4 * 2**20
 PRICE_CLASSES = {kind: "metered" if kind in METERED else kind.value for kind in PriceKind}
 
 
+class Manner(NamedTuple):
+    """How profiles of a dataset are shown: whether parts of it are sold, and which columns are said to be personal."""
+
+    is_policed: bool
+    said: dict[str, bool]
+
+
+class Contents(NamedTuple):
+    """What a dataset holds and is offered for, as far as it is shown."""
+
+    releases_total: int
+    releases: list[tuple[Release, Sequence[File]]]
+    formats: list[str]
+    columns: list[str]
+    offers: Sequence[Offer]
+    manner: Manner
+
+
 def document(dataset: Dataset) -> dict[str, Any]:
     """Return everything about a published dataset that anybody may see, as JSON.
 
@@ -40,25 +58,39 @@ def document(dataset: Dataset) -> dict[str, Any]:
     releases = [
         (catalog.get_release(release_id), catalog.list_files(release_id, size=FILES_SHOWN)) for release_id in shown
     ]
-    formats, columns = catalog.contents_of(shown)
     offers = licensing.list_offers(dataset.id, size=SIZE_MAX).items
+    contents = Contents(len(published), releases, *catalog.contents_of(shown), offers, _manner(dataset))
+    beside = foreign.shown(dataset) | {"trial": _trial(dataset.id)}
+    return _composed(dataset, publisher(dataset.organization_id), contents, beside)
+
+
+def bare(dataset: Dataset, of: dict[str, Any], beside: dict[str, Any]) -> dict[str, Any]:
+    """Return the public document of a dataset that was made a moment ago, without asking for what it cannot have yet.
+
+    ``of`` is its publisher as ``publisher`` tells of it, ``beside`` what ``foreign`` shows of it.
+    """
+    manner = Manner(is_policed=False, said=dictionary.personal_of(dataset.dictionary))
+    return _composed(dataset, of, Contents(0, [], [], [], [], manner), beside | {"trial": None})
+
+
+def _composed(dataset: Dataset, of: dict[str, Any], contents: Contents, beside: dict[str, Any]) -> dict[str, Any]:
+    releases, columns, offers, manner = contents.releases, contents.columns, contents.offers, contents.manner
     files = [file for _release, files in releases for file in files]
     profiled = _fitting(files)
-    manner = _manner(dataset)
     document = {
         "id": dataset.id,
         **{name: getattr(dataset, name) for name in _DESCRIBED},
         "frequency": dataset.update_frequency,
-        "publisher": _publisher(dataset.organization_id),
-        "formats": sorted({*formats, *foreign.formats(dataset)}),
+        "publisher": of,
+        "formats": sorted({*contents.formats, *foreign.formats(dataset)}),
         "columns": columns[:COLUMN_NAMES_MAX],
         "price_classes": sorted({PRICE_CLASSES[PriceKind(offer.price_kind)] for offer in offers}),
         "published_at": _latest(dataset, releases),
-        "releases_total": len(published),
+        "releases_total": contents.releases_total,
         "releases": [_release(release, files, profiled, manner) for release, files in releases],
         "offers": [_offer(offer) for offer in offers],
     }
-    return document | foreign.shown(dataset) | _understood(document, dataset)
+    return document | beside | _understood(document, dataset)
 
 
 def _understood(document: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
@@ -69,7 +101,6 @@ def _understood(document: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
         "bbox": coverage.bounding_box(document),
         "due_at": clock.text(due) if due else None,
         "column_notes": dataset.dictionary,
-        "trial": _trial(dataset.id),
         "quality": quality.assess(document, dataset.dictionary, clock.now()).document(),
     }
 
@@ -136,18 +167,12 @@ _DESCRIBED = (
 )
 
 
-class Manner(NamedTuple):
-    """How profiles of a dataset are shown: whether parts of it are sold, and which columns are said to be personal."""
-
-    is_policed: bool
-    said: dict[str, bool]
-
-
 def _manner(dataset: Dataset) -> Manner:
     return Manner(bool(licensing.data_policies(dataset.id)), dictionary.personal_of(dataset.dictionary))
 
 
-def _publisher(organization_id: str) -> dict[str, Any]:
+def publisher(organization_id: str) -> dict[str, Any]:
+    """Return what a public document says of who publishes it."""
     organization = identity.get_organization(organization_id)
     return {
         "id": organization.id,

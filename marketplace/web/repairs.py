@@ -30,7 +30,7 @@ from marketplace.web import forms
 from marketplace.web.addresses import see
 from marketplace.web.endpoint import blueprint, guarded, session
 from marketplace.web.language import link, say
-from marketplace.web.rendering import path_part, render_private
+from marketplace.web.rendering import render_private
 from marketplace.web.sign_in import trouble_of
 
 blp = blueprint("repairs_desk")
@@ -78,7 +78,6 @@ def _page(refusal: Refusal | None = None) -> Response:
         findings=[_shown(one, named[one.dataset_id]) for one in page.items],
         following=link(REPAIRS, [("cursor", page.next_cursor)]) if page.next_cursor else None,
         harvests=[_harvest(one) for one in harvests.list_harvests(organization_id=actor.organization_id).items],
-        path_part=path_part,
     )
 
 

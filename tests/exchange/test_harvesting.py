@@ -20,7 +20,7 @@ from marketplace.catalog.harvesting.models import HarvestRecord, HarvestRun
 from marketplace.catalog.harvesting.rules import FILE, HarvestDraft
 from marketplace.catalog.harvesting.states import HarvestProblem, HarvestSchedule, Outcome, RecordReason, SourceKind
 from marketplace.catalog.models import Dataset
-from marketplace.exchange import harvest_fetching, harvesting
+from marketplace.exchange import harvest_fetching, harvesting, showcase
 from marketplace.exchange.harvest_fetching import Reach
 from marketplace.exchange.harvest_walks import Step
 from marketplace.exchange.listing import withdraw_dataset
@@ -137,6 +137,19 @@ def test_a_dry_run_reports_and_changes_nothing(provider: Actor, site: Site) -> N
     assert datasets() == listings.count_listings() == 0
     assert len(queries.list_lines(run.id, size=100).items) == 100
     assert counts(harvested(provider, site)) == {"created": 250}
+
+
+def test_what_is_listed_at_once_is_what_would_be_listed_one_by_one(provider: Actor, site: Site) -> None:
+    site.packages = [package(number, number % 4) for number in range(12)]
+    site.packages[3]["notes"] = "ライセンスは CC BY 3.0 です。"
+    with clock.stopped(clock.now()):
+        harvested(provider, site)
+        for dataset in db.session.scalars(select(Dataset)):
+            listed = listings.find_listing(dataset.id)
+            assert listed is not None
+            assert listed.document == json.loads(json.dumps(showcase.document(dataset)))
+    waiting = text("SELECT (SELECT count(*) FROM search_waiting), (SELECT count(*) FROM search_change)")
+    assert tuple(db.session.execute(waiting).one()) == (12, 12)
 
 
 class Killed(BaseException):

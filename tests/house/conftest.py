@@ -51,7 +51,7 @@ from marketplace.webhooks import service as webhooks
 from marketplace.webhooks.rules import EndpointDraft
 from marketplace.webhooks.states import EventType
 from tests.api.routes import PLACEHOLDER
-from tests.factories import archives, disclosure, market, money, oversight, payouts
+from tests.factories import archives, disclosure, harvests, market, money, oversight, payouts
 from tests.factories.demand import stated, teaser
 from tests.factories.identity import ApiClientFactory, MemberFactory, OrganizationFactory, actor_of
 from tests.identity.joining import steps
@@ -121,6 +121,7 @@ def trade(exchange: Flask, tmp_path_factory: pytest.TempPathFactory) -> Trade:
             "delivery_id": metering.list_deliveries(buyer).items[0].id,
             "adopted_id": archives.adopted(archives.former(2), tmp_path_factory.mktemp("former")),
             **_gone_wrong(on),
+            **harvests.harvested(on.provider.organization_id, on.dataset_id),
             **_needed(on),
         }
     )

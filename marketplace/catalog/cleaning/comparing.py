@@ -19,7 +19,8 @@ MEASURES = {
     "formats": Label("形式のわかるファイル", "files of a known format"),
 }
 RECORDS, FILES = "records", "files"
-_THEMES = {str(label) for labels in THEME_LABELS.values() for label in labels} | {theme.value for theme in Theme}
+_NAMED = {theme: labels for theme, labels in THEME_LABELS.items() if theme is not Theme.OTHER}
+_THEMES = {str(label) for labels in _NAMED.values() for label in labels} | {theme.value for theme in _NAMED}
 _SILENT = frozenset({Frequency.UNKNOWN, Frequency.OTHER})
 _CODES, _LICENCES = {code.value for code in Frequency}, {code.value for code in Licence} - {Licence.OTHER.value}
 

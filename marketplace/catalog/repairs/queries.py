@@ -51,9 +51,17 @@ def decisions(dataset_ids: Collection[str]) -> dict[str, dict[str, str]]:
 
 def flags_of(dataset_id: str) -> list[DatasetRepair]:
     """Return what is told of a dataset and changes nothing: conflicts, duplicates, links that lead nowhere."""
-    told = (DatasetRepair.dataset_id == dataset_id, DatasetRepair.field.is_(None))
+    return flags_of_all([dataset_id]).get(dataset_id, [])
+
+
+def flags_of_all(dataset_ids: Collection[str]) -> dict[str, list[DatasetRepair]]:
+    """Return what is told of these datasets and changes nothing, by dataset, oldest first."""
+    told = (DatasetRepair.dataset_id.in_(dataset_ids), DatasetRepair.field.is_(None))
     standing = DatasetRepair.state.in_([RepairState.SUGGESTED, RepairState.ACCEPTED])
-    return list(db.session.scalars(select(DatasetRepair).where(*told, standing).order_by(DatasetRepair.id)))
+    found: dict[str, list[DatasetRepair]] = {}
+    for one in db.session.scalars(select(DatasetRepair).where(*told, standing).order_by(DatasetRepair.id)):
+        found.setdefault(one.dataset_id, []).append(one)
+    return found
 
 
 def list_open(organization_id: str, *, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[DatasetRepair]:

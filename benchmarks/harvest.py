@@ -1,0 +1,116 @@
+"""How fast foreign catalogues are taken over: from a started CKAN-like site, again, as a dry run, and from a file.
+
+The limit is PostgreSQL inserting the same records bare, as JSON, a hundred in a transaction.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import psycopg
+
+from benchmarks import ckan_site, world
+from benchmarks.world import World
+from marketplace.catalog.cleaning import comparing
+from marketplace.catalog.harvesting import queries, service
+from marketplace.catalog.harvesting.rules import BATCH_RECORDS, FILE, HarvestDraft
+from marketplace.catalog.harvesting.states import SourceKind
+from marketplace.exchange import harvesting, listing
+from marketplace.exchange.harvest_fetching import Reach
+from marketplace.identity.actors import Actor, on_behalf_of
+from marketplace.kit import postgres
+from marketplace.kit.transaction import transaction
+
+RECORDS, RECORDS_QUICK = 5_000, 500
+BULK, BULK_QUICK, MILLION = 100_000, 2_000, 1_000_000
+FILES_EACH = 2
+
+
+def main(arguments: list[str]) -> None:
+    """Print records a second of each way, and the ratio to bare rows."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks harvest")
+    parser.add_argument("--quick", action="store_true", help="500 records from the site, 2,000 from the file")
+    parser.add_argument("--million", action="store_true", help="a million records from the file")
+    asked = parser.parse_args(arguments)
+    count = RECORDS_QUICK if asked.quick else RECORDS
+    bulk = MILLION if asked.million else BULK_QUICK if asked.quick else BULK
+    with world.installed() as exchange:
+        provider = on_behalf_of(exchange.provider.organization_id)
+        _of_a_site(exchange, provider, count)
+        with TemporaryDirectory() as folder:
+            _of_a_file(exchange, provider, Path(folder) / "records.jsonl", bulk)
+
+
+def _of_a_site(exchange: World, provider: Actor, count: int) -> None:
+    files = sum(len(one["resources"]) for one in ckan_site.packages(count))
+    print(f"\na site of {count:,} records with {files:,} files, one of {ckan_site.LARGEST}")
+    bare = _bare(exchange, count)
+    with ckan_site.started(count) as address:
+        draft, reach = HarvestDraft(address), Reach(within=True, pause_seconds=0.0)
+        for name, how in (
+            ("dry run", {"dry_run": True}), ("the first time", {}),
+            ("again, all of it", {"is_full": True}), ("again, what changed", {}),
+        ):  # fmt: skip
+            _row(name, count, _timed(lambda how=how: _run(provider, draft, reach, **how)), bare)
+        _row("the index follows", count, _timed(listing.index), bare)
+    _tell_better(provider, draft)
+
+
+def _of_a_file(exchange: World, provider: Actor, path: Path, count: int) -> None:
+    with path.open("w", encoding="utf-8") as out:
+        for number in range(count):
+            out.write(json.dumps(ckan_site.package(10_000_000 + number, FILES_EACH), ensure_ascii=False) + "\n")
+    print(f"\na file of {count:,} records, {path.stat().st_size / 2**20:.0f} MiB")
+    bare = _bare(exchange, min(count, RECORDS))
+    draft, reach = HarvestDraft(f"{FILE}{path.name}", SourceKind.PACKAGES), Reach(file=path)
+    _row("the first time", count, _timed(lambda: _run(provider, draft, reach)), bare)
+    _row("again, all of it", count, _timed(lambda: _run(provider, draft, reach)), bare)
+    _row("the index follows", count, _timed(listing.index), bare)
+
+
+def _run(provider: Actor, draft: HarvestDraft, reach: Reach, **how: Any) -> None:
+    with transaction():
+        held = service.set_harvest(provider, draft)
+        run_id = service.begin_run(provider, held.id, **how).id
+    harvesting.carry_on(run_id, reach)
+    run = queries.find_run(run_id)
+    if run is None or run.state != "done" or run.refused:
+        raise RuntimeError(f"the run ended badly: {run and (run.state, run.problem, run.detail, run.refused)}")
+
+
+def _tell_better(provider: Actor, draft: HarvestDraft) -> None:
+    held = queries.find_harvest(provider.organization_id, draft.address)
+    runs = queries.list_runs(held.id).items if held else []
+    for _, label, whole, before, after in comparing.rows(next((one.comparison for one in runs if one.created), {})):
+        print(f"  {label.en:50} {before:>7,} there  {after:>7,} here  of {whole:,}")
+
+
+def _bare(exchange: World, count: int) -> float:
+    """Return how many bare rows of the same JSON a second are inserted."""
+    rows = [json.dumps(one, ensure_ascii=False) for one in ckan_site.packages(count)]
+    url = postgres.libpq_url(str(exchange.settings.database_url))
+    with psycopg.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE bare (id bigserial PRIMARY KEY, package jsonb)")
+        connection.commit()
+        began = time.perf_counter()
+        for start in range(0, count, BATCH_RECORDS):
+            cursor.executemany("INSERT INTO bare (package) VALUES (%s)", [(row,) for row in rows[start : start + 100]])
+            connection.commit()
+        rate = count / (time.perf_counter() - began)
+        cursor.execute("DROP TABLE bare")
+    print(f"  {'bare rows, a hundred in a transaction (the limit)':50} {rate:9,.0f} records/s")
+    return rate
+
+
+def _timed(deed: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    deed()
+    return time.perf_counter() - began
+
+
+def _row(name: str, count: int, seconds: float, bare: float) -> None:
+    print(f"  {name:50} {count / seconds:9,.0f} records/s  {bare * seconds / count:6.1f}x the limit", flush=True)
