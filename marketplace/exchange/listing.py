@@ -12,7 +12,7 @@ from marketplace.catalog.groups import service as groups
 from marketplace.catalog.models import Dataset, File, Release
 from marketplace.catalog.states import DatasetState, ProfileState
 from marketplace.delivery.stores import Stored
-from marketplace.exchange import facilities, foreign, news, policing, showcase, tabular
+from marketplace.exchange import announcing, facilities, foreign, news, policing, showcase, tabular
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
 from marketplace.identity.errors import NotDelegated, TrustTooLow
@@ -174,6 +174,7 @@ def refresh(dataset_id: str) -> None:
         if _is_shown(dataset):
             shown = showcase.document(dataset)
             listings.put_listing(dataset_id, shown)
+            announcing.heed(dataset_id)
             joins.follow(dataset_id, shown if dataset.audience is None else None)
         else:
             listings.drop_listing(dataset_id)

@@ -25,7 +25,7 @@ ROWS: dict[Permission, Rule] = {
     Permission.DEMAND_JOIN: Rule(
         "demand:write",
         frozenset({_BUYER, _PROVIDER}),
-        "follow data requests and pledge for them",
+        "follow data requests and announced datasets, pledge for requests, cite datasets",
         changes=True,
         roles=roles.BUYING_OR_LISTING,
     ),

@@ -6,13 +6,14 @@ from typing import Any
 from flask import Response, request
 
 from marketplace.catalog import narrowing, queries
-from marketplace.exchange import discovery, relating, showcase, understanding
+from marketplace.catalog.lineage.states import CitationKind
+from marketplace.exchange import discovery, provenance, relating, showcase, understanding
 from marketplace.identity.permissions import Permission
 from marketplace.kit.errors import Invalid
 from marketplace.kit.pages import SIZE_DEFAULT, SIZE_MAX
 from marketplace.web import facets, portrait
 from marketplace.web.endpoint import blueprint, guarded, reader
-from marketplace.web.language import link
+from marketplace.web.language import link, say
 from marketplace.web.rendering import path_part, render, render_private
 
 blp = blueprint("catalog")
@@ -115,6 +116,9 @@ def _portrait(document: dict[str, Any]) -> dict[str, Any]:
         "map": portrait.drawn_map(coverage),
         "columns": [{"column": column, "spark": portrait.spark(column["distribution"])} for column in columns],
         "quality": understanding.judged(document),
+        "lineage": provenance.read(reader(), document["id"]),
+        "citations": provenance.citations_of(reader(), document["id"]),
+        "kinds": {kind.value: say(kind.ja, kind.en) for kind in CitationKind},
     }
 
 

@@ -30,13 +30,14 @@ from marketplace.web import (
     reports,
     sessions,
     sign_in,
+    teasers,
     terms,
     watches,
 )
 from marketplace.web.description import EXTENSION, Description
 
 PAGES = (
-    home, catalog, demand, watches, terms, register, reports, problems, documentation, checkout,
+    home, catalog, teasers, demand, watches, terms, register, reports, problems, documentation, checkout,
     sign_in, passkeys, providers, recovery, joining, account, email, desk, groups, notices, authorize, consent, device,
     repairs, agents,
 )  # fmt: skip

@@ -39,7 +39,7 @@ PREFIXES = {
     "offer_id": "ofr", "order_id": "ord", "invoice_id": "inv", "grant_id": "grt", "identifier": "trm", "entry_id": "aud",
     "coupon_id": "cpn", "delegation_id": "dlg", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc", "payout_id": "pyt", "file_id": "pyf", "budget_id": "bdg", "webhook_id": "whk", "event_id": "evt", "delivery_id": "dlv", "upload_id": "upl", "traced_id": "ord",
     "adopted_id": "adr", "case_id": "cse", "search_id": "svs", "override_id": "ovr",
-    "group_id": "grp", "incident_id": "inc", "notice_id": "inn", "hold_id": "hld",
+    "group_id": "grp", "teaser_id": "tsr", "citation_id": "cit", "incident_id": "inc", "notice_id": "inn", "hold_id": "hld",
     "request_id": "drq", "answer_id": "ran", "watch_id": "wch",
     "harvest_id": "hrv", "run_id": "hrn", "repair_id": "rpr",
 }  # fmt: skip
@@ -200,6 +200,7 @@ def everything_of(market: Market) -> Everything:
     ids |= harvested(market.provider.organization_id, goods.dataset_id)
     with TemporaryDirectory() as folder:
         ids |= {"adopted_id": archives.adopted(archives.former(2), Path(folder)), "tile_path": "0/000"}
+    ids |= bodies_of_understanding.made_of(market, goods.dataset_id, market.terms("free")["id"])
     return Everything(ids, bodies_of(market, goods, offer, bought))
 
 

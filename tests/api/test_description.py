@@ -45,6 +45,8 @@ VERSIONED = {
     "PATCH /v1/budgets/{budget_id}",
     "PATCH /v1/datasets/{dataset_id}",
     "PUT /v1/datasets/{dataset_id}/dictionary",
+    "PUT /v1/datasets/{dataset_id}/lineage",
+    "PUT /v1/teasers/{teaser_id}",
 }
 # Its secret opens it, and it stands outside the interface that tokens open.
 TICKETS = "GET /tickets/{secret}"

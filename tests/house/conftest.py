@@ -54,6 +54,7 @@ from tests.api.routes import PLACEHOLDER
 from tests.factories import archives, disclosure, harvests, market, money, oversight, payouts
 from tests.factories.demand import stated, teaser
 from tests.factories.identity import ApiClientFactory, MemberFactory, OrganizationFactory, actor_of
+from tests.factories.understanding import understood
 from tests.identity.joining import steps
 
 
@@ -123,6 +124,7 @@ def trade(exchange: Flask, tmp_path_factory: pytest.TempPathFactory) -> Trade:
             **_gone_wrong(on),
             **harvests.harvested(on.provider.organization_id, on.dataset_id),
             **_needed(on),
+            **understood(on.provider, on.dataset_id),
         }
     )
     return Trade(ids)

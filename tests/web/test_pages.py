@@ -25,6 +25,7 @@ PAGES = (
     "/terms",
     "/register",
     "/requests",
+    "/teasers",
     "/problems",
     "/problems/not-found",
     "/docs",

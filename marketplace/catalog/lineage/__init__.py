@@ -1,0 +1,1 @@
+"""Where datasets come from, what was made of them, and who says so."""

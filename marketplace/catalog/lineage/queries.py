@@ -1,0 +1,73 @@
+"""Reads of lineage and citations."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select, text
+
+from marketplace.catalog.lineage.models import Citation, DatasetOrigin
+from marketplace.catalog.lineage.states import CitationState
+from marketplace.catalog.models import Dataset
+from marketplace.kit.db import db
+from marketplace.kit.errors import NotFound
+from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
+from marketplace.kit.texts import storable
+
+DERIVED_MAX = 1000
+# Every way up from a dataset, each dataset once: a circle ends the walk where it closes.
+_CIRCLE = text("""
+WITH RECURSIVE up (id) AS (
+    SELECT source_dataset_id FROM dataset_origin WHERE dataset_id = :dataset_id AND source_dataset_id IS NOT NULL
+     UNION
+    SELECT origin.source_dataset_id FROM dataset_origin AS origin JOIN up ON origin.dataset_id = up.id
+     WHERE origin.source_dataset_id IS NOT NULL
+)
+SELECT origin.dataset_id FROM dataset_origin AS origin JOIN up ON up.id = origin.dataset_id
+ WHERE origin.source_dataset_id = :dataset_id ORDER BY origin.dataset_id
+""")
+
+
+def list_origins(dataset_id: str) -> Sequence[DatasetOrigin]:
+    """Return what a dataset was made of, in the order of its provider."""
+    found = select(DatasetOrigin).where(DatasetOrigin.dataset_id == storable(dataset_id))
+    return db.session.scalars(found.order_by(DatasetOrigin.place)).all()
+
+
+def list_derived(dataset_id: str) -> list[str]:
+    """Return the datasets here that were made of one, latest first."""
+    found = select(DatasetOrigin.dataset_id).where(DatasetOrigin.source_dataset_id == storable(dataset_id))
+    return list(db.session.scalars(found.order_by(DatasetOrigin.dataset_id.desc()).limit(DERIVED_MAX)))
+
+
+def closing_circle(dataset_id: str) -> list[str]:
+    """Return the datasets by way of which one would be made of itself; none where it is not."""
+    return list(db.session.scalars(_CIRCLE, {"dataset_id": dataset_id}))
+
+
+def list_citations(
+    dataset_id: str, *, shown_only: bool = True, cursor: str | None = None, size: int = SIZE_DEFAULT
+) -> Page[Citation]:
+    """Return what was made of a dataset, newest first."""
+    statement = select(Citation).where(Citation.dataset_id == storable(dataset_id)).order_by(Citation.id.desc())
+    if shown_only:
+        statement = statement.where(Citation.state == CitationState.SHOWN)
+    after = decode_cursor(cursor, 1)
+    if after:
+        statement = statement.where(Citation.id < storable(str(after[0])))
+    return cut(db.session.scalars(statement.limit(size + 1)).all(), size, lambda row: [row.id])
+
+
+def get_citation_of_provider(organization_id: str, citation_id: str) -> Citation:
+    """Return a citation of a dataset of this organization; NotFound for all others."""
+    found = select(Citation).join(Dataset, Dataset.id == Citation.dataset_id)
+    mine = (Citation.id == storable(citation_id), Dataset.organization_id == organization_id)
+    citation = db.session.scalar(found.where(*mine).execution_options(populate_existing=True))
+    if citation is None:
+        raise NotFound
+    return citation
+
+
+def count_waiting(organization_id: str, provider_id: str) -> int:
+    """Return how many citations of an organization wait for a provider."""
+    waiting = select(func.count()).select_from(Citation).join(Dataset, Dataset.id == Citation.dataset_id)
+    asked = (Citation.organization_id == organization_id, Citation.state == CitationState.WAITING)
+    return db.session.scalar(waiting.where(*asked, Dataset.organization_id == provider_id)) or 0

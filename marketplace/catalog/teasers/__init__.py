@@ -1,0 +1,1 @@
+"""Teasers (要旨): datasets that are announced before there are any data, and who asked to be told."""
