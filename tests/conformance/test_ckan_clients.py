@@ -84,8 +84,9 @@ def test_ckanapi_calls_every_action(ckanapi, exchange, parties, sold, get_only):
     assert dataset_id in done("package_list")
     package = done("package_show", id=dataset_id)
     assert "人流" in [tag["name"] for tag in package["tags"]]
-    found = done("package_search", q="人流", sort="id asc", fq=f"organization:{package['owner_org']}")
-    assert [one["id"] for one in found["results"]] == [dataset_id]
+    found = done("package_search", q="人流", rows=1000, sort="id asc", fq=f"organization:{package['owner_org']}")
+    assert dataset_id in [one["id"] for one in found["results"]]
+    assert [one["id"] for one in found["results"]] == sorted(one["id"] for one in found["results"])
     counted = done("package_search", **{"rows": 0, "facet.field": json.dumps(["groups"])})
     assert sum(counted["facets"]["groups"].values()) >= 1
     assert dataset_id in [one["id"] for one in done("current_package_list_with_resources", limit=1000)]
@@ -164,7 +165,7 @@ def many(exchange, parties, sold):
     for number in range(RECORDS):
         package = {"id": f"p{number}", "name": f"p{number}", "title": f"避難所 {number}", "resources": []}
         parties["provider"].post("/v1/datasets/import", {"package": package})
-    live.wait_until("the index", lambda: _count(exchange, parties, "避難所") == RECORDS)
+    live.wait_until("the index", lambda: _count(exchange, parties, "避難所") >= RECORDS)
     return began
 
 
