@@ -16,6 +16,7 @@ BENCHMARKS = {
     "ledger": "ledger transactions and sales a second against pgbench; sums over a million entries",
     "rating": "a million usage events claimed, summed and rated against a bare SUM of them",
     "search": "catalogue search at 10 k and 100 k datasets against a raw tantivy query",
+    "joins": "what a dataset joins with, at 5 k, 100 k and a million datasets, against one row by its key",
     "judging": "judged queries over a real catalogue against PostgreSQL's full text and pg_trgm",
     "harvest": "foreign catalogues taken over, from a started site and from a file, against bare rows of the same JSON",
     "sharing": "a table by Delta Sharing against pyarrow and pandas on the same local file",

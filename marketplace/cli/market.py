@@ -111,9 +111,10 @@ def search() -> None:
 @search.command()
 @pass_composition
 def rebuild(composition: Composition) -> None:
-    """Make the search index anew from the listings."""
+    """Make the search index anew from the listings, and find the keys by which they are joined."""
     with application(composition):
         click.echo(f"{listing.rebuild_index()} datasets in the index")
+        listing.find_keys()
 
 
 @click.group()

@@ -106,7 +106,8 @@ def pledge(actor: Actor, request_id: str, amount_yen: int) -> DataRequest:
 def withdraw_pledge(actor: Actor, request_id: str) -> DataRequest:
     """Take one's pledge back; where there is none, nothing changes. Raises NotFound."""
     found = queries.get_request(request_id)
-    request = db.session.scalars(select(DataRequest).where(DataRequest.id == found.id).with_for_update()).one()
+    held = select(DataRequest).where(DataRequest.id == found.id).with_for_update()
+    request = db.session.scalars(held, execution_options={"populate_existing": True}).one()
     mine = (RequestPledge.request_id == request.id, RequestPledge.organization_id == actor.organization_id)
     taken = (
         update(RequestPledge).where(*mine, RequestPledge.amount_yen > 0).values(amount_yen=0, updated_at=clock.now())

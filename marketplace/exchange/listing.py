@@ -246,12 +246,14 @@ def rebuild() -> None:
 def rebuild_index() -> int:
     """Make the search index anew from the listings; returns how many there are."""
     facilities.current().index.rebuild(listings.all_for_index())
-    _find_keys()
     return listings.count_listings()
 
 
-def _find_keys() -> None:
-    """Find the keys of all public datasets anew, some at a time, each as it is listed by then."""
+def find_keys() -> None:
+    """Find the keys of all public datasets anew, some at a time, each as it is listed by then.
+
+    Once for a database, after an upgrade: what is listed from then on brings its own.
+    """
     documents = listings.all_documents()
     while some := [str(document["id"]) for document in islice(documents, listings.BATCH_ROWS)]:
         with transaction():

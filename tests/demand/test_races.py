@@ -20,6 +20,10 @@ from marketplace.kit.transaction import transaction
 from tests.factories import market
 from tests.factories.demand import draft, stated
 
+_PLEDGED = """
+SELECT count(*) FILTER (WHERE amount_yen > 0), sum(amount_yen), sum(shown_yen) FROM data_request_pledge
+"""
+
 
 def race(app: Flask, *deeds: Callable[[], object]) -> None:
     """Do all of these at once, each in a transaction of its own."""
@@ -46,6 +50,26 @@ def test_pledges_that_come_at_once_are_all_in_the_sum_that_is_shown(own_database
         row = queries.get_request(request_id)
         # The third and the sixth to come find three pledges that were not shown before.
         assert (row.pledged_organizations, row.pledged_yen) == (6, 111_111)
+
+
+def test_pledges_that_are_taken_back_while_others_come_leave_the_sum_of_those_that_stand(own_database: Flask) -> None:
+    request_id, early = stated(market.buyer()).id, [market.buyer() for _ in range(3)]
+    late = [market.buyer() for _ in range(3)]
+    for who in early:
+        with transaction():
+            service.pledge(who, request_id, 1_000)
+    race(
+        own_database,
+        *(lambda who=who: service.withdraw_pledge(who, request_id) for who in early),
+        *(lambda who=who: service.pledge(who, request_id, 20_000) for who in late),
+    )
+    with transaction():
+        row = queries.get_request(request_id)
+        standing, total, shown = db.session.execute(text(_PLEDGED)).one()
+        assert (standing, total) == (3, 60_000)
+        # What is shown is the last step, or nothing while fewer stood; never something between.
+        assert row.pledged_yen in {None, int(shown)}
+        assert row.pledged_organizations is None or row.pledged_organizations >= 3
 
 
 def test_whoever_follows_or_pledges_while_requests_are_merged_is_with_the_other_or_refused(own_database: Flask) -> None:

@@ -103,7 +103,7 @@ def test_keys_go_with_the_listing_and_come_with_a_rebuild() -> None:
     db.session.execute(text("DELETE FROM join_key"))
     db.session.commit()
     assert joined(own) == []
-    listing.rebuild_index()
+    listing.find_keys()
     assert joined(own) == [other]
     with transaction():
         listing.withdraw_dataset(provider, other)
