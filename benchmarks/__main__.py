@@ -26,6 +26,7 @@ BENCHMARKS = {
     "tokens": "signatures against the bare library; tokens, Bearer and DPoP against a bare route of the same server",
     "logins": "what others wait while a hundred people sign in at once",
     "events": "deliveries metered, one and a hundred to a transaction, against pgbench inserting bare rows",
+    "privacy": "precision and recall of the privacy gate on generated, labelled tables; megabytes a second",
     "oversight": "searches of the record by every combination of filters, with the plans of the slow ones",
     "records": "audit entries placed and verified, deliveries metered",
     "transparency": "purchases with and without the record; how soon deeds are placed and signed; proofs; bytes",

@@ -39,6 +39,8 @@ from marketplace.licensing import service as licensing
 from marketplace.licensing.models import Offer
 from marketplace.licensing.rules import Limits, OfferDraft, Price, TermsDraft
 from marketplace.licensing.states import PriceKind, ReleaseScope
+from marketplace.privacy import service as privacy
+from marketplace.privacy.service import Looked
 
 TOKEN_SECONDS = 3600
 CHUNK_BYTES = 2**20
@@ -159,6 +161,7 @@ class World:
         attached_id = self._keep(release_id, file, "application/octet-stream")
         with transaction():
             catalog.record_profile(attached_id, None, ProfileState.OPAQUE)
+            privacy.record_inspection(attached_id, Looked())
 
     def _keep(self, release_id: str, file: Path, media_type: str) -> str:
         with file.open("rb") as source:

@@ -17,6 +17,7 @@ from marketplace import background, cli
 from marketplace.api import (
     adopted,
     applications,
+    assessments,
     audiences,
     audit,
     bank,
@@ -51,6 +52,7 @@ from marketplace.api import (
     overrides,
     paperwork,
     payouts,
+    privacy,
     problems,
     provenance,
     proxies,
@@ -114,7 +116,7 @@ RESOURCES = (
     harvests, repairs,
     bank, receivables, refunds, disputes, service_levels, payouts, revenue, budgets,
     grants, tickets, rows, usage, deliveries, subscriptions,
-    ledger, audit, transparency, adopted, traces, searches, cases, overrides,
+    privacy, assessments, ledger, audit, transparency, adopted, traces, searches, cases, overrides,
     register, reports, incidents, holds, demand, relations, watches, webhook_endpoints, system,
 )  # fmt: skip
 

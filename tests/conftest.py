@@ -169,7 +169,8 @@ def make_settings(tmp_path_factory: pytest.TempPathFactory) -> MakeSettings:
     """Settings of a test installation in a folder of its own."""
 
     def make(database_url: str, **changes: object) -> Settings:
-        return Settings(**({"database_url": database_url, "data_dir": tmp_path_factory.mktemp("data")} | changes))
+        made = {"database_url": database_url, "data_dir": tmp_path_factory.mktemp("data"), "unread_files": "note"}
+        return Settings(**(made | changes))
 
     return make
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from sqlalchemy import CursorResult, Executable, select, update
+from sqlalchemy import CursorResult, Executable, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.audit import service as audit
@@ -26,6 +26,7 @@ from marketplace.catalog.models import Dataset, File, Release
 from marketplace.catalog.rules import DatasetDraft
 from marketplace.catalog.states import RELEASE_MOVES, DatasetState, ProfileState, ReleaseState
 from marketplace.catalog.uploads import storage
+from marketplace.catalog.uploads.models import Upload
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.kit import clock, jobs
@@ -174,6 +175,18 @@ def record_profile(file_id: str, profile: dict[str, Any] | None, state: ProfileS
         facts = {"sha256": file.sha256, "state": state.value}
         audit.record(SYSTEM, Verb.FILE_PROFILED, subject=file_id, dataset=dataset_id, facts=facts)
     return _reread(File, file_id)
+
+
+def remove_file(actor: Actor, file_id: str) -> None:
+    """Take a file out of a draft release; its bytes are nobody's then. Raises NotFound or ReleaseSealed."""
+    file = queries.get_file(file_id)
+    release = _own_draft_release(actor, file.release_id)
+    sha256 = file.sha256
+    db.session.execute(delete(Upload).where(Upload.file_id == file_id))
+    db.session.execute(delete(File).where(File.id == file_id))
+    db.session.expunge(file)
+    facts = {"release": release.id, "sha256": sha256}
+    audit.record(actor, Verb.FILE_REMOVED, subject=file_id, dataset=release.dataset_id, facts=facts)
 
 
 def publish_release(actor: Actor, release_id: str) -> Release:

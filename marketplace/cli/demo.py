@@ -109,7 +109,7 @@ def _perform(
 def stage_set(composition: Composition, home: Path, base_url: str, port: int) -> Iterator[tuple[Party, Party]]:
     """Found operator and auditor on the machine itself, then open the real server to everybody."""
     # Not those of the environment: the demo never touches a database or an account that the machine has settings for.
-    settings = Settings(base_url=base_url, port=port, data_dir=home)
+    settings = Settings(base_url=base_url, port=port, data_dir=home, unread_files="note")
     try:
         with application(replace_settings(composition, settings)):
             operator = _found(cast.OPERATOR, "operator", base_url)

@@ -12,7 +12,7 @@ from marketplace.catalog.groups import service as groups
 from marketplace.catalog.models import Dataset, File, Release
 from marketplace.catalog.states import DatasetState, ProfileState
 from marketplace.delivery.stores import Stored
-from marketplace.exchange import announcing, facilities, foreign, news, policing, showcase, tabular
+from marketplace.exchange import announcing, facilities, foreign, gate, news, policing, showcase, tabular
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
 from marketplace.identity.errors import NotDelegated, TrustTooLow
@@ -24,6 +24,7 @@ from marketplace.licensing import service as licensing
 from marketplace.licensing.models import Offer
 from marketplace.licensing.offers import OfferDraft
 from marketplace.licensing.states import PriceKind
+from marketplace.privacy import service as privacy
 
 PROFILE_GIVEN_UP_AFTER = timedelta(hours=1)
 EXPIRED_LATELY = timedelta(days=2)
@@ -40,22 +41,30 @@ def receive(chunks: Iterable[bytes], sha256: str | None, size_bytes: int | None)
 
 
 def attach(actor: Actor, release_id: str, name: str, media_type: str, stored: Stored) -> File:
-    """Name received bytes as a file of a draft release; its profile is made in the background."""
+    """Name received bytes as a file of a draft release; its profile is made in the background.
+
+    Raises MyNumberFound for bytes in which My Numbers were found before.
+    """
+    privacy.refuse_blocked(stored.sha256)
     return service.attach_file(actor, release_id, name, media_type, stored.sha256, stored.size_bytes)
 
 
 @jobs.task("catalog.profile", slow=True)
 def profile(file_id: str) -> None:
-    """Profile one file in its sandbox and keep what was found; a file that cannot be read says so."""
-    file = queries.get_file(file_id)
-    if file.profile_state != ProfileState.PENDING:
+    """Profile one file in its sandbox and look there for people; a file that cannot be read says so."""
+    file = queries.find_file_by_id(file_id)
+    if file is None or file.profile_state != ProfileState.PENDING:
         return
     means = facilities.current()
     with means.store.open(file.sha256) as stored:
         found = profiling.profile_file(Path(stored.name), file.name, _limits(means))
+        looked = gate.looked(Path(stored.name), found.document)
     with transaction():
-        service.record_profile(file_id, found.document, ProfileState(found.state))
-        jobs.enqueue("catalog.look_over", dataset_id=queries.get_release(file.release_id).dataset_id)
+        # It may have been taken out of its release meanwhile.
+        if queries.find_file_by_id(file_id) is not None:
+            service.record_profile(file_id, found.document, ProfileState(found.state))
+            gate.keep(file_id, looked)
+            jobs.enqueue("catalog.look_over", dataset_id=queries.get_release(file.release_id).dataset_id)
 
 
 @jobs.task("catalog.profile_left", cron="23 * * * *")
@@ -69,11 +78,13 @@ def profile_left() -> None:
 def publish(actor: Actor, release_id: str) -> Release:
     """Make a release visible, open it to the grants that include future releases, and list it.
 
+    Raises what the gate raises (``gate.require_publishable``) and nothing is published then.
     Raises RowsNotCounted while the dataset is for sale by the row and the release has a file without a count: its
     rows would be metered as none. Raises PolicyNotEnforceable while a part of it is for sale that cannot be made.
     """
     _stand_in_line(actor, queries.get_own_release(actor, release_id).dataset_id)
     release = service.publish_release(actor, release_id)
+    gate.require_publishable(release.id, release.dataset_id)
     if offers.has_open_row_offer(release.dataset_id):
         licensing.require_counted(release.id)
     policing.require_publishable(release.dataset_id, release.id)
@@ -125,12 +136,13 @@ def withdraw_dataset(actor: Actor, dataset_id: str) -> Dataset:
 def make_offer(actor: Actor, draft: OfferDraft) -> Offer:
     """Offer a dataset, and show the offer where the dataset is listed.
 
-    Raises TrustTooLow, PolicyNotEnforceable, and what licensing raises.
+    Raises TrustTooLow, PolicyNotEnforceable, AssessmentMissing, and what licensing raises.
     """
     _stand_in_line(actor, draft.dataset_id)
     _require_trust_to_sell(actor, draft)
     _refuse_own_gain(actor, draft)
     offer = licensing.make_offer(actor, draft)
+    gate.require_assessed(offer)
     policing.require_enforceable(offer.dataset_id, offer.terms_id)
     refresh(offer.dataset_id)
     return offer
@@ -143,6 +155,7 @@ def supersede_offer(actor: Actor, offer_id: str, draft: OfferDraft) -> Offer:
     _require_trust_to_sell(actor, draft)
     _refuse_own_gain(actor, draft, before)
     offer = licensing.supersede_offer(actor, offer_id, draft)
+    gate.require_assessed(offer)
     policing.require_enforceable(offer.dataset_id, offer.terms_id)
     refresh(offer.dataset_id)
     return offer

@@ -19,6 +19,7 @@ from marketplace.exchange import facilities
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock, jobs
 from marketplace.kit.transaction import transaction
+from marketplace.privacy import service as privacy
 
 CHECKPOINT_BYTES = 16 * 2**20
 """So many bytes at most come twice when the server dies."""
@@ -161,6 +162,7 @@ def _end(going: _Going, part: Part) -> None:
 def _become_file(going: _Going, stored: Stored) -> None:
     # All who put files into one dataset stand in line here, before they touch the provider's room.
     listings.stand_in_line(going.dataset_id)
+    privacy.refuse_blocked(stored.sha256)
     service.finish(going.stand, going.actor.organization_id, going.size_bytes)
     file = catalog.attach_file(
         going.actor, going.release_id, going.name, going.media_type, stored.sha256, stored.size_bytes

@@ -6,6 +6,7 @@ POSITIVE = (
     "provider_stored_bytes_max", "provider_uploads_open_max", "profile_memory_bytes_max",
     "profile_cpu_seconds_max", "conversion_cpu_seconds_max", "delta_sharing_url_seconds", "webhook_failures_max",
     "row_page_rows_max", "row_page_bytes_max", "row_query_memory_bytes_max", "row_query_cpu_seconds_max",
+    "inspection_cpu_seconds_max", "alike_rows_min",
     "row_queries_max", "request_body_bytes_max", "header_fields_max", "form_fields_max", "json_depth_max",
     "stripe_timeout_seconds", "watch_night_bytes", "watch_dormant_days", "log_witnesses_seconds",
 )  # fmt: skip
@@ -25,6 +26,7 @@ BOUNDED = {
     "port": (1, 65_535, ""),
     "token_ttl_seconds": (1, 3600, ""),
     "incident_preliminary_days": (1, 5, ""),
+    "assessment_objection_days": (1, 90, ": whoever might object needs a day at least"),
     "register_threshold": (3, 1000, ": fewer than 2 would be told as 1"),
     "data_requests_open_max": (1, 10_000, ""),
     "saved_searches_max": (1, 10_000, ""),
@@ -37,6 +39,7 @@ BOUNDED = {
 }
 CHOICES = {
     "worker_class": (("threads", "events"), "threads (gunicorn's loop) or events (a loop of our own)"),
+    "unread_files": (("medium", "note"), "medium (a person answers for them) or note (they pass)"),
     "seller": (("agent", "principal"), "agent (providers sell) or principal (the exchange sells)"),
     "stripe_connect": (("off", "transfers"), "off (payouts by bank) or transfers (to connected accounts)"),
     "proxy_header": (("X-Forwarded-For", "Forwarded"), "X-Forwarded-For or Forwarded, as your proxy sends"),

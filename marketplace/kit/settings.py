@@ -86,6 +86,11 @@ class Settings:
     incident_preliminary_days: int = 3
     grant_requests_per_minute: int = 0
     preview_rows_max: int = 20
+    inspection_cpu_seconds_max: int = 600
+    unread_files: str = "medium"
+    alike_rows_min: int = 3
+    personal_data_offers: bool = False
+    assessment_objection_days: int = 14
     profile_memory_bytes_max: int = 2**30
     profile_cpu_seconds_max: int = 120
     conversion_cpu_seconds_max: int = 600

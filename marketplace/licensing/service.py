@@ -27,8 +27,7 @@ from marketplace.licensing.prices import price_document
 from marketplace.licensing.rules import OfferDraft, TermsDraft
 from marketplace.licensing.service_levels import steps_document
 from marketplace.licensing.states import OfferState, Template, UsageUnit
-from marketplace.privacy import rules as privacy
-from marketplace.privacy.errors import PrivacyClassNotListable
+from marketplace.privacy import listable
 
 TITLE_MAX = 200
 
@@ -63,7 +62,7 @@ def write_terms(actor: Actor, draft: TermsDraft) -> Terms:
 def make_offer(actor: Actor, draft: OfferDraft) -> Offer:
     """Offer one's own dataset under one's own terms at a price.
 
-    Raises NotFound, DatasetWithdrawn, PrivacyClassNotListable or Invalid.
+    Raises NotFound, DatasetWithdrawn, what ``listable.require`` raises, or Invalid.
     """
     terms = _check(actor, draft)
     offer = _insert(draft, terms, version=1, supersedes=None)
@@ -79,7 +78,7 @@ def require_offerable(actor: Actor, draft: OfferDraft) -> Terms:
 def supersede_offer(actor: Actor, offer_id: str, draft: OfferDraft) -> Offer:
     """Put a new version in the place of an open offer; of many who try, one succeeds.
 
-    Raises NotFound, OfferNotOpen, DatasetWithdrawn, PrivacyClassNotListable or Invalid.
+    Raises NotFound, OfferNotOpen, DatasetWithdrawn, what ``listable.require`` raises, or Invalid.
     """
     before = queries.get_own_offer(actor, offer_id)
     if draft.dataset_id != before.dataset_id:
@@ -148,13 +147,7 @@ def _check(actor: Actor, draft: OfferDraft) -> Terms:
         raise DatasetWithdrawn
     terms = queries.get_own_terms(actor, draft.terms_id)
     items = queries.usage_terms(terms)
-    reason = privacy.listing_refusal(items.personal_data.code)
-    if reason is not None:
-        raise PrivacyClassNotListable(
-            reason,
-            errors=[{"pointer": "/terms_id", "detail": f"the terms state {items.personal_data.code.ja}"}],
-            privacy_class=items.personal_data.code.value,
-        )
+    listable.require(draft.dataset_id, items.personal_data.code, "/terms_id")
     rules.check_offer(draft, items, clock.now(), clock.today())
     _check_parties(actor, draft)
     _check_rows(draft)

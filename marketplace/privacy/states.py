@@ -1,5 +1,7 @@
 """How much of a person is in the data, and what must hold before it is listed."""
 
+from enum import StrEnum
+
 from marketplace.kit.labels import Labelled
 
 
@@ -56,3 +58,40 @@ class ListingCondition(Labelled):
         "データ利用者は本人を識別する目的で他の情報と照合してはならないこと",
         "the recipient must not match the data with other information in order to identify a person",
     )
+
+
+class FindingState(StrEnum):
+    """How far a finding has come: ``answered`` waits for a second person; ``noted`` and ``settled`` stop nothing."""
+
+    NOTED = "noted"
+    OPEN = "open"
+    ANSWERED = "answered"
+    SETTLED = "settled"
+
+
+class Answer(Labelled):
+    """What a person of the provider says to a finding. What is removed from the file needs no answer any more."""
+
+    FALSE_ALARM = "falseAlarm", "誤検知（個人に関する情報ではない）", "False alarm: it is not about a person"
+    LAWFUL_BASIS = "lawfulBasis", "提供の法的根拠がある", "There is a lawful basis for providing it"
+
+
+class Basis(Labelled):
+    """On what personal information may go to a third party (Act on the Protection of Personal Information)."""
+
+    CONSENT = "consent", "本人の同意", "Consent of each person"
+    LAW = "law", "法令に基づく提供", "Provision on the basis of a law or ordinance"
+
+
+class Standard(Labelled):
+    """The five standards of processing of article 34 of the enforcement rules, each of which must be met."""
+
+    IDENTIFIERS = (
+        "identifiers",
+        "特定の個人を識別できる記述等の削除・置換",
+        "Identifying descriptions deleted",
+    )
+    CODES = "codes", "個人識別符号の削除・置換", "Individual identification codes deleted or replaced"
+    LINKS = "links", "情報を相互に連結する符号の削除・置換", "Codes that link records deleted or replaced"
+    OUTLIERS = "outliers", "特異な記述等の削除・置換", "Singular descriptions deleted or replaced"
+    NATURE = "nature", "データベースの性質を踏まえたその他の措置", "Further measures after the nature of the data"

@@ -16,6 +16,8 @@ from marketplace.licensing.prices import Price, Tier
 from marketplace.licensing.rules import TermsDraft
 from marketplace.licensing.service_levels import CreditStep
 from marketplace.licensing.states import Cancellation, DiscountClass, PriceKind, Rail, ReleaseScope, UsageUnit
+from marketplace.privacy import service as privacy
+from marketplace.privacy.service import Looked
 from marketplace.simulation.plan import at, days
 from marketplace.simulation.world import Shelf, World
 
@@ -49,6 +51,7 @@ def publish(world: World, number: int, month: str) -> None:
         file = listing.attach(provider, release.id, f"{month}.csv", "text/csv", stored)
         profile = {"format": "CSV", "rows": ROWS, "columns": [{"name": "日時"}, {"name": "地点"}, {"name": "値"}]}
         catalog.record_profile(file.id, profile, ProfileState.PROFILED)
+        privacy.record_inspection(file.id, Looked())
         listing.publish(provider, release.id)
     world.files.setdefault(dataset_id, []).append((f"{month}.csv", len(content)))
 

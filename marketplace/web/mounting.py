@@ -22,6 +22,7 @@ from marketplace.web import (
     joining,
     notices,
     passkeys,
+    privacy_desk,
     problems,
     providers,
     recovery,
@@ -39,7 +40,7 @@ from marketplace.web.description import EXTENSION, Description
 PAGES = (
     home, catalog, teasers, demand, watches, terms, register, reports, problems, documentation, checkout,
     sign_in, passkeys, providers, recovery, joining, account, email, desk, groups, notices, authorize, consent, device,
-    repairs, agents,
+    repairs, privacy_desk, agents,
 )  # fmt: skip
 
 

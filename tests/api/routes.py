@@ -26,9 +26,10 @@ from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
 from marketplace.sandbox import controls
-from tests.api import bodies_of_understanding
+from tests.api import bodies_of_privacy, bodies_of_understanding
 from tests.api.trade import DATASET, PRICES, Goods, Market, Party, fresh_key, ok, order_of, party
 from tests.factories import archives
+from tests.factories import privacy as people
 from tests.factories.disclosure import told
 from tests.factories.harvests import harvested
 from tests.factories.oversight import overseen
@@ -40,7 +41,7 @@ PREFIXES = {
     "coupon_id": "cpn", "delegation_id": "dlg", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc", "payout_id": "pyt", "file_id": "pyf", "budget_id": "bdg", "webhook_id": "whk", "event_id": "evt", "delivery_id": "dlv", "upload_id": "upl", "traced_id": "ord",
     "adopted_id": "adr", "case_id": "cse", "search_id": "svs", "override_id": "ovr",
     "group_id": "grp", "teaser_id": "tsr", "citation_id": "cit", "incident_id": "inc", "notice_id": "inn", "hold_id": "hld",
-    "request_id": "drq", "answer_id": "ran", "watch_id": "wch",
+    "finding_id": "fnd", "assessment_id": "pia", "objection_id": "obj", "request_id": "drq", "answer_id": "ran", "watch_id": "wch",
     "harvest_id": "hrv", "run_id": "hrn", "repair_id": "rpr",
 }  # fmt: skip
 # What the headers of an upload in pieces say: four bytes of a file, of which the first ones come now.
@@ -198,6 +199,7 @@ def everything_of(market: Market) -> Everything:
     ids |= given_back(market, bought) | {"subscription_id": subscribed(market, goods)}
     ids |= overseen_of(market, bought) | told() | gone_wrong(market, goods) | needed(market)
     ids |= harvested(market.provider.organization_id, goods.dataset_id)
+    ids |= people.found(Actor(market.provider.organization_id), goods.dataset_id)
     with TemporaryDirectory() as folder:
         ids |= {"adopted_id": archives.adopted(archives.former(2), Path(folder)), "tile_path": "0/000"}
     ids |= bodies_of_understanding.made_of(market, goods.dataset_id, market.terms("free")["id"])
@@ -273,7 +275,7 @@ def bodies_of(market: Market, goods: Goods, offer: dict[str, Any], bought: dict[
         "POST /v1/data-requests/<request_id>/merge": {"into_id": new_id("drq")},
         "POST /v1/eligibilities/<eligibility_id>/grant": {"valid_until": COUPON["valid_until"]},
         "POST /v1/eligibilities/<eligibility_id>/refuse": {"reason": "証明書の期限切れ"},
-    }  # fmt: skip
+    } | bodies_of_privacy.BODIES  # fmt: skip
 
 
 def transferred() -> str:

@@ -22,7 +22,6 @@ from werkzeug.test import TestResponse
 
 from marketplace.audit.models import Entry
 from marketplace.catalog import conversions
-from marketplace.catalog import service as catalog
 from marketplace.catalog.states import ProfileState
 from marketplace.delivery.stores.presigned import Keys, Links
 from marketplace.delivery.stores.s3 import S3Store
@@ -36,6 +35,7 @@ from tests.api import trade
 from tests.api.routes import ORIGIN
 from tests.api.trade import Goods, Market, Party, file_path, ok, refused, row_counts
 from tests.api.upstreams import UPSTREAM
+from tests.factories import catalog as factories
 from tests.loopback import answer, reached
 
 NAME = "人流.csv"
@@ -299,7 +299,7 @@ def tables(market: Market) -> Goods:
 
 def profiled(file_id: str) -> None:
     with transaction():
-        catalog.record_profile(file_id, PROFILE, ProfileState.PROFILED)
+        factories.profiled(file_id, PROFILE, ProfileState.PROFILED)
 
 
 @pytest.fixture(params=WAYS, ids=str)

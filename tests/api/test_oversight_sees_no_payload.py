@@ -2,10 +2,10 @@
 
 import pytest
 
-from marketplace.catalog import service as catalog
 from marketplace.catalog.states import ProfileState
 from marketplace.kit.transaction import transaction
 from tests.api.trade import Goods, Market, ok, refused
+from tests.factories.catalog import profiled
 
 PROFILE = {"format": "CSV", "rows": 2, "columns": [{"name": "人数"}], "preview": [["大通", "123"]]}
 
@@ -15,7 +15,7 @@ def draft_with_preview(market: Market) -> tuple[str, str]:
     release_id = market.release(market.dataset()["id"])["id"]
     file = ok(market.upload(release_id, "a.csv"), 201)
     with transaction():
-        catalog.record_profile(file["id"], PROFILE, ProfileState.PROFILED)
+        profiled(file["id"], PROFILE, ProfileState.PROFILED)
     return release_id, f"/v1/releases/{release_id}/files/a.csv"
 
 

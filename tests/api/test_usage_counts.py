@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 from marketplace.billing import payments, postings, queries
-from marketplace.catalog import service as catalog
 from marketplace.catalog.states import ProfileState
 from marketplace.exchange import balance, pages, payment, refund
 from marketplace.identity.actors import SYSTEM, Actor
@@ -14,6 +13,7 @@ from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
 from marketplace.sandbox import controls
 from tests.api.trade import CONTENT, Market, fresh_key, ok, order_of, refused
+from tests.factories.catalog import profiled
 from tests.factories.receivables import paid_in
 
 BY_ROW = {"kind": "per_unit", "unit": "row", "unit_yen": "100.5"}
@@ -77,7 +77,7 @@ def test_what_is_sold_by_the_row_is_not_published_without_a_count(market: Market
     ok(market.upload(release_id, "写真.zip", b"PK"), 201)
     (file,) = ok(market.provider.get(f"/v1/releases/{release_id}"))["files"]
     with transaction():
-        catalog.record_profile(file["id"], {"format": "ZIP", "rows": None, "columns": []}, ProfileState.PROFILED)
+        profiled(file["id"], {"format": "ZIP", "rows": None, "columns": []}, ProfileState.PROFILED)
     problem = refused(market.provider.post(f"/v1/releases/{release_id}/publish"), 422, "rows-not-counted")
     assert [error["detail"] for error in problem["errors"]] == ["写真.zip"]
     assert ok(market.provider.get(f"/v1/releases/{release_id}"))["state"] == "draft"

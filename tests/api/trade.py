@@ -15,13 +15,12 @@ from sqlalchemy import func, select, text
 from werkzeug.test import TestResponse
 
 from marketplace.audit.models import Entry
-from marketplace.catalog import service as catalog
-from marketplace.catalog.states import ProfileState
 from marketplace.exchange import balance, payment
 from marketplace.identity.oauth import access_tokens
 from marketplace.identity.oauth.access_tokens import Bearer
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
+from tests.factories import catalog as factories
 from tests.factories.identity import ApiClientFactory, OrganizationFactory
 
 CONTENT = "日時,地点,人数\n2026-11-22,大通,123\n2026-11-23,大通,456\n".encode()
@@ -263,7 +262,7 @@ def put_file(who: Party, release_id: str, name: str, content: bytes, **headers: 
 def profiled(file_id: str) -> None:
     """Have a file profiled without starting the profiler."""
     with transaction():
-        catalog.record_profile(file_id, {"format": "CSV", "rows": 2, "columns": []}, ProfileState.PROFILED)
+        factories.profiled(file_id, {"format": "CSV", "rows": 2, "columns": []})
 
 
 def pages_of(who: Party, path: str, size: int, **query: Any) -> list[dict[str, Any]]:

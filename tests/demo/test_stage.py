@@ -18,5 +18,7 @@ def test_the_demo_keeps_away_from_the_databases_and_accounts_of_the_machine():
     seen = stage.environment_of(machine, "http://127.0.0.1:8001", 8001, Path("home"))
     assert seen["PATH"] == "/usr/bin"
     chosen = settings.from_environment(seen)
-    assert chosen == settings.Settings(base_url="http://127.0.0.1:8001", port=8001, data_dir=Path("home"))
+    assert chosen == settings.Settings(
+        base_url="http://127.0.0.1:8001", port=8001, data_dir=Path("home"), unread_files="note"
+    )
     assert chosen.sandbox

@@ -23,7 +23,7 @@ from marketplace.kit import clock, jobs, outbound
 from marketplace.kit.db import db
 from marketplace.kit.errors import Invalid
 from marketplace.kit.transaction import transaction
-from tests.factories.catalog import DatasetDraftFactory
+from tests.factories.catalog import DatasetDraftFactory, profiled
 from tests.factories.identity import OrganizationFactory, actor_of
 from tests.loopback import Origin, Respond, answer, reached
 
@@ -239,7 +239,7 @@ def test_a_release_is_published_by_itself_where_its_provider_asked_and_its_file_
     assert release.state == "draft"
     file_id = db.session.scalars(select(File.id).where(File.release_id == release.id)).one()
     with transaction():
-        catalog.record_profile(file_id, {"format": "CSV", "rows": 1, "columns": []}, ProfileState.PROFILED)
+        profiled(file_id, {"format": "CSV", "rows": 1, "columns": []}, ProfileState.PROFILED)
     pulling.publish_awaiting()
     assert [one.state for one in releases(dataset_id)] == ["published"]
     assert stand(dataset_id).awaiting_release_id is None
@@ -253,7 +253,7 @@ def test_a_release_that_cannot_be_published_is_told_to_its_provider(origin: Orig
     [release] = releases(dataset_id)
     file_id = db.session.scalars(select(File.id).where(File.release_id == release.id)).one()
     with transaction():
-        catalog.record_profile(file_id, None, ProfileState.OPAQUE)
+        profiled(file_id, None, ProfileState.OPAQUE)
         catalog.withdraw_release(provider, release.id)
     pulling.publish_awaiting()
     found = stand(dataset_id)

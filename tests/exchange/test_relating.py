@@ -9,7 +9,7 @@ from sqlalchemy import event, select, text
 from marketplace.catalog import joins, keys, listings
 from marketplace.catalog import service as catalog
 from marketplace.catalog.key_models import JoinKey
-from marketplace.catalog.states import ProfileState, Theme
+from marketplace.catalog.states import Theme
 from marketplace.exchange import listing, relating
 from marketplace.identity.actors import Actor
 from marketplace.kit import jobs
@@ -17,7 +17,7 @@ from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.transaction import transaction
 from tests.factories import market
-from tests.factories.catalog import DatasetDraftFactory
+from tests.factories.catalog import DatasetDraftFactory, profiled
 
 DAYS = {"name": "日付", "type": "date", "min": "2025-04-01", "max": "2026-03-31", "examples": ["2025-05-01"]}
 YEARS_AGO = {"name": "日付", "type": "date", "min": "2010-04-01", "max": "2011-03-31", "examples": []}
@@ -36,7 +36,7 @@ def listed(*columns: dict[str, Any], provider: Actor | None = None, **fields: An
     with transaction():
         release = catalog.open_release(provider, dataset_id, "第1版")
         file = listing.attach(provider, release.id, "a.csv", "text/csv", stored)
-        catalog.record_profile(file.id, {"format": "CSV", "columns": list(columns)}, ProfileState.PROFILED)
+        profiled(file.id, {"format": "CSV", "columns": list(columns)})
         listing.publish(provider, release.id)
     jobs.run_pending("catalog.index")
     return dataset_id

@@ -10,6 +10,7 @@ from marketplace.kit import jobs
 from marketplace.kit.db import db
 from marketplace.kit.transaction import transaction
 from tests.factories import market
+from tests.factories.catalog import profiled
 
 FILES = (
     {"format": "xlsx", "columns": [{"name": "日付"}, {"name": "気温"}]},
@@ -74,7 +75,7 @@ def test_what_lies_beyond_the_files_shown_is_found_and_counted(app: Flask, monke
         for number, profile in enumerate(FILES):
             stored = listing.receive([b"%d" % number], None, None)
             file = listing.attach(on.provider, release.id, f"{number}.bin", "text/csv", stored)
-            service.record_profile(file.id, profile, ProfileState.PROFILED if profile else ProfileState.OPAQUE)
+            profiled(file.id, profile, ProfileState.PROFILED if profile else ProfileState.OPAQUE)
         listing.publish(on.provider, release.id)
 
     document = shown_of(on.dataset_id)

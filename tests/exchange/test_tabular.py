@@ -13,6 +13,7 @@ from marketplace.exchange import facilities, listing, tabular
 from marketplace.kit import clock, jobs
 from marketplace.kit.transaction import transaction
 from tests.factories import market
+from tests.factories.catalog import profiled
 
 PROFILE = {
     "format": "csv", "delimiter": ",", "rows": 1,
@@ -27,7 +28,7 @@ def published(provider, content: bytes = market.CONTENT, profile: dict | None = 
         dataset_id = service.register_dataset(provider, market.DatasetDraftFactory()).id
         release = service.open_release(provider, dataset_id, "第1版")
         file = listing.attach(provider, release.id, "人流.csv", "text/csv", stored)
-        service.record_profile(file.id, profile or PROFILE, ProfileState.PROFILED)
+        profiled(file.id, profile or PROFILE, ProfileState.PROFILED)
         listing.publish(provider, release.id)
     return file
 

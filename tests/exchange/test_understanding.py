@@ -23,6 +23,7 @@ from marketplace.kit.transaction import transaction
 from marketplace.privacy.detectors import MASK
 from tests.catalog.test_catalog_races import entries, kept_provider, lost, race, won
 from tests.factories import market
+from tests.factories.catalog import profiled
 
 PHONE = "090-1234-5678"
 ROWS = [
@@ -46,7 +47,7 @@ def published(
     with transaction():
         release = service.open_release(provider, dataset_id, clock.text(clock.now()) + name)
         file = listing.attach(provider, release.id, name, "text/csv", listing.receive([content], None, None))
-        service.record_profile(file.id, found.document, ProfileState(found.state))
+        profiled(file.id, found.document, ProfileState(found.state))
         return listing.publish(provider, release.id).id
 
 

@@ -4,12 +4,15 @@ import hashlib
 
 import factory
 
-from marketplace.catalog import rules
+from marketplace.catalog import rules, service
 from marketplace.catalog.models import Dataset, File, Release
 from marketplace.catalog.rules import DatasetDraft
 from marketplace.catalog.states import DatasetState, Frequency, Licence, ProfileState, ReleaseState, Theme
 from marketplace.kit import clock
 from marketplace.kit.ids import new_id
+from marketplace.privacy import service as privacy
+from marketplace.privacy.detectors import Finding
+from marketplace.privacy.service import Looked
 from tests.factories.identity import OrganizationFactory, _Stored
 
 
@@ -94,6 +97,14 @@ class FileFactory(_Stored):
     profile_state = ProfileState.PROFILED.value
     profile = factory.LazyFunction(lambda: {"rows": 1})
     profiled_at = factory.LazyFunction(clock.now)
+
+
+def profiled(
+    file_id: str, profile: dict | None, state: ProfileState = ProfileState.PROFILED, *findings: Finding
+) -> None:
+    """Enter what was found in a file as the job does, without starting the readers."""
+    service.record_profile(file_id, profile, state)
+    privacy.record_inspection(file_id, Looked(findings, len(findings), 1))
 
 
 class DocumentFactory(factory.DictFactory):

@@ -19,7 +19,7 @@ from marketplace.licensing.models import Offer
 from marketplace.licensing.offers import Limits, OfferDraft, Price
 from marketplace.licensing.rules import TermsDraft
 from marketplace.licensing.states import PriceKind, ReleaseScope
-from tests.factories.catalog import DatasetDraftFactory
+from tests.factories.catalog import DatasetDraftFactory, profiled
 from tests.factories.identity import ApiClientFactory, OrganizationFactory, actor_of
 from tests.factories.licensing import per_mib
 
@@ -61,7 +61,7 @@ def release_of(provider: Actor, dataset_id: str, content: bytes = CONTENT, name:
     with transaction():
         release = service.open_release(provider, dataset_id, secrets.token_hex(6))
         file = listing.attach(provider, release.id, name, "text/csv", stored)
-        service.record_profile(file.id, PROFILE, ProfileState.PROFILED)
+        profiled(file.id, PROFILE, ProfileState.PROFILED)
         return listing.publish(provider, release.id).id
 
 

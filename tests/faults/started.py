@@ -29,6 +29,7 @@ from marketplace.kit.postgres import libpq_url
 from marketplace.kit.settings import Settings
 from marketplace.kit.transaction import transaction
 from marketplace.metering.models import Delivery, Quota
+from tests.factories.catalog import profiled
 from tests.faults.world import World, assert_sound, make_world
 from tests.live import Exchange, wait_until
 
@@ -83,7 +84,7 @@ class Live:
             for name, content in contents.items():
                 stored = facilities.current().store.receive([content], len(content))
                 file_id = listing.attach(provider, release_id, name, "application/octet-stream", stored).id
-                catalog.record_profile(file_id, None, ProfileState.OPAQUE)
+                profiled(file_id, None, ProfileState.OPAQUE)
             listing.publish(provider, release_id)
 
     def reader(self, grant_id: str, name: str = BIG, more: str = "", receive_bytes: int | None = 65536) -> "Reader":

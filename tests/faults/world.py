@@ -35,6 +35,7 @@ from marketplace.sandbox.config import EXTENSION, SandboxConfig
 from marketplace.sandbox.events import Recorder
 from marketplace.sandbox.models import SandboxEvent
 from tests.factories import licensing as make
+from tests.factories.catalog import profiled
 from tests.factories.identity import ApiClientFactory, OrganizationFactory, actor_of
 
 SECRET = "mk_sk_known-to-the-test"
@@ -121,7 +122,7 @@ def make_world(app: Flask) -> World:
         release_id = catalog.open_release(provider, dataset_id, "2026-11").id
         stored = facilities.current().store.receive([CONTENT], len(CONTENT))
         file_id = listing.attach(provider, release_id, FILE, "text/csv", stored).id
-        catalog.record_profile(file_id, None, ProfileState.OPAQUE)
+        profiled(file_id, None, ProfileState.OPAQUE)
         listing.publish(provider, release_id)
     return World(app, provider, customer, dataset_id)
 

@@ -51,7 +51,7 @@ from marketplace.webhooks import service as webhooks
 from marketplace.webhooks.rules import EndpointDraft
 from marketplace.webhooks.states import EventType
 from tests.api.routes import PLACEHOLDER
-from tests.factories import archives, disclosure, harvests, market, money, oversight, payouts
+from tests.factories import archives, disclosure, harvests, market, money, oversight, payouts, privacy
 from tests.factories.demand import stated, teaser
 from tests.factories.identity import ApiClientFactory, MemberFactory, OrganizationFactory, actor_of
 from tests.factories.understanding import understood
@@ -125,6 +125,7 @@ def trade(exchange: Flask, tmp_path_factory: pytest.TempPathFactory) -> Trade:
             **harvests.harvested(on.provider.organization_id, on.dataset_id),
             **_needed(on),
             **understood(on.provider, on.dataset_id),
+            **privacy.found(on.provider, on.dataset_id),
         }
     )
     return Trade(ids)

@@ -19,9 +19,11 @@ from marketplace.licensing.errors import OfferNotOpen, TermsNotAccepted
 from marketplace.licensing.models import Acceptance, Offer, Terms
 from marketplace.licensing.rules import Limits, Price, TermsDraft
 from marketplace.licensing.states import OfferState, PriceKind, ReleaseScope
-from marketplace.privacy.errors import PrivacyClassNotListable
+from marketplace.privacy import service as privacy
+from marketplace.privacy.errors import AnonymisationUnpublished, PrivacyClassNotListable
 from marketplace.privacy.states import PrivacyClass
 from tests.factories import licensing as make
+from tests.factories.privacy import PUBLISHED
 
 pytestmark = pytest.mark.usefixtures("session")
 HOSTILE = ["", "x", "trm_", "trm_" + "0" * 32, "\x00", "\ud800", "' OR 1=1 --", "0" * 64, "F" * 64, "あ" * 64]
@@ -184,7 +186,11 @@ def test_a_class_that_cannot_be_judged_is_not_offered(provider):
 
 def test_anonymised_data_are_offered_when_their_items_are_published(provider):
     terms = make.terms_of(provider, personal_data="匿名加工情報", notices="項目: 年代、性別。方法: 配信")
-    assert make.offer_of(provider, terms_id=terms.id).state == OfferState.OPEN
+    dataset_id = make.dataset_of(provider).id
+    with pytest.raises(AnonymisationUnpublished):
+        make.offer_of(provider, dataset_id=dataset_id, terms_id=terms.id)
+    privacy.state_privacy(provider, dataset_id, PUBLISHED)
+    assert make.offer_of(provider, dataset_id=dataset_id, terms_id=terms.id).state == OfferState.OPEN
 
 
 def test_a_price_against_the_terms_is_refused_and_nothing_is_kept(provider):

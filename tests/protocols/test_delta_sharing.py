@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from marketplace.catalog import service as catalog
 from marketplace.catalog.states import ProfileState
 from marketplace.exchange import tabular
 from marketplace.identity import service as identity
@@ -37,7 +36,7 @@ def profiling_as(monkeypatch: pytest.MonkeyPatch, profile: dict[str, Any]) -> No
 
     def profiled(file_id: str) -> None:
         with transaction():
-            catalog.record_profile(file_id, profile, ProfileState.PROFILED)
+            profiled(file_id, profile, ProfileState.PROFILED)
 
     monkeypatch.setattr(trade, "profiled", profiled)
 

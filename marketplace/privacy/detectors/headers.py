@@ -45,7 +45,8 @@ _WORDS: tuple[tuple[Kind, str], ...] = (
 _PATTERNS = tuple((kind, re.compile(words, re.IGNORECASE)) for kind, words in _WORDS)
 _PLACES = re.compile(
     r"施設|名称|店舗|事業所|法人|会社|企業|屋号|商号|学校|園名|病院|医院|診療所|公園|駅名|停留所|避難所|団体|営業時間|定休|開館|休館"
-    r"|設置|管理者|定員|駐車場|opening|available date|start time|capacity|parking|施設番号|facility|shop|store|company|corporation|station|venue|url|ホームページ|hp$",
+    r"|設置|管理者|定員|駐車場|opening|available date|start time|capacity|parking"
+    r"|施設番号|facility|shop|store|company|corporation|station|venue|url|ホームページ|hp$",
     re.IGNORECASE,
 )
 _SUBJECTS = re.compile(

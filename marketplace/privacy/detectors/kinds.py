@@ -23,6 +23,7 @@ class Kind(Labelled):
     POSTAL_CODE = "postalCode", "郵便番号", "Postal code"
     CUSTOMER_NUMBER = "customerNumber", "会員・顧客等の番号", "Number of a customer or member"
     COORDINATES = "coordinates", "詳細な位置情報", "Fine coordinates"
+    UNREAD = "unread", "検査できない内容", "Content that cannot be inspected"
 
 
 class Level(Labelled):

@@ -132,7 +132,9 @@ def _found(column: ColumnWatch) -> Iterable[Finding]:
             distinct=len(tally.values),
         )
         if hits:
-            yield Finding(kind, weighing.LEVELS[kind], column.name, column.place, hits, column.cells, tuple(tally.rows))
+            yield Finding(
+                kind, weighing.LEVELS[kind], column.name, column.place, hits, column.cells, tuple(sorted(tally.rows))
+            )
 
 
 def look(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> list[Finding]:

@@ -53,7 +53,7 @@ class Groups:
             self._count([row[place] for place in quasi], [row[place] for place in sensitive])
 
     def add_records(self, found: Sequence[records.Record]) -> None:
-        """Count records; a path that one lacks is empty there, and what has none of them is no row, as a title is not."""
+        """Count records; a path that one lacks is empty there, and what has none of them is no row but a title."""
         for record in found:
             values = dict(record)
             if values.keys().isdisjoint(self._quasi):
