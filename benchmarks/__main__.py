@@ -17,6 +17,7 @@ BENCHMARKS = {
     "rating": "a million usage events claimed, summed and rated against a bare SUM of them",
     "search": "catalogue search at 10 k and 100 k datasets against a raw tantivy query",
     "joins": "what a dataset joins with, at 5 k, 100 k and a million datasets, against one row by its key",
+    "formats": "the catalogue as DCAT, Croissant, Atom and others, by pages and whole, against COPY and rdflib",
     "judging": "judged queries over a real catalogue against PostgreSQL's full text and pg_trgm",
     "harvest": "foreign catalogues taken over, from a started site and from a file, against bare rows of the same JSON",
     "sharing": "a table by Delta Sharing against pyarrow and pandas on the same local file",

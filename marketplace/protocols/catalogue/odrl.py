@@ -1,6 +1,7 @@
 """Offers as ODRL 2.2 policies in RDF: what ``licensing.policy`` says of the terms, and what is to be paid. Pure."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -26,24 +27,27 @@ from marketplace.protocols.catalogue.site import Site
 _TERMS = frozenset({"action", "leftOperand", "operator", "conflict"})
 _NAMES = frozenset({"profile", "unit", "assigner", "target"})
 _CLASSES = {"permission": "Permission", "prohibition": "Prohibition", "obligation": "Duty", "duty": "Duty"}
+_OF_AN_OFFER = frozenset({"@context", "@type", "uid", "assigner", "target"})
 _AMOUNTS = frozenset({"one_off", "subscription", "package"})
 USE = "use"
 
 
 def offer(listed: Mapping[str, Any], terms: UsageTerms | None, site: Site, assigner: str, target: str) -> Node:
     """Return an offer of a public document; one whose terms cannot be read says what is to be paid alone."""
-    uid = site.offer(listed["id"])
-    said: dict[str, Any] = {"assigner": assigner, "target": target}
-    if terms is not None:
-        said = _policy(terms, uid, assigner, target)
-    permissions = said.get("permission") or [{"action": USE}]
-    said["permission"] = [_priced(permissions[0], listed), *permissions[1:]]
-    return Node(("odrl:Offer",), (*_properties(said), *_particulars(listed, site)), uid)
+    first, agreed = _agreed(terms) if terms is not None else ({"action": USE}, ())
+    permission = ("odrl:permission", _object("permission", _priced(first, listed)))
+    parties = (("odrl:assigner", iri(assigner)), ("odrl:target", iri(target)))
+    said = (*parties, permission, *agreed, *_particulars(listed, site))
+    return Node(("odrl:Offer",), said, site.offer(listed["id"]))
 
 
-def _policy(terms: UsageTerms, uid: str, assigner: str, target: str) -> dict[str, Any]:
-    said = policy.to_odrl(terms, uid, assigner, target)
-    return {name: value for name, value in said.items() if name not in {"@context", "@type", "uid"}}
+@lru_cache(maxsize=1024)  # many offers stand under the same terms
+def _agreed(terms: UsageTerms) -> tuple[dict[str, Any], tuple[tuple[str, Value], ...]]:
+    """Return the first permission of terms, to which the duty to pay belongs, and all else that they say."""
+    said = policy.to_odrl(terms, "", "")
+    first, *others = said["permission"]
+    kept = {name: value for name, value in said.items() if name not in _OF_AN_OFFER} | {"permission": others}
+    return first, tuple(_properties(kept))
 
 
 def _priced(permission: dict[str, Any], listed: Mapping[str, Any]) -> dict[str, Any]:
