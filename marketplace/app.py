@@ -56,6 +56,7 @@ from marketplace.api import (
     problems,
     provenance,
     proxies,
+    ratings,
     receivables,
     refunds,
     register,
@@ -111,7 +112,7 @@ from marketplace.web import sessions
 
 RESOURCES = (
     organizations, applications, clients, delegations, datasets, releases, resumable, sources, upstreams, calls,
-    groups, audiences, terms, offers, coupons, eligibilities, catalog, orders, invoices, documents, paperwork,
+    groups, audiences, ratings, terms, offers, coupons, eligibilities, catalog, orders, invoices, documents, paperwork,
     understanding, trials, teasers, provenance,
     harvests, repairs,
     bank, receivables, refunds, disputes, service_levels, payouts, revenue, budgets,

@@ -257,3 +257,11 @@ class Verb(StrEnum):
     CASE_CLOSED = "audit.case.closed"
     HOLD_PLACED = "audit.hold.placed"
     HOLD_LIFTED = "audit.hold.lifted"
+    # reputation
+    RATING_GIVEN = "reputation.rating.given"
+    RATING_CHANGED = "reputation.rating.changed"
+    RATING_WITHDRAWN = "reputation.rating.withdrawn"
+    RATING_REPLIED = "reputation.rating.replied"
+    RATING_HIDDEN = "reputation.rating.hidden"
+    RATING_SHOWN = "reputation.rating.shown"
+    STANDING_PUBLISHED = "reputation.standing.published"

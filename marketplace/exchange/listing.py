@@ -25,6 +25,7 @@ from marketplace.licensing.models import Offer
 from marketplace.licensing.offers import OfferDraft
 from marketplace.licensing.states import PriceKind
 from marketplace.privacy import service as privacy
+from marketplace.reputation import queries as reputation
 
 PROFILE_GIVEN_UP_AFTER = timedelta(hours=1)
 EXPIRED_LATELY = timedelta(days=2)
@@ -202,7 +203,8 @@ def show_made(dataset_ids: Sequence[str]) -> None:
     if not made:
         return
     beside, of = foreign.shown_of(made), showcase.publisher(made[0].organization_id)
-    documents = [showcase.bare(dataset, of, beside[dataset.id]) for dataset in made]
+    said = reputation.of_newcomer(made[0].organization_id)
+    documents = [showcase.bare(dataset, of, beside[dataset.id] | said) for dataset in made]
     listings.put_new(documents)
     news.tell_made(documents)
     waiting.wait_all(dataset_ids)

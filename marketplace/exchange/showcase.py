@@ -21,6 +21,7 @@ from marketplace.licensing.models import Offer
 from marketplace.licensing.prices import METERED
 from marketplace.licensing.states import PriceKind
 from marketplace.privacy import masking
+from marketplace.reputation import queries as reputation
 
 RELEASES_SHOWN = 50
 FILES_SHOWN = 200
@@ -61,7 +62,8 @@ def document(dataset: Dataset) -> dict[str, Any]:
     offers = licensing.list_offers(dataset.id, size=SIZE_MAX).items
     contents = Contents(len(published), releases, *catalog.contents_of(shown), offers, _manner(dataset))
     beside = foreign.shown(dataset) | {"trial": _trial(dataset.id)}
-    return _composed(dataset, publisher(dataset.organization_id), contents, beside)
+    composed = _composed(dataset, publisher(dataset.organization_id), contents, beside)
+    return composed | reputation.of_document(dataset, composed)
 
 
 def bare(dataset: Dataset, of: dict[str, Any], beside: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The rows of the permission table for private groups."""
+"""The rows of the permission table for private groups and ratings."""
 
 from marketplace.identity import roles
 from marketplace.identity.deeds import Permission, Rule
@@ -25,5 +25,26 @@ ROWS: dict[Permission, Rule] = {
         "join a private group that one is invited to, and leave it",
         changes=True,
         roles=roles.BUYING_OR_LISTING,
+    ),
+    Permission.RATINGS_GIVE: Rule(
+        "ratings:write",
+        frozenset({Capacity.BUYER}),
+        "rate what one bought, change and withdraw it",
+        changes=True,
+        roles=roles.BUYING,
+    ),
+    Permission.RATINGS_REPLY: Rule(
+        "ratings:write",
+        frozenset({Capacity.PROVIDER}),
+        "reply to ratings of one's own datasets",
+        changes=True,
+        roles=roles.LISTING,
+    ),
+    Permission.RATINGS_MODERATE: Rule(
+        "market:operate",
+        frozenset({Capacity.OPERATOR}),
+        "hide ratings for a stated reason, and show them again",
+        changes=True,
+        roles=roles.JUDGING,
     ),
 }

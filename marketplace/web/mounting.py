@@ -25,6 +25,7 @@ from marketplace.web import (
     privacy_desk,
     problems,
     providers,
+    ratings,
     recovery,
     register,
     repairs,
@@ -38,7 +39,7 @@ from marketplace.web import (
 from marketplace.web.description import EXTENSION, Description
 
 PAGES = (
-    home, catalog, teasers, demand, watches, terms, register, reports, problems, documentation, checkout,
+    home, catalog, teasers, ratings, demand, watches, terms, register, reports, problems, documentation, checkout,
     sign_in, passkeys, providers, recovery, joining, account, email, desk, groups, notices, authorize, consent, device,
     repairs, privacy_desk, agents,
 )  # fmt: skip

@@ -5,6 +5,7 @@ from marketplace.web.language import say
 WORDS: dict[str, tuple[str, str]] = {
     "organization:read": ("組織の登録内容・メンバー・予算を読む", "read your organization, its members and budgets"),
     "organization:manage": ("メンバー・APIクライアント・予算を管理する", "manage its members, API clients and budgets"),
+    "ratings:write": ("購入したデータを評価し、評価に返信する", "rate what you bought, reply to ratings"),
     "groups:read": (
         "限定公開グループと、グループ向けのデータセットを見る",
         "see your private groups, and what is listed to them",

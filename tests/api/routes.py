@@ -36,11 +36,11 @@ from tests.factories.oversight import overseen
 
 PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 PREFIXES = {
-    "organization_id": "org", "client_id": "cli", "member_id": "mem", "dataset_id": "ds", "release_id": "rel",
+    "organization_id": "org", "provider_id": "org", "client_id": "cli", "member_id": "mem", "dataset_id": "ds", "release_id": "rel",
     "offer_id": "ofr", "order_id": "ord", "invoice_id": "inv", "grant_id": "grt", "identifier": "trm", "entry_id": "aud",
     "coupon_id": "cpn", "delegation_id": "dlg", "eligibility_id": "elg", "refund_id": "rfd", "dispute_id": "dsp", "subscription_id": "sub", "line_id": "bnk", "document_id": "doc", "payout_id": "pyt", "file_id": "pyf", "budget_id": "bdg", "webhook_id": "whk", "event_id": "evt", "delivery_id": "dlv", "upload_id": "upl", "traced_id": "ord",
     "adopted_id": "adr", "case_id": "cse", "search_id": "svs", "override_id": "ovr",
-    "group_id": "grp", "teaser_id": "tsr", "citation_id": "cit", "incident_id": "inc", "notice_id": "inn", "hold_id": "hld",
+    "group_id": "grp", "rating_id": "rat", "teaser_id": "tsr", "citation_id": "cit", "incident_id": "inc", "notice_id": "inn", "hold_id": "hld",
     "finding_id": "fnd", "assessment_id": "pia", "objection_id": "obj", "request_id": "drq", "answer_id": "ran", "watch_id": "wch",
     "harvest_id": "hrv", "run_id": "hrn", "repair_id": "rpr",
 }  # fmt: skip
@@ -174,7 +174,7 @@ def everything_of(market: Market) -> Everything:
     member = ok(market.provider.post("/v1/organizations/me/members", person), 201)
     entry = db.session.scalar(select(Entry.id).where(Entry.subject == bought["id"]).limit(1))
     ids = {
-        "organization_id": market.provider.organization_id, "client_id": market.provider.client_id,
+        "organization_id": market.provider.organization_id, "provider_id": market.provider.organization_id, "client_id": market.provider.client_id,
         "member_id": member["id"], "dataset_id": goods.dataset_id, "name": goods.file_name,
         "offer_id": offer["id"], "order_id": bought["id"], "invoice_id": bought["invoice_id"],
         "grant_id": bought["grant_id"], "identifier": offer["terms_id"], "entry_id": str(entry), "traced_id": bought["id"],
@@ -189,6 +189,7 @@ def everything_of(market: Market) -> Everything:
         "event_id": ok(market.provider.get(f"/v1/webhooks/{webhook}/messages"))["items"][0]["id"],
     }
     ids |= {"coupon_id": coupon["id"], "eligibility_id": eligibility["id"], "budget_id": budget["id"]}
+    ids["rating_id"] = ok(market.buyer.call("PUT", f"/v1/datasets/{goods.dataset_id}/rating", json={"stars": 4}))["id"]
     ids["group_id"] = ok(market.provider.post("/v1/groups", GROUP), 201)["id"]
     documents = ok(market.buyer.get(f"/v1/documents?kind=invoice&about={bought['invoice_id']}"))
     ids["document_id"] = documents["items"][0]["id"]
@@ -227,9 +228,11 @@ def bodies_of(market: Market, goods: Goods, offer: dict[str, Any], bought: dict[
         "POST /v1/deliveries/<delivery_id>/corrections": {"reference": "c1", "reason": "訂正", "bytes": -1},
         "POST /v1/deliveries/<delivery_id>/report": {"report_id": "r1", "bytes_sent": 1, "complete": False},
         "PUT /v1/datasets/<dataset_id>/audience": {"group_id": None},
+        "PUT /v1/datasets/<dataset_id>/rating": {"stars": 5, "text_ja": "役に立った。"},
+        "PUT /v1/ratings/<rating_id>/reply": {"text_ja": "ありがとうございます。"},
+        "POST /v1/ratings/<rating_id>/hide": {"reason": "個人名が含まれるため"},
         "POST /v1/groups": GROUP, "PATCH /v1/groups/<group_id>": GROUP,
-        "POST /v1/groups/<group_id>/members": {"organization_id": market.buyer.organization_id},
-        "POST /v1/terms": {"template": "research"},
+        "POST /v1/groups/<group_id>/members": {"organization_id": market.buyer.organization_id}, "POST /v1/terms": {"template": "research"},
         "POST /v1/offers": {"dataset_id": goods.dataset_id} | version,
         "POST /v1/offers/<offer_id>/supersede": version,
         "POST /v1/orders": order_of(offer),
@@ -260,15 +263,13 @@ def bodies_of(market: Market, goods: Goods, offer: dict[str, Any], bought: dict[
         "POST /v1/coupons": COUPON,
         "POST /v1/webhooks": WEBHOOK, "PATCH /v1/webhooks/<webhook_id>": {"description": "監視"},
         "POST /v1/budgets": BUDGET, "PATCH /v1/budgets/<budget_id>": {"limit_yen": 200_000_000},
-        "POST /v1/cases/<case_id>/assign": {"member_id": new_id("mem")},
-        "POST /v1/cases/<case_id>/notes": {"words": "照会中"}, "POST /v1/cases/<case_id>/close": {"reason": "問題なし"},
+        "POST /v1/cases/<case_id>/assign": {"member_id": new_id("mem")}, "POST /v1/cases/<case_id>/notes": {"words": "照会中"}, "POST /v1/cases/<case_id>/close": {"reason": "問題なし"},
         "POST /v1/audit/searches": {"name": "注文", "query": {"verb": "billing.order.placed"}},
         "POST /v1/overrides": {"deed": "refund", "about": bought["invoice_id"], "reason": "申し出による"},
         "POST /v1/eligibilities": EVIDENCE,
         "POST /v1/incidents": INCIDENT | {"dataset_ids": [goods.dataset_id]},
         "POST /v1/incidents/<incident_id>/reports": {"stage": "full", "reference": "PPC-1", "evidence_sha256": "5f" * 32},
-        "POST /v1/incidents/<incident_id>/close": {"report": "原因と再発防止策"},
-        "POST /v1/holds": {"subject": goods.dataset_id, "reason": "訴訟のため"}, "POST /v1/holds/<hold_id>/lift": {"reason": "和解"},
+        "POST /v1/incidents/<incident_id>/close": {"report": "原因と再発防止策"}, "POST /v1/holds": {"subject": goods.dataset_id, "reason": "訴訟のため"}, "POST /v1/holds/<hold_id>/lift": {"reason": "和解"},
         "POST /v1/data-requests": REQUEST, "POST /v1/saved-searches": {"name": "人流", "q": "人流"},
         "PUT /v1/data-requests/<request_id>/pledge": {"amount_yen": 10_000},
         "POST /v1/data-requests/<request_id>/answers": {"kind": "teaser", "words": "作れます。"},

@@ -7,6 +7,8 @@ from threading import Barrier
 from flask import Flask
 from sqlalchemy import select
 
+from marketplace.audit.models import Entry
+from marketplace.audit.verbs import Verb
 from marketplace.catalog import listings, queries
 from marketplace.catalog.groups import queries as groups
 from marketplace.catalog.groups import service
@@ -133,3 +135,5 @@ def test_eight_who_name_the_same_organization_make_one_member(own_database: Flas
     assert race(own_database, [lambda: service.admit(provider, group, buyer.organization_id)] * 8) == [None] * 8
     with transaction():
         assert groups.get_group(provider, group).members_total == 1
+        joined = (Entry.verb == Verb.GROUP_JOINED.value, Entry.subject == group)
+        assert len(db.session.scalars(select(Entry).where(*joined)).all()) == 1

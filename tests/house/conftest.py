@@ -27,7 +27,7 @@ from marketplace.catalog.uploads import service as uploads
 from marketplace.catalog.uploads.rules import UploadDraft
 from marketplace.catalog.upstreams import service as upstreams
 from marketplace.catalog.upstreams.rules import UpstreamDraft
-from marketplace.exchange import banking, demanding, dispute, holding, incident, spending
+from marketplace.exchange import banking, demanding, dispute, holding, incident, reputing, spending
 from marketplace.exchange.purchase import Purchase
 from marketplace.identity import delegations
 from marketplace.identity.actors import SYSTEM, Actor
@@ -46,6 +46,7 @@ from marketplace.kit.transaction import transaction
 from marketplace.licensing.prices import Price
 from marketplace.licensing.states import DiscountClass, PriceKind
 from marketplace.metering import queries as metering
+from marketplace.reputation.rules import RatingDraft
 from marketplace.sandbox import controls
 from marketplace.webhooks import service as webhooks
 from marketplace.webhooks.rules import EndpointDraft
@@ -93,6 +94,7 @@ def trade(exchange: Flask, tmp_path_factory: pytest.TempPathFactory) -> Trade:
         member = MemberFactory().id
         delegate = OrganizationFactory(provider=True).id
         delegation = delegations.open_delegation(on.provider, delegate, ["datasets.read"]).id
+        rating = reputing.rate(buyer, on.dataset_id, RatingDraft(4)).id
         document = papers.document_of(queries.require_invoice(made.invoice_id)).id
     banking.import_statement(SYSTEM, "日付,入金額,振込依頼人名\n2026/11/22,100,ヤマダ\n".encode())
     steps.applicant()
@@ -107,6 +109,8 @@ def trade(exchange: Flask, tmp_path_factory: pytest.TempPathFactory) -> Trade:
             "line_id": bank.list_lines().items[0].id,
             "organization_id": buyer.organization_id,
             "member_id": member,
+            "rating_id": rating,
+            "provider_id": on.provider.organization_id,
             "delegation_id": delegation,
             "client_id": buyer.client_id,
             "dataset_id": on.dataset_id,

@@ -86,7 +86,8 @@ def admit(actor: Actor, group_id: str, organization_id: str, *, invited: bool = 
     key = ["group_id", "organization_id"]
     risen = {"state": entered.excluded.state, "since": entered.excluded.since}
     changes = (GroupMember.state == Membership.INVITED.value) & (entered.excluded.state == Membership.MEMBER.value)
-    if _changed(entered.on_conflict_do_update(index_elements=key, set_=risen, where=changes)):
+    put = entered.on_conflict_do_update(index_elements=key, set_=risen, where=changes)
+    if db.session.scalar(put.returning(GroupMember.group_id)) is not None:
         verb = Verb.GROUP_INVITED if invited else Verb.GROUP_JOINED
         audit.record(actor, verb, subject=group.id, counterparty=named.id)
     return queries.get_group(actor, group.id)
