@@ -66,6 +66,8 @@ QUERIES = {
     "GET /v1/audit/receipts": {"subject": "order_id"},
 }
 """What has to be asked for in the query, by the names of things."""
+OF_EVERYBODY = frozenset({"POST /v1/teasers/<teaser_id>/watch", "DELETE /v1/teasers/<teaser_id>/watch"})
+"""What whoever has a token may do with things of others: announcements are there for everybody to wait for."""
 
 APPLICATION = {
     "name_ja": "株式会社新規", "name_en": "Shinki", "kind": "company", "capacities": ["buyer"],
@@ -205,6 +207,12 @@ def everything_of(market: Market) -> Everything:
         ids |= {"adopted_id": archives.adopted(archives.former(2), Path(folder)), "tile_path": "0/000"}
     ids |= bodies_of_understanding.made_of(market, goods.dataset_id, market.terms("free")["id"])
     return Everything(ids, bodies_of(market, goods, offer, bought))
+
+
+def hide(market: Market, everything: Everything) -> None:
+    """List the dataset to a group alone, of which its provider is the only member: to others it is not there."""
+    path = f"/v1/datasets/{everything.ids['dataset_id']}/audience"
+    ok(market.provider.call("PUT", path, json={"group_id": everything.ids["group_id"]}))
 
 
 def bodies_of(market: Market, goods: Goods, offer: dict[str, Any], bought: dict[str, Any]) -> dict[str, Any]:

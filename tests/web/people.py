@@ -84,7 +84,9 @@ class Browser:
         fields |= {name.replace("_", "-"): value for name, value in headers.items()}
         environ = {"REMOTE_ADDR": self.peer}
         return in_a_context_of_its_own(
-            lambda: self.client.open(path, method=method, headers=fields, environ_overrides=environ, **more)
+            lambda: self.client.open(
+                path, method=method, headers=fields, environ_overrides=environ, buffered=True, **more
+            )
         )
 
 

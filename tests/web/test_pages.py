@@ -191,14 +191,21 @@ def test_a_dataset_page_shows_everything_public(get: Get, listed: List, language
     text = answer.get_data(as_text=True)
     shared = [dataset.title_ja, dataset.title_en, "人流.csv", "cp932", "integer", "25.0 %", "1234"]
     own = {
-        "ja": ["5,000円（税抜・一括）", "大通地区に置いた", "毎日", "見出し行なし。", "運輸・観光", "北海道 011002"],
+        "ja": [
+            "5,000円（税抜・一括）",
+            "大通地区に置いた",
+            "毎日",
+            "見出し行なし。",
+            "運輸・観光",
+            "北海道 札幌市 011002",
+        ],
         "en": [
             "¥5,000, once, before tax",
             "Hourly counts",
             "Daily",
             "No header.",
             "Transport and tourism",
-            "Hokkaido 011002",
+            "Hokkaido Sapporo 011002",
         ],
     }
     assert [word for word in shared + own[language] if word not in text] == []

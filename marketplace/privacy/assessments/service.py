@@ -105,11 +105,12 @@ def submit(actor: Actor, assessment_id: str) -> PrivacyAssessment:
 def review(actor: Actor, assessment_id: str, *, approves: bool, note: str) -> PrivacyAssessment:
     """Sign an assessment off, which opens the time for objections, or send it back, as a person of the operator.
 
-    Raises PersonNeeded, NotFound, AssessmentElsewhere, SamePerson or Invalid.
+    Raises NotFound, PersonNeeded, AssessmentElsewhere, SamePerson or Invalid.
     """
+    found = queries.get_visible(actor, assessment_id, lock=True)
     person_id, member_id = acting_person(actor)
     tidied = rules.checked_words("note", note)
-    found = _at(queries.get_visible(actor, assessment_id, lock=True), AssessmentState.SUBMITTED)
+    _at(found, AssessmentState.SUBMITTED)
     if person_id == found.author_person:
         raise SamePerson
     now = clock.now()
@@ -145,10 +146,11 @@ def object_to(actor: Actor, assessment_id: str, words: str) -> AssessmentObjecti
 
 
 def respond(actor: Actor, assessment_id: str, objection_id: str, words: str) -> AssessmentObjection:
-    """Respond to an objection, as the operator; raises PersonNeeded, NotFound, AssessmentElsewhere or Invalid."""
+    """Respond to an objection, as the operator; raises NotFound, PersonNeeded, AssessmentElsewhere or Invalid."""
+    found = queries.get_visible(actor, assessment_id, lock=True)
     _person_id, member_id = acting_person(actor)
     tidied = rules.checked_words("response", words)
-    found = _at(queries.get_visible(actor, assessment_id, lock=True), AssessmentState.OBJECTION)
+    _at(found, AssessmentState.OBJECTION)
     objection = next((one for one in queries.objections_to(found.id) if one.id == objection_id), None)
     if objection is None:
         raise NotFound
@@ -162,10 +164,11 @@ def respond(actor: Actor, assessment_id: str, objection_id: str, words: str) -> 
 def conclude(actor: Actor, assessment_id: str, *, accepts: bool) -> PrivacyAssessment:
     """Accept or reject an assessment once its time for objections is over and each has its response.
 
-    Raises PersonNeeded, NotFound, AssessmentElsewhere or ObjectionsUnanswered.
+    Raises NotFound, PersonNeeded, AssessmentElsewhere or ObjectionsUnanswered.
     """
+    found = queries.get_visible(actor, assessment_id, lock=True)
     acting_person(actor)
-    found = _at(queries.get_visible(actor, assessment_id, lock=True), AssessmentState.OBJECTION)
+    _at(found, AssessmentState.OBJECTION)
     if found.objections_until is None or clock.now() < found.objections_until:
         raise AssessmentElsewhere(state=found.state)
     if queries.count_unanswered(found.id):
