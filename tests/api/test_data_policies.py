@@ -17,11 +17,14 @@ from marketplace.access import policed
 from marketplace.catalog import queries as catalog
 from marketplace.delivery.stores.presigned import Keys, Links
 from marketplace.exchange import facilities, listing, policing, tabular
+from marketplace.identity.models import Organization
 from marketplace.kit import jobs
 from marketplace.kit.canonical import sha256_hex
 from marketplace.kit.db import db
 from tests.api.test_rows import ask
 from tests.api.trade import PRICES, Market, Party, ok, refused, row_counts
+from tests.factories.identity import actor_of
+from tests.factories.privacy import cleared
 
 NAME = "会員.csv"
 HEAD = ["会員番号", "氏名", "市区町村コード", "生年月日", "人数"]
@@ -65,10 +68,16 @@ def put_up(market: Market, content: bytes = CONTENT, name: str = NAME, policy: A
 def released(market: Market, dataset_id: str, content: bytes, name: str = NAME, label: str = "2026-11") -> str:
     release_id = str(market.release(dataset_id, label)["id"])
     ok(market.upload(release_id, name, content), 201)
-    for file in catalog.list_files(release_id):
-        listing.profile(file.id)
+    looked_through(market, release_id)
     ok(market.provider.post(f"/v1/releases/{release_id}/publish"))
     return release_id
+
+
+def looked_through(market: Market, release_id: str) -> None:
+    """Profile the files of a draft, and have it answered what is found of people in them."""
+    for file in catalog.list_files(release_id):
+        listing.profile(file.id)
+    cleared(actor_of(db.session.get_one(Organization, market.provider.organization_id)), release_id)
 
 
 def offered(market: Market, dataset_id: str, terms_id: str, **more: Any) -> dict[str, Any]:
@@ -254,8 +263,7 @@ def test_a_release_that_lacks_a_column_of_the_policy_is_not_published_while_it_i
     renamed = CONTENT.decode("cp932").replace("氏名", "名前").encode()
     second = str(market.release(dataset_id, "2026-12")["id"])
     ok(market.upload(second, NAME, renamed), 201)
-    for file in catalog.list_files(second):
-        listing.profile(file.id)
+    looked_through(market, second)
     refused(market.provider.post(f"/v1/releases/{second}/publish"), 422, "policy-not-enforceable")
     assert ok(market.provider.get(f"/v1/releases/{second}"))["state"] == "draft"
     ok(market.provider.post(f"/v1/offers/{offer['id']}/withdraw"))

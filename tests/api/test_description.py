@@ -47,6 +47,7 @@ VERSIONED = {
     "PUT /v1/datasets/{dataset_id}/dictionary",
     "PUT /v1/datasets/{dataset_id}/lineage",
     "PUT /v1/teasers/{teaser_id}",
+    "PATCH /v1/webhooks/{webhook_id}",
 }
 # Its secret opens it, and it stands outside the interface that tokens open.
 TICKETS = "GET /tickets/{secret}"

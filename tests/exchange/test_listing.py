@@ -41,7 +41,8 @@ def test_the_public_document_has_its_stated_shape(app: Flask) -> None:
         "id", "title_ja", "title_en", "description_ja", "description_en", "themes", "region", "language", "keywords",
         "licence_hint", "contact_name", "contact_url", "contact_email", "frequency", "publisher", "formats", "columns",
         "price_classes", "published_at", "releases", "releases_total", "offers", "trust_required", "assurance_required",
-            "temporal", "bbox", "due_at", "column_notes", "quality", "trial",
+        "temporal", "bbox", "due_at", "column_notes", "quality", "trial", "trust", "ratings", "origin", "links",
+        "links_total", "flags", "high_value_categories",
     }  # fmt: skip
     assert document["formats"] == ["CSV"]
     assert document["columns"] == ["日時", "人数"]

@@ -27,6 +27,8 @@ from marketplace.catalog.uploads import service as uploads
 from marketplace.catalog.uploads.rules import UploadDraft
 from marketplace.catalog.upstreams import service as upstreams
 from marketplace.catalog.upstreams.rules import UpstreamDraft
+from marketplace.demand import watching
+from marketplace.demand.watching import WatchDraft
 from marketplace.exchange import banking, demanding, dispute, holding, incident, reputing, spending
 from marketplace.exchange.purchase import Purchase
 from marketplace.identity import delegations
@@ -152,14 +154,17 @@ def _provided(on: market.Listed) -> dict[str, str]:
 
 
 def _needed(on: market.Listed) -> dict[str, str]:
-    """A dataset that joins the traded one, and two data requests that are alike, one of them answered."""
+    """A dataset that joins the traded one, a saved search, and two data requests that are alike, one answered."""
     market.listed()
     jobs.run_pending("catalog.index")
+    who = market.buyer()
+    with transaction():
+        watch = watching.save(who, WatchDraft("人流の新着", "人流", {}))
     request_id = stated(market.buyer()).id
     stated(market.buyer())
     with transaction():
         _request, given = demanding.answer(on.provider, request_id, teaser())
-        return {"request_id": request_id, "answer_id": given.id}
+        return {"request_id": request_id, "answer_id": given.id, "watch_id": watch.id}
 
 
 def _gone_wrong(on: market.Listed) -> dict[str, str]:

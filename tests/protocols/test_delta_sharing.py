@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from marketplace.catalog.states import ProfileState
 from marketplace.exchange import tabular
 from marketplace.identity import service as identity
 from marketplace.identity.actors import Actor
@@ -18,6 +17,7 @@ from marketplace.kit.transaction import transaction
 from marketplace.protocols.delta_sharing import asking, names, wire
 from tests.api import trade
 from tests.api.trade import Goods, Market, Party, ok, row_counts
+from tests.factories.catalog import profiled
 
 CSV = "日時,地点,人数\n2026-11-22 09:00,大通,123\n2026-11-23 09:00,駅前,456\n".encode("cp932")
 NAME = "人流.csv"
@@ -34,11 +34,11 @@ DELTA = {"delta-sharing-capabilities": "responseformat=delta;readerfeatures=dele
 def profiling_as(monkeypatch: pytest.MonkeyPatch, profile: dict[str, Any]) -> None:
     """Have every file profiled so, without starting the profiler."""
 
-    def profiled(file_id: str) -> None:
+    def looked_through(file_id: str) -> None:
         with transaction():
-            profiled(file_id, profile, ProfileState.PROFILED)
+            profiled(file_id, profile)
 
-    monkeypatch.setattr(trade, "profiled", profiled)
+    monkeypatch.setattr(trade, "profiled", looked_through)
 
 
 @pytest.fixture
