@@ -124,12 +124,12 @@ def test_what_is_hidden_by_then_is_left_out_whatever_stands_in_the_table() -> No
 
 @pytest.mark.usefixtures("app")
 def test_similar_data_share_the_rarest_words() -> None:
-    own = listed(DAYS, title_ja="大通地区の歩行者通行量", title_en="", keywords=("歩行者",))
-    near = listed(DAYS, title_ja="狸小路商店街の歩行者通行量", title_en="", keywords=("歩行者",))
+    own = listed(DAYS, title_ja="円山公園の蛍の飛翔調査", title_en="", keywords=("蛍",))
+    near = listed(DAYS, title_ja="西岡水源池の蛍の飛翔調査", title_en="", keywords=("蛍",))
     far = listed(DAYS, title_ja="市内の降雪量", title_en="", keywords=("雪",))
     found = relating.list_similar(None, own)
     assert [one["dataset_id"] for one in found] == [near]
-    assert "歩行" in found[0]["reason_ja"]
+    assert "蛍" in found[0]["reason_ja"]
     assert found[0]["reason_ja"].endswith("同じ分野")
     assert far not in {one["dataset_id"] for one in found}
     assert [one["dataset_id"] for one in relating.find_related(None, own)["similar"]] == [near]

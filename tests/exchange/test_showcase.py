@@ -16,7 +16,7 @@ FILES = (
     {"format": "xlsx", "columns": [{"name": "日付"}, {"name": "気温"}]},
     None,
     {"format": None, "columns": None},
-    {"format": "parquet", "columns": [{"name": "気温"}, {"name": "積雪深"}, {"name": "日付"}]},
+    {"format": "parquet", "columns": [{"name": "気温"}, {"name": "凍結深度"}, {"name": "日付"}]},
 )
 
 
@@ -80,9 +80,9 @@ def test_what_lies_beyond_the_files_shown_is_found_and_counted(app: Flask, monke
 
     document = shown_of(on.dataset_id)
     jobs.run_pending("catalog.index")
-    found = discovery.search(None, "積雪深", {"format": ["parquet"]}, None, 20)
+    found = discovery.search(None, "凍結深度", {"format": ["parquet"]}, None, 20)
 
-    assert document["columns"] == ["日付", "気温", "積雪深", "日時", "人数"]
+    assert document["columns"] == ["日付", "気温", "凍結深度", "日時", "人数"]
     assert document["formats"] == ["CSV", "parquet", "xlsx"]
     assert [item["id"] for item in found["items"]] == [on.dataset_id]
     assert found["facets"]["format"] == {"CSV": 1, "parquet": 1, "xlsx": 1}

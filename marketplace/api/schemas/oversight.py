@@ -15,7 +15,6 @@ from marketplace.api.schemas.base import (
 )
 from marketplace.audit.verbs import Verb
 from marketplace.billing.balance.states import MovementState
-from marketplace.kit.money import BOOKABLE_MAX
 
 # What JSON numbers hold exactly: the search itself goes on record.
 AMOUNTS = validate.Range(1 - 2**53, 2**53 - 1)
@@ -101,8 +100,8 @@ class EntrySearch(Strict):
 
     occurred_from = Instant()
     occurred_to = Instant()
-    amount_from = fields.Integer(validate=validate.Range(-BOOKABLE_MAX, BOOKABLE_MAX))
-    amount_to = fields.Integer(validate=validate.Range(-BOOKABLE_MAX, BOOKABLE_MAX))
+    amount_from = fields.Integer(validate=AMOUNTS)
+    amount_to = fields.Integer(validate=AMOUNTS)
     organization_id = fields.String(validate=PARTY)
     counterparty_id = fields.String(validate=PARTY)
     verb = one_of(Verb)
