@@ -36,6 +36,7 @@ PAGES = (
 )
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+RATING = ("rating", "rating/withdraw", "ratings/reply", "ratings/hide", "ratings/unhide")
 
 
 class Outline(HTMLParser):
@@ -161,7 +162,8 @@ def test_only_the_desk_asks_for_what_programs_may_ask_for_too(app: Flask):
     guards = {rule.rule: PERMISSIONS[permission_of(app.view_functions[rule.endpoint])] for rule in rules}
     scoped = {path for path, guard in guards.items() if guard.scope}
     desk = {path for path in guards if path.startswith("/organization/")}
-    assert scoped == desk | {"/register/reports/<int:year>/full"}  # what overseers alone read of the report
+    said = {f"/catalog/<dataset_id>/{deed}" for deed in RATING}  # forms on the page that shows a dataset's ratings
+    assert scoped == desk | said | {"/register/reports/<int:year>/full"}  # what overseers alone read of the report
     for path in scoped:
         assert guards[path].roles, path
         assert call(app, "GET", path.replace("<int:year>", "2026")).status_code in {303, 405}, path
