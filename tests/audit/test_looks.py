@@ -35,6 +35,14 @@ def test_a_search_is_recorded_with_what_was_asked(auditor: Party) -> None:
     assert looks(Verb.RECORD_SEARCHED) == [(auditor.organization_id, {"asked": asked})]
 
 
+@pytest.mark.parametrize("amount", [2**53, -(2**53)])
+def test_an_amount_that_no_entry_about_the_search_could_hold_is_refused(auditor: Party, amount: int) -> None:
+    for address in ("/v1/audit/entries", "/v1/audit/export"):
+        answer = auditor.get(address, query_string={"amount_from": amount})
+        assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/amount_from")
+    assert looks(Verb.RECORD_SEARCHED) == looks(Verb.RECORD_EXPORTED) == []
+
+
 @pytest.mark.parametrize("form", ["ndjson", "csv"])
 def test_an_export_is_recorded_and_holds_its_own_look(auditor: Party, form: str) -> None:
     answer = auditor.get("/v1/audit/export", query_string={"format": form})

@@ -69,7 +69,9 @@ def test_a_paid_order_is_placed_in_few_statements_and_fulfilled_in_few(counted: 
     place = order(buyer, market.offered(on))
     counted(pay(place()))  # the first sale also opens accounts, counters and the acceptance
     order_id, placing = counted(place)
-    assert placing <= 15  # of them one asks for budgets, one whether an incident halts sales, one for the buyer's groups
+    assert (
+        placing <= 15
+    )  # of them one asks for budgets, one whether an incident halts sales, one for the buyer's groups
     _payment_id, fulfilling = counted(pay(order_id))
     assert fulfilling <= 43  # as here; two more keep the new grant and an incident that halts it apart
     made = purchase.read(buyer, order_id)
