@@ -38,6 +38,8 @@ from marketplace.kit.ids import new_id
 from marketplace.kit.mail import Mail
 from marketplace.kit.transaction import transaction
 from marketplace.licensing.states import PriceKind
+from marketplace.webhooks import sending
+from marketplace.webhooks.models import WebhookEndpoint, WebhookEvent, WebhookMessage
 from tests.factories import market
 from tests.factories.catalog import DatasetDraftFactory
 from tests.factories.identity import MemberFactory, PersonFactory
@@ -85,6 +87,22 @@ def application(who: Actor, member: Member) -> None:
         row(Application, organization_id=who.organization_id, grounds=[])
         db.session.execute(delete(Member).where(Member.id == member.id))
         db.session.execute(delete(ApiClient).where(ApiClient.id == who.client_id))
+
+
+def told(who: Actor, member: Member) -> None:
+    endpoint = {"id": new_id("whk"), "url": "https://hooks.example.jp/", "secret_sealed": b"sealed"}
+    event_id = new_id("evt")
+    with transaction():
+        row(WebhookEndpoint, organization_id=who.organization_id, events=["x"], state="active", **endpoint)
+        row(WebhookEvent, id=event_id)
+        db.session.flush()
+        row(
+            WebhookMessage,
+            endpoint_id=endpoint["id"],
+            event_id=event_id,
+            state="delivered",
+            delivered_at=clock.now(),
+        )
 
 
 def client_of(who: Actor) -> dict[str, Any]:
@@ -140,6 +158,7 @@ JOBS: dict[str, tuple[Callable[[], object], type[Model], Callable[[Actor, Member
     "catalog.uploads_expired": (uploading.expire, Upload, upload),
     "access.forget_tickets": (tickets.forget, Ticket, ticket),
     "mail.forget": (holding.forget_letters, Mail, written(Mail, recipient=lambda _, member: member.email.upper())),
+    "webhooks.forget": (sending.forget, WebhookEvent, told),
     "idempotency.forget": (holding.forget_keys, IdempotencyRecord, written(IdempotencyRecord, **CLIENT)),
 }  # fmt: skip
 
