@@ -131,7 +131,7 @@ PERMISSIONS: dict[Permission, Rule] = {
         roles=roles.JUDGING,
     ),
     Permission.ASSESSMENTS_OBJECT: Rule(
-        "organization:manage",
+        "demand:write",
         frozenset({PROVIDER, BUYER}),
         "object to a listing while its impact assessment is open to that",
         changes=True,

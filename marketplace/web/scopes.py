@@ -44,8 +44,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "read your data requests, those you follow, and what you were told of them",
     ),
     "demand:write": (
-        "データのリクエストを出し、フォローし、支払意思を表明する（債務にはなりません）",
-        "state data requests, follow others and pledge for them, which is no debt",
+        "データのリクエストを出し、フォローし、支払意思を表明する（債務にはなりません）、影響評価に異議を述べる",
+        "state data requests, follow others and pledge for them, which is no debt; object to impact assessments",
     ),
     "demand:answer": ("データのリクエストに回答する", "answer data requests of others"),
     "ledger:read": ("取引所の帳簿を読む", "read the books of the exchange"),
