@@ -35,6 +35,7 @@ CHOSEN = {
     "worker_class": "events",
     "security_profile": "fapi2",
     "search_index": "own",
+    "unread_files": "note",
     "proxy_header": "Forwarded",
     "trust_to_sell": "qualified",
     "seller": "principal",
