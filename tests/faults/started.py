@@ -62,10 +62,11 @@ class Live:
     def provider(self) -> Party:
         return self.world.party(self.world.provider, "provider")
 
-    def place(self, offer: Any, key: str | None = None) -> requests.Response:
-        """POST /v1/orders as the buyer."""
+    def place(self, offer: Any, key: str | None = None, token: str | None = None) -> requests.Response:
+        """POST /v1/orders as the buyer, with a token of before or a new one."""
         body = {"offer_id": offer.id, "accept_terms_sha256": offer.terms_sha256}
-        headers = {"Authorization": f"Bearer {self.buyer().token()}", "Idempotency-Key": key or str(uuid.uuid4())}
+        bearer = token or self.buyer().token()
+        headers = {"Authorization": f"Bearer {bearer}", "Idempotency-Key": key or str(uuid.uuid4())}
         return requests.post(f"{self.base_url}/v1/orders", json=body, headers=headers, timeout=180)
 
     def grant(self, **limits: int) -> str:
