@@ -1,7 +1,6 @@
 """How much of a request is read at most: its body, the fields of a form, the nesting of JSON."""
 
 import sys
-from typing import Any
 
 from flask import Flask, Request, request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -29,19 +28,3 @@ def attach(app: Flask, chosen: Settings) -> None:
 def any_size() -> None:
     """Let the body of this request be as large as whoever reads it allows."""
     request.max_content_length = sys.maxsize
-
-
-def is_deeper(value: Any, levels_max: int) -> bool:
-    """Tell whether decoded JSON has lists and objects within each other beyond so many levels."""
-    level = [value]
-    for _ in range(levels_max):
-        level = [inner for outer in level for inner in _members(outer)]
-        if not level:
-            return False
-    return any(isinstance(one, dict | list) for one in level)
-
-
-def _members(value: Any) -> Any:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()

@@ -6,9 +6,9 @@ from flask import Request
 from flask_smorest.arguments import FlaskParser
 from marshmallow import missing
 
-from marketplace.api import limits
 from marketplace.api.problems import BadRequest, UnsupportedMediaType
 from marketplace.kit import settings
+from marketplace.kit.nesting import is_deeper
 
 
 class JsonParser(FlaskParser):  # type: ignore[misc] # flask-smorest is untyped
@@ -34,6 +34,6 @@ class JsonParser(FlaskParser):  # type: ignore[misc] # flask-smorest is untyped
         except orjson.JSONDecodeError as error:
             raise BadRequest(f"The body is not JSON: {error}.") from error
         levels_max = settings.current().json_depth_max
-        if limits.is_deeper(value, levels_max):
+        if is_deeper(value, levels_max):
             raise BadRequest(f"The JSON is nested deeper than {levels_max} levels.")
         return value

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from marketplace.api import limits
+from marketplace.kit import nesting
 from tests.api.trade import Market, call, refused, row_counts
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -22,7 +22,7 @@ def nested(levels: int) -> Any:
 
 @pytest.mark.parametrize(("levels", "deeper"), [(0, False), (3, False), (4, True), (900, True)])
 def test_nesting_is_counted_level_by_level(levels: int, deeper: bool) -> None:
-    assert limits.is_deeper(nested(levels), 3) is deeper
+    assert nesting.is_deeper(nested(levels), 3) is deeper
 
 
 def test_deep_json_is_refused_with_the_number_of_levels(market: Market) -> None:

@@ -1,21 +1,20 @@
 """The guard of CKAN's addresses: who reads the catalogue needs no token, and a raw token is a token like any other."""
 
-import functools
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from flask import g, request
+from flask import request
 
-from marketplace.identity import guards
 from marketplace.identity.actors import Actor
-from marketplace.identity.errors import NotAuthenticated, SeveralCredentials
-from marketplace.identity.judging import require
+from marketplace.identity.errors import SeveralCredentials
 from marketplace.identity.oauth import bearer
 from marketplace.identity.permissions import PERMISSIONS, Permission
+from marketplace.protocols import guarding
 
 P = ParamSpec("P")
 R = TypeVar("R")
 FIELDS = ("Authorization", "X-CKAN-API-Key")
+actor = guarding.actor
 
 
 def guarded(permission: Permission) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -23,26 +22,7 @@ def guarded(permission: Permission) -> Callable[[Callable[P, R]], Callable[P, R]
 
     CKAN's clients send the key of whatever portal they were set up for with each request.
     """
-    scope = PERMISSIONS[permission].scope
-
-    def guard(view: Callable[P, R]) -> Callable[P, R]:
-        @functools.wraps(view)
-        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-            g.caller = _caller() if scope else None
-            g.actor = require(g.caller, permission)
-            return view(*args, **kwargs)
-
-        return guards.mark(checked, permission)
-
-    return guard
-
-
-def actor() -> Actor:
-    """Return the caller of a guarded address."""
-    caller: Actor | None = g.actor
-    if caller is None:
-        raise NotAuthenticated
-    return caller
+    return guarding.guard(permission, _caller if PERMISSIONS[permission].scope else guarding.nobody)
 
 
 def _caller() -> Actor | None:

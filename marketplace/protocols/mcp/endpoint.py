@@ -1,21 +1,18 @@
 """The guard of the protocol's address: anybody may ask what is public, and a token says who asks."""
 
-import functools
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
-from flask import g, request
+from flask import request
 
-from marketplace.identity import guards
-from marketplace.identity.actors import Actor
-from marketplace.identity.judging import require
-from marketplace.identity.oauth import bearer
 from marketplace.identity.permissions import Permission
 from marketplace.kit import settings
+from marketplace.protocols import guarding
 
 P = ParamSpec("P")
 R = TypeVar("R")
+reader = guarding.reader
 
 
 def guarded(permission: Permission) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -23,26 +20,7 @@ def guarded(permission: Permission) -> Callable[[Callable[P, R]], Callable[P, R]
 
     What a tool asks beyond that it asks by itself.
     """
-
-    def guard(view: Callable[P, R]) -> Callable[P, R]:
-        @functools.wraps(view)
-        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-            proofs = request.headers.getlist("DPoP")
-            g.caller = bearer.authenticate(
-                request.headers.getlist("Authorization"), proofs, request.method, request.path
-            )
-            g.actor = require(g.caller, permission)
-            return view(*args, **kwargs)
-
-        return guards.mark(checked, permission)
-
-    return guard
-
-
-def reader() -> Actor | None:
-    """Return who calls, None for anybody."""
-    caller: Actor | None = g.actor
-    return caller
+    return guarding.guard(permission, guarding.by_token)
 
 
 def foreign_origin() -> bool:

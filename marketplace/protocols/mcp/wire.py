@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from marketplace.kit.nesting import is_deeper
+
 HANDSHAKE_VERSIONS = ("2025-03-26", "2025-06-18", "2025-11-25")
 STATELESS_VERSIONS = ("2026-07-28",)
 VERSION_META = "io.modelcontextprotocol/protocolVersion"
@@ -50,7 +52,7 @@ def read(body: bytes) -> Message | None:
     is_named = named is None or (isinstance(named, int | str) and not isinstance(named, bool))
     if not isinstance(method, str) or not isinstance(params, dict) or not is_named:
         raise Fault(INVALID_REQUEST, "method is a text, params an object, id a text or a whole number.", status=400)
-    if _is_deeper(params, DEPTH_MAX):
+    if is_deeper(params, DEPTH_MAX):
         raise Fault(INVALID_REQUEST, f"params are nested deeper than {DEPTH_MAX} levels.", status=400)
     meta = params.get("_meta")
     version = meta.get(VERSION_META) if isinstance(meta, dict) else None
@@ -79,18 +81,3 @@ def error(named: int | str | None, fault: Fault) -> bytes:
 def written(found: Mapping[str, Any]) -> bytes:
     """Return an object as JSON."""
     return json.dumps(found, ensure_ascii=False, default=str).encode()
-
-
-def _is_deeper(value: Any, levels_max: int) -> bool:
-    level = [value]
-    for _ in range(levels_max):
-        level = [inner for outer in level for inner in _members(outer)]
-        if not level:
-            return False
-    return any(isinstance(one, dict | list) for one in level)
-
-
-def _members(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
