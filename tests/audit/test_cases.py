@@ -95,10 +95,10 @@ def test_everything_is_read_however_many_batches_it_takes(app: Flask, monkeypatc
     del app
     monkeypatch.setattr(service, "BATCH", 2)
     # Of a record of long ago, as after an upgrade, nothing is forgotten before the end.
-    with clock.stopped(clock.now() - timedelta(days=365)):
-        for _ in range(3):
-            ordered(A, B)
-        ordered(B, A)
+    long_ago = clock.now() - timedelta(days=365)
+    for minute, (buyer, provider) in enumerate([(A, B), (A, B), (A, B), (B, A)]):
+        with clock.stopped(long_ago + timedelta(minutes=minute)):
+            ordered(buyer, provider)
     [case] = watched()
     assert case.figures == {"yen_by_buyer": {A: 60_000, B: 20_000}}
     assert db.session.scalar(select(func.count()).select_from(RuleMemory)) == 0

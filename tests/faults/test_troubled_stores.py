@@ -41,8 +41,9 @@ def bucket() -> Iterator[s3.Troubled]:
 
 @pytest.fixture(scope="module")
 def live(bucket: s3.Troubled, clone: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A server that asks this bucket twice, and waits a second."""
+    """A server that asks this bucket twice, and waits a second; it does no jobs, which would ask the bucket as well."""
     patience = {"marketplace_s3_timeout_seconds": 1, "marketplace_s3_retries_max": RETRIES}
+    patience |= {"marketplace_run_worker": "false"}
     with live_world(tmp_path_factory.mktemp("far"), clone(), **s3.settings(bucket.endpoint, **patience)) as started:
         yield started
 

@@ -70,8 +70,9 @@ def stream(live: Live, server: Exchange, grant_id: str) -> Reader:
 
 
 def deliveries(grant_id: str) -> list[Delivery]:
+    """The deliveries of a grant, as they began."""
     db.session.rollback()
-    return list(db.session.scalars(select(Delivery).where(Delivery.grant_id == grant_id)))
+    return list(db.session.scalars(select(Delivery).where(Delivery.grant_id == grant_id).order_by(Delivery.id)))
 
 
 def bought(live: Live) -> str:
