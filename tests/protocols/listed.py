@@ -95,7 +95,7 @@ def entry(**changes: Any) -> Entry:
     return Entry(document(**changes), CHANGED_AT, {terms_sha256(terms): terms for terms in (FULL, FREE)})
 
 
-def bare() -> Entry:
+def bare(**changes: Any) -> Entry:
     """A dataset of which as little is known as ever: imported, without files, offers, texts or contact."""
     nothing = dict.fromkeys(
         ("title_en", "description_ja", "description_en", "contact_name", "contact_url", "contact_email"), ""
@@ -103,7 +103,7 @@ def bare() -> Entry:
     return replace(
         entry(
             **nothing, themes=["other"], region="JP", keywords=[], licence_hint=None, frequency="UNKNOWN", formats=[],
-            columns=[], price_classes=[], releases=[], releases_total=0, offers=[],
+            columns=[], price_classes=[], releases=[], releases_total=0, offers=[], **changes,
         ),
         terms={},
     )  # fmt: skip

@@ -36,9 +36,8 @@ def _dataset(entry: Entry, site: Site) -> Said:
     if origin := entry.origin():
         yield "prov:wasDerivedFrom", iri(origin)
     yield from high_value(document)
-    policies = tuple(odrl.offers(document, entry.terms, site, site.dataset(entry.id)))
-    yield from (("odrl:hasPolicy", policy) for policy in policies)
-    yield from _releases(entry, site, policies)
+    yield from (("odrl:hasPolicy", one) for one in odrl.offers(document, entry.terms, site, site.dataset(entry.id)))
+    yield from _releases(entry, site)
 
 
 def publisher(organization: Mapping[str, Any], site: Site) -> Node:
@@ -140,7 +139,7 @@ def legislation() -> Node:
     return Node((vocabulary.LEGAL_RESOURCE,), (), vocabulary.HVD_REGULATION)
 
 
-def _releases(entry: Entry, site: Site, policies: tuple[Node, ...]) -> Said:
+def _releases(entry: Entry, site: Site) -> Said:
     for place, link in enumerate(entry.links(), start=1):
         yield "dcat:distribution", _link(entry, link, site, place)
     newest = entry.newest
@@ -149,7 +148,7 @@ def _releases(entry: Entry, site: Site, policies: tuple[Node, ...]) -> Said:
     yield "dcat:version", text(newest["label"])
     yield from both("adms:versionNotes", newest["notes"], "")
     for file in entry.files():
-        yield "dcat:distribution", distribution(entry, newest, file, site, policies)
+        yield "dcat:distribution", distribution(entry, newest, file, site)
     for earlier in entry.document["releases"][1:]:
         yield "dct:hasVersion", _version(entry.id, earlier, site)
 
@@ -180,13 +179,13 @@ def _version(dataset_id: str, release: Document, site: Site) -> Node:
     return node("prov:Entity", said(), site.release(dataset_id, release["id"]))
 
 
-def distribution(entry: Entry, release: Document, file: Document, site: Site, policies: tuple[Node, ...]) -> Node:
+def distribution(entry: Entry, release: Document, file: Document, site: Site) -> Node:
     """Return a file of a release; who wants it takes one of the offers, at the address where access is given."""
-    said = _distribution(entry, release, file, site, policies)
+    said = _distribution(entry, release, file, site)
     return node("dcat:Distribution", said, site.file(entry.id, release["id"], file["name"]))
 
 
-def _distribution(entry: Entry, release: Document, file: Document, site: Site, policies: tuple[Node, ...]) -> Said:
+def _distribution(entry: Entry, release: Document, file: Document, site: Site) -> Said:
     profile = file.get("profile") or {}
     yield "dct:title", text(file["name"])
     yield from both("dct:description", *_file_in_words(release, file))
@@ -202,7 +201,10 @@ def _distribution(entry: Entry, release: Document, file: Document, site: Site, p
     yield "dcatap:availability", _concept(vocabulary.AVAILABLE, "available", "", vocabulary.AVAILABILITIES)
     yield from licence(entry.document.get("licence_hint"))
     yield from high_value_law(entry.document)
-    yield from (("odrl:hasPolicy", Iri(policy.iri)) for policy in policies if policy.iri)
+    # The profile allows a distribution one policy; where several offers stand side by side, the dataset names them.
+    offers = entry.document.get("offers", ())
+    if len(offers) == 1:
+        yield "odrl:hasPolicy", Iri(site.offer(offers[0]["id"]))
 
 
 def high_value_law(document: Document) -> Said:
@@ -229,5 +231,6 @@ def _file_in_words(release: Document, file: Document) -> tuple[str, str]:
 
 
 def _checksum(sha256: str) -> Node:
-    said = (("spdx:algorithm", Iri(vocabulary.SHA256)), ("spdx:checksumValue", typed(sha256, "xsd:hexBinary")))
+    algorithm = Node(("spdx:ChecksumAlgorithm",), (), vocabulary.SHA256)
+    said = (("spdx:algorithm", algorithm), ("spdx:checksumValue", typed(sha256, "xsd:hexBinary")))
     return Node(("spdx:Checksum",), said)

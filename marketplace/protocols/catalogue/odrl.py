@@ -38,7 +38,7 @@ def offer(listed: Mapping[str, Any], terms: UsageTerms | None, site: Site, assig
     permission = ("odrl:permission", _object("permission", _priced(first, listed)))
     parties = (("odrl:assigner", iri(assigner)), ("odrl:target", iri(target)))
     said = (*parties, permission, *agreed, *_particulars(listed, site))
-    return Node(("odrl:Offer",), said, site.offer(listed["id"]))
+    return Node(("odrl:Policy", "odrl:Offer"), said, site.offer(listed["id"]))
 
 
 @lru_cache(maxsize=1024)  # many offers stand under the same terms
