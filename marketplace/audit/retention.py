@@ -46,6 +46,12 @@ RETENTION = (
         "MARKETPLACE_UPLOAD_KEPT_HOURS",
         "organization, dataset",
     ),
+    Kept(
+        "catalog.forget_harvest_lines",
+        "what became of each record in a harvest that a whole one has followed; the run stays",
+        "MARKETPLACE_HARVEST_LINES_KEPT_DAYS",
+        "organization, dataset",
+    ),
     Kept("access.forget_tickets", "download tickets", "a day after issue", "organization"),
     Kept("delivery.tidy", "bytes of uploads that died", "a day"),
     Kept("audit.looks.forget", "what tells auditors' repeated looks apart; the record keeps the looks", "their day"),

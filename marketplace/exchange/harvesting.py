@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from marketplace.catalog import queries as catalog
-from marketplace.catalog.harvesting import queries, rules, service, taking
+from marketplace.catalog.harvesting import forgetting, queries, rules, service, taking
 from marketplace.catalog.harvesting.errors import RunTaken, SourceUnreadable
 from marketplace.catalog.harvesting.models import Harvest, HarvestRun
 from marketplace.catalog.harvesting.rules import HarvestDraft
@@ -23,6 +23,7 @@ from marketplace.kit.transaction import transaction
 
 HARVEST_JOB = "catalog.harvest"
 Tell = Callable[[Step], None]
+forget = forgetting.forget
 
 
 @jobs.task("catalog.harvest_due", cron="*/10 * * * *")

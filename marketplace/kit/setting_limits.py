@@ -3,6 +3,7 @@
 POSITIVE = (
     "port", "threads", "token_ttl_seconds", "applications_pending_max", "upload_size_bytes_max",
     "s3_timeout_seconds", "s3_cache_bytes_max", "s3_log_hours", "upload_kept_hours",
+    "harvest_lines_kept_days",
     "provider_stored_bytes_max", "provider_uploads_open_max", "profile_memory_bytes_max",
     "profile_cpu_seconds_max", "conversion_cpu_seconds_max", "delta_sharing_url_seconds", "webhook_failures_max",
     "row_page_rows_max", "row_page_bytes_max", "row_query_memory_bytes_max", "row_query_cpu_seconds_max",

@@ -66,6 +66,7 @@ class Settings:
     trust_to_sell: str = "verified"
     upload_size_bytes_max: int = 20 * 2**30
     upload_kept_hours: int = 168
+    harvest_lines_kept_days: int = 90
     provider_stored_bytes_max: int = 2**40
     provider_uploads_open_max: int = 200
     store: str = "local"

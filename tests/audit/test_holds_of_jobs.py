@@ -14,10 +14,13 @@ from marketplace.access import tickets
 from marketplace.access.ticket_models import Ticket
 from marketplace.audit import holds, retention
 from marketplace.catalog import service as catalog
+from marketplace.catalog.harvesting import service as harvests
+from marketplace.catalog.harvesting.models import HarvestLine, HarvestRun
+from marketplace.catalog.harvesting.rules import HarvestDraft
 from marketplace.catalog.uploads import service as uploads
 from marketplace.catalog.uploads.models import Upload
 from marketplace.catalog.uploads.rules import UploadDraft
-from marketplace.exchange import holding, uploading
+from marketplace.exchange import harvesting, holding, uploading
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.joining import service as joining
 from marketplace.identity.joining.models import Application
@@ -79,6 +82,20 @@ def ticket(who: Actor, member: Member) -> None:
     grant_id = market.ordered(who, market.offered(on, kind=PriceKind.FREE)).grant_id
     with transaction():
         row(Ticket, **client_of(who), organization_id=who.organization_id, grant_id=grant_id, release_id=on.release_id)
+
+
+def harvest(who: Actor, member: Member) -> None:
+    """A report that a whole run has followed."""
+    begun = clock.now()
+    with transaction():
+        harvest_id = harvests.set_harvest(who, HarvestDraft("https://ckan.example.jp/")).id
+        for number in range(2):
+            at = {"started_at": begun + number * timedelta(minutes=1), "ended_at": begun + timedelta(hours=1)}
+            facts = {"id": new_id("hrn"), "harvest_id": harvest_id, "state": "done"}
+            row(HarvestRun, dry_run=False, is_full=True, **facts, **at)
+            db.session.flush()
+            if not number:
+                row(HarvestLine, run_id=facts["id"], outcome="unchanged")
 
 
 def application(who: Actor, member: Member) -> None:
@@ -156,6 +173,7 @@ JOBS: dict[str, tuple[Callable[[], object], type[Model], Callable[[Actor, Member
     "identity.forget_attempts": (attempts.forget_expired, LoginAttempt, written(LoginAttempt, **PERSON)),
     "identity.forget_sessions": (sessions.forget_over, LoginSession, written(LoginSession, **PERSON)),
     "catalog.uploads_expired": (uploading.expire, Upload, upload),
+    "catalog.forget_harvest_lines": (harvesting.forget, HarvestLine, harvest),
     "access.forget_tickets": (tickets.forget, Ticket, ticket),
     "mail.forget": (holding.forget_letters, Mail, written(Mail, recipient=lambda _, member: member.email.upper())),
     "webhooks.forget": (sending.forget, WebhookEvent, told),
