@@ -35,13 +35,14 @@ from marketplace.web import (
     teasers,
     terms,
     watches,
+    webhooks,
 )
 from marketplace.web.description import EXTENSION, Description
 
 PAGES = (
     home, catalog, teasers, ratings, demand, watches, terms, register, reports, problems, documentation, checkout,
     sign_in, passkeys, providers, recovery, joining, account, email, desk, groups, notices, authorize, consent, device,
-    repairs, privacy_desk, agents,
+    repairs, privacy_desk, agents, webhooks,
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from marketplace.kit import clock, outbound
 from marketplace.kit.errors import Invalid
+from marketplace.kit.ids import is_id
 from marketplace.kit.outbound import OutboundRefused
 from marketplace.webhooks.states import EventType
 
@@ -39,12 +40,38 @@ class EndpointDraft:
     description: str = ""
 
 
-def check_url(url: str) -> None:
-    """Refuse an address that nothing is sent to; raises Invalid."""
+def check(given: Mapping[str, Any]) -> None:
+    """Refuse what no endpoint may be, of those of its members that are given; raises Invalid."""
+    faults = list(_faults_of(given))
+    if faults:
+        raise Invalid(errors=[{"pointer": f"/{name}", "detail": detail} for name, detail in faults])
+
+
+def _faults_of(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if fault := "url" in given and _fault_of_url(given["url"]):
+        yield "url", fault
+    if "events" in given and not given["events"]:
+        yield "events", "must name one kind of event at least"
+    if len(given.get("description", "")) > DESCRIPTION_LENGTH_MAX:
+        yield "description", f"must have at most {DESCRIPTION_LENGTH_MAX} characters"
+    for name, prefix in (("dataset_ids", "ds"), ("publisher_ids", "org")):
+        named = given.get(name)
+        if named is not None and not (0 < len(named) <= NAMED_MAX and all(_is_id_of(prefix, one) for one in named)):
+            yield name, f"must be from 1 to {NAMED_MAX} ids that begin with {prefix}_"
+
+
+def _fault_of_url(url: str) -> str | None:
+    if len(url) > URL_LENGTH_MAX:
+        return f"must have at most {URL_LENGTH_MAX} characters"
     try:
         outbound.check(url)
     except OutboundRefused as error:
-        raise Invalid(errors=[{"pointer": "/url", "detail": str(error)}]) from error
+        return str(error)
+    return None
+
+
+def _is_id_of(prefix: str, text: str) -> bool:
+    return is_id(text) and text.startswith(f"{prefix}_")
 
 
 def fresh_secret() -> bytes:

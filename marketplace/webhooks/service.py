@@ -44,7 +44,7 @@ SELECT 'whm_' || md5(wanted.id || happened.id), wanted.id, happened.id, 'waiting
 
 def register(actor: Actor, draft: EndpointDraft) -> tuple[WebhookEndpoint, str]:
     """Register an endpoint, and return it with its secret, shown this once; raises EndpointsFull or Invalid."""
-    rules.check_url(draft.url)
+    rules.check(asdict(draft))
     # Of several who register at once each waits for the one before.
     organization = identity.lock_visible_organization(actor, actor.organization_id)
     if queries.count_endpoints(organization.id) >= rules.ENDPOINTS_MAX:
@@ -68,8 +68,7 @@ def register(actor: Actor, draft: EndpointDraft) -> tuple[WebhookEndpoint, str]:
 
 def change(actor: Actor, endpoint_id: str, expected_version: int, changes: Mapping[str, Any]) -> WebhookEndpoint:
     """Change where or of what an endpoint is told; raises NotFound, EndpointStale or Invalid."""
-    if "url" in changes:
-        rules.check_url(changes["url"])
+    rules.check(changes)
     endpoint = queries.get_endpoint(actor, endpoint_id, held=True)
     if endpoint.version != expected_version:
         raise EndpointStale(version=endpoint.version)
