@@ -9,8 +9,9 @@ from marketplace.kit.db import Model
 
 
 class Ticket(Model):
-    """One ticket, its secret as a hash: for one content of one release, in the name of the client that asked for it.
+    """One ticket, its secret as a hash: for one content of one release, in the name of whoever asked for it.
 
+    That is a client, perhaps with a member, or a member alone, with a browser.
     The first byte must be asked for by ``begin_by``; from ``first_used_at`` on it can be resumed for some minutes.
     ``assurance`` is that of the member at the time of issue, if a person asked.
     """
@@ -19,6 +20,7 @@ class Ticket(Model):
     __table_args__ = (
         CheckConstraint("secret_sha256 ~ '^[0-9a-f]{64}$'", name="secret_sha256"),
         CheckConstraint("begin_by > issued_at", name="begin_by"),
+        CheckConstraint("num_nonnulls(client_id, member_id) >= 1", name="asked_by"),
         Index("ix_ticket_issued_at", "issued_at"),
     )
 
@@ -29,7 +31,7 @@ class Ticket(Model):
     file_name: Mapped[str]
     sha256: Mapped[str]
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
-    client_id: Mapped[str] = mapped_column(ForeignKey("api_client.id", ondelete="CASCADE"))
+    client_id: Mapped[str | None] = mapped_column(ForeignKey("api_client.id", ondelete="CASCADE"))
     member_id: Mapped[str | None] = mapped_column(ForeignKey("member.id", ondelete="CASCADE"))
     assurance: Mapped[str | None]
     purpose: Mapped[str | None]

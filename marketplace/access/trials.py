@@ -1,5 +1,6 @@
 """Trials: what may be tried of a dataset, and that each organization tries it once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select, update
@@ -19,6 +20,7 @@ from marketplace.licensing.models import Terms
 
 DAYS_MAX = 366
 BYTES_MAX = 2**53 - 1
+TAKEN_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,18 @@ def find_policy(dataset_id: str) -> TrialPolicy | None:
     """Return what may be tried of a dataset, or None."""
     found = select(TrialPolicy).where(TrialPolicy.dataset_id == storable(dataset_id))
     return db.session.scalar(found.execution_options(populate_existing=True))
+
+
+def find_taken(actor: Actor, dataset_id: str) -> Trial | None:
+    """Return that the caller's organization has tried a dataset, or None."""
+    mine = (Trial.dataset_id == storable(dataset_id), Trial.organization_id == actor.organization_id)
+    return db.session.scalar(select(Trial).where(*mine).execution_options(populate_existing=True))
+
+
+def list_taken(actor: Actor) -> Sequence[Trial]:
+    """Return what the caller's organization tried last, newest first."""
+    mine = select(Trial).where(Trial.organization_id == actor.organization_id)
+    return db.session.scalars(mine.order_by(Trial.taken_at.desc(), Trial.dataset_id).limit(TAKEN_SHOWN)).all()
 
 
 def lock_policy(dataset_id: str) -> TrialPolicy:

@@ -1,5 +1,6 @@
 """Provenance: what a dataset was made of, and what was made of it, to whoever sees both ends; citations."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from marketplace.catalog import listings
@@ -43,7 +44,7 @@ def cite(actor: Actor, dataset_id: str, draft: CitationDraft) -> Citation:
     if citation.state == CitationState.WAITING:
         provider_id = catalog.get_dataset(dataset_id).organization_id
         for address in identity.list_addresses(provider_id, roles.LISTING):
-            mail.send(address, *_letter(dataset_id))
+            mail.send(address, *_letter())
     return citation
 
 
@@ -52,6 +53,15 @@ def shown(citation: Citation) -> Document:
     who = identity.get_organization(citation.organization_id)
     plain = ("id", "dataset_id", "kind", "state", "title", "url", "created_at", "decided_at")
     return {name: getattr(citation, name) for name in plain} | {"added_by": {"ja": who.name_ja, "en": who.name_en}}
+
+
+def titled(citations: Sequence[Citation]) -> list[Document]:
+    """Return citations with the titles of their datasets, as their own parties read them."""
+    datasets = catalog.find_datasets({one.dataset_id for one in citations})
+    titles = {one: (datasets[one].title_ja, datasets[one].title_en) for one in datasets}
+    return [
+        shown(one) | dict(zip(("dataset_ja", "dataset_en"), titles[one.dataset_id], strict=True)) for one in citations
+    ]
 
 
 def _source(origin: Any, seen: dict[str, Document]) -> Document:
@@ -65,8 +75,8 @@ def _named(document: Document) -> Document:
     return {"dataset_id": document["id"], "url": None} | titles
 
 
-def _letter(dataset_id: str) -> tuple[str, str]:
-    address = f"{settings.current().base_url}/v1/datasets/{dataset_id}/citations"
+def _letter() -> tuple[str, str]:
+    address = f"{settings.current().base_url}/organization/citations"
     subject = "データセットの活用事例が届きました / A use of your dataset waits for you"
     body = (
         f"データセットの引用・活用事例の掲載について、確認をお願いします。\n{address}\n\n"

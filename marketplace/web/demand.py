@@ -1,7 +1,6 @@
 """Data requests for people: finding them, stating one, following, pledging, answering, and what became of them."""
 
 from collections.abc import Callable
-from datetime import date
 from typing import Any
 
 from flask import Response, request
@@ -14,18 +13,17 @@ from marketplace.exchange import demanding as stories
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
 from marketplace.identity.login import sessions as login
-from marketplace.identity.permissions import PERMISSIONS, Permission
+from marketplace.identity.permissions import Permission
 from marketplace.kit import clock, settings
 from marketplace.kit.errors import Conflict, Invalid, Refusal
 from marketplace.kit.transaction import transaction
 from marketplace.licensing.states import PriceKind
-from marketplace.web import forms, sessions
+from marketplace.web import fields, forms, sessions
 from marketplace.web.addresses import see
 from marketplace.web.catalog import CURSOR_MAX, WORDS_MAX
-from marketplace.web.endpoint import blueprint, guarded, session
+from marketplace.web.endpoint import blueprint, guarded, may, session
 from marketplace.web.language import link, say
 from marketplace.web.rendering import path_part, render, render_private
-from marketplace.web.sign_in import trouble_of
 
 blp = blueprint("demand")
 REQUESTS, OWN = "/requests", "/organization/requests"
@@ -104,7 +102,7 @@ def pledge() -> Response:
     form = forms.read("request_id", "amount_yen")
 
     def deed(actor: Actor) -> object:
-        amount_yen = _yen(form["amount_yen"], "amount_yen")
+        amount_yen = fields.yen(form["amount_yen"], "amount_yen", rules.YEN_MAX)
         if amount_yen is None:
             return service.withdraw_pledge(actor, form["request_id"])
         return service.pledge(actor, form["request_id"], amount_yen)
@@ -120,12 +118,12 @@ def answer() -> Response:
 
     def deed(actor: Actor) -> object:
         if form["kind"] not in set(AnswerKind):
-            raise _wrong("kind", "must be teaser, quote or listing")
+            raise fields.wrong("kind", "must be teaser, quote or listing")
         draft = AnswerDraft(
             AnswerKind(form["kind"]),
             form["words"],
-            _yen(form["amount_yen"], "amount_yen"),
-            _day(form["valid_until"], "valid_until"),
+            fields.yen(form["amount_yen"], "amount_yen", rules.YEN_MAX),
+            fields.day(form["valid_until"], "valid_until"),
             form["dataset_id"].strip() or None,
         )
         return stories.answer(actor, form["request_id"], draft)
@@ -196,10 +194,10 @@ def _page(request_id: str, refusal: Refusal | None = None) -> Response:
         answers=queries.list_answers(row, reader),
         alike=[(showing.request(near), share) for near, share in alike],
         guide=showing.price_guide(row.theme, str(PriceKind.ONE_OFF), row.region),
-        may={permission.value: _may(reader, permission) for permission in _DEEDS},
+        may={permission.value: may(reader, permission) for permission in _DEEDS},
         own_id=reader.organization_id if reader else None,
         is_signed_in=reader is not None,
-        trouble=_trouble(refusal),
+        trouble=fields.trouble(refusal),
         pledges_min=settings.current().pledges_shown_min,
         answer_kinds=AnswerKind,
         **_words(),
@@ -207,11 +205,6 @@ def _page(request_id: str, refusal: Refusal | None = None) -> Response:
 
 
 _DEEDS = (Permission.DEMAND_STATE, Permission.DEMAND_JOIN, Permission.DEMAND_ANSWER, Permission.DEMAND_END)
-
-
-def _may(reader: Actor | None, permission: Permission) -> bool:
-    rule = PERMISSIONS[permission]
-    return reader is not None and reader.role in rule.roles and bool(rule.capacities & reader.capacities)
 
 
 def _own_page(refusal: Refusal | None = None, form: dict[str, str] | None = None) -> Response:
@@ -224,8 +217,8 @@ def _own_page(refusal: Refusal | None = None, form: dict[str, str] | None = None
         requests=showing.requests(page.items, actor),
         following=link(OWN, [("cursor", page.next_cursor)]) if page.next_cursor else None,
         notices=queries.list_notices(actor).items,
-        states_need=_may(actor, Permission.DEMAND_STATE),
-        trouble=_trouble(refusal),
+        states_need=may(actor, Permission.DEMAND_STATE),
+        trouble=fields.trouble(refusal),
         said=form or {},
         lengths={"title": rules.TITLE_LENGTH_MAX, "problem": rules.WORDS_LENGTH_MAX, "detail": rules.DETAIL_LENGTH_MAX},
         events={event.value: say(*EVENT_LABELS[event]) for event in Event},
@@ -242,24 +235,16 @@ def _words() -> dict[str, Any]:
     }
 
 
-def _trouble(refusal: Refusal | None) -> str:
-    """Return what was wrong, with the fields at fault where they are known."""
-    if refusal is None:
-        return ""
-    fields = say("、", ", ").join(error["pointer"].strip("/") for error in refusal.errors)
-    return f"{trouble_of(refusal)} ({fields})" if fields else trouble_of(refusal)
-
-
 def _cursor() -> str | None:
     return (request.args.get("cursor") or "")[:CURSOR_MAX] or None
 
 
 def _draft(form: dict[str, str]) -> RequestDraft:
     if form["theme"] not in set(Theme):
-        raise _wrong("theme", "must be one of the themes")
-    deadline = _day(form["deadline"], "deadline")
+        raise fields.wrong("theme", "must be one of the themes")
+    deadline = fields.day(form["deadline"], "deadline")
     if deadline is None:
-        raise _wrong("deadline", "must be a day")
+        raise fields.wrong("deadline", "must be a day")
     return RequestDraft(
         title=form["title"].strip(),
         problem=form["problem"],
@@ -267,28 +252,8 @@ def _draft(form: dict[str, str]) -> RequestDraft:
         theme=Theme(form["theme"]),
         region=form["region"].strip() or "JP",
         detail=form["detail"],
-        period_from=_day(form["period_from"], "period_from"),
-        period_to=_day(form["period_to"], "period_to"),
-        budget_yen=_yen(form["budget_yen"], "budget_yen"),
+        period_from=fields.day(form["period_from"], "period_from"),
+        period_to=fields.day(form["period_to"], "period_to"),
+        budget_yen=fields.yen(form["budget_yen"], "budget_yen", rules.YEN_MAX),
         shows_name=form["shows_name"] == "yes",
     )
-
-
-def _day(text: str, field: str) -> date | None:
-    try:
-        return date.fromisoformat(text.strip()) if text.strip() else None
-    except ValueError:
-        raise _wrong(field, "must be a day such as 2027-03-31") from None
-
-
-def _yen(text: str, field: str) -> int | None:
-    digits = text.strip().replace(",", "")
-    if not digits:
-        return None
-    if not (digits.isascii() and digits.isdecimal() and len(digits) <= len(str(rules.YEN_MAX))):
-        raise _wrong(field, "must be a whole number of yen")
-    return int(digits)
-
-
-def _wrong(field: str, detail: str) -> Invalid:
-    return Invalid(errors=[{"pointer": f"/{field}", "detail": detail}])

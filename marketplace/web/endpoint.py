@@ -68,6 +68,12 @@ def reader() -> Actor | None:
         return None
 
 
+def may(actor: Actor | None, permission: Permission) -> bool:
+    """Tell whether somebody is shown the way to a deed; its guard decides anew."""
+    rule = PERMISSIONS[permission]
+    return actor is not None and actor.role in rule.roles and bool(rule.capacities & actor.capacities)
+
+
 def session() -> Session:
     """Return the session of a guarded page that is not public."""
     found = sessions.current()

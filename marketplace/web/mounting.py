@@ -8,9 +8,11 @@ from flask import Blueprint, Flask
 from marketplace.web import (
     account,
     agents,
+    announcements,
     authorize,
     catalog,
     checkout,
+    citations,
     consent,
     demand,
     desk,
@@ -34,6 +36,7 @@ from marketplace.web import (
     sign_in,
     teasers,
     terms,
+    trials,
     watches,
     webhooks,
 )
@@ -42,7 +45,7 @@ from marketplace.web.description import EXTENSION, Description
 PAGES = (
     home, catalog, teasers, ratings, demand, watches, terms, register, reports, problems, documentation, checkout,
     sign_in, passkeys, providers, recovery, joining, account, email, desk, groups, notices, authorize, consent, device,
-    repairs, privacy_desk, agents, webhooks,
+    repairs, privacy_desk, agents, webhooks, announcements, citations, trials,
 )  # fmt: skip
 
 

@@ -22,13 +22,13 @@ from marketplace.exchange import harvesting, repairing
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
 from marketplace.identity.login import sessions as login
-from marketplace.identity.permissions import PERMISSIONS, Permission
+from marketplace.identity.permissions import Permission
 from marketplace.kit import clock
 from marketplace.kit.errors import Conflict, Refusal
 from marketplace.kit.transaction import transaction
 from marketplace.web import forms
 from marketplace.web.addresses import see
-from marketplace.web.endpoint import blueprint, guarded, session
+from marketplace.web.endpoint import blueprint, guarded, may, session
 from marketplace.web.language import link, say
 from marketplace.web.rendering import render_private
 from marketplace.web.sign_in import trouble_of
@@ -67,12 +67,11 @@ def _page(refusal: Refusal | None = None) -> Response:
     actor = _actor()
     page = queries.list_open(actor.organization_id, cursor=request.args.get("cursor"))
     named = catalog.find_datasets({one.dataset_id for one in page.items})
-    rule = PERMISSIONS[Permission.DATASETS_WRITE]
     return render_private(
         "repairs.html",
         status=refusal.status if refusal else 200,
         organization=identity.get_organization(actor.organization_id),
-        manages=actor.role in rule.roles and bool(rule.capacities & actor.capacities),
+        manages=may(actor, Permission.DATASETS_WRITE),
         trouble=trouble_of(refusal),
         waiting=queries.count_open(actor.organization_id),
         findings=[_shown(one, named[one.dataset_id]) for one in page.items],

@@ -5,12 +5,12 @@ from flask import Response, request
 from marketplace.catalog.teasers import queries, service
 from marketplace.exchange import announcing
 from marketplace.identity.login import sessions as login
-from marketplace.identity.permissions import PERMISSIONS, Permission
+from marketplace.identity.permissions import Permission
 from marketplace.kit.transaction import transaction
 from marketplace.web import forms
 from marketplace.web.addresses import see
 from marketplace.web.catalog import CURSOR_MAX
-from marketplace.web.endpoint import blueprint, guarded, reader, session
+from marketplace.web.endpoint import blueprint, guarded, may, reader, session
 from marketplace.web.language import link
 from marketplace.web.rendering import path_part, render, render_private
 
@@ -36,14 +36,13 @@ def show(teaser_id: str) -> Response:
     """Show an announced dataset, and what became of it."""
     who = reader()
     teaser = queries.get_teaser(teaser_id)
-    rule = PERMISSIONS[Permission.DEMAND_JOIN]
     is_own = who is not None and who.organization_id == teaser.organization_id
-    may_watch = who is not None and not is_own and who.role in rule.roles and bool(rule.capacities & who.capacities)
     page = render if who is None else render_private
     return page(
         "teaser.html",
         one=announcing.shown(teaser, who),
-        may_watch=may_watch,
+        may_watch=not is_own and may(who, Permission.DEMAND_JOIN),
+        may_manage=is_own and may(who, Permission.DATASETS_WRITE),
         is_signed_in=who is not None,
         is_watched=who is not None and queries.is_watched(teaser.id, who.organization_id),
     )

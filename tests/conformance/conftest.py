@@ -31,6 +31,7 @@ class House:
     party: Party
     person: Visitor
     metadata: dict[str, Any]
+    operator: Party
 
     @property
     def base_url(self) -> str:
@@ -67,7 +68,7 @@ def furnished(exchange: live.Exchange) -> House:
     operator = exchange.found("operator", cast.OPERATOR)
     party = exchange.admit(operator, "buyer", cast.BUYER)
     told = requests.get(f"{exchange.base_url}/.well-known/oauth-authorization-server", timeout=60).json()
-    return House(exchange, party, join(exchange, party, "hanako@ishikari.example"), told)
+    return House(exchange, party, join(exchange, party, "hanako@ishikari.example"), told, operator)
 
 
 @pytest.fixture(scope="session")

@@ -121,6 +121,9 @@ def pages(house) -> list[dict]:
     person.sign_in()
     consent = person.open(asking(house, house.program()) + "&redirect_uri=http%3A%2F%2F127.0.0.1%3A3000%2Fback")
     halfway = half_signed_in(house)
+    maker = join(house.exchange, house.exchange.admit(house.operator, "maker", cast.PROVIDER), "kumiko@hokuto.example")
+    maker.open(f"{base}/sign-in")
+    maker.sign_in()
     return [
         page(nobody, "sign-in", f"{base}/sign-in"),
         page(nobody, "passkey", f"{base}/sign-in/passkey"),
@@ -139,7 +142,8 @@ def pages(house) -> list[dict]:
         page(person, "device", f"{base}/device?user_code=BCDF-GHJK"),
         page(person, "device's consent", device_waiting(house), form='form[action^="/device"]'),
         page(person, "refused", f"{base}/oauth/authorize?client_id=nobody"),
-        *(page(nobody, path, f"{base}/{path}") for path in ("", "catalog", "terms", "register", "problems")),
+        *(page(nobody, path, f"{base}/{path}") for path in ("", "catalog", "teasers", "terms", "register", "problems")),
+        *(page(maker, f"desk: {path}", f"{base}/organization/{path}") for path in ("teasers", "citations", "trials")),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Select, func, select, text
 
 from marketplace.catalog.lineage.models import Citation, DatasetOrigin
 from marketplace.catalog.lineage.states import CitationState
@@ -50,10 +50,21 @@ def list_citations(
     statement = select(Citation).where(Citation.dataset_id == storable(dataset_id)).order_by(Citation.id.desc())
     if shown_only:
         statement = statement.where(Citation.state == CitationState.SHOWN)
-    after = decode_cursor(cursor, 1)
-    if after:
-        statement = statement.where(Citation.id < storable(str(after[0])))
-    return cut(db.session.scalars(statement.limit(size + 1)).all(), size, lambda row: [row.id])
+    return _page(statement, cursor, size)
+
+
+def list_of_provider(organization_id: str, *, waiting: bool, cursor: str | None = None) -> Page[Citation]:
+    """Return citations of all datasets of an organization, newest first: those that wait for it, or those decided."""
+    is_waiting = Citation.state == CitationState.WAITING
+    found = select(Citation).join(Dataset, Dataset.id == Citation.dataset_id)
+    mine = found.where(Dataset.organization_id == organization_id, is_waiting if waiting else ~is_waiting)
+    return _page(mine.order_by(Citation.id.desc()), cursor, SIZE_DEFAULT)
+
+
+def list_named_by(organization_id: str) -> Page[Citation]:
+    """Return what an organization named last of what it made of datasets, its own ones and others'."""
+    named = select(Citation).where(Citation.organization_id == organization_id).order_by(Citation.id.desc())
+    return _page(named, None, SIZE_DEFAULT)
 
 
 def get_citation_of_provider(organization_id: str, citation_id: str) -> Citation:
@@ -71,3 +82,10 @@ def count_waiting(organization_id: str, provider_id: str) -> int:
     waiting = select(func.count()).select_from(Citation).join(Dataset, Dataset.id == Citation.dataset_id)
     asked = (Citation.organization_id == organization_id, Citation.state == CitationState.WAITING)
     return db.session.scalar(waiting.where(*asked, Dataset.organization_id == provider_id)) or 0
+
+
+def _page(statement: Select[tuple[Citation]], cursor: str | None, size: int) -> Page[Citation]:
+    after = decode_cursor(cursor, 1)
+    if after:
+        statement = statement.where(Citation.id < storable(str(after[0])))
+    return cut(db.session.scalars(statement.limit(size + 1)).all(), size, lambda row: [row.id])

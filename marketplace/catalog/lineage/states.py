@@ -29,3 +29,9 @@ CITATION_MOVES = {
     CitationState.REMOVED: (CitationState.SHOWN,),
 }
 """From which states a provider takes a citation into each."""
+CITATION_STATE_LABELS = {
+    CitationState.WAITING: ("提供者の確認待ち", "Waits for the provider"),
+    CitationState.SHOWN: ("表示中", "Shown"),
+    CitationState.DECLINED: ("表示しない", "Declined"),
+    CitationState.REMOVED: ("表示を終了", "Taken off"),
+}

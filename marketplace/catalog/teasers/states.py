@@ -13,3 +13,9 @@ class TeaserState(StrEnum):
 
 
 LIVE = (TeaserState.ANNOUNCED, TeaserState.COMING)
+TEASER_STATE_LABELS = {
+    TeaserState.ANNOUNCED: ("予告中", "Announced"),
+    TeaserState.COMING: ("掲載準備中", "Being made a listing"),
+    TeaserState.LISTED: ("掲載済み", "Listed"),
+    TeaserState.WITHDRAWN: ("取りやめ", "Given up"),
+}
