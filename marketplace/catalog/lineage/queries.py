@@ -84,7 +84,7 @@ def count_waiting(organization_id: str, provider_id: str) -> int:
     return db.session.scalar(waiting.where(*asked, Dataset.organization_id == provider_id)) or 0
 
 
-def _page(statement: Select[tuple[Citation]], cursor: str | None, size: int) -> Page[Citation]:
+def _page(statement: Select[Citation], cursor: str | None, size: int) -> Page[Citation]:
     after = decode_cursor(cursor, 1)
     if after:
         statement = statement.where(Citation.id < storable(str(after[0])))
