@@ -82,3 +82,8 @@ def list_traced(dataset_id: str | None = None) -> list[Traced]:
         query.order_by(TracedCopy.source_sha256, TracedCopy.grant_id)
     ).all()
     return [Traced(*row) for row in rows]
+
+
+def is_kept(sha256: str) -> bool:
+    """Tell whether these bytes are some grant's own copy."""
+    return db.session.scalar(select(TracedCopy.grant_id).where(TracedCopy.sha256 == sha256).limit(1)) is not None

@@ -92,6 +92,7 @@ class TracedCopy(Model):
     __table_args__ = (
         CheckConstraint("method IN ('row_order', 'canary')", name="method"),
         CheckConstraint("num_nonnulls(sha256, size_bytes, made_at) IN (0, 3)", name="made"),
+        Index("ix_traced_copy_sha256", "sha256"),
         Index("ix_traced_copy_source_sha256_waiting", "source_sha256", postgresql_where=text("sha256 IS NULL")),
     )
 

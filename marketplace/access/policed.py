@@ -138,6 +138,11 @@ def find_profile(sha256: str) -> dict[str, Any] | None:
     return db.session.scalar(profiles.limit(1))
 
 
+def is_kept(sha256: str) -> bool:
+    """Tell whether these bytes are the part that some grant opens."""
+    return db.session.scalar(select(PolicedCopy.grant_id).where(PolicedCopy.sha256 == sha256).limit(1)) is not None
+
+
 def _json(document: dict[str, Any]) -> str:
     import orjson
 

@@ -12,6 +12,7 @@ from marketplace.exchange import listing, origins
 from marketplace.identity.permissions import Permission
 from marketplace.kit.errors import NotFound
 from marketplace.kit.transaction import transaction
+from marketplace.privacy import service as privacy
 
 blp = blueprint("releases", "/v1/releases", "Immutable versions of a dataset's files.")
 OPAQUE = "application/octet-stream"
@@ -50,6 +51,7 @@ def put_file(release_id: str, name: str) -> Any:
     with transaction():
         # Ended before the body comes: an upload may take hours, and must hold no connection for them.
         service.expect_file(actor(), release_id, name, media_type, request.content_length or 0)
+        privacy.refuse_blocked(announced or "")
     with uploads.place():
         stored = listing.receive(uploads.chunks(), announced, request.content_length)
     with transaction():

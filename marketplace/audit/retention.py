@@ -52,6 +52,12 @@ RETENTION = (
         "MARKETPLACE_HARVEST_LINES_KEPT_DAYS",
         "organization, dataset",
     ),
+    Kept(
+        "catalog.dispose_due",
+        "bytes of files that were removed or hold My Numbers, and bytes that no file came to name",
+        "until nothing needs them; a day where no file named them",
+        "organization, dataset",
+    ),
     Kept("access.forget_tickets", "download tickets", "a day after issue", "organization"),
     Kept("delivery.tidy", "bytes of uploads that died", "a day"),
     Kept("audit.looks.forget", "what tells auditors' repeated looks apart; the record keeps the looks", "their day"),
@@ -76,7 +82,10 @@ NEVER = (
         "for ever; months of usage events are put aside whole, never deleted",
     ),
     ("terms, acceptances, offers", "for ever"),
-    ("datasets, releases, files and their bytes", "for ever; withdrawing hides them"),
+    (
+        "datasets, releases, files and their bytes",
+        "for ever; withdrawing hides them. Files that a draft loses, or that hold My Numbers, see above",
+    ),
     (
         "incidents and who was told, legal holds, notes in [cases](oversight.md), deeds of two people",
         "for ever; triggers refuse deletion, and any change once they are over",

@@ -90,6 +90,7 @@ class Verb(StrEnum):
     FILE_DECLARED = "catalog.file.declared"
     FILE_PROFILED = "catalog.file.profiled"
     FILE_REMOVED = "catalog.file.removed"
+    FILE_DISPOSED = "catalog.file.disposed"
     GROUP_MADE = "catalog.group.made"
     GROUP_RENAMED = "catalog.group.renamed"
     GROUP_DISSOLVED = "catalog.group.dissolved"

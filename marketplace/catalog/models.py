@@ -209,6 +209,7 @@ class Conversion(Model):
         ),
         CheckConstraint("(problem IS NOT NULL) = (state = 'failed')", name="failed"),
         CheckConstraint("(finished_at IS NULL) = (state = 'pending')", name="finished_at"),
+        Index("ix_conversion_sha256", "sha256"),
         Index("ix_conversion_asked_at_pending", "asked_at", postgresql_where=text("state = 'pending'")),
     )
 

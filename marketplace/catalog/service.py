@@ -11,6 +11,8 @@ from sqlalchemy.dialects.postgresql import insert
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.catalog import ckan, listings, queries, rules
+from marketplace.catalog.disposals import service as disposals
+from marketplace.catalog.disposals.states import Reason
 from marketplace.catalog.errors import (
     DatasetWithdrawn,
     FileNameTaken,
@@ -23,6 +25,7 @@ from marketplace.catalog.errors import (
     VersionStale,
 )
 from marketplace.catalog.models import Dataset, File, Release
+from marketplace.catalog.profiling import words
 from marketplace.catalog.rules import DatasetDraft
 from marketplace.catalog.states import RELEASE_MOVES, DatasetState, ProfileState, ReleaseState
 from marketplace.catalog.uploads import storage
@@ -177,11 +180,24 @@ def record_profile(file_id: str, profile: dict[str, Any] | None, state: ProfileS
     return _reread(File, file_id)
 
 
-def remove_file(actor: Actor, file_id: str) -> None:
-    """Take a file out of a draft release; its bytes are nobody's then. Raises NotFound or ReleaseSealed."""
+def forget_content(file_id: str) -> None:
+    """Forget what the profile of a file shows of its content, and that there was one."""
+    told = {"problem": words.problem("content-refused", {}), "warnings": []}
+    values = {"profile": told, "profile_state": ProfileState.FAILED, "profiled_at": clock.now()}
+    db.session.execute(update(File).where(File.id == file_id).values(values))
+
+
+def remove_file(actor: Actor, file_id: str, *, gives_room: bool = True) -> None:
+    """Take a file out of a draft release, and have its bytes removed unless another needs them.
+
+    One that gave its room back before does not do so again. Raises NotFound or ReleaseSealed.
+    """
     file = queries.get_file(file_id)
     release = _own_draft_release(actor, file.release_id)
     sha256 = file.sha256
+    if gives_room and file.origin_url is None:
+        storage.vacate(actor.organization_id, file.size_bytes)
+        disposals.ask(sha256, Reason.REMOVED, file_id, release.dataset_id, actor.organization_id)
     db.session.execute(delete(Upload).where(Upload.file_id == file_id))
     db.session.execute(delete(File).where(File.id == file_id))
     db.session.expunge(file)

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from marketplace.catalog import conversions, queries
+from marketplace.catalog.disposals import service as disposals
 from marketplace.catalog.models import Conversion
 from marketplace.catalog.states import ConversionState
 from marketplace.delivery import changes
 from marketplace.delivery.changes import CHANGE_TYPE, NotComparable
 from marketplace.delivery.stores import Stored
-from marketplace.exchange import facilities, tabular
+from marketplace.exchange import disposing, facilities, tabular
 from marketplace.kit import clock, jobs
 from marketplace.kit.canonical import digest_of
 from marketplace.kit.errors import TooLarge
@@ -53,6 +54,7 @@ def compare(comparison: str, sha256s: list[str], keys: list[str]) -> None:
         conversions.finish(
             comparison, stored.sha256, stored.size_bytes, rows, [{"name": CHANGE_TYPE, "type": "string"}]
         )
+        disposals.named(stored.sha256)
 
 
 def _between(sha256s: Sequence[str], keys: Sequence[str]) -> tuple[Stored, int]:
@@ -63,5 +65,5 @@ def _between(sha256s: Sequence[str], keys: Sequence[str]) -> tuple[Stored, int]:
             tables,
             keys,
             tabular.limits(means),
-            lambda chunks: means.store.receive(chunks, means.settings.upload_size_bytes_max),
+            lambda chunks: disposing.receive(chunks, means.settings.upload_size_bytes_max),
         )

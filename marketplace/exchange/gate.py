@@ -6,6 +6,7 @@ from typing import Any
 from marketplace.catalog import listings, profiling, queries
 from marketplace.catalog import service as catalog
 from marketplace.catalog.models import File
+from marketplace.catalog.states import ProfileState
 from marketplace.exchange import facilities
 from marketplace.identity.actors import Actor
 from marketplace.kit import jobs, settings
@@ -16,7 +17,7 @@ from marketplace.licensing.models import Offer
 from marketplace.privacy import inspection, service
 from marketplace.privacy import queries as privacy
 from marketplace.privacy.assessments import service as assessments
-from marketplace.privacy.detectors import Level
+from marketplace.privacy.detectors import Finding, Kind, Level
 from marketplace.privacy.errors import RowsTooUnique
 from marketplace.privacy.models import PrivacyFinding, PrivacyStatement
 from marketplace.privacy.rules import StatementDraft
@@ -38,11 +39,24 @@ def keep(file_id: str, found: Looked) -> None:
     _ask_to_measure([queries.get_file(file_id)])
 
 
+def refuse_unseen(file: File) -> bool:
+    """Refuse a file whose bytes were refused meanwhile as those of another: nobody opens them, and they may be gone."""
+    if not privacy.is_blocked(file.sha256):
+        return False
+    with transaction():
+        if queries.find_file_by_id(file.id) is not None:
+            catalog.record_profile(file.id, None, ProfileState.FAILED)
+            keep(file.id, Looked((Finding(Kind.MY_NUMBER, Level.BLOCKED, "", 0, 0, 0),), total=1))
+    return True
+
+
 @jobs.task("privacy.inspect", slow=True)
 def inspect(file_id: str) -> None:
     """Look through a file of which nothing is kept, as those are that were profiled before there was a gate."""
     file = queries.find_file_by_id(file_id)
     if file is None or file.origin_url is not None or privacy.find_inspection(file_id) is not None:
+        return
+    if refuse_unseen(file):
         return
     with facilities.current().store.open(file.sha256) as stored:
         found = looked(Path(stored.name), file.profile)
@@ -105,7 +119,7 @@ def remove_file(actor: Actor, release_id: str, name: str) -> None:
     file = queries.find_file(release.id, name)
     if file is None:
         raise NotFound
-    catalog.remove_file(actor, file.id)
+    catalog.remove_file(actor, file.id, gives_room=not privacy.holds_my_numbers(file.id))
 
 
 def state(actor: Actor, dataset_id: str, draft: StatementDraft) -> PrivacyStatement:
@@ -131,6 +145,8 @@ def measure(file_id: str) -> None:
     file = queries.find_file_by_id(file_id)
     statement = privacy.find_statement(queries.get_release(file.release_id).dataset_id) if file else None
     if file is None or statement is None or file.profile is None or privacy.find_inspection(file_id) is None:
+        return
+    if privacy.is_blocked(file.sha256):
         return
     means = facilities.current()
     version, quasi, sensitive = statement.version, statement.quasi_identifiers, statement.sensitive_columns

@@ -8,11 +8,12 @@ from typing import Any
 
 from marketplace.access import service as access
 from marketplace.catalog import joins, listings, profiling, queries, service, waiting
+from marketplace.catalog.disposals import service as disposals
 from marketplace.catalog.groups import service as groups
 from marketplace.catalog.models import Dataset, File, Release
 from marketplace.catalog.states import DatasetState, ProfileState
 from marketplace.delivery.stores import Stored
-from marketplace.exchange import announcing, facilities, foreign, gate, news, policing, showcase, tabular
+from marketplace.exchange import announcing, disposing, facilities, foreign, gate, news, policing, showcase, tabular
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
 from marketplace.identity.errors import NotDelegated, TrustTooLow
@@ -34,11 +35,10 @@ EXPIRED_LATELY = timedelta(days=2)
 def receive(chunks: Iterable[bytes], sha256: str | None, size_bytes: int | None) -> Stored:
     """Stream a body into the store, before any transaction is open, at constant memory.
 
-    ``sha256`` and ``size_bytes`` are what the sender announced, and are compared. Bytes that no
-    release comes to name are harmless: they are kept once by their hash and shown to nobody.
+    ``sha256`` and ``size_bytes`` are what the sender announced, and are compared. Bytes that no release comes to
+    name within a day are removed. Raises what the store raises, and MyNumberFound for bytes that were refused before.
     """
-    means = facilities.current()
-    return means.store.receive(chunks, means.settings.upload_size_bytes_max, sha256, size_bytes)
+    return disposing.receive(chunks, settings.current().upload_size_bytes_max, sha256, size_bytes)
 
 
 def attach(actor: Actor, release_id: str, name: str, media_type: str, stored: Stored) -> File:
@@ -47,7 +47,9 @@ def attach(actor: Actor, release_id: str, name: str, media_type: str, stored: St
     Raises MyNumberFound for bytes in which My Numbers were found before.
     """
     privacy.refuse_blocked(stored.sha256)
-    return service.attach_file(actor, release_id, name, media_type, stored.sha256, stored.size_bytes)
+    file = service.attach_file(actor, release_id, name, media_type, stored.sha256, stored.size_bytes)
+    disposals.named(stored.sha256)
+    return file
 
 
 @jobs.task("catalog.profile", slow=True)
@@ -55,6 +57,8 @@ def profile(file_id: str) -> None:
     """Profile one file in its sandbox and look there for people; a file that cannot be read says so."""
     file = queries.find_file_by_id(file_id)
     if file is None or file.profile_state != ProfileState.PENDING:
+        return
+    if gate.refuse_unseen(file):
         return
     means = facilities.current()
     with means.store.open(file.sha256) as stored:

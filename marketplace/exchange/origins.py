@@ -23,6 +23,7 @@ from marketplace.kit.transaction import transaction
 from marketplace.metering import edge, queries
 from marketplace.metering.edge import Noted, Report
 from marketplace.metering.models import Delivery
+from marketplace.privacy import service as privacy
 
 MEDIA_TYPE = "musubi-permit+jwt"
 PERMIT = "permit"
@@ -53,10 +54,12 @@ def declare(actor: Actor, release_id: str, name: str, draft: OriginDraft) -> Fil
     """Enter a file of a draft release that its provider will send itself; nothing is fetched from there, ever.
 
     Opens its own transactions, since the name of the origin is asked between them. Raises what
-    ``catalog.expect_file`` and ``declare_file`` raise, and Invalid for an address that no buyer should be sent to.
+    ``catalog.expect_file`` and ``declare_file`` raise, MyNumberFound, and Invalid for an address that no buyer should
+    be sent to.
     """
     with transaction():
         catalog.expect_file(actor, release_id, name, draft.media_type)
+        privacy.refuse_blocked(draft.sha256)
     _check(draft.url)
     with transaction():
         return catalog.declare_file(

@@ -16,13 +16,14 @@ from marketplace.access import policed
 from marketplace.access.policed import PART_JOB, Part, Waiting
 from marketplace.access.rules import Entitlement
 from marketplace.catalog import profiling, queries
+from marketplace.catalog.disposals import service as disposals
 from marketplace.catalog.models import File
 from marketplace.catalog.states import ProfileState
 from marketplace.catalog.upstreams import queries as upstreams
 from marketplace.delivery import policing
 from marketplace.delivery.policing import NotEnforceable
 from marketplace.delivery.rows.errors import NotTabular
-from marketplace.exchange import facilities, tabular
+from marketplace.exchange import disposing, facilities, tabular
 from marketplace.exchange.errors import PolicyNotEnforceable
 from marketplace.kit import clock, installation_key, jobs
 from marketplace.kit.transaction import transaction
@@ -95,6 +96,7 @@ def make_parts(source_sha256: str) -> None:
             continue
         with transaction():
             policed.keep(waiting, part)
+            disposals.named(part.sha256)
             if file is not None:
                 tabular.ask(file.id, part.sha256)
 
@@ -118,7 +120,7 @@ def _made(waiting: Waiting, file: File | None) -> Part:
             recipe,
             _key(waiting),
             limits,
-            lambda chunks: means.store.receive(chunks, means.settings.upload_size_bytes_max),
+            lambda chunks: disposing.receive(chunks, means.settings.upload_size_bytes_max),
         )
     profile = _profile(made.kept.sha256, _as_text(file.name), means)
     return Part(made.kept.sha256, made.kept.size_bytes, made.rows, MEDIA_TYPES[profile["format"]], profile)

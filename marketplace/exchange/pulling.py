@@ -10,7 +10,7 @@ from marketplace.catalog.sources.service import Asked
 from marketplace.catalog.sources.states import PullProblem
 from marketplace.delivery.errors import StorageFull
 from marketplace.delivery.stores import Stored
-from marketplace.exchange import facilities, listing
+from marketplace.exchange import disposing, facilities, listing
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor, on_behalf_of
 from marketplace.identity.states import OrganizationState
@@ -24,6 +24,7 @@ from marketplace.kit.outbound import (
     Streamed,
 )
 from marketplace.kit.transaction import transaction
+from marketplace.privacy.errors import MyNumberFound
 
 SECONDS_MAX = 1800
 OK, NOT_MODIFIED = 200, 304
@@ -70,8 +71,8 @@ def pull(dataset_id: str) -> None:
         _failed(asked, PullProblem.STATUS, str(other))
     except (OutboundRefused, TooLarge) as refused:
         _failed(asked, PROBLEMS.get(type(refused), PullProblem.REFUSED))
-    except StorageFull as full:
-        _failed(asked, PullProblem.RELEASE, full.slug)
+    except (StorageFull, MyNumberFound) as refusal:
+        _failed(asked, PullProblem.RELEASE, refusal.slug)
     else:
         _keep(asked, found)
 
@@ -112,7 +113,7 @@ def _fetched(asked: Asked) -> _Found:
             return _Found(None, etag, last_modified)
         if answer.status != OK:
             raise _OtherStatus(str(answer.status))
-        return _Found(means.store.receive(_pieces(answer), limit), etag, last_modified)
+        return _Found(disposing.receive(_pieces(answer), limit), etag, last_modified)
 
 
 def _pieces(answer: Streamed) -> Iterator[bytes]:

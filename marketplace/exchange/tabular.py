@@ -7,11 +7,12 @@ from typing import Any
 
 from marketplace.access import policed
 from marketplace.catalog import conversions, profiling, queries, tabular
+from marketplace.catalog.disposals import service as disposals
 from marketplace.catalog.models import Conversion
 from marketplace.catalog.profiling import words
 from marketplace.catalog.states import ConversionState
 from marketplace.delivery.stores import Stored
-from marketplace.exchange import facilities
+from marketplace.exchange import disposing, facilities
 from marketplace.kit import clock, jobs
 from marketplace.kit.errors import TooLarge
 from marketplace.kit.transaction import transaction
@@ -51,13 +52,14 @@ def convert(file_id: str, sha256: str) -> None:
         return
     with transaction():
         conversions.finish(sha256, stored.sha256, stored.size_bytes, made.rows, made.columns)
+        disposals.named(stored.sha256)
 
 
 def _converted(profile: dict[str, Any] | None, sha256: str) -> tuple[tabular.Converted[Stored], Stored]:
     means = facilities.current()
 
     def keep(chunks: Iterable[bytes]) -> Stored:
-        return means.store.receive(chunks, means.settings.upload_size_bytes_max)
+        return disposing.receive(chunks, means.settings.upload_size_bytes_max)
 
     if profile is None or not tabular.is_tabular(profile):
         raise tabular.Unreadable("reader-stopped", reason="no table")

@@ -11,11 +11,12 @@ from marketplace.access import copies
 from marketplace.access.copies import COPY_JOB, Traced
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
+from marketplace.catalog.disposals import service as disposals
 from marketplace.delivery.tracing import marking, matching, reading
 from marketplace.delivery.tracing.marking import Pools
 from marketplace.delivery.tracing.matching import WAYS, Leak, Score
 from marketplace.delivery.tracing.reading import NoTable, Records, Table
-from marketplace.exchange import facilities
+from marketplace.exchange import disposing, facilities
 from marketplace.identity.actors import SYSTEM
 from marketplace.kit import clock, installation_key, jobs
 from marketplace.kit.transaction import transaction
@@ -70,8 +71,9 @@ def make_copies(source_sha256: str) -> None:
             if made is None:
                 copies.keep(waiting.grant_id, source_sha256, source_sha256, _size_of(source_sha256))
                 continue
-            stored = facilities.current().store.receive([made], len(made))
+            stored = disposing.receive([made], len(made))
             copies.keep(waiting.grant_id, source_sha256, stored.sha256, stored.size_bytes)
+            disposals.named(stored.sha256)
 
 
 @jobs.task("delivery.copy_left", cron="41 * * * *")

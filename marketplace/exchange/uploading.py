@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from marketplace.catalog import listings, queries
 from marketplace.catalog import service as catalog
+from marketplace.catalog.disposals import service as disposals
 from marketplace.catalog.uploads import queries as uploads
 from marketplace.catalog.uploads import service
 from marketplace.catalog.uploads.errors import UploadOffsetWrong
@@ -15,11 +16,12 @@ from marketplace.delivery.checksums import Announced, checked
 from marketplace.delivery.errors import BytesMissing, DigestMismatch
 from marketplace.delivery.stores import Stored
 from marketplace.delivery.stores.parts import Part
-from marketplace.exchange import facilities
+from marketplace.exchange import disposing, facilities
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock, jobs
 from marketplace.kit.transaction import transaction
 from marketplace.privacy import service as privacy
+from marketplace.privacy.errors import MyNumberFound
 
 CHECKPOINT_BYTES = 16 * 2**20
 """So many bytes at most come twice when the server dies."""
@@ -52,12 +54,13 @@ class _Going:
 def begin(actor: Actor, draft: UploadDraft) -> Upload:
     """Begin an upload into a draft release; one of no bytes is at its end at once.
 
-    Raises what ``catalog.expect_file`` and ``open_upload`` raise.
+    Raises what ``catalog.expect_file`` and ``open_upload`` raise, and MyNumberFound for a SHA-256 that is refused.
     """
     catalog.expect_file(actor, draft.release_id, draft.name, draft.media_type)
+    privacy.refuse_blocked(draft.sha256 or "")
     upload = service.open_upload(actor, draft)
     if not upload.size_bytes:
-        _become_file(_Going(actor, upload), facilities.current().store.receive([], 0))
+        _become_file(_Going(actor, upload), disposing.receive([], 0))
     return uploads.get_visible_upload(actor, upload.id)
 
 
@@ -148,15 +151,14 @@ def _fill(going: _Going, part: Part, chunks: Iterable[bytes], announced: Announc
 
 def _end(going: _Going, part: Part) -> None:
     """Keep the whole file and name it in its release; bytes that are not those announced end the upload."""
-    store, parts = facilities.current().store, facilities.current().parts
     try:
-        stored = store.receive(part.chunks(), going.size_bytes, going.sha256, going.size_bytes)
-    except DigestMismatch:
+        stored = disposing.receive(part.chunks(), going.size_bytes, going.sha256, going.size_bytes)
+        with transaction():
+            _become_file(going, stored)
+    except (DigestMismatch, MyNumberFound):
         give_up(going.actor, going.stand.id)
         raise
-    with transaction():
-        _become_file(going, stored)
-    parts.discard(part.name)
+    facilities.current().parts.discard(part.name)
 
 
 def _become_file(going: _Going, stored: Stored) -> None:
@@ -168,3 +170,4 @@ def _become_file(going: _Going, stored: Stored) -> None:
         going.actor, going.release_id, going.name, going.media_type, stored.sha256, stored.size_bytes
     )
     service.complete(going.stand.id, going.size_bytes, file.id)
+    disposals.named(stored.sha256)

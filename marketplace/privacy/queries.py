@@ -126,6 +126,17 @@ def is_blocked(sha256: str) -> bool:
     return db.session.get(BlockedContent, storable(sha256)) is not None
 
 
+def blocked_among(sha256s: Collection[str]) -> set[str]:
+    """Return those of these contents in which My Numbers were found."""
+    return set(db.session.scalars(select(BlockedContent.sha256).where(BlockedContent.sha256.in_(list(sha256s)))))
+
+
+def holds_my_numbers(file_id: str) -> bool:
+    """Tell whether a file is refused for good, and has given its room back."""
+    blocked = (PrivacyFinding.file_id == file_id, PrivacyFinding.level == Level.BLOCKED)
+    return db.session.scalar(select(PrivacyFinding.id).where(*blocked).limit(1)) is not None
+
+
 def find_statement(dataset_id: str) -> PrivacyStatement | None:
     """Return what its provider states of the people in a dataset, or None."""
     statement = select(PrivacyStatement).where(PrivacyStatement.dataset_id == storable(dataset_id))

@@ -10,7 +10,11 @@ from sqlalchemy.dialects.postgresql import insert
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.catalog import queries as catalog
+from marketplace.catalog import service as profiles
+from marketplace.catalog.disposals import service as disposals
+from marketplace.catalog.disposals.states import Reason
 from marketplace.catalog.models import File
+from marketplace.catalog.uploads import storage
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.overrides import queries as people
 from marketplace.identity.overrides.errors import PersonNeeded, SamePerson
@@ -61,11 +65,20 @@ def record_inspection(file_id: str, looked: Looked, *, unread: Level = Level.MED
     if findings:
         db.session.execute(plain_insert(PrivacyFinding), [_row(file, dataset_id, one) for one in findings])
     if any(one.level is Level.BLOCKED for one in findings):
-        seen = {"sha256": file.sha256, "found_at": clock.now()}
-        db.session.execute(insert(BlockedContent).values(seen).on_conflict_do_nothing())
+        _refuse_for_good(file, dataset_id)
     counts = {str(level): sum(one.level is level for one in findings) for level in Level}
     facts: dict[str, Any] = {"sha256": file.sha256, "problem": looked.problem, "total": looked.total}
     audit.record(SYSTEM, Verb.FILE_INSPECTED, subject=file_id, dataset=dataset_id, facts=facts | counts)
+
+
+def _refuse_for_good(file: File, dataset_id: str) -> None:
+    """Refuse these bytes from now on, have them removed, and forget what their profile shows of them."""
+    seen = {"sha256": file.sha256, "found_at": clock.now()}
+    db.session.execute(insert(BlockedContent).values(seen).on_conflict_do_nothing())
+    organization_id = catalog.get_dataset(dataset_id).organization_id
+    disposals.ask(file.sha256, Reason.REFUSED, file.id, dataset_id, organization_id)
+    profiles.forget_content(file.id)
+    storage.vacate(organization_id, file.size_bytes)
 
 
 def _row(file: File, dataset_id: str, one: Finding) -> dict[str, Any]:

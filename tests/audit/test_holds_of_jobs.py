@@ -14,13 +14,14 @@ from marketplace.access import tickets
 from marketplace.access.ticket_models import Ticket
 from marketplace.audit import holds, retention
 from marketplace.catalog import service as catalog
+from marketplace.catalog.disposals.models import ContentDisposal
 from marketplace.catalog.harvesting import service as harvests
 from marketplace.catalog.harvesting.models import HarvestLine, HarvestRun
 from marketplace.catalog.harvesting.rules import HarvestDraft
 from marketplace.catalog.uploads import service as uploads
 from marketplace.catalog.uploads.models import Upload
 from marketplace.catalog.uploads.rules import UploadDraft
-from marketplace.exchange import harvesting, holding, uploading
+from marketplace.exchange import disposing, harvesting, holding, listing, uploading
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.joining import service as joining
 from marketplace.identity.joining.models import Application
@@ -75,6 +76,16 @@ def upload(who: Actor, member: Member) -> None:
         dataset = catalog.register_dataset(who, DatasetDraftFactory())
         draft = catalog.open_release(who, dataset.id, "next")
         uploads.open_upload(who, UploadDraft(draft.id, "more.csv", "text/csv", 10))
+
+
+def removed(who: Actor, member: Member) -> None:
+    stored = listing.receive([who.organization_id.encode()], None, None)
+    with transaction():
+        dataset = catalog.register_dataset(who, DatasetDraftFactory())
+        draft = catalog.open_release(who, dataset.id, "next")
+        file_id = listing.attach(who, draft.id, "more.csv", "text/csv", stored).id
+    with transaction():
+        catalog.remove_file(who, file_id)
 
 
 def ticket(who: Actor, member: Member) -> None:
@@ -174,6 +185,7 @@ JOBS: dict[str, tuple[Callable[[], object], type[Model], Callable[[Actor, Member
     "identity.forget_sessions": (sessions.forget_over, LoginSession, written(LoginSession, **PERSON)),
     "catalog.uploads_expired": (uploading.expire, Upload, upload),
     "catalog.forget_harvest_lines": (harvesting.forget, HarvestLine, harvest),
+    "catalog.dispose_due": (disposing.dispose_due, ContentDisposal, removed),
     "access.forget_tickets": (tickets.forget, Ticket, ticket),
     "mail.forget": (holding.forget_letters, Mail, written(Mail, recipient=lambda _, member: member.email.upper())),
     "webhooks.forget": (sending.forget, WebhookEvent, told),

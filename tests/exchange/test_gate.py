@@ -132,12 +132,12 @@ def test_the_job_looks_through_what_it_profiles_in_one_transaction(app: Flask) -
 
 def test_my_numbers_block_the_file_and_its_bytes_wherever_they_come_again(app: Flask) -> None:
     on, content = market.listed(), b"number\n1\n"
+    stored = listing.receive([content], None, None)
     file = drafted(on.provider, on.dataset_id, finding(Level.BLOCKED, Kind.MY_NUMBER), content=content)
     refuses_to_publish(on.provider, file.release_id, MyNumberFound)
     with pytest.raises(FindingSettled):
         answered(in_person(on.provider), only_finding(file))
     other = market.listed()
-    stored = listing.receive([content], None, None)
     with transaction():
         release_id = service.open_release(other.provider, other.dataset_id, "再送").id
     with pytest.raises(MyNumberFound), transaction():

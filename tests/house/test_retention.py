@@ -39,6 +39,7 @@ def test_every_job_that_deletes_is_in_the_table() -> None:
 def test_every_job_whose_rows_say_whose_they_are_asks_for_holds() -> None:
     asking = {kept.job: kept.held_by != "–" for kept in retention.RETENTION}
     found = homes()
-    # The story of uploads has the catalogue delete.
+    # The stories of uploads and of disposing have the catalogue ask.
     found["catalog.uploads_expired"] = (PACKAGE / "catalog" / "uploads" / "service.py").read_text(encoding="utf-8")
+    found["catalog.dispose_due"] = (PACKAGE / "catalog" / "disposals" / "queries.py").read_text(encoding="utf-8")
     assert {job: bool(ASKS.search(found[job])) for job in asking} == asking

@@ -7,6 +7,10 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "The file holds no data.",
         "ファイルにデータがありません。",
     ),
+    "content-refused": (
+        "The file holds My Numbers. It is refused, its bytes are removed, and nothing of its content is shown.",
+        "ファイルに個人番号（マイナンバー）があるため受け付けません。内容は削除され、表示されません。",
+    ),
     "truncated": (
         "The file ends in the middle of its {format} structure; it was probably cut off while it was copied.",
         "{format}の構造の途中でファイルが終わっています。転送中に途切れた可能性があります。",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.catalog.uploads.errors import ProviderQuotaExhausted, UploadsOpenTooMany
@@ -15,6 +15,13 @@ def occupy(organization_id: str, size_bytes: int) -> None:
     """Count the bytes of a new file; raises ProviderQuotaExhausted."""
     if not _grown(organization_id, _fits(size_bytes), size_bytes, stored_bytes=size_bytes):
         raise _exhausted(organization_id)
+
+
+def vacate(organization_id: str, size_bytes: int) -> None:
+    """Count the bytes of a file no more, once for each file."""
+    row = ProviderStorage.organization_id == organization_id
+    less = func.greatest(ProviderStorage.stored_bytes - size_bytes, 0)  # files of before the count began
+    db.session.execute(update(ProviderStorage).where(row).values(stored_bytes=less))
 
 
 def reserve(organization_id: str, size_bytes: int) -> None:

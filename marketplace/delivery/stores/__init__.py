@@ -1,6 +1,6 @@
 """Where the bytes of files lie."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, ClassVar, Protocol
@@ -12,6 +12,10 @@ class Stored:
 
     sha256: str
     size_bytes: int
+
+
+Judge = Callable[[Stored], object]
+"""Asked when the bytes are hashed, before any is kept under its name; what it raises keeps them out."""
 
 
 class Store(Protocol):
@@ -26,8 +30,17 @@ class Store(Protocol):
         limit_bytes: int,
         expected_sha256: str | None = None,
         expected_size: int | None = None,
+        judge: Judge | None = None,
     ) -> Stored:
         """Keep the bytes under their SHA-256, durably, or keep nothing and raise."""
+        ...
+
+    def remove(self, sha256: str) -> None:
+        """Remove the bytes of that name for good, wherever this store has them; none are there is no error."""
+        ...
+
+    def forget_near(self, is_unwanted: Callable[[Sequence[str]], Collection[str]]) -> None:
+        """Remove the copies that lie on this machine beside the store and are unwanted."""
         ...
 
     def open(self, sha256: str) -> BinaryIO:

@@ -5,14 +5,14 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, ClassVar
 
 from marketplace.delivery.errors import BytesMissing, DigestMismatch, StorageFull, UploadTruncated
-from marketplace.delivery.stores import Stored
+from marketplace.delivery.stores import Judge, Stored
 from marketplace.kit import folders
 from marketplace.kit.errors import TooLarge
 
@@ -37,14 +37,17 @@ class LocalStore:
         limit_bytes: int,
         expected_sha256: str | None = None,
         expected_size: int | None = None,
+        judge: Judge | None = None,
     ) -> Stored:
         """Keep the bytes durably at constant memory and return their name and size.
 
         Raises TooLarge beyond ``limit_bytes``, StorageFull, UploadTruncated or DigestMismatch against what
-        was announced, or whatever ``chunks`` raises; nothing is kept then, not even in part.
+        was announced, or whatever ``chunks`` and ``judge`` raise; nothing is kept then, not even in part.
         """
         with self.draft(chunks, limit_bytes) as (_path, stored):
             _compare(stored, expected_sha256, expected_size)
+            if judge is not None:
+                judge(stored)
         return stored
 
     @contextmanager
@@ -73,6 +76,16 @@ class LocalStore:
     def holds(self, sha256: str) -> bool:
         """Whether the bytes of that name are there."""
         return self._path(sha256).is_file()
+
+    def remove(self, sha256: str) -> None:
+        """Remove the bytes of that name, durably; who reads them still has them open."""
+        path = self._path(sha256)
+        with suppress(FileNotFoundError):
+            path.unlink()
+            folders.sync(path.parent)
+
+    def forget_near(self, is_unwanted: Callable[[Sequence[str]], Collection[str]]) -> None:
+        """Do nothing: there are no copies beside the store."""
 
     def clear_abandoned(self, older_than: datetime) -> int:
         """Remove uploads that were last written to before that instant; return how many."""

@@ -25,7 +25,7 @@ def remove(place: Place, older_than: datetime) -> int:
     links, removed = Links(place.bucket_url, place.region, place.keys), 0
     try:
         for key, upload_id in _abandoned(place, links, older_than):
-            _ask(place, links, "DELETE", f"/{key}", {"uploadId": upload_id})
+            ask(place, links, "DELETE", f"/{key}", {"uploadId": upload_id})
             removed += 1
     except requests.RequestException as error:
         status = error.response.status_code if error.response is not None else None  # its text holds the address
@@ -34,14 +34,15 @@ def remove(place: Place, older_than: datetime) -> int:
 
 
 def _abandoned(place: Place, links: Links, older_than: datetime) -> Iterator[tuple[str, str]]:
-    told = _ask(place, links, "GET", "", {"uploads": "", "prefix": f"{place.prefix}/" if place.prefix else ""})
+    told = ask(place, links, "GET", "", {"uploads": "", "prefix": f"{place.prefix}/" if place.prefix else ""})
     for found in _UPLOAD.findall(told):
         upload = dict(_TAG.findall(found))
         if _instant(upload["Initiated"]) < older_than:
             yield upload["Key"], upload["UploadId"]
 
 
-def _ask(place: Place, links: Links, method: str, path: str, query: Mapping[str, str]) -> str:
+def ask(place: Place, links: Links, method: str, path: str, query: Mapping[str, str]) -> str:
+    """Ask the bucket what the library cannot, and return the answer's text; raises what requests raises."""
     url = sign(links.base_url + path, query, {}, links, datetime.now(UTC), method=method)
     answer = requests.request(method, url, timeout=place.timeout_seconds, allow_redirects=False)
     answer.raise_for_status()

@@ -8,7 +8,7 @@ upload is completed, or it is not).
 import fcntl
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from marketplace.delivery.errors import (
     StoreUnavailable,
     UploadTruncated,
 )
-from marketplace.delivery.stores import Stored, multiparts
+from marketplace.delivery.stores import Judge, Stored, multiparts, versions
 from marketplace.delivery.stores.local import LocalStore
 from marketplace.delivery.stores.place import Place
 
@@ -55,12 +55,13 @@ class S3Store:
         limit_bytes: int,
         expected_sha256: str | None = None,
         expected_size: int | None = None,
+        judge: Judge | None = None,
     ) -> Stored:
         """Keep the bytes in the bucket at constant memory; what is refused never reaches it.
 
         Raises what the local store raises, StorageFull where the bucket is full, and StoreUnavailable.
         """
-        stored = self._cache.receive(chunks, limit_bytes, expected_sha256, expected_size)
+        stored = self._cache.receive(chunks, limit_bytes, expected_sha256, expected_size, judge)
         if not self._keeps(stored):
             self._send(stored)
         self._make_room(spared=stored.sha256)
@@ -79,6 +80,24 @@ class S3Store:
     def holds(self, sha256: str) -> bool:
         """Whether the bytes of that name are in the bucket; raises StoreUnavailable."""
         return self._size(_key(sha256)) is not None
+
+    def remove(self, sha256: str) -> None:
+        """Remove the object with all its older versions, and what of it lies in the folder; raises StoreUnavailable.
+
+        Older versions are found with keys alone: with a role, the bucket must expire them itself.
+        """
+        import obstore
+
+        with self._turn(sha256):  # who fetches it now is waited for
+            with suppress(BytesMissing), _answered("removing", _key(sha256)):
+                obstore.delete(self._bucket(), _key(sha256))
+            versions.remove(self._place, _key(sha256))
+            self._cache.remove(sha256)
+
+    def forget_near(self, is_unwanted: Callable[[Sequence[str]], Collection[str]]) -> None:
+        """Remove from the folder what is unwanted there."""
+        for sha256 in is_unwanted([path.name for _at, _size, path in self._files()]):
+            self._cache.remove(sha256)
 
     def is_near(self, sha256: str) -> bool:
         """Whether ``open`` will answer without asking the bucket."""
