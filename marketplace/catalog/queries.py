@@ -105,15 +105,17 @@ def get_release(release_id: str) -> Release:
 
 def get_own_release(actor: Actor, release_id: str) -> Release:
     """Return a release of a dataset of the caller's organization; NotFound for all others."""
-    release = get_release(release_id)
-    get_own_dataset(actor, release.dataset_id)
+    release, dataset = _with_dataset(release_id)
+    if dataset.organization_id != actor.organization_id:
+        raise NotFound
     return release
 
 
 def get_visible_release(actor: Actor, release_id: str) -> Release:
     """Return a release that the caller owns or oversees; NotFound for all others."""
-    release = get_release(release_id)
-    get_visible_dataset(actor, release.dataset_id)
+    release, dataset = _with_dataset(release_id)
+    if dataset.organization_id != actor.organization_id and not actor.oversees:
+        raise NotFound
     return release
 
 
@@ -318,6 +320,13 @@ def _page(statement: Select[Row], key: InstrumentedAttribute[str], cursor: str |
         statement = statement.where(key < storable(str(after[0])))
     rows = db.session.scalars(statement.order_by(key.desc()).limit(size + 1)).all()
     return cut(rows, size, lambda row: [row.id])
+
+
+def _with_dataset(release_id: str) -> tuple[Release, Dataset]:
+    """Return a release and its dataset, or raise NotFound; where there is no release, as much is asked."""
+    release = db.session.scalar(select(Release).where(Release.id == storable(release_id)))
+    dataset = find_dataset(release.dataset_id if release else "")
+    return _present(release), _present(dataset)
 
 
 def _present(row: Found | None) -> Found:

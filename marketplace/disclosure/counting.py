@@ -18,7 +18,8 @@ UNLISTED = ""
 # A trade counts in the month in which its order was fulfilled, money on the day when it was booked, bytes when they
 # were fetched. A class of buyers is told by dataset, and no buyer is in two of them: so many different ones stand
 # behind each figure, and they add up, except over datasets. Each buyer is netted before holders of an amount are
-# counted: who bought and got all of it back holds none.
+# counted: who bought and got all of it back holds none. What is listed to a group alone is no part of it, not even of
+# what is told together: beside a month without it, or by somebody who knows the rest, its sales would be left over.
 _MONTH = text("""
 WITH trade AS (
     SELECT o.dataset_id, o.organization_id AS buyer_id, count(*) AS trades
@@ -41,6 +42,7 @@ WITH trade AS (
     SELECT coalesce(l.dataset_id, '') AS dataset_id, buyer_id,
            sum(trades) AS trades, sum(yen) AS yen, sum(bytes) AS bytes
       FROM found LEFT JOIN listing l ON l.dataset_id = found.dataset_id
+     WHERE NOT EXISTS (SELECT FROM dataset d WHERE d.id = found.dataset_id AND d.audience IS NOT NULL)
      GROUP BY 1, 2
 )
 SELECT each.dataset_id, b.kind, count(DISTINCT buyer_id) AS buyers,

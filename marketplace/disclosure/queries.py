@@ -9,6 +9,7 @@ from sqlalchemy import select, text
 
 from marketplace.audit.models import Entry
 from marketplace.audit.verbs import Verb
+from marketplace.billing.models import Order
 from marketplace.catalog.models import Dataset
 from marketplace.disclosure.models import AnnualReport, RegisterLine, RegisterMonth
 from marketplace.kit.db import db
@@ -79,9 +80,11 @@ def last_month() -> date | None:
     return date.fromisoformat(f"{last}-01") if last else None
 
 
-def first_month_of_trade() -> date | None:
-    """Return the first day of the month in which the first order was fulfilled."""
+def first_month_of_trade(*, is_public: bool = False) -> date | None:
+    """Return the first day of the month in which the first order was fulfilled, or the first of what is not private."""
     first = select(Entry.occurred_at).where(Entry.verb == Verb.ORDER_FULFILLED.value)
+    if is_public:
+        first = first.join(Order, Order.id == Entry.subject).join(Dataset).where(Dataset.audience.is_(None))
     at = db.session.scalar(first.order_by(Entry.occurred_at).limit(1))
     return month_of(at) if at else None
 

@@ -62,7 +62,7 @@ def publish(month: date) -> RegisterMonth:
 def _due() -> date | None:
     """Return the next month to publish, None while it waits for late payments and corrections."""
     last = queries.last_month()
-    month = following(last) if last else queries.first_month_of_trade()
+    month = following(last) if last else queries.first_month_of_trade(is_public=True)
     if month is None:
         return None
     ready = following(month) + timedelta(days=settings.current().register_days)

@@ -5,6 +5,7 @@ from typing import Any
 from marketplace.catalog import describing, listings, service
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.dictionary import ColumnNote
+from marketplace.catalog.groups.queries import sight_of
 from marketplace.catalog.models import Dataset
 from marketplace.catalog.rules import DatasetDraft
 from marketplace.catalog.states import Theme
@@ -64,8 +65,14 @@ def shown(teaser: Teaser, reader: Actor | None) -> dict[str, Any]:
     own = reader is not None and reader.organization_id == teaser.organization_id
     named = {"id": provider.id, "name_ja": provider.name_ja, "name_en": provider.name_en}
     waiting = {"watchers": queries.count_watchers(teaser.id)} if own else {}
-    dataset_id = teaser.dataset_id if own or teaser.state == TeaserState.LISTED else None
+    dataset_id = teaser.dataset_id if own or _is_there(teaser, reader) else None
     return {name: getattr(teaser, name) for name in _SHOWN} | {"provider": named, "dataset_id": dataset_id} | waiting
+
+
+def _is_there(teaser: Teaser, reader: Actor | None) -> bool:
+    # What everybody saw may be a group's alone by now.
+    is_listed = teaser.state == TeaserState.LISTED and teaser.dataset_id is not None
+    return is_listed and listings.is_listed(str(teaser.dataset_id), sight_of(reader))
 
 
 def _drafted(actor: Actor, teaser: Teaser) -> Dataset:

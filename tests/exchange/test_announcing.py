@@ -9,12 +9,14 @@ from marketplace.audit.verbs import Verb
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.dictionary import ColumnNote
 from marketplace.catalog.errors import VersionStale
+from marketplace.catalog.groups import service as groups
+from marketplace.catalog.groups.rules import GroupDraft
 from marketplace.catalog.states import Theme
 from marketplace.catalog.teasers import queries, service
 from marketplace.catalog.teasers.errors import TeaserEnded
 from marketplace.catalog.teasers.models import Teaser
 from marketplace.catalog.teasers.rules import TeaserDraft
-from marketplace.exchange import announcing
+from marketplace.exchange import announcing, listing
 from marketplace.identity.actors import Actor
 from marketplace.identity.states import MemberRole
 from marketplace.kit import clock, jobs, mail
@@ -76,6 +78,10 @@ def test_an_announcement_becomes_a_draft_with_its_words_and_columns(app: Flask) 
     assert announcing.shown(queries.get_teaser(teaser_id), None)["dataset_id"] == dataset.id
     market.release_of(provider, dataset.id)
     assert len(told()) == 1
+    with transaction():
+        group = groups.make_group(provider, GroupDraft("観光推進の会"))
+        listing.set_audience(provider, dataset.id, group.id)
+    assert announcing.shown(queries.get_teaser(teaser_id), buyer)["dataset_id"] is None
     assert [entries(verb) for verb in (Verb.TEASER_ANNOUNCED, Verb.TEASER_WATCHED, Verb.TEASER_BECAME)] == [1, 1, 1]
 
 

@@ -66,9 +66,10 @@ def cite(actor: Actor, dataset_id: str, draft: CitationDraft) -> Citation:
 
     Raises NotFound to whoever does not see the dataset, Invalid, CitedAlready or CitationsWaiting.
     """
-    dataset = catalog.get_dataset(dataset_id)
-    own = dataset.organization_id == actor.organization_id
-    if not own and not listings.is_listed(dataset.id, sight_of(actor)):
+    # All is asked of an absent dataset too: neither answer nor time tells it from one that is hidden.
+    dataset, is_seen = catalog.find_dataset(dataset_id), listings.is_listed(dataset_id, sight_of(actor))
+    own = dataset is not None and dataset.organization_id == actor.organization_id
+    if dataset is None or not (own or is_seen):
         raise NotFound
     rules.check_citation(draft)
     # Whoever cites several at once stands in line here: none counts without the others.

@@ -16,6 +16,14 @@ SELECT to_char(occurred_at AT TIME ZONE 'Asia/Tokyo', 'MM') AS month, count(*) A
   FROM audit_entry WHERE verb = ANY(:verbs) AND occurred_at >= :first AND occurred_at < :after
  GROUP BY 1
 """)
+_PRIVATE = text("""
+SELECT EXISTS (SELECT FROM earning e JOIN dataset d ON d.id = e.dataset_id
+                WHERE d.audience IS NOT NULL AND e.occurred_on >= :first_day AND e.occurred_on < :after_day)
+    OR EXISTS (SELECT FROM usage_rollup u JOIN dataset d ON d.id = u.dataset_id
+                WHERE d.audience IS NOT NULL AND u.hour >= :first AND u.hour < :after)
+    OR EXISTS (SELECT FROM purchase_order o JOIN dataset d ON d.id = o.dataset_id
+                WHERE d.audience IS NOT NULL AND o.created_at >= :first AND o.created_at < :after)
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,11 @@ def deeds(year: Year, *verbs: Verb) -> tuple[Part, ...]:
     """Return how often these deeds stand in the record, by month."""
     wanted = {"verbs": [verb.value for verb in verbs], "first": year.span["first"], "after": year.span["after"]}
     return by_month({found.month: found.many for found in db.session.execute(_DEEDS, wanted)})
+
+
+def has_private_trade(year: Year) -> bool:
+    """Tell whether something that is listed to a group alone was ordered, paid or fetched in a year."""
+    return bool(db.session.scalar(_PRIVATE, year.span))
 
 
 def _midnight(day: date) -> datetime:

@@ -6,7 +6,7 @@ from typing import Any
 from marketplace.disclosure import queries
 from marketplace.disclosure.annual import equity, openness, safety, sustainability, transparency
 from marketplace.disclosure.annual.figures import MONTHS, Figure, by_month, public, total, whole
-from marketplace.disclosure.annual.reading import Year
+from marketplace.disclosure.annual.reading import Year, has_private_trade
 from marketplace.disclosure.models import RegisterMonth
 from marketplace.disclosure.states import Principle, Showing
 from marketplace.kit import clock, settings
@@ -28,7 +28,8 @@ def compile_report(year: int) -> tuple[Document, Document]:
     counted = {principle: list(source(Year(year))) for principle, source in SOURCES.items()}
     # The register misses no month from its first one on: before that there was no trade.
     is_told = bool(months) and months[-1].month.endswith(MONTHS[-1])
-    shown = is_told and all(_tells_amounts(month.document) for month in months)
+    # What the register leaves out, the year's other amounts would tell beside it.
+    shown = is_told and all(_tells_amounts(month.document) for month in months) and not has_private_trade(Year(year))
     full = _document(year, threshold, counted, whole, is_public=False)
 
     def told(figure: Figure) -> Document:
