@@ -1,9 +1,9 @@
 """The deed of saying what the columns of a dataset mean."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import update
 
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
@@ -15,7 +15,7 @@ from marketplace.catalog.states import DatasetState
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock
 from marketplace.kit.canonical import digest_of
-from marketplace.kit.db import db
+from marketplace.kit.db import changed_rows, db
 
 
 def declare_dictionary(actor: Actor, dataset_id: str, notes: Sequence[ColumnNote], expected_version: int) -> Dataset:
@@ -30,9 +30,9 @@ def declare_dictionary(actor: Actor, dataset_id: str, notes: Sequence[ColumnNote
     kept = dictionary.stored(notes)
     same = (Dataset.id == dataset.id, Dataset.version == expected_version, Dataset.state != DatasetState.WITHDRAWN)
     values: dict[str, Any] = {"dictionary": kept, "version": expected_version + 1, "updated_at": clock.now()}
-    changed = cast("CursorResult[Any]", db.session.execute(update(Dataset).where(*same).values(values)))
+    changed = changed_rows(update(Dataset).where(*same).values(values))
     db.session.expire(dataset)
-    if changed.rowcount != 1:
+    if not changed:
         raise VersionStale(version=dataset.version)
     facts = {
         "version": dataset.version,

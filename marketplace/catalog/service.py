@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from sqlalchemy import CursorResult, Executable, delete, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.audit import service as audit
@@ -34,7 +34,7 @@ from marketplace.identity import queries as identity
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.kit import clock, jobs
 from marketplace.kit.canonical import digest_of
-from marketplace.kit.db import db
+from marketplace.kit.db import changed_rows, db
 from marketplace.kit.errors import Invalid
 from marketplace.kit.ids import new_id
 
@@ -81,7 +81,7 @@ def withdraw_dataset(actor: Actor, dataset_id: str) -> Dataset:
     """
     queries.get_own_dataset(actor, dataset_id)
     now = clock.now()
-    withdrawn = _changed(
+    withdrawn = changed_rows(
         update(Dataset)
         .where(Dataset.id == dataset_id, Dataset.state != DatasetState.WITHDRAWN)
         .values(state=DatasetState.WITHDRAWN, withdrawn_at=now, updated_at=now, version=Dataset.version + 1)
@@ -168,7 +168,7 @@ def record_profile(file_id: str, profile: dict[str, Any] | None, state: ProfileS
     if state is ProfileState.PENDING:
         raise ValueError("pending is no finding")
     file = queries.get_file(file_id)
-    recorded = _changed(
+    recorded = changed_rows(
         update(File)
         .where(File.id == file_id, File.profile_state == ProfileState.PENDING)
         .values(profile=profile, profile_state=state, profiled_at=clock.now())
@@ -230,7 +230,7 @@ def withdraw_release(actor: Actor, release_id: str) -> Release:
     """Hide a release, or give up a draft; grants already sold are untouched. Raises NotFound or ReleaseWithdrawn."""
     release = queries.get_own_release(actor, release_id)
     movable = [state for state, moves in RELEASE_MOVES.items() if ReleaseState.WITHDRAWN in moves]
-    withdrawn = _changed(
+    withdrawn = changed_rows(
         update(Release)
         .where(Release.id == release_id, Release.state.in_(movable))
         .values(state=ReleaseState.WITHDRAWN, withdrawn_at=clock.now())
@@ -354,17 +354,14 @@ def _show_dataset(dataset_id: str) -> None:
 
 def _write_draft(dataset_id: str, expected_version: int, draft: DatasetDraft, **more: Any) -> bool:
     values = draft.columns() | {"version": expected_version + 1, "updated_at": clock.now()} | more
-    return _changed(update(Dataset).where(Dataset.id == dataset_id, Dataset.version == expected_version).values(values))
+    same = (Dataset.id == dataset_id, Dataset.version == expected_version)
+    return changed_rows(update(Dataset).where(*same).values(values)) == 1
 
 
 def _inserted(table: type[Row], row: dict[str, Any]) -> bool:
     # Waits for whoever inserts the same key at this moment, and is told no if that one is kept.
     statement = insert(table).values(row).on_conflict_do_nothing().returning(table.id)
     return db.session.scalar(statement) is not None
-
-
-def _changed(statement: Executable) -> bool:
-    return cast("CursorResult[Any]", db.session.execute(statement)).rowcount == 1
 
 
 def _reread(table: type[Row], key: str, *, lock: bool = False) -> Row:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-from sqlalchemy import CursorResult, case, select, update
+from sqlalchemy import case, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
@@ -39,7 +39,7 @@ from marketplace.identity.states import (
 )
 from marketplace.kit import clock, settings
 from marketplace.kit.canonical import sha256_hex
-from marketplace.kit.db import db
+from marketplace.kit.db import changed_rows, db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import new_id
 
@@ -217,7 +217,7 @@ def suspend_client(actor: Actor, client_id: str) -> ApiClient:
     if Capacity.OPERATOR not in actor.capacities:
         _refuse_strangers(actor, client.organization_id)
     active = (ApiClient.id == client_id, ApiClient.state == ClientState.ACTIVE.value)
-    if _rowcount(update(ApiClient).where(*active).values(state=ClientState.SUSPENDED.value)):
+    if changed_rows(update(ApiClient).where(*active).values(state=ClientState.SUSPENDED.value)):
         _revoke_tokens(AccessToken.client_id == client_id)
         audit.record(actor, Verb.CLIENT_SUSPENDED, subject=client_id, counterparty=client.organization_id)
     return _reread(ApiClient, client_id)
@@ -328,7 +328,7 @@ def _rearmable(actor: Actor, client_id: str) -> ApiClient:
 def _rearm(client_id: str, **columns: Any) -> None:
     """Change what a client proves itself with; whoever holds what it was given before holds nothing any more."""
     active = (ApiClient.id == client_id, ApiClient.state == ClientState.ACTIVE.value)
-    if _rowcount(update(ApiClient).where(*active).values(**columns, secret_changed_at=clock.now())) == 0:
+    if changed_rows(update(ApiClient).where(*active).values(**columns, secret_changed_at=clock.now())) == 0:
         raise ClientSuspended
     _revoke_tokens(AccessToken.client_id == client_id)
     _end_families(TokenFamily.client_id == client_id)
@@ -362,7 +362,7 @@ def _move(organization_id: str, to: OrganizationState, **columns: Any) -> None:
         .where(Organization.id == organization_id, Organization.state.in_(sources))
         .values(state=to.value, **columns)
     )
-    if _rowcount(statement) == 0:
+    if changed_rows(statement) == 0:
         raise OrganizationMoveRefused(f"The organization cannot become {to.value}.", state=present.state)
 
 
@@ -373,22 +373,17 @@ def _refuse_strangers(actor: Actor, organization_id: str) -> None:
 
 def _revoke_tokens(condition: Any) -> None:
     live = (condition, AccessToken.revoked_at.is_(None))
-    _rowcount(update(AccessToken).where(*live).values(revoked_at=clock.now()))
+    changed_rows(update(AccessToken).where(*live).values(revoked_at=clock.now()))
 
 
 def _end_families(condition: Any) -> None:
     live = (condition, TokenFamily.revoked_at.is_(None))
-    _rowcount(update(TokenFamily).where(*live).values(revoked_at=clock.now()))
+    changed_rows(update(TokenFamily).where(*live).values(revoked_at=clock.now()))
 
 
 def _inserted(statement: Any, key: Any) -> bool:
     # Who comes second is told by the unique index, not by a look beforehand.
     return db.session.execute(statement.on_conflict_do_nothing().returning(key)).first() is not None
-
-
-def _rowcount(statement: Any) -> int:
-    result = db.session.execute(statement.execution_options(synchronize_session=False))
-    return cast("CursorResult[Any]", result).rowcount
 
 
 def _reread(model: type[Row], identifier: str) -> Row:

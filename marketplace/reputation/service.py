@@ -1,9 +1,9 @@
 """Deeds of reputation: rating what one bought, replying, hiding what offends, and telling of providers once a month."""
 
 from datetime import date
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import CursorResult, literal_column, text, update
+from sqlalchemy import literal_column, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.audit import service as audit
@@ -11,7 +11,7 @@ from marketplace.audit.verbs import Verb
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.kit import clock, settings
 from marketplace.kit.canonical import digest_of
-from marketplace.kit.db import db
+from marketplace.kit.db import changed_rows, db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import new_id
 from marketplace.kit.texts import storable
@@ -106,7 +106,7 @@ def hide(actor: Actor, rating_id: str, reason: str) -> Rating:
     rules.check_reason(reason)
     rating = queries.get_rating(rating_id)
     values = {"hidden_at": clock.now(), "hidden_reason": reason}
-    if _changed(update(Rating).where(Rating.id == rating.id, Rating.hidden_at.is_(None)).values(**values)):
+    if changed_rows(update(Rating).where(Rating.id == rating.id, Rating.hidden_at.is_(None)).values(**values)):
         sha256 = digest_of({"reason": reason})
         _record(actor, Verb.RATING_HIDDEN, rating.id, rating.dataset_id, rating.organization_id, reason_sha256=sha256)
     return queries.get_rating(rating_id)
@@ -116,7 +116,7 @@ def unhide(actor: Actor, rating_id: str) -> Rating:
     """Show a rating again that was hidden; raises NotFound."""
     rating = queries.get_rating(rating_id)
     values: dict[str, Any] = {"hidden_at": None, "hidden_reason": None}
-    if _changed(update(Rating).where(Rating.id == rating.id, Rating.hidden_at.is_not(None)).values(**values)):
+    if changed_rows(update(Rating).where(Rating.id == rating.id, Rating.hidden_at.is_not(None)).values(**values)):
         _record(actor, Verb.RATING_SHOWN, rating.id, rating.dataset_id, rating.organization_id)
     return queries.get_rating(rating_id)
 
@@ -157,7 +157,3 @@ def _digest(draft: RatingDraft) -> str:
 
 def _record(actor: Actor, verb: Verb, rating_id: str, dataset_id: str, other_id: str | None, **told: Any) -> None:
     audit.record(actor, verb, subject=rating_id, dataset=dataset_id, counterparty=other_id, facts=told)
-
-
-def _changed(statement: Any) -> bool:
-    return bool(cast("CursorResult[Any]", db.session.execute(statement, **_PLAIN)).rowcount)

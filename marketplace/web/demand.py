@@ -21,7 +21,8 @@ from marketplace.licensing.states import PriceKind
 from marketplace.web import fields, forms, sessions
 from marketplace.web.addresses import see
 from marketplace.web.catalog import CURSOR_MAX, WORDS_MAX
-from marketplace.web.endpoint import blueprint, guarded, may, session
+from marketplace.web.deeds import caller, done
+from marketplace.web.endpoint import blueprint, guarded, may
 from marketplace.web.language import link, say
 from marketplace.web.rendering import path_part, render, render_private
 
@@ -73,7 +74,7 @@ def state() -> Response:
     made: list[str] = []
     try:
         with transaction():
-            made.append(service.state_request(_actor(), _draft(form)).id)
+            made.append(service.state_request(caller(), _draft(form)).id)
     except (Conflict, Invalid) as refusal:
         return _own_page(refusal, form)
     return see(link(f"{REQUESTS}/{made[0]}"))
@@ -164,22 +165,15 @@ def merge() -> Response:
     return _done(form, lambda actor: stories.merge(actor, form["request_id"], form["into_id"].strip()), into)
 
 
-def _actor() -> Actor:
-    return login.actor_of(session())
-
-
 def _visitor() -> Actor | None:
     found = sessions.current()
     return login.actor_of(found) if found else None
 
 
 def _done(form: dict[str, str], deed: Callable[[Actor], object], following: str = "") -> Response:
-    try:
-        with transaction():
-            deed(_actor())
-    except (Conflict, Invalid) as refusal:
-        return _page(form["request_id"], refusal)
-    return see(link(following or f"{REQUESTS}/{path_part(form['request_id'])}"))
+    request_id = form["request_id"]
+    following = following or f"{REQUESTS}/{path_part(request_id)}"
+    return done(deed, following, lambda refusal: _page(request_id, refusal))
 
 
 def _page(request_id: str, refusal: Refusal | None = None) -> Response:
@@ -208,7 +202,7 @@ _DEEDS = (Permission.DEMAND_STATE, Permission.DEMAND_JOIN, Permission.DEMAND_ANS
 
 
 def _own_page(refusal: Refusal | None = None, form: dict[str, str] | None = None) -> Response:
-    actor = _actor()
+    actor = caller()
     page = queries.list_own(actor, _cursor())
     return render_private(
         "requests_own.html",

@@ -1,6 +1,5 @@
 """The desk of one's organization: its members, its API clients, and who manages whose listings."""
 
-from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -9,7 +8,6 @@ from flask import Response, request
 from marketplace.identity import delegations, members, queries, service
 from marketplace.identity.actors import Actor
 from marketplace.identity.login import invitations
-from marketplace.identity.login import sessions as login
 from marketplace.identity.oauth import registering, registration
 from marketplace.identity.permissions import DELEGABLE, PERMISSIONS, Permission
 from marketplace.identity.rules import MemberDraft
@@ -18,9 +16,9 @@ from marketplace.kit import clock
 from marketplace.kit.errors import Conflict, Invalid, Refusal
 from marketplace.kit.transaction import transaction
 from marketplace.web import forms, roles, scopes
-from marketplace.web.addresses import see
-from marketplace.web.endpoint import blueprint, guarded, session
-from marketplace.web.language import link, say
+from marketplace.web.deeds import caller, done
+from marketplace.web.endpoint import blueprint, guarded
+from marketplace.web.language import say
 from marketplace.web.rendering import render_private
 from marketplace.web.sign_in import trouble_of
 
@@ -54,7 +52,7 @@ def add_member() -> Response:
         if member.email:
             invitations.invite(actor, member.id)
 
-    return _done(deed, MEMBERS, _members_page)
+    return done(deed, MEMBERS, _members_page)
 
 
 @blp.post("/organization/members/invite")
@@ -62,7 +60,7 @@ def add_member() -> Response:
 def invite_member() -> Response:
     """Mail a member the link anew."""
     form = forms.read("member_id")
-    return _done(lambda actor: invitations.invite(actor, form["member_id"]), MEMBERS, _members_page)
+    return done(lambda actor: invitations.invite(actor, form["member_id"]), MEMBERS, _members_page)
 
 
 @blp.post("/organization/members/role")
@@ -70,7 +68,7 @@ def invite_member() -> Response:
 def change_role() -> Response:
     """Give a member another role."""
     form = forms.read("member_id", "role")
-    return _done(
+    return done(
         lambda actor: members.change_role(actor, form["member_id"], _role(form["role"])), MEMBERS, _members_page
     )
 
@@ -80,7 +78,7 @@ def change_role() -> Response:
 def remove_member() -> Response:
     """Remove a member."""
     form = forms.read("member_id")
-    return _done(lambda actor: members.remove_member(actor, form["member_id"]), MEMBERS, _members_page)
+    return done(lambda actor: members.remove_member(actor, form["member_id"]), MEMBERS, _members_page)
 
 
 @blp.get("/organization/clients")
@@ -94,7 +92,7 @@ def show_clients() -> Response:
 @guarded(Permission.CLIENTS_MANAGE)
 def make_client() -> Response:
     """Register an API client, and show its secret, once, if it keeps one."""
-    actor = _actor()
+    actor = caller()
     form = forms.read("name", "jwks", *sorted(actor.scopes))
     try:
         traits = registration.traits_of({"jwks": _jwks(form["jwks"])} if form["jwks"].strip() else {})
@@ -116,7 +114,7 @@ def replace_keys() -> Response:
     def deed(actor: Actor) -> None:
         registering.replace_keys(actor, form["client_id"], _jwks(form["jwks"]), None)
 
-    return _done(deed, CLIENTS, _clients_page)
+    return done(deed, CLIENTS, _clients_page)
 
 
 @blp.post("/organization/clients/end")
@@ -124,7 +122,7 @@ def replace_keys() -> Response:
 def end_client() -> Response:
     """Shut an API client out for good."""
     form = forms.read("client_id")
-    return _done(lambda actor: service.suspend_client(actor, form["client_id"]), CLIENTS, _clients_page)
+    return done(lambda actor: service.suspend_client(actor, form["client_id"]), CLIENTS, _clients_page)
 
 
 @blp.get("/organization/delegations")
@@ -140,7 +138,7 @@ def open_delegation() -> Response:
     """Let another organization manage one's listings."""
     form = forms.read("delegate_id", *sorted(DELEGABLE))
     chosen = [permission for permission in DELEGABLE if form[permission] == "yes"]
-    return _done(
+    return done(
         lambda actor: delegations.open_delegation(actor, form["delegate_id"].strip(), chosen),
         DELEGATIONS,
         _delegations_page,
@@ -152,21 +150,7 @@ def open_delegation() -> Response:
 def end_delegation() -> Response:
     """End a delegation that one gave or got."""
     form = forms.read("delegation_id")
-    return _done(lambda actor: delegations.end_delegation(actor, form["delegation_id"]), DELEGATIONS, _delegations_page)
-
-
-def _actor() -> Actor:
-    return login.actor_of(session())
-
-
-def _done(deed: Callable[[Actor], object], following: str, page: Callable[[Refusal], Response]) -> Response:
-    """Do a deed for the organization and go on, or show the page again with what was wrong."""
-    try:
-        with transaction():
-            deed(_actor())
-    except (Conflict, Invalid) as refusal:
-        return page(refusal)
-    return see(link(following))
+    return done(lambda actor: delegations.end_delegation(actor, form["delegation_id"]), DELEGATIONS, _delegations_page)
 
 
 def _role(given: str) -> MemberRole:
@@ -186,7 +170,7 @@ def _jwks(given: str) -> dict[str, Any]:
 
 
 def _members_page(refusal: Refusal | None = None) -> Response:
-    actor = _actor()
+    actor = caller()
     page = queries.list_members(actor.organization_id, cursor=request.args.get("cursor"), size=100)
     return _page(
         "members.html", actor, Permission.MEMBERS_MANAGE, refusal, page=page, role_words=roles.words, roles=MemberRole
@@ -194,7 +178,7 @@ def _members_page(refusal: Refusal | None = None) -> Response:
 
 
 def _clients_page(refusal: Refusal | None = None, made: dict[str, str] | None = None) -> Response:
-    actor = _actor()
+    actor = caller()
     page = queries.list_clients(actor.organization_id, cursor=request.args.get("cursor"), size=100)
     available = sorted(actor.scopes)
     return _page(
@@ -210,7 +194,7 @@ def _clients_page(refusal: Refusal | None = None, made: dict[str, str] | None = 
 
 
 def _delegations_page(refusal: Refusal | None = None) -> Response:
-    actor = _actor()
+    actor = caller()
     page = delegations.list_delegations(actor, cursor=request.args.get("cursor"), size=100)
     words = {permission.value: say(*DELEGABLE_WORDS[permission]) for permission in sorted(DELEGABLE)}
     return _page("delegations.html", actor, Permission.DELEGATIONS_MANAGE, refusal, page=page, words=words)

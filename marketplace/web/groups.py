@@ -11,15 +11,12 @@ from marketplace.exchange import listing
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
 from marketplace.identity.judging import allows
-from marketplace.identity.login import sessions as login
 from marketplace.identity.permissions import Permission
 from marketplace.kit import clock
-from marketplace.kit.errors import Conflict, Invalid, Refusal
-from marketplace.kit.transaction import transaction
+from marketplace.kit.errors import Refusal
 from marketplace.web import forms
-from marketplace.web.addresses import see
-from marketplace.web.endpoint import blueprint, guarded, session
-from marketplace.web.language import link
+from marketplace.web.deeds import caller, done
+from marketplace.web.endpoint import blueprint, guarded
 from marketplace.web.rendering import path_part, render_private
 from marketplace.web.sign_in import trouble_of
 
@@ -41,7 +38,7 @@ def make_group() -> Response:
     """Make a group."""
     form = forms.read("name_ja", "name_en")
     draft = GroupDraft(form["name_ja"], form["name_en"])
-    return _done(lambda actor: service.make_group(actor, draft), GROUPS, _groups_page)
+    return done(lambda actor: service.make_group(actor, draft), GROUPS, _groups_page)
 
 
 @blp.post(f"{GROUPS}/accept")
@@ -49,7 +46,7 @@ def make_group() -> Response:
 def accept() -> Response:
     """Follow an invitation."""
     group_id = forms.read("group_id")["group_id"]
-    return _done(lambda actor: service.accept(actor, group_id), GROUPS, _groups_page)
+    return done(lambda actor: service.accept(actor, group_id), GROUPS, _groups_page)
 
 
 @blp.post(f"{GROUPS}/leave")
@@ -57,7 +54,7 @@ def accept() -> Response:
 def leave() -> Response:
     """Leave a group, or decline to join it."""
     group_id = forms.read("group_id")["group_id"]
-    return _done(lambda actor: service.leave(actor, group_id), GROUPS, _groups_page)
+    return done(lambda actor: service.leave(actor, group_id), GROUPS, _groups_page)
 
 
 @blp.get(f"{GROUPS}/<group_id>")
@@ -97,7 +94,7 @@ def remove(group_id: str) -> Response:
 @guarded(Permission.GROUPS_MANAGE)
 def dissolve(group_id: str) -> Response:
     """End a group to which nothing is listed any more."""
-    return _done(
+    return done(
         lambda actor: service.dissolve_group(actor, group_id), GROUPS, lambda refusal: _group_page(group_id, refusal)
     )
 
@@ -118,32 +115,18 @@ def list_to_everybody(group_id: str) -> Response:
     return _of_group(group_id, lambda actor: listing.set_audience(actor, dataset_id, None))
 
 
-def _actor() -> Actor:
-    return login.actor_of(session())
-
-
 def _of_group(group_id: str, deed: Callable[[Actor], object]) -> Response:
-    return _done(deed, f"{GROUPS}/{path_part(group_id)}", lambda refusal: _group_page(group_id, refusal))
-
-
-def _done(deed: Callable[[Actor], object], following: str, page: Callable[[Refusal], Response]) -> Response:
-    """Do a deed for the organization and go on, or show the page again with what was wrong."""
-    try:
-        with transaction():
-            deed(_actor())
-    except (Conflict, Invalid) as refusal:
-        return page(refusal)
-    return see(link(following))
+    return done(deed, f"{GROUPS}/{path_part(group_id)}", lambda refusal: _group_page(group_id, refusal))
 
 
 def _groups_page(refusal: Refusal | None = None) -> Response:
-    actor = _actor()
+    actor = caller()
     page = queries.list_groups(actor, cursor=request.args.get("cursor"), size=SHOWN)
     return _page("groups.html", actor, refusal, page=page)
 
 
 def _group_page(group_id: str, refusal: Refusal | None = None) -> Response:
-    actor = _actor()
+    actor = caller()
     members = queries.list_members(actor, group_id, cursor=request.args.get("cursor"), size=SHOWN)
     datasets = queries.list_datasets(actor, group_id, cursor=request.args.get("datasets"), size=SHOWN)
     group = queries.get_group(actor, group_id)

@@ -8,18 +8,15 @@ from flask import Response, request
 from marketplace.exchange import discovery, reputing
 from marketplace.identity.actors import Actor
 from marketplace.identity.judging import allows
-from marketplace.identity.login import sessions as login
 from marketplace.identity.permissions import Permission
 from marketplace.kit import clock
 from marketplace.kit.errors import Conflict, Forbidden, Invalid, Refusal
-from marketplace.kit.transaction import transaction
 from marketplace.reputation import queries, service
 from marketplace.reputation.rules import STARS, RatingDraft
 from marketplace.web import forms
-from marketplace.web.addresses import see
 from marketplace.web.catalog import CURSOR_MAX
-from marketplace.web.endpoint import blueprint, guarded, reader, session
-from marketplace.web.language import link
+from marketplace.web.deeds import done
+from marketplace.web.endpoint import blueprint, guarded, reader
 from marketplace.web.rendering import path_part, render, render_private
 from marketplace.web.sign_in import trouble_of
 
@@ -86,12 +83,8 @@ def show_provider(organization_id: str) -> Response:
 
 def _done(dataset_id: str, deed: Callable[[Actor], object]) -> Response:
     """Do a deed and go on, or show the page again with what was wrong."""
-    try:
-        with transaction():
-            deed(login.actor_of(session()))
-    except (Conflict, Forbidden, Invalid) as refusal:
-        return _page(dataset_id, refusal)
-    return see(link(f"/catalog/{path_part(dataset_id)}/ratings"))
+    following = f"/catalog/{path_part(dataset_id)}/ratings"
+    return done(deed, following, lambda refusal: _page(dataset_id, refusal), (Conflict, Forbidden, Invalid))
 
 
 def _page(dataset_id: str, refusal: Refusal | None = None) -> Response:

@@ -1,8 +1,6 @@
 """Deeds of private groups: making them, who comes in and goes, and which datasets are listed to them."""
 
-from typing import Any, cast
-
-from sqlalchemy import CursorResult, delete, exists, func, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.audit import service as audit
@@ -22,7 +20,7 @@ from marketplace.identity.actors import Actor
 from marketplace.identity.models import Organization
 from marketplace.identity.states import OrganizationState
 from marketplace.kit import clock
-from marketplace.kit.db import db
+from marketplace.kit.db import changed_rows, db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import new_id
 
@@ -100,7 +98,7 @@ def accept(actor: Actor, group_id: str) -> Group:
         raise NotFound
     here = (GroupMember.group_id == group.id, GroupMember.organization_id == actor.organization_id)
     joined = update(GroupMember).where(*here, GroupMember.state == Membership.INVITED.value)
-    if _changed(joined.values(state=Membership.MEMBER.value, since=clock.now())):
+    if changed_rows(joined.values(state=Membership.MEMBER.value, since=clock.now())):
         audit.record(actor, Verb.GROUP_JOINED, subject=group.id, counterparty=group.owner.id)
     # Whoever was removed meanwhile is told so here.
     return queries.get_group(actor, group.id)
@@ -132,7 +130,7 @@ def set_audience(actor: Actor, dataset_id: str, group_id: str | None) -> Dataset
     audience = None if group_id is None else _hold(actor, group_id, share=True).id
     living = (Dataset.id == dataset.id, Dataset.state != DatasetState.WITHDRAWN)
     fresh = update(Dataset).where(*living, Dataset.audience.is_distinct_from(audience))
-    if _changed(fresh.values(audience=audience, updated_at=clock.now())):
+    if changed_rows(fresh.values(audience=audience, updated_at=clock.now())):
         facts = {"audience": audience or "public"}
         audit.record(actor, Verb.DATASET_AUDIENCE_SET, subject=dataset.id, dataset=dataset.id, facts=facts)
     db.session.refresh(dataset)
@@ -151,11 +149,6 @@ def _hold(actor: Actor, group_id: str, *, share: bool = False) -> PrivateGroup:
 
 def _end(actor: Actor, group_id: str, organization_id: str, other_id: str) -> None:
     gone = delete(GroupMember).where(GroupMember.group_id == group_id, GroupMember.organization_id == organization_id)
-    if not _changed(gone):
+    if not changed_rows(gone):
         raise NotFound
     audit.record(actor, Verb.GROUP_LEFT, subject=group_id, counterparty=other_id)
-
-
-def _changed(statement: Any) -> bool:
-    options = {"synchronize_session": False}
-    return bool(cast("CursorResult[Any]", db.session.execute(statement, execution_options=options)).rowcount)

@@ -1,9 +1,9 @@
 """Deeds of lineage: saying what a dataset was made of, citing it, and deciding what is shown of that."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import CursorResult, Executable, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql
 
 from marketplace.audit import service as audit
@@ -23,7 +23,7 @@ from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock
 from marketplace.kit.canonical import digest_of
-from marketplace.kit.db import db
+from marketplace.kit.db import changed_rows, db
 from marketplace.kit.errors import Invalid, NotFound
 from marketplace.kit.ids import new_id
 
@@ -44,7 +44,7 @@ def declare_origins(actor: Actor, dataset_id: str, sources: Sequence[SourceDraft
     # Two who each close one half of a circle stand in line here: the second sees what the first wrote.
     db.session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     same = (Dataset.id == dataset.id, Dataset.version == expected_version, Dataset.state != DatasetState.WITHDRAWN)
-    if not _changed(update(Dataset).where(*same).values(version=expected_version + 1, updated_at=clock.now())):
+    if not changed_rows(update(Dataset).where(*same).values(version=expected_version + 1, updated_at=clock.now())):
         db.session.refresh(dataset)
         raise VersionStale(version=dataset.version)
     db.session.execute(delete(DatasetOrigin).where(DatasetOrigin.dataset_id == dataset.id))
@@ -107,7 +107,7 @@ def decide(actor: Actor, citation_id: str, state: CitationState) -> Citation:
     """
     citation = queries.get_citation_of_provider(actor.organization_id, citation_id)
     movable = (Citation.id == citation.id, Citation.state.in_(CITATION_MOVES[state]))
-    moved = _changed(update(Citation).where(*movable).values(state=state, decided_at=clock.now()))
+    moved = changed_rows(update(Citation).where(*movable).values(state=state, decided_at=clock.now()))
     db.session.refresh(citation)
     if not moved:
         raise CitationDecided(state=citation.state)
@@ -139,7 +139,3 @@ def _is_own(actor: Actor, dataset_id: str) -> bool:
 def _row(dataset_id: str, place: int, source: SourceDraft) -> dict[str, Any]:
     said = {"source_dataset_id": source.dataset_id, "url": source.url, "title": source.title, "words": source.words}
     return {"dataset_id": dataset_id, "place": place} | said
-
-
-def _changed(statement: Executable) -> bool:
-    return cast("CursorResult[Any]", db.session.execute(statement)).rowcount == 1

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.audit import service as audit
@@ -20,7 +20,7 @@ from marketplace.catalog.sources.states import PullProblem, PullResult, Schedule
 from marketplace.catalog.states import DatasetState
 from marketplace.identity.actors import Actor, on_behalf_of
 from marketplace.kit import clock, jobs
-from marketplace.kit.db import db
+from marketplace.kit.db import changed_rows, db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.texts import storable
 
@@ -68,7 +68,7 @@ def set_source(actor: Actor, dataset_id: str, draft: SourceDraft) -> ReleaseSour
 def remove_source(actor: Actor, dataset_id: str) -> None:
     """Fetch nothing more for a dataset; its releases stay. Raises NotFound."""
     dataset = get_own_dataset(actor, dataset_id)
-    if not _changed(delete(ReleaseSource).where(ReleaseSource.dataset_id == dataset.id)):
+    if not changed_rows(delete(ReleaseSource).where(ReleaseSource.dataset_id == dataset.id)):
         raise NotFound
     audit.record(actor, Verb.SOURCE_REMOVED, subject=dataset.id, dataset=dataset.id)
 
@@ -142,7 +142,7 @@ def note_failure(asked: Asked, problem: PullProblem, detail: str = "") -> None:
 def settle_awaiting(dataset_id: str, release_id: str) -> bool:
     """Note that a release need not be published any more; False where somebody else was quicker."""
     waiting = (ReleaseSource.dataset_id == dataset_id, ReleaseSource.awaiting_release_id == release_id)
-    return _changed(update(ReleaseSource).where(*waiting).values(awaiting_release_id=None))
+    return changed_rows(update(ReleaseSource).where(*waiting).values(awaiting_release_id=None)) == 1
 
 
 def _fresh_columns(draft: SourceDraft) -> dict[str, Any]:
@@ -174,12 +174,8 @@ def _well(asked: Asked, result: PullResult) -> dict[str, Any]:
 
 def _note(asked: Asked, values: dict[str, Any]) -> bool:
     same = (ReleaseSource.dataset_id == asked.dataset_id, ReleaseSource.version == asked.version)
-    return _changed(update(ReleaseSource).where(*same).values(values))
+    return changed_rows(update(ReleaseSource).where(*same).values(values)) == 1
 
 
 def _enqueue(dataset_id: str) -> None:
     jobs.enqueue(PULL_JOB, lock=f"{PULL_JOB} {dataset_id}", dataset_id=storable(dataset_id))
-
-
-def _changed(statement: Any) -> bool:
-    return cast("CursorResult[Any]", db.session.execute(statement)).rowcount == 1

@@ -1,8 +1,8 @@
 """Deeds of teasers: announcing, revising, giving up, watching, and becoming a dataset."""
 
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import CursorResult, Executable, delete, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.audit import service as audit
@@ -15,7 +15,7 @@ from marketplace.catalog.teasers.rules import TeaserDraft
 from marketplace.catalog.teasers.states import LIVE, TeaserState
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock
-from marketplace.kit.db import db
+from marketplace.kit.db import changed_rows, db
 from marketplace.kit.errors import Invalid
 from marketplace.kit.ids import new_id
 
@@ -43,7 +43,7 @@ def revise(actor: Actor, teaser_id: str, draft: TeaserDraft, expected_version: i
     rules.check(draft, clock.today())
     same = (Teaser.id == teaser.id, Teaser.version == expected_version, Teaser.state == TeaserState.ANNOUNCED)
     values = draft.stored() | {"version": expected_version + 1, "updated_at": clock.now()}
-    if not _changed(update(Teaser).where(*same).values(values)):
+    if not changed_rows(update(Teaser).where(*same).values(values)):
         _refuse(teaser.id)
     teaser = queries.get_teaser(teaser.id)
     audit.record(actor, Verb.TEASER_REVISED, subject=teaser.id, facts=_facts(teaser))
@@ -55,7 +55,7 @@ def withdraw(actor: Actor, teaser_id: str) -> Teaser:
     teaser = _own_live(actor, teaser_id)
     open_ = (Teaser.id == teaser.id, Teaser.state.in_(LIVE))
     values = {"state": TeaserState.WITHDRAWN, "updated_at": clock.now(), "version": Teaser.version + 1}
-    if not _changed(update(Teaser).where(*open_).values(values)):
+    if not changed_rows(update(Teaser).where(*open_).values(values)):
         _refuse(teaser.id)
     audit.record(actor, Verb.TEASER_WITHDRAWN, subject=teaser.id)
     return queries.get_teaser(teaser.id)
@@ -85,7 +85,7 @@ def unwatch(actor: Actor, teaser_id: str) -> Teaser:
     """Be told no more; where one had not asked, nothing changes. Raises NotFound."""
     teaser = queries.get_teaser(teaser_id)
     mine = (TeaserWatcher.teaser_id == teaser.id, TeaserWatcher.organization_id == actor.organization_id)
-    if _changed(delete(TeaserWatcher).where(*mine)):
+    if changed_rows(delete(TeaserWatcher).where(*mine)):
         audit.record(actor, Verb.TEASER_UNWATCHED, subject=teaser.id, counterparty=teaser.organization_id)
     return teaser
 
@@ -98,7 +98,7 @@ def become(actor: Actor, teaser_id: str, dataset_id: str) -> Teaser:
     teaser = _own_live(actor, teaser_id)
     free = (Teaser.id == teaser.id, Teaser.state == TeaserState.ANNOUNCED)
     values = {"state": TeaserState.COMING, "dataset_id": dataset_id, "updated_at": clock.now()}
-    if not _changed(update(Teaser).where(*free).values(values | {"version": Teaser.version + 1})):
+    if not changed_rows(update(Teaser).where(*free).values(values | {"version": Teaser.version + 1})):
         _refuse(teaser.id)
     audit.record(actor, Verb.TEASER_BECAME, subject=teaser.id, dataset=dataset_id)
     return queries.get_teaser(teaser.id)
@@ -108,7 +108,7 @@ def arrive(teaser_id: str) -> bool:
     """Note that an announced dataset is listed; False where that was noted before."""
     coming = (Teaser.id == teaser_id, Teaser.state == TeaserState.COMING)
     values = {"state": TeaserState.LISTED, "updated_at": clock.now(), "version": Teaser.version + 1}
-    return _changed(update(Teaser).where(*coming).values(values))
+    return changed_rows(update(Teaser).where(*coming).values(values)) == 1
 
 
 def take_untold(teaser_id: str) -> list[str]:
@@ -144,7 +144,3 @@ def _refuse(teaser_id: str) -> None:
 def _lock(teaser_id: str) -> Teaser:
     found = select(Teaser).where(Teaser.id == queries.get_teaser(teaser_id).id).with_for_update(read=True)
     return db.session.scalars(found.execution_options(populate_existing=True)).one()
-
-
-def _changed(statement: Executable) -> bool:
-    return cast("CursorResult[Any]", db.session.execute(statement)).rowcount == 1

@@ -3,9 +3,9 @@
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import delete, select, update
 
 from marketplace.audit import holds
 from marketplace.audit import service as audit
@@ -18,7 +18,7 @@ from marketplace.catalog.uploads.models import Upload
 from marketplace.catalog.uploads.rules import UploadDraft
 from marketplace.identity.actors import Actor, on_behalf_of
 from marketplace.kit import clock, settings
-from marketplace.kit.db import db
+from marketplace.kit.db import changed_rows, db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import new_id
 from marketplace.kit.texts import storable
@@ -111,7 +111,7 @@ def _end(actor: Actor, verb: Verb, upload: Upload) -> None:
 def _write(before: Stand, values: dict[str, Any]) -> None:
     stands = (Upload.part == before.part, Upload.offset_bytes == before.offset_bytes, Upload.file_id.is_(None))
     statement = update(Upload).where(Upload.id == before.id, Upload.expires_at > clock.now(), *stands).values(values)
-    if cast("CursorResult[Any]", db.session.execute(statement)).rowcount == 1:
+    if changed_rows(statement):
         return
     living = select(Upload.offset_bytes).where(Upload.id == before.id, Upload.expires_at > clock.now())
     offset = db.session.scalar(living)

@@ -3,7 +3,7 @@
 import json
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete
+from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.audit import service as audit
@@ -16,7 +16,7 @@ from marketplace.catalog.upstreams.models import Upstream
 from marketplace.catalog.upstreams.rules import UpstreamDraft
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock, installation_key
-from marketplace.kit.db import db
+from marketplace.kit.db import changed_rows, db
 from marketplace.kit.errors import NotFound
 
 
@@ -46,8 +46,7 @@ def set_upstream(actor: Actor, dataset_id: str, draft: UpstreamDraft) -> Upstrea
 def remove_upstream(actor: Actor, dataset_id: str) -> None:
     """Ask nothing more in the name of a dataset's buyers; raises NotFound."""
     dataset = get_own_dataset(actor, dataset_id)
-    statement = delete(Upstream).where(Upstream.dataset_id == dataset.id)
-    if not cast("CursorResult[Any]", db.session.execute(statement)).rowcount:
+    if not changed_rows(delete(Upstream).where(Upstream.dataset_id == dataset.id)):
         raise NotFound
     audit.record(actor, Verb.UPSTREAM_REMOVED, subject=dataset.id, dataset=dataset.id)
 

@@ -4,9 +4,9 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import CursorResult, delete, insert, or_, select, update
+from sqlalchemy import delete, insert, or_, select, update
 
 from marketplace.audit.verbs import Verb
 from marketplace.identity import credentials, held
@@ -20,7 +20,7 @@ from marketplace.identity.oauth import given_consents
 from marketplace.identity.permissions import STEP_UP_SECONDS, scopes_for, scopes_of
 from marketplace.identity.states import Assurance, Capacity, MemberRole, OrganizationState, PersonState, Trust
 from marketplace.kit import clock, jobs, transaction
-from marketplace.kit.db import db
+from marketplace.kit.db import changed_rows, db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import new_id
 from marketplace.kit.texts import storable
@@ -130,7 +130,7 @@ def wear(session_id: str, member_id: str) -> None:
         )
     )
     statement = update(LoginSession).where(LoginSession.id == session_id, *_alive(), own.exists())
-    if _rowcount(statement.values(member_id=storable(member_id))) == 0:
+    if changed_rows(statement.values(member_id=storable(member_id))) == 0:
         raise NotFound
 
 
@@ -154,7 +154,7 @@ def revoke(session_id: str, person_id: str) -> None:
     """End one session of a person, for signing out and for lost devices; raises NotFound for another's."""
     mine = (LoginSession.id == storable(session_id), LoginSession.person_id == person_id)
     own = (*mine, LoginSession.revoked_at.is_(None))
-    if _rowcount(update(LoginSession).where(*own).values(revoked_at=clock.now())) == 0:
+    if changed_rows(update(LoginSession).where(*own).values(revoked_at=clock.now())) == 0:
         raise NotFound
     deeds.record(person_id, Verb.SESSION_REVOKED, subject=session_id)
 
@@ -164,7 +164,7 @@ def revoke_all(person_id: str, except_id: str | None = None) -> None:
     alive = (LoginSession.person_id == person_id, LoginSession.revoked_at.is_(None))
     others = update(LoginSession).where(*alive, LoginSession.id != (except_id or ""))
     ended = {
-        "sessions": _rowcount(others.values(revoked_at=clock.now())),
+        "sessions": changed_rows(others.values(revoked_at=clock.now())),
         **given_consents.end_all(given_consents.memberships(person_id)),
     }
     deeds.record(person_id, Verb.SESSIONS_REVOKED, facts=ended)
@@ -260,11 +260,6 @@ def _only_member(person_id: str) -> str | None:
 def printable(user_agent: str) -> str:
     """Return how a browser names itself, cut, and without what no line of text holds."""
     return "".join(character for character in user_agent if character.isprintable())[:USER_AGENT_LENGTH_MAX]
-
-
-def _rowcount(statement: Any) -> int:
-    result = db.session.execute(statement.execution_options(synchronize_session=False))
-    return cast("CursorResult[Any]", result).rowcount
 
 
 @jobs.task("identity.forget_sessions", cron="*/10 * * * *")

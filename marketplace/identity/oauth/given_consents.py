@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import CursorResult, Select, delete, or_, select, union_all, update
+from sqlalchemy import Select, delete, or_, select, union_all, update
 from sqlalchemy.orm import aliased
 
 from marketplace.audit import service as audit
@@ -16,7 +16,7 @@ from marketplace.identity.models import AccessToken, ApiClient, Member, Organiza
 from marketplace.identity.oauth.models import AuthorizationCode, DeviceAuthorization
 from marketplace.identity.states import ClientState, DeviceState, GrantType
 from marketplace.kit import clock
-from marketplace.kit.db import db
+from marketplace.kit.db import changed_rows, db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.texts import storable
 
@@ -80,7 +80,7 @@ def _end(member_ids: Sequence[str], client_ids: Sequence[str] | None = None) -> 
     devices = update(DeviceAuthorization).where(*approved).values(state=DeviceState.DENIED.value)
     alive = (*of(TokenFamily), TokenFamily.revoked_at.is_(None))
     families = update(TokenFamily).where(*alive).values(revoked_at=clock.now())
-    return {"codes": _rowcount(codes), "devices": _rowcount(devices), "families": _rowcount(families)}
+    return {"codes": changed_rows(codes), "devices": changed_rows(devices), "families": changed_rows(families)}
 
 
 def _listed(person_id: str) -> Select[Any]:
@@ -140,8 +140,3 @@ def _together(rows: Sequence[Any]) -> Given:
         since=min(row.since for row in rows),
         until=max(row.until for row in rows),
     )
-
-
-def _rowcount(statement: Any) -> int:
-    result = db.session.execute(statement.execution_options(synchronize_session=False))
-    return cast("CursorResult[Any]", result).rowcount
