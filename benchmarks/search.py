@@ -24,7 +24,7 @@ import psycopg
 from benchmarks import machine, world
 from benchmarks.world import World
 from marketplace.catalog import meaning, places, ranking
-from marketplace.catalog.answering import Kept
+from marketplace.catalog.asking import Kept
 from marketplace.catalog.search import SearchIndex
 from marketplace.catalog.states import Licence, Theme
 from marketplace.kit import postgres

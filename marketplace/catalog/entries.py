@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from marketplace.catalog import completions, meaning, merit, narrowing, places, words
+from marketplace.catalog import bands, completions, meaning, merit, narrowing, places, words
 from marketplace.catalog.rules import COLUMN_NAMES_MAX
 from marketplace.catalog.sight import EVERYBODY
 from marketplace.kit import clock
@@ -40,6 +40,8 @@ def schema() -> Any:
     # Never filled: an index that was made with another table of synonyms has another form, and is made anew.
     builder.add_boolean_field(f"synonyms_{meaning.digest()}")
     builder.add_bytes_field("called", stored=True)
+    for key in bands.WIDTHS:
+        builder.add_text_field(bands.field_of(key), tokenizer_name="raw", index_option="basic")
     for number in ("recency", "standing", narrowing.FIRST_DAY, narrowing.LAST_DAY, *narrowing.EDGES):
         builder.add_integer_field(number, fast=True)
     return builder.build()
@@ -63,8 +65,10 @@ def entry_of(document: dict[str, Any]) -> Any:
     for facet, counted in narrowing.COUNTED.items():
         entry.add_text(counted, narrowing.together(facet, facets[facet]))
     entry.add_bytes("called", completions.written(document))
-    entry.add_integer("recency", recency_of(document["id"], document.get("published_at")))
-    entry.add_integer("standing", merit.key_of(document))
+    keys = {"recency": recency_of(document["id"], document.get("published_at")), "standing": merit.key_of(document)}
+    for field, key in keys.items():
+        entry.add_integer(field, key)
+        entry.add_text(bands.field_of(field), bands.term_of(field, key))
     for name, number in narrowing.numbers_of(document).items():
         entry.add_integer(name, number)
     return entry

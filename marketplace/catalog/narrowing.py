@@ -17,6 +17,7 @@ COUNTED = {facet: f"{facet}_counted" for facet in FACETS}
 """By which field a facet is counted: one value for each document, its own values together."""
 SPANS = ("covers_from", "covers_until", "bbox")
 TOGETHER_MAX = 10_000  # of the sets of values that stand together; Japan has fewer than 2,000 municipalities
+PARTS_MAX = 50_000
 _APART = "\x1f"
 FIRST_DAY, LAST_DAY = "first_day", "last_day"
 EDGES = ("west", "south", "east", "north")
@@ -58,7 +59,6 @@ def together(facet: str, values: Sequence[str]) -> str:
     return _APART.join(sorted(set(values)))
 
 
-@lru_cache(maxsize=50_000)
 def apart(facet: str, counted: str) -> tuple[str, ...]:
     """Return the values that were put together as one."""
     if not counted:
@@ -69,6 +69,27 @@ def apart(facet: str, counted: str) -> tuple[str, ...]:
     if facet == "year":
         return tuple(f"{year:04}" for year in range(int(values[0]), int(values[-1]) + 1))
     return tuple(values)
+
+
+class Parts(dict[str, tuple[str, ...]]):
+    """What was put together as one, apart again, for one facet: a look into a dict, and made when first asked for."""
+
+    def __init__(self, facet: str) -> None:
+        super().__init__()
+        self._facet = facet
+
+    def __missing__(self, counted: str) -> tuple[str, ...]:
+        """Take apart what was not asked for yet; bounded, as catalogues are free in what they put together."""
+        if len(self) >= PARTS_MAX:
+            self.clear()
+        found = self[counted] = apart(self._facet, counted)
+        return found
+
+
+@lru_cache(maxsize=len(FACETS))
+def parts_of(facet: str) -> Parts:
+    """Return the values of a facet that were put together, apart."""
+    return Parts(facet)
 
 
 def filters_in(given: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -117,6 +138,13 @@ def either(queries: Sequence[Any]) -> Any:
     from tantivy import Occur, Query
 
     return queries[0] if len(queries) == 1 else Query.boolean_query([(Occur.Should, query) for query in queries])
+
+
+def unscored(query: Any) -> Any:
+    """Return the query for the same documents that adds nothing to their scores."""
+    from tantivy import Query
+
+    return Query.const_score_query(query, 0.0)
 
 
 def between(schema: Any, field: str, least: int | None = None, most: int | None = None) -> Any:

@@ -18,8 +18,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from marketplace.catalog import answering, entries, likeness, matching, narrowing, suggesting
-from marketplace.catalog.answering import Asking, Kept, SearchResult
+from marketplace.catalog import answering, asking, entries, likeness, matching, narrowing, suggesting
+from marketplace.catalog.answering import SearchResult
+from marketplace.catalog.asking import Asking, Kept
 from marketplace.catalog.errors import IndexBroken, IndexBusy
 from marketplace.catalog.sight import PUBLIC, Sight
 from marketplace.catalog.sighted import Sighted
@@ -27,7 +28,7 @@ from marketplace.catalog.suggesting import SUGGESTIONS_MAX, Suggestion
 from marketplace.kit.pages import SIZE_DEFAULT
 
 UPDATE_HEAP_BYTES = 15_000_000  # tantivy's least
-REBUILD_HEAP_BYTES = 120_000_000
+REBUILD_HEAP_BYTES = 1_500_000_000  # a million datasets in one segment; a smaller catalogue takes no more than it needs
 Document = Mapping[str, Any]
 log = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ class SearchIndex:
         """
         chosen = {name: tuple(values) for name, values in sorted((filters or {}).items()) if values}
         narrow = narrowing.read_filters(chosen, entries.schema())
-        after = answering.read_cursor(cursor)
+        after = asking.read_cursor(cursor)
         searcher = Sighted(self._searcher(), sight)
         key = (self._loaded, sight, query, tuple(chosen.items()))
         return answering.answer(searcher, Asking(query, narrow, after, size, key), self._kept)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from marketplace.catalog import answering, entries, explaining, extent, meaning, merit, narrowing, places, ranking
+from marketplace.catalog import asking, entries, explaining, extent, meaning, merit, narrowing, places, ranking
 from marketplace.catalog.search import SearchIndex
 from marketplace.catalog.states import Theme
 from marketplace.kit.errors import Invalid
@@ -247,8 +247,8 @@ def test_counts_are_exact_over_many_segments_and_many_combinations(index: Search
 
 
 def test_what_is_kept_is_bounded_and_the_oldest_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answering, "KEPT_MAX", 2)
-    kept = answering.Kept()
+    monkeypatch.setattr(asking, "KEPT_MAX", 2)
+    kept = asking.Kept()
     kept.keep("a", 1)
     kept.keep("b", 2)
     assert kept.find("a") == 1
