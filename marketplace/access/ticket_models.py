@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.kit.db import Model
@@ -13,7 +13,8 @@ class Ticket(Model):
 
     That is a client, perhaps with a member, or a member alone, with a browser.
     The first byte must be asked for by ``begin_by``; from ``first_used_at`` on it can be resumed for some minutes.
-    ``assurance`` is that of the member at the time of issue, if a person asked.
+    ``assurance`` is that of the member at the time of issue, if a person asked. ``agent_yen`` is there where an agent
+    asked within its budget: what was set aside of it and has not been used yet.
     """
 
     __tablename__ = "ticket"
@@ -21,6 +22,7 @@ class Ticket(Model):
         CheckConstraint("secret_sha256 ~ '^[0-9a-f]{64}$'", name="secret_sha256"),
         CheckConstraint("begin_by > issued_at", name="begin_by"),
         CheckConstraint("num_nonnulls(client_id, member_id) >= 1", name="asked_by"),
+        CheckConstraint("agent_yen >= 0", name="agent_yen"),
         Index("ix_ticket_issued_at", "issued_at"),
     )
 
@@ -38,3 +40,4 @@ class Ticket(Model):
     issued_at: Mapped[datetime]
     begin_by: Mapped[datetime]
     first_used_at: Mapped[datetime | None]
+    agent_yen: Mapped[int | None] = mapped_column(BigInteger)

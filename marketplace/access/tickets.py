@@ -23,8 +23,11 @@ RESUMABLE_FOR = timedelta(minutes=15)
 KEPT_FOR = timedelta(days=1)
 
 
-def issue(actor: Actor, entitled: Entitlement) -> tuple[Ticket, str]:
-    """Make a ticket for what the actor may fetch now; returns it with its secret, which is told this once."""
+def issue(actor: Actor, entitled: Entitlement, agent_yen: int | None = None) -> tuple[Ticket, str]:
+    """Make a ticket for what the actor may fetch now; returns it with its secret, which is told this once.
+
+    ``agent_yen``: what an agent's budget has set aside for it.
+    """
     secret, now = credentials.new_secret(credentials.TICKET_PREFIX), clock.now()
     ticket = Ticket(
         id=new_id("tkt"),
@@ -40,6 +43,7 @@ def issue(actor: Actor, entitled: Entitlement) -> tuple[Ticket, str]:
         purpose=entitled.purpose,
         issued_at=now,
         begin_by=now + BEGIN_WITHIN,
+        agent_yen=agent_yen,
     )
     db.session.add(ticket)
     db.session.flush()
@@ -59,8 +63,22 @@ def _record_issue(actor: Actor, ticket: Ticket, entitled: Entitlement) -> None:
             "release_id": ticket.release_id,
             "sha256": ticket.sha256,
             "purpose": ticket.purpose,
-        },
+        }
+        | ({} if ticket.agent_yen is None else {"agent_yen": ticket.agent_yen}),
     )
+
+
+def draw(ticket: Ticket, yen: int) -> int:
+    """Use of what was set aside for a ticket as much as there is, and return what is missing.
+
+    To be called with the accounting of its grant held, so that two requests do not use the same yen.
+    """
+    set_aside = db.session.scalar(select(Ticket.agent_yen).where(Ticket.id == ticket.id)) or 0
+    used = min(set_aside, yen)
+    if used:
+        drawn = update(Ticket).where(Ticket.id == ticket.id).values(agent_yen=Ticket.agent_yen - used)
+        db.session.execute(drawn, execution_options={"synchronize_session": False})
+    return yen - used
 
 
 def get_open(secret: str) -> Ticket:

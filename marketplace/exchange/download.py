@@ -72,7 +72,7 @@ def bring(actor: Actor, wanted: Wanted) -> None:
         store.bring_near(entitled.sha256)
 
 
-def open_delivery(actor: Actor, wanted: Wanted) -> Answer:
+def open_delivery(actor: Actor, wanted: Wanted, *, is_rated: bool = False) -> Answer:
     """Check the grant, decide on conditions and ranges, hold the quota: in one transaction.
 
     HEAD, 304, 412 and 416 have no body, open no delivery and cost nothing. The file is opened first,
@@ -81,7 +81,7 @@ def open_delivery(actor: Actor, wanted: Wanted) -> Answer:
     """
     entitled = _entitled(actor, wanted)
     open_file = partial(facilities.current().store.open, entitled.sha256)
-    return answer(actor, entitled, wanted.method, wanted.headers, open_file, redirecting.elsewhere)
+    return answer(actor, entitled, wanted.method, wanted.headers, open_file, redirecting.elsewhere, is_rated=is_rated)
 
 
 def _entitled(actor: Actor, wanted: Wanted) -> Entitlement:

@@ -23,7 +23,9 @@ from marketplace.billing.subscriptions import queries as subscribed
 from marketplace.exchange import usage_wording
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock, jobs
+from marketplace.kit.db import db
 from marketplace.kit.errors import Invalid, NotFound
+from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
 from marketplace.licensing.states import BillingPeriod, UsageUnit
 from marketplace.metering import periods, quotas
@@ -158,6 +160,21 @@ def come_to(grant_id: str) -> int:
     before = meter.before()
     spent = rules.spent(worth, meter.units_used - before.units, meter.units_held, before.yen)
     return spent.yen_used + spent.yen_held
+
+
+def would_add(entitled: Entitlement, client_id: str | None) -> int:
+    """Return what a delivery of the whole content would add to the bill at the dearest: it is held, and let go again.
+
+    Holds the grant's accounting until the transaction ends. Raises what opening it now would.
+    """
+    quotas.lock(entitled.grant_id)
+    before = come_to(entitled.grant_id)
+    with db.session.begin_nested() as trial:
+        quotas.hold(entitled, new_id("dlv"), 0, entitled.size_bytes, client_id)
+        _count(entitled.organization_id, entitled.grant_id, enforced=True)
+        after = come_to(entitled.grant_id)
+        trial.rollback()
+    return max(after - before, 0)
 
 
 def is_by_request(grant: Grant) -> bool:

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from marketplace.access import queries as access
 from marketplace.access import tickets
 from marketplace.access.errors import TicketUnknown
 from marketplace.access.rules import Entitlement
 from marketplace.access.ticket_models import Ticket
-from marketplace.exchange import download
+from marketplace.exchange import bounding, download, spending
 from marketplace.exchange.download import Answer, Wanted
 from marketplace.identity import holders, judging
 from marketplace.identity.actors import Actor
@@ -26,17 +27,28 @@ class Issued:
     secret: str
 
 
-def issue(actor: Actor, grant_id: str, file_name: str, release_id: str | None, purpose: str | None) -> Issued:
+def issue(
+    actor: Actor,
+    grant_id: str,
+    file_name: str,
+    release_id: str | None,
+    purpose: str | None,
+    *,
+    bounded: bool = False,
+) -> Issued:
     """Issue a ticket for what the actor may fetch at this moment; nothing is held or charged yet.
 
-    Raises what ``access.authorize`` raises, PurposeUnknown and PurposeNotPermitted.
+    A ``bounded`` one tells what it may cost, and what it comes to beyond that is counted against the budget of its
+    organization's agents. Raises what ``access.authorize`` raises, PurposeUnknown and PurposeNotPermitted; a bounded
+    one also what opening its delivery would.
     """
     entitled = access.authorize(actor, grant_id, file_name, release_id)
     if purpose is not None:
         declared = purposes.read(purpose)
         download.require_purpose(grant_id, declared)
         entitled = replace(entitled, purpose=declared.value)
-    ticket, secret = tickets.issue(actor, entitled)
+    yen = spending.would_add(entitled, actor.client_id) if bounded else None
+    ticket, secret = tickets.issue(actor, entitled, yen)
     return Issued(ticket, entitled, secret)
 
 
@@ -56,10 +68,30 @@ def open_delivery(secret: str, method: str, headers: Mapping[str, str]) -> Answe
     """
     ticket = tickets.get_open(secret)
     actor = _holder_of(ticket)
-    answer = download.open_delivery(actor, _wanted(ticket, method, headers))
+    answer = _open(actor, ticket, _wanted(ticket, method, headers))
     if answer.delivery_id is not None:
         tickets.note_use(actor, ticket, answer.delivery_id)
     return answer
+
+
+def _open(actor: Actor, ticket: Ticket, wanted: Wanted) -> Answer:
+    """Open the delivery; under an agent's ticket what was not set aside for it must be left of the day.
+
+    Its bytes were counted when it was issued: it opens one content, however often.
+    """
+    deliver = partial(download.open_delivery, actor, wanted)
+    if ticket.agent_yen is None or wanted.method != "GET":
+        return deliver()
+    answer, yen = bounding.costing(ticket.grant_id, deliver)
+    missing = tickets.draw(ticket, yen)
+    if missing:
+        bounding.count(answer, ticket.organization_id, 0, missing)
+    return answer
+
+
+def purpose_of(headers: Mapping[str, str]) -> str | None:
+    """Return the purpose that a request declares, if any."""
+    return next((value for name, value in headers.items() if name.lower() == download.PURPOSE), None)
 
 
 def _wanted(ticket: Ticket, method: str, headers: Mapping[str, str]) -> Wanted:

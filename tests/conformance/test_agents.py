@@ -16,6 +16,7 @@ TITLES = {
     "title_ja": "大通地区の人流", "title_en": "Footfall in Odori",
     "description_ja": "1時間ごとの通行量。", "description_en": "Passers-by by the hour.",
 }  # fmt: skip
+FREE = ("search", "describe", "read_terms", "quote", "sample")
 CSV = "地点,日付,人数\n大通,2026-11-22,120\n駅前,2026-11-23,7\n".encode("cp932")
 
 
@@ -70,7 +71,7 @@ def test_foreign_clients_search_understand_and_fetch_and_are_charged_once(python
         ("describe", {"dataset_id": "ds_" + "0" * 32}),
     ]  # fmt: skip
     told = speak(python, exchange, client, token=buyer.token(), calls=calls)
-    assert set(told["tools"]) == {"search", "describe", "read_terms", "quote", "sample", "grants", "fetch"}
+    assert set(told["tools"]) == {*FREE, "grants", "fetch", "fetch_file"}
     assert [one["is_error"] for one in told["results"]] == [False] * 6 + [True]
     found, described, _sample, granted, page, again, _refused = (one["text"] for one in told["results"])
     assert dataset_id in [item["id"] for item in json.loads(found)["items"]]
@@ -86,6 +87,30 @@ def test_foreign_clients_search_understand_and_fetch_and_are_charged_once(python
     )  # fmt: skip
     assert json.loads(priced["results"][0]["text"])["gross_yen"] == 0
     assert json.loads(priced["results"][1]["text"])["text_ja"]
+
+
+@pytest.mark.parametrize("client", ["fastmcp", "sdk", "handshake"])
+def test_foreign_clients_are_led_to_a_whole_file_within_the_budget(python, exchange, parties, sold, client):
+    (_dataset_id, grant_id), buyer = sold, parties["buyer"]
+    asked = {"grant_id": grant_id, "file_name": "人流.csv"}
+    calls = [("fetch_file", asked), ("grants", {}), ("fetch_file", asked | {"file_name": "他.csv"})]
+    file, granted, other = speak(python, exchange, client, token=buyer.token(), calls=calls)["results"]
+    [link] = file["links"]
+    told = json.loads(file["text"])
+    assert (link["uri"], link["size"], other["is_error"]) == (told["url"], len(CSV), True)
+    left = json.loads(granted["text"])["budget_today"]["bytes_left"]
+    # An address is followed without a token, again where it breaks, and was counted before its first byte.
+    assert requests.get(link["uri"], timeout=60).content == CSV
+    assert requests.get(link["uri"], headers={"Range": "bytes=10-"}, timeout=60).content == CSV[10:]
+    [again] = speak(python, exchange, client, token=buyer.token(), calls=[("grants", {})])["results"]
+    assert json.loads(again["text"])["budget_today"]["bytes_left"] == left
+    with psycopg.connect(libpq_url(exchange.database_url), autocommit=True) as connection:
+        bound = "UPDATE agent_budget SET bytes_per_day = (SELECT max(bytes_given) FROM agent_day) + %s"
+        connection.execute(bound, [len(CSV) - 1])
+        [refused] = speak(python, exchange, client, token=buyer.token(), calls=[("fetch_file", asked)])["results"]
+        connection.execute(bound, [1_048_576])
+    assert refused["is_error"]
+    assert "agent-budget-exhausted" in refused["text"]
 
 
 def test_the_official_client_finds_the_authorization_server_from_what_is_refused(python, exchange, sold):

@@ -74,7 +74,7 @@ def call(who: Party, tool: str, number: Any = 1, **arguments: Any) -> Any:
 def found(who: Party, tool: str, **arguments: Any) -> Any:
     told = result(call(who, tool, **arguments))
     assert told["isError"] is False, told
-    [text] = told["content"]
+    text, *_links = told["content"]
     assert "structuredContent" not in told or told["structuredContent"] == json.loads(text["text"])
     return json.loads(text["text"])
 
@@ -118,9 +118,9 @@ def test_the_version_without_handshakes_is_spoken_too(market: Market) -> None:
 
 def test_the_tools_are_declared_with_schemas_that_are_some(market: Market) -> None:
     tools = {tool["name"]: tool for tool in result(say(market.nobody, "tools/list"))["tools"]}
-    assert set(tools) == {"search", "describe", "read_terms", "quote", "sample", "grants", "fetch"}
+    assert set(tools) == {"search", "describe", "read_terms", "quote", "sample", "grants", "fetch", "fetch_file"}
     assert all(tool["inputSchema"]["additionalProperties"] is False for tool in tools.values())
-    assert [name for name, tool in tools.items() if not tool["annotations"]["readOnlyHint"]] == ["fetch"]
+    assert [name for name, tool in tools.items() if not tool["annotations"]["readOnlyHint"]] == ["fetch", "fetch_file"]
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,15 @@ def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
     }
 
 
-def _tool(name: str, title: str, description: str, schema: Schema, *, fetches: bool = False) -> dict[str, Any]:
-    hints = {"readOnlyHint": not fetches, "destructiveHint": False, "idempotentHint": True, "openWorldHint": False}
+def _tool(
+    name: str, title: str, description: str, schema: Schema, *, fetches: bool = False, repeatable: bool = True
+) -> dict[str, Any]:
+    hints = {
+        "readOnlyHint": not fetches,
+        "destructiveHint": False,
+        "idempotentHint": repeatable,
+        "openWorldHint": False,
+    }
     return {
         "name": name,
         "title": title,
@@ -149,6 +156,21 @@ TOOLS: tuple[dict[str, Any], ...] = (
             "file_name",
         ),
         fetches=True,
+    ),
+    _tool(
+        "fetch_file",
+        "Fetch a whole file / ファイル全体を取得",
+        "Get an address under which one whole file of a grant is fetched by GET, without a token: within 60 seconds,"
+        " and from then on with ranges, as often as it breaks, for 15 minutes. Its bytes, and what it may cost, are"
+        " taken from the budget for agents at once, also if nothing is fetched. Keep the address secret. Needs an"
+        " access token with the scope data:read.",
+        _object(
+            {"grant_id": _id("grt", "id of a grant, as grants tells it"), "file_name": _FILE, "release_id": _RELEASE},
+            "grant_id",
+            "file_name",
+        ),
+        fetches=True,
+        repeatable=False,
     ),
 )
 SCHEMAS: dict[str, Schema] = {tool["name"]: tool["inputSchema"] for tool in TOOLS}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from marketplace.access import queries as access
+from marketplace.access import tickets
 from marketplace.access.queries import GrantFilter
 from marketplace.exchange import agents, discovery, ordering, showcase
 from marketplace.exchange.rows import Page, Sheet
@@ -13,6 +14,7 @@ from marketplace.identity.judging import require
 from marketplace.identity.permissions import Permission
 from marketplace.kit import clock, settings
 from marketplace.kit.errors import NotFound, Refusal
+from marketplace.kit.transaction import transaction
 from marketplace.licensing import policy
 from marketplace.licensing import queries as licensing
 from marketplace.metering import agents as budgets
@@ -117,6 +119,38 @@ def fetch(reader: Actor | None, asked: Arguments, headers: Mapping[str, str]) ->
     wanted = {name: value for name, value in asked.items() if name not in {"grant_id", "file_name"}}
     wanted |= {"limit": asked.get("limit", declared.ROWS), "format": "json"}
     return agents.open_page(actor, asked["grant_id"], asked["file_name"], wanted, headers, _as_result)
+
+
+def fetch_file(reader: Actor | None, asked: Arguments, headers: Mapping[str, str]) -> dict[str, Any]:
+    """Issue an address that opens a whole file for a short while, set against the budget."""
+    actor = require(reader, Permission.TICKETS_ISSUE)
+    if actor is None:
+        raise RuntimeError("whoever may fetch is somebody")
+    with transaction():
+        issued = agents.issue_ticket(actor, asked["grant_id"], asked["file_name"], asked.get("release_id"), headers)
+        ticket, entitled = issued.ticket, issued.entitled
+        return {
+            "url": f"{settings.current().base_url}/tickets/{issued.secret}",
+            "file_name": ticket.file_name,
+            "release_id": ticket.release_id,
+            "media_type": entitled.media_type,
+            "size_bytes": entitled.size_bytes,
+            "sha256": ticket.sha256,
+            "begin_by": clock.text(ticket.begin_by),
+            "resumable_seconds": int(tickets.RESUMABLE_FOR.total_seconds()),
+            "yen_set_aside": ticket.agent_yen,
+        }
+
+
+def linked(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a file's address as a link that clients know how to follow."""
+    return {
+        "type": "resource_link",
+        "uri": found["url"],
+        "name": found["file_name"],
+        "mimeType": found["media_type"],
+        "size": found["size_bytes"],
+    }
 
 
 TOOLS: dict[str, Callable[[Actor | None, Arguments], dict[str, Any]]] = {

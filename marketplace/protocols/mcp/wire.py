@@ -8,6 +8,8 @@ from typing import Any
 from marketplace.kit.nesting import is_deeper
 
 HANDSHAKE_VERSIONS = ("2025-03-26", "2025-06-18", "2025-11-25")
+WITHOUT_LINKS = HANDSHAKE_VERSIONS[0]
+"""The version whose results know no ``resource_link``, and which clients need not name."""
 STATELESS_VERSIONS = ("2026-07-28",)
 VERSION_META = "io.modelcontextprotocol/protocolVersion"
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602

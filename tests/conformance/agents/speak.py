@@ -7,6 +7,12 @@ import sys
 asked = json.load(sys.stdin)
 
 
+def told(answer):
+    text, *others = answer.content
+    links = [{"uri": str(one.uri), "size": one.size} for one in others if one.type == "resource_link"]
+    return {"is_error": answer.is_error, "text": text.text, "links": links}
+
+
 async def with_fastmcp():
     from fastmcp import Client
     from fastmcp.client.transports import StreamableHttpTransport
@@ -17,7 +23,7 @@ async def with_fastmcp():
         results = []
         for name, arguments in asked["calls"]:
             answer = await client.call_tool(name, arguments, raise_on_error=False)
-            results.append({"is_error": answer.is_error, "text": answer.content[0].text})
+            results.append(told(answer))
         return {"tools": tools, "results": results}
 
 
@@ -35,7 +41,7 @@ async def with_sdk(mode):
         results = []
         for name, arguments in asked["calls"]:
             answer = await client.call_tool(name, arguments)
-            results.append({"is_error": answer.is_error, "text": answer.content[0].text})
+            results.append(told(answer))
         return {"tools": tools, "results": results}
 
 
