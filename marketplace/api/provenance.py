@@ -22,7 +22,10 @@ blp = blueprint("provenance", "/v1", "Lineage (由来) and citations (引用・�
 @guarded(Permission.CATALOG_READ)
 @blp.response(200, schemas.LineageView)
 def read_lineage(dataset_id: str) -> Any:
-    """Read what a dataset was made of, and what was made of it."""
+    """Read what a dataset was made of, and what was made of it: the next step, and the chain of all steps.
+
+    Ten steps each way at most; what one does not see is not in it, nor what lies behind that alone.
+    """
     return provenance.read(visitor(), dataset_id)
 
 

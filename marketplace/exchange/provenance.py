@@ -6,7 +6,7 @@ from typing import Any
 from marketplace.catalog import listings
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.groups.queries import sight_of
-from marketplace.catalog.lineage import queries, service
+from marketplace.catalog.lineage import chain, queries, service
 from marketplace.catalog.lineage.models import Citation
 from marketplace.catalog.lineage.rules import CitationDraft
 from marketplace.catalog.lineage.states import CitationState
@@ -21,14 +21,24 @@ CITATIONS_SHOWN = 50
 
 
 def read(reader: Actor | None, dataset_id: str) -> Document:
-    """Return sources and descendants of a dataset, of those here only what the reader sees; raises NotFound."""
-    discovery.read_listing(reader, dataset_id)
-    origins, derived = queries.list_origins(dataset_id), queries.list_derived(dataset_id)
-    named = {*derived, *(origin.source_dataset_id for origin in origins if origin.source_dataset_id)}
-    seen = listings.find_listings(named, sight_of(reader))
+    """Return sources and descendants of a dataset, and the whole chain, as far as the reader sees; raises NotFound.
+
+    ``chain`` has each dataset once with how far it lies, and each step between two; nothing lies behind a hidden one.
+    """
+    own = discovery.read_listing(reader, dataset_id).document
+    walked = chain.walk(dataset_id, sight_of(reader))
+    steps = [*walked.up, *walked.down]
+    named = {one for edge in steps for one in (edge.source_id, edge.dataset_id) if one}
+    seen = listings.find_listings(named, sight_of(reader)) | {own["id"]: own}
+    steps = [edge for edge in steps if edge.dataset_id in seen and (edge.url or edge.source_id in seen)]
     return {
-        "sources": [_source(origin, seen) for origin in origins if origin.url or origin.source_dataset_id in seen],
-        "derived": [_named(seen[one]) for one in derived if one in seen],
+        "sources": [_source(edge, seen) for edge in walked.up if edge in steps and edge.depth == 1],
+        "derived": [_named(seen[edge.dataset_id]) for edge in walked.down if edge in steps and edge.depth == 1],
+        "chain": {
+            "nodes": _nodes(own["id"], walked, seen),
+            "steps": [_step(edge) for edge in steps],
+            "is_cut": walked.is_cut,
+        },
     }
 
 
@@ -64,10 +74,27 @@ def titled(citations: Sequence[Citation]) -> list[Document]:
     ]
 
 
-def _source(origin: Any, seen: dict[str, Document]) -> Document:
-    if origin.url:
-        return {"dataset_id": None, "url": origin.url, "title_ja": origin.title, "title_en": "", "words": origin.words}
-    return _named(seen[origin.source_dataset_id]) | {"words": origin.words}
+def _source(edge: chain.Edge, seen: dict[str, Document]) -> Document:
+    if edge.source_id is None:
+        return {"dataset_id": None, "url": edge.url, "title_ja": edge.title, "title_en": "", "words": edge.words}
+    return _named(seen[edge.source_id]) | {"words": edge.words}
+
+
+def _nodes(own_id: str, walked: chain.Chain, seen: dict[str, Document]) -> list[Document]:
+    """Return the datasets of a chain, nearest first: those it was made of lie at depths below zero."""
+    depths = {own_id: 0}
+    for edge in walked.up:
+        if edge.source_id:
+            depths.setdefault(edge.source_id, -edge.depth)
+    for edge in walked.down:
+        depths.setdefault(edge.dataset_id, edge.depth)
+    near = sorted(depths.items(), key=lambda pair: (abs(pair[1]), pair[1]))
+    return [_named(seen[one]) | {"depth": depth} for one, depth in near if one in seen]
+
+
+def _step(edge: chain.Edge) -> Document:
+    plain = {"source_dataset_id": edge.source_id, "dataset_id": edge.dataset_id, "url": edge.url}
+    return plain | {"title": edge.title, "words": edge.words}
 
 
 def _named(document: Document) -> Document:

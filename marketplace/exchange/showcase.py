@@ -21,6 +21,7 @@ from marketplace.licensing.models import Offer
 from marketplace.licensing.prices import METERED
 from marketplace.licensing.states import PriceKind
 from marketplace.privacy import masking
+from marketplace.privacy import queries as privacy
 from marketplace.reputation import queries as reputation
 
 RELEASES_SHOWN = 50
@@ -30,10 +31,14 @@ PRICE_CLASSES = {kind: "metered" if kind in METERED else kind.value for kind in 
 
 
 class Manner(NamedTuple):
-    """How profiles of a dataset are shown: whether parts of it are sold, and which columns are said to be personal."""
+    """How profiles of a dataset are shown.
+
+    Whether parts of it are sold, which columns are said to be personal, and what the gate found, by file.
+    """
 
     is_policed: bool
     said: dict[str, bool]
+    found: dict[str, list[masking.ColumnFound]]
 
 
 class Contents(NamedTuple):
@@ -60,7 +65,7 @@ def document(dataset: Dataset) -> dict[str, Any]:
         (catalog.get_release(release_id), catalog.list_files(release_id, size=FILES_SHOWN)) for release_id in shown
     ]
     offers = licensing.list_offers(dataset.id, size=SIZE_MAX).items
-    contents = Contents(len(published), releases, *catalog.contents_of(shown), offers, _manner(dataset))
+    contents = Contents(len(published), releases, *catalog.contents_of(shown), offers, _manner(dataset, releases))
     beside = foreign.shown(dataset) | {"trial": _trial(dataset.id)}
     composed = _composed(dataset, publisher(dataset.organization_id), contents, beside)
     return composed | reputation.of_document(dataset, composed)
@@ -71,7 +76,7 @@ def bare(dataset: Dataset, of: dict[str, Any], beside: dict[str, Any]) -> dict[s
 
     ``of`` is its publisher as ``publisher`` tells of it, ``beside`` what ``foreign`` shows of it.
     """
-    manner = Manner(is_policed=False, said=dictionary.personal_of(dataset.dictionary))
+    manner = Manner(is_policed=False, said=dictionary.personal_of(dataset.dictionary), found={})
     return _composed(dataset, of, Contents(0, [], [], [], [], manner), beside | {"trial": None})
 
 
@@ -123,7 +128,8 @@ def list_files(
     if release_id not in catalog.published_release_ids(dataset_id):
         raise NotFound
     page = catalog.page_files(release_id, cursor=cursor, size=size)
-    profiled, manner = _fitting(page.items), _manner(catalog.get_dataset(dataset_id))
+    profiled = _fitting(page.items)
+    manner = _manner(catalog.get_dataset(dataset_id), [(catalog.get_release(release_id), page.items)])
     return Page([_file(file, profiled, manner) for file in page.items], page.next_cursor)
 
 
@@ -169,8 +175,9 @@ _DESCRIBED = (
 )
 
 
-def _manner(dataset: Dataset) -> Manner:
-    return Manner(bool(licensing.data_policies(dataset.id)), dictionary.personal_of(dataset.dictionary))
+def _manner(dataset: Dataset, releases: Sequence[tuple[Release, Sequence[File]]]) -> Manner:
+    found = privacy.columns_found([file.id for _release, files in releases for file in files])
+    return Manner(bool(licensing.data_policies(dataset.id)), dictionary.personal_of(dataset.dictionary), found)
 
 
 def publisher(organization_id: str) -> dict[str, Any]:
@@ -231,7 +238,7 @@ def _profile(file: File, manner: Manner) -> dict[str, Any] | None:
     if file.profile is None:
         return None
     if not manner.is_policed:
-        findings = masking.decided(masking.suspect(file.profile), manner.said)
+        findings = masking.decided(masking.gathered(file.profile, manner.found.get(file.id, ())), manner.said)
         return masking.masked(file.profile, findings)
     shown = {name: value for name, value in file.profile.items() if name not in _WITH_VALUES}
     columns = [{name: value for name, value in one.items() if name in _VALUELESS} for one in shown.get("columns", ())]

@@ -6,7 +6,7 @@ shows of it in any case.
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 from marketplace.privacy.detectors import MASK, Kind, Level, look
 
@@ -18,6 +18,16 @@ NEVER_LIFTED = frozenset({str(Kind.MY_NUMBER), str(Kind.CARD_NUMBER)})
 """What no word of a provider makes fit to be shown."""
 
 DECLARED = "declared"
+
+
+class ColumnFound(NamedTuple):
+    """What the gate found in a column of a whole file; places count from 1."""
+
+    name: str
+    place: int
+    kind: str
+
+
 _VALUES = ("min", "max", "distribution")
 
 
@@ -32,6 +42,21 @@ def suspect(profile: Profile) -> dict[str, list[str]]:
         if finding.level is not Level.NOTE:
             found.setdefault(finding.column, set()).add(str(finding.kind))
     return {name: sorted(kinds) for name, kinds in found.items()}
+
+
+def gathered(profile: Profile, found: Iterable[ColumnFound]) -> dict[str, list[str]]:
+    """Return what a profile itself shows, and what the gate found on the whole file though the sampled rows do not.
+
+    A column is known by its name; by its place where the gate read another name, as in a file without a header.
+    """
+    names = [str(column.get("name", "")) for column in profile.get("columns") or ()]
+    all_found = {name: set(kinds) for name, kinds in suspect(profile).items()}
+    for one in found:
+        by_place = names[one.place - 1] if one.place <= len(names) else None
+        name = one.name if one.name in names else by_place
+        if name is not None:
+            all_found.setdefault(name, set()).add(one.kind)
+    return {name: sorted(kinds) for name, kinds in all_found.items()}
 
 
 def decided(findings: Findings, said: Mapping[str, bool]) -> dict[str, list[str]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, and_, select
 
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.models import Dataset, File, Release
@@ -13,6 +13,7 @@ from marketplace.kit.errors import NotFound
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
 from marketplace.kit.texts import storable
 from marketplace.privacy.detectors import Level
+from marketplace.privacy.masking import NEVER_LIFTED, ColumnFound
 from marketplace.privacy.models import BlockedContent, FileInspection, PrivacyFinding, PrivacyStatement
 from marketplace.privacy.states import Answer, FindingState
 
@@ -84,18 +85,20 @@ def findings_of(release_id: str) -> Sequence[PrivacyFinding]:
     return db.session.scalars(_narrowed(select(PrivacyFinding), None, release_id).order_by(PrivacyFinding.id)).all()
 
 
-def columns_found(file_ids: Collection[str]) -> dict[str, set[int]]:
-    """Return, by file, the places of the columns in which something of people was found, other than notes.
+def columns_found(file_ids: Collection[str]) -> dict[str, list[ColumnFound]]:
+    """Return, by file, the columns in which something of people was found on the whole file, other than notes.
 
-    Samples are masked there. Places count from 1, in the first table of the file.
+    No value of them is shown. What people settled as a false alarm is not among them, except what no word lifts.
     """
-    found = select(PrivacyFinding.file_id, PrivacyFinding.place).where(
-        PrivacyFinding.file_id.in_(file_ids), PrivacyFinding.level != Level.NOTE, PrivacyFinding.place > 0
+    row = PrivacyFinding
+    settled = and_(row.state == FindingState.SETTLED, row.answer == Answer.FALSE_ALARM, row.kind.not_in(NEVER_LIFTED))
+    found = select(row.file_id, row.column_name, row.place, row.kind).where(
+        row.file_id.in_(file_ids), row.level != Level.NOTE, row.place > 0, ~settled
     )
-    places: dict[str, set[int]] = {}
-    for file_id, place in db.session.execute(found):
-        places.setdefault(file_id, set()).add(place)
-    return places
+    columns: dict[str, list[ColumnFound]] = {}
+    for file_id, name, place, kind in db.session.execute(found.order_by(row.file_id, row.place, row.kind)):
+        columns.setdefault(file_id, []).append(ColumnFound(name, place, kind))
+    return columns
 
 
 def inspections_of(release_id: str) -> dict[str, FileInspection]:

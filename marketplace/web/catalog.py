@@ -116,10 +116,21 @@ def _portrait(document: dict[str, Any]) -> dict[str, Any]:
         "map": portrait.drawn_map(coverage),
         "columns": [{"column": column, "spark": portrait.spark(column["distribution"])} for column in columns],
         "quality": understanding.judged(document),
-        "lineage": provenance.read(reader(), document["id"]),
+        "lineage": _lineage(document["id"]),
         "citations": provenance.citations_of(reader(), document["id"]),
         "kinds": {kind.value: say(kind.ja, kind.en) for kind in CitationKind},
     }
+
+
+def _lineage(dataset_id: str) -> dict[str, Any]:
+    """Return the chain as its two trees are drawn: steps up and steps down, and the names of all in it."""
+    told = provenance.read(reader(), dataset_id)
+    nodes = {one["dataset_id"]: one for one in told["chain"]["nodes"]}
+    steps = told["chain"]["steps"]
+    below = {one for one, node in nodes.items() if node["depth"] >= 0}
+    down = [step for step in steps if step["source_dataset_id"] in below]
+    up = [step for step in steps if step["source_dataset_id"] not in below]
+    return told | {"nodes": nodes, "up": up, "down": down, "is_cut": told["chain"]["is_cut"]}
 
 
 def _render(template: str, **context: Any) -> Response:

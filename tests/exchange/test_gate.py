@@ -127,7 +127,10 @@ def test_the_job_looks_through_what_it_profiles_in_one_transaction(app: Flask) -
     told = refuses_to_publish(on.provider, release.id, FindingsUnanswered).members["findings"]
     assert [one["file_id"] for one in told] == [file.id, file.id]
     assert "佐藤" not in str(db.session.scalars(select(Entry.facts).where(Entry.subject == file.id)).all())
-    assert queries.columns_found([file.id]) == {file.id: {1, 2}}
+    assert [(one.name, one.place) for one in queries.columns_found([file.id])[file.id]] == [
+        ("氏名", 1),
+        ("電話番号", 2),
+    ]
 
 
 def test_my_numbers_block_the_file_and_its_bytes_wherever_they_come_again(app: Flask) -> None:

@@ -32,11 +32,36 @@ class DerivationView(Schema):
     words = fields.String()
 
 
+class ChainNode(DerivationView):
+    """A dataset of the chain: those it was made of lie at depths below zero, those made of it above."""
+
+    depth = fields.Integer(required=True)
+
+
+class ChainStep(Schema):
+    """That a dataset was made of another one here, or of something elsewhere."""
+
+    source_dataset_id = fields.String(allow_none=True, required=True)
+    dataset_id = fields.String(required=True)
+    url = fields.String(allow_none=True, required=True)
+    title = fields.String(required=True)
+    words = fields.String(required=True)
+
+
+class ChainView(Schema):
+    """All that one sees of where a dataset comes from and what became of it; `is_cut` where there is more."""
+
+    nodes = fields.List(fields.Nested(ChainNode), required=True)
+    steps = fields.List(fields.Nested(ChainStep), required=True)
+    is_cut = fields.Boolean(required=True)
+
+
 class LineageView(Schema):
-    """What a dataset was made of, and what was made of it, as far as one sees both."""
+    """What a dataset was made of, and what was made of it, as far as one sees both; `chain` goes on from there."""
 
     sources = fields.List(fields.Nested(DerivationView), required=True)
     derived = fields.List(fields.Nested(DerivationView), required=True)
+    chain = fields.Nested(ChainView, required=True)
 
 
 class DeclaredLineageView(Schema):

@@ -12,7 +12,6 @@ from marketplace.kit.errors import NotFound
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
 from marketplace.kit.texts import storable
 
-DERIVED_MAX = 1000
 # Every way up from a dataset, each dataset once: a circle ends the walk where it closes.
 _CIRCLE = text("""
 WITH RECURSIVE up (id) AS (
@@ -30,12 +29,6 @@ def list_origins(dataset_id: str) -> Sequence[DatasetOrigin]:
     """Return what a dataset was made of, in the order of its provider."""
     found = select(DatasetOrigin).where(DatasetOrigin.dataset_id == storable(dataset_id))
     return db.session.scalars(found.order_by(DatasetOrigin.place)).all()
-
-
-def list_derived(dataset_id: str) -> list[str]:
-    """Return the datasets here that were made of one, latest first."""
-    found = select(DatasetOrigin.dataset_id).where(DatasetOrigin.source_dataset_id == storable(dataset_id))
-    return list(db.session.scalars(found.order_by(DatasetOrigin.dataset_id.desc()).limit(DERIVED_MAX)))
 
 
 def closing_circle(dataset_id: str) -> list[str]:
