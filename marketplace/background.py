@@ -8,7 +8,7 @@ from flask import Flask
 
 from marketplace.api import cutting, keeping, passing, streams
 from marketplace.audit.clerk import Clerk
-from marketplace.exchange import facilities, forgetting, listing, mirroring
+from marketplace.exchange import facilities, forgetting, listing, mirroring, reprofiling
 from marketplace.identity import service as identity
 from marketplace.kit import settings
 from marketplace.kit.health import LOST_DATABASE
@@ -47,13 +47,14 @@ def start(app: Flask, *, with_jobs: bool) -> None:
 
 
 def look_after(app: Flask) -> None:
-    """Make what installations of before may lack: the search index, and the client of the command line."""
+    """Make what installations of before may lack: the search index, the command line's client, full profiles."""
     try:
         with app.app_context():
             if settings.current().search_index == "shared":
                 listing.ensure_index()
             with transaction():
                 identity.ensure_command_line()
+                reprofiling.begin()
     except LOST_DATABASE:
         # A server that starts while the database is away serves as soon as it is back.
         log.exception("the search index and the command line's client could not be looked after")

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 from typing import Any
 
 Document = dict[str, Any]
@@ -14,6 +14,9 @@ _LATITUDE = re.compile(r"緯度.*|.*(_|^)lat(itude)?|y座標")
 _LONGITUDE = re.compile(r"経度.*|.*(_|^)(lon|lng|long)(itude)?|x座標")
 _NOT_WHEN = re.compile(r"更新|登録|作成|誕生|生年|birth|updated|modified|created")
 LATITUDE_MAX, LONGITUDE_MAX = 90, 180
+COARSE = Decimal("0.01")
+NOT_OF_PEOPLE = "nonPersonalInformation"
+"""The one class of item 13070 under which places are shown: `privacy`, above, names them all."""
 
 
 def temporal(document: Document) -> Document | None:
@@ -28,26 +31,63 @@ def temporal(document: Document) -> Document | None:
 
 
 def bounding_box(document: Document) -> list[str] | None:
-    """Return west, south, east and north of the newest release in degrees as texts, or None where it tells none."""
-    boxes = [box for profile in _profiles(document) if (box := _box(profile))]
-    if not boxes:
+    """Return west, south, east and north of the newest release in degrees as texts, or None where it tells none.
+
+    Where people lie the box is widened to whole hundredths, since its edges are the places of some of them.
+    """
+    profiles = [profile for profile in _profiles(document) if _box(profile)]
+    if not profiles:
         return None
-    west, south, east, north = zip(*boxes, strict=True)
-    return [f"{edge:f}" for edge in (min(west), min(south), max(east), max(north))]
+    west, south, east, north = zip(*filter(None, map(_box, profiles)), strict=True)
+    edges = (min(west), min(south), max(east), max(north))
+    if is_of_people(document) or any(map(_has_masked, profiles)):
+        roundings = (ROUND_FLOOR, ROUND_FLOOR, ROUND_CEILING, ROUND_CEILING)
+        edges = tuple(edge.quantize(COARSE, how) for edge, how in zip(edges, roundings, strict=True))
+    return [f"{edge:f}" for edge in edges]
 
 
 def points(document: Document, size: int) -> list[tuple[Decimal, Decimal]]:
-    """Return longitude and latitude of rows that the previews of the newest release show."""
+    """Return longitude and latitude of rows that the previews of the newest release show; none where people lie."""
     found: list[tuple[Decimal, Decimal]] = []
-    for profile in _profiles(document):
+    for profile in () if is_of_people(document) else _profiles(document):
         places = coordinate_columns(profile)
-        if places is None:
+        if places is None or _has_masked(profile):
             continue
         for row in profile.get("preview") or ():
             point = _point(row, *places)
             if point:
                 found.append(point)
     return found[:size]
+
+
+def grid(document: Document) -> Document | None:
+    """Return where the geometries of the newest release lie, on a coarse grid; None where people lie, or none do.
+
+    Grids of several files are told as one, as coarse as the coarsest.
+    """
+    if is_of_people(document):
+        return None
+    grids = [found for one in _profiles(document) if not _has_masked(one) and (found := one.get("grid"))]
+    if not grids:
+        return None
+    coarsest = max(Decimal(one["degrees"]) for one in grids)
+    cells: dict[tuple[int, int], list[int | None]] = {}
+    for one in grids:
+        factor = int(coarsest / Decimal(one["degrees"]))
+        for x, y, count in one["cells"]:
+            cells.setdefault((x // factor, y // factor), []).append(count)
+    told = [[x, y, sum(filter(None, counts)) or None] for (x, y), counts in sorted(cells.items())]
+    return {"degrees": str(coarsest), "cells": told}
+
+
+def is_of_people(document: Document) -> bool:
+    """Tell whether a dataset is offered as one of people, in whatever class: then no place of any of them is shown."""
+    classes = {document.get("privacy_class"), *(offer.get("privacy_class") for offer in document.get("offers") or ())}
+    return bool(classes - {None, "", NOT_OF_PEOPLE})
+
+
+def _has_masked(profile: Document) -> bool:
+    return any(column.get("masked") for column in profile.get("columns") or ())
 
 
 def coordinate_columns(profile: Document) -> tuple[int, int] | None:

@@ -17,6 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from marketplace.catalog.profile_form import FORM
 from marketplace.kit.db import Model
 
 
@@ -108,7 +109,8 @@ class Release(Model):
 class File(Model):
     """One file of a release; its identity is ``sha256``. ``name_key`` makes lookalike names one.
 
-    One with an ``origin_url`` stays with its provider: hash and size are what the provider declared.
+    One with an ``origin_url`` stays with its provider: hash and size are what the provider declared. ``profile_form``
+    says how much its profile tells: more since later versions look again.
     """
 
     __tablename__ = "file"
@@ -120,6 +122,7 @@ class File(Model):
         CheckConstraint("origin_url IS NULL OR profile_state = 'opaque'", name="origin_opaque"),
         UniqueConstraint("release_id", "name_key"),
         Index("ix_file_sha256", "sha256"),
+        Index("ix_file_profile_form_id", "profile_form", "id"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -133,6 +136,7 @@ class File(Model):
     profile_state: Mapped[str]
     profile: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     profiled_at: Mapped[datetime | None]
+    profile_form: Mapped[int] = mapped_column(Integer, default=FORM)
     origin_url: Mapped[str | None]
 
     @property

@@ -9,6 +9,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from marketplace.catalog import rules
 from marketplace.catalog.models import Dataset, File, Release
+from marketplace.catalog.profile_form import FORM
 from marketplace.catalog.states import DatasetState, ProfileState, ReleaseState
 from marketplace.identity.actors import Actor
 from marketplace.kit.db import db
@@ -333,3 +334,23 @@ def _present(row: Found | None) -> Found:
     if row is None:
         raise NotFound
     return row
+
+
+def behind_file_ids(size: int) -> list[str]:
+    """Return published files held here of which an earlier version told less than is told now, newest first."""
+    behind = select(File.id).join(Release, Release.id == File.release_id).where(*_BEHIND)
+    return list(db.session.scalars(behind.order_by(File.id.desc()).limit(size)))
+
+
+def is_behind(dataset_id: str) -> bool:
+    """Tell whether any published file of a dataset is."""
+    behind = select(File.id).join(Release, Release.id == File.release_id).where(*_BEHIND)
+    return db.session.scalar(behind.where(Release.dataset_id == dataset_id).limit(1)) is not None
+
+
+_BEHIND = (
+    File.profile_form < FORM,
+    File.profile_state == ProfileState.PROFILED,
+    Release.state == ReleaseState.PUBLISHED,
+    File.origin_url.is_(None),
+)

@@ -25,6 +25,7 @@ from marketplace.catalog.errors import (
     VersionStale,
 )
 from marketplace.catalog.models import Dataset, File, Release
+from marketplace.catalog.profile_form import FORM, completed
 from marketplace.catalog.profiling import words
 from marketplace.catalog.rules import DatasetDraft
 from marketplace.catalog.states import RELEASE_MOVES, DatasetState, ProfileState, ReleaseState
@@ -171,13 +172,26 @@ def record_profile(file_id: str, profile: dict[str, Any] | None, state: ProfileS
     recorded = changed_rows(
         update(File)
         .where(File.id == file_id, File.profile_state == ProfileState.PENDING)
-        .values(profile=profile, profile_state=state, profiled_at=clock.now())
+        .values(profile=profile, profile_state=state, profiled_at=clock.now(), profile_form=FORM)
     )
     if recorded:
         dataset_id = queries.get_release(file.release_id).dataset_id
         facts = {"sha256": file.sha256, "state": state.value}
         audit.record(SYSTEM, Verb.FILE_PROFILED, subject=file_id, dataset=dataset_id, facts=facts)
     return _reread(File, file_id)
+
+
+def complete_profile(file_id: str, found: dict[str, Any] | None) -> None:
+    """Add what a later look tells of a published file, once; None where nothing can be added."""
+    behind = select(File).where(File.id == file_id, File.profile_form < FORM).with_for_update()
+    file = db.session.scalar(behind.execution_options(populate_existing=True))
+    if file is None or file.profile is None:
+        return
+    told = completed(file.profile, found) if found else file.profile
+    db.session.execute(update(File).where(File.id == file_id).values(profile=told, profile_form=FORM))
+    dataset_id = queries.get_release(file.release_id).dataset_id
+    facts = {"sha256": file.sha256, "state": file.profile_state, "form": FORM}
+    audit.record(SYSTEM, Verb.FILE_PROFILED, subject=file_id, dataset=dataset_id, facts=facts)
 
 
 def forget_content(file_id: str) -> None:

@@ -62,7 +62,7 @@ def profile(file_id: str) -> None:
         return
     means = facilities.current()
     with means.store.open(file.sha256) as stored:
-        found = profiling.profile_file(Path(stored.name), file.name, _limits(means))
+        found = profiling.profile_file(Path(stored.name), file.name, limits(means))
         looked = gate.looked(Path(stored.name), found.document)
     with transaction():
         # It may have been taken out of its release meanwhile.
@@ -317,7 +317,8 @@ def _is_shown(dataset: Dataset) -> bool:
     return is_imported or dataset.state == DatasetState.PUBLISHED
 
 
-def _limits(means: facilities.Facilities) -> profiling.ProfileLimits:
+def limits(means: facilities.Facilities) -> profiling.ProfileLimits:
+    """Return within which memory and time a file is profiled, and how much of it is shown."""
     return profiling.ProfileLimits(
         memory_bytes=means.settings.profile_memory_bytes_max,
         cpu_seconds=means.settings.profile_cpu_seconds_max,

@@ -154,7 +154,7 @@ def summary(listed: dict[str, Any]) -> dict[str, Any]:
 
 
 _NOT_IN_LISTS = frozenset({"releases", "releases_total", "columns", "column_notes", "due_at"})
-_WITH_VALUES = frozenset({"preview", "warnings", "bbox"})
+_WITH_VALUES = frozenset({"preview", "warnings", "bbox", "grid"})
 _VALUELESS = frozenset({"name", "type", "format", "stored_type", "nulls", "empty_texts", "null_fraction", "null_share"})
 _DESCRIBED = (
     "title_ja",

@@ -83,13 +83,14 @@ def sample_of(document: Document, file_name: str | None = None, size: int | None
 
 
 def covered(document: Document) -> Document:
-    """Return the time and the part of the earth that the newest release speaks of, with points of its sample."""
+    """Return the time and the part of the earth that the newest release speaks of, and what can be drawn of it."""
     points = coverage.points(document, POINTS_SHOWN) if document.get("bbox") else []
     return {
         "temporal": document.get("temporal"),
         "region": document["region"],
         "bbox": document.get("bbox"),
         "points": [[str(longitude), str(latitude)] for longitude, latitude in points],
+        "grid": coverage.grid(document) if document.get("bbox") else None,
     }
 
 

@@ -26,9 +26,9 @@ HEARTBEAT_SECONDS = 3.0
 STALLED_SECONDS = 15.0
 GRACE_SECONDS = 5.0  # for the jobs at hand when a worker is told to end
 AGAIN_SECONDS = GRACE_SECONDS + 2  # then it is told again
-DEFAULT, SLOW, FOREIGN = "default", "slow", "foreign"
+DEFAULT, SLOW, FOREIGN, IDLE = "default", "slow", "foreign", "idle"
 # How many jobs of each queue one worker does at once: slow work waits for slow work only, strangers for strangers.
-SLOTS = {DEFAULT: 2, SLOW: 2, FOREIGN: 2}
+SLOTS = {DEFAULT: 2, SLOW: 2, FOREIGN: 2, IDLE: 1}
 _tasks: dict[str, Job] = {}
 _periodic: dict[str, str] = {}
 _queues: dict[str, str] = {}
@@ -46,14 +46,16 @@ _DROP_OLD = text(
 )
 
 
-def task(name: str, *, cron: str | None = None, slow: bool = False, foreign: bool = False) -> Callable[[Job], Job]:
+def task(
+    name: str, *, cron: str | None = None, slow: bool = False, foreign: bool = False, idle: bool = False
+) -> Callable[[Job], Job]:
     """Register a function as the work behind ``name``; with ``cron``, run it at those minutes as well.
 
     The function runs in an application context and opens its own transactions. It may run more
     than once, so it must be idempotent. One that fails is tried again after 2, 4, 8 … seconds, ten times;
     with ``cron`` it is not, since it comes again by itself. What may take minutes, or as long as a
     stranger's file makes it, is ``slow``: it has a queue and slots of its own, and holds up no other work. So is
-    what waits for strangers' servers, ``foreign``.
+    what waits for strangers' servers, ``foreign``, and ``idle`` what nobody waits for, one at a time.
     """
 
     def register(function: Job) -> Job:
@@ -62,8 +64,8 @@ def task(name: str, *, cron: str | None = None, slow: bool = False, foreign: boo
         _tasks[name] = function
         if cron:
             _periodic[name] = cron
-        if slow or foreign:
-            _queues[name] = FOREIGN if foreign else SLOW
+        if slow or foreign or idle:
+            _queues[name] = IDLE if idle else FOREIGN if foreign else SLOW
         return function
 
     return register

@@ -85,6 +85,7 @@ def masked(profile: Profile, findings: Findings) -> Profile:
         for place, column in enumerate(columns)
     ]
     told = profile | {"columns": shown}
+    told.pop("grid", None)  # where people are found, no place is shown
     if "preview" in profile:
         told["preview"] = [_masked_row(row, places) for row in profile["preview"] or ()]
     return told

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from marketplace.web import figures
 from marketplace.web.language import say
@@ -12,6 +12,7 @@ BAR, GAP, HEIGHT = 7, 1, 28
 MAP_WIDTH, MAP_HEIGHT_MAX, MARGIN = 480, 420, 34
 DEGREES_LEAST = Decimal("0.001")
 VALUES_READ = 5
+CELLS_READ = 3
 MIDDLE_LATITUDES = 60
 # The width of a degree of longitude in hundredths of one of latitude, by whole degrees of latitude: 100 cos(latitude).
 _NARROWING = (
@@ -50,13 +51,25 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of the grid as it is drawn; ``shade`` in hundredths, by how many lie in it."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    shade: int
+
+
+@dataclass(frozen=True, slots=True)
 class Map:
-    """The outline of the box in which all rows lie, with the rows of the sample: no coastlines, no streets."""
+    """The outline of the box in which all rows lie, with what lies in it: no coastlines, no streets."""
 
     width: int
     height: int
     box: tuple[int, int, int, int]
     points: list[Place]
+    cells: list[Cell]
     vertical: list[Place]
     horizontal: list[Place]
     words: str
@@ -124,8 +137,50 @@ def drawn_map(coverage: Document) -> Map | None:
     box = (MARGIN, MARGIN, width, height)
     vertical = [Place(MARGIN, 0, _degrees(west, "E", "W")), Place(MARGIN + width, 0, _degrees(east, "E", "W"))]
     horizontal = [Place(0, MARGIN, _degrees(north, "N", "S")), Place(0, MARGIN + height, _degrees(south, "N", "S"))]
-    words = _map_in_words((west, south, east, north), len(points))
-    return Map(width + 2 * MARGIN, height + 2 * MARGIN, box, points, vertical, horizontal, words)
+    scale = Scale(west, north, width / across, height / up)
+    grid = coverage.get("grid")
+    cells = _cells(grid, scale, box) if grid else []
+    words = _map_in_words((west, south, east, north), len(points)) + (_grid_in_words(grid) if grid else "")
+    return Map(width + 2 * MARGIN, height + 2 * MARGIN, box, points, cells, vertical, horizontal, words)
+
+
+class Scale(NamedTuple):
+    """Where the drawing begins, in degrees, and how many pixels a degree has across and down."""
+
+    west: Decimal
+    north: Decimal
+    across: Decimal
+    down: Decimal
+
+
+def _cells(grid: Document, scale: Scale, box: tuple[int, int, int, int]) -> list[Cell]:
+    """Return the cells of a grid as rectangles, cut to the box: what lies beyond it holds nothing."""
+    size, most = Decimal(grid["degrees"]), max((count or 0 for _x, _y, count in grid["cells"]), default=0)
+    drawn = []
+    for x, y, count in grid["cells"]:
+        left = max(box[0], MARGIN + int((x * size - scale.west) * scale.across))
+        right = min(box[0] + box[2], MARGIN + int(((x + 1) * size - scale.west) * scale.across) + 1)
+        top = max(box[1], MARGIN + int((scale.north - (y + 1) * size) * scale.down))
+        bottom = min(box[1] + box[3], MARGIN + int((scale.north - y * size) * scale.down) + 1)
+        shade = 25 + 65 * count // most if count else 15
+        if right > left and bottom > top:
+            drawn.append(Cell(left, top, right - left, bottom - top, shade))
+    return drawn
+
+
+def _grid_in_words(grid: Document) -> str:
+    degrees, cells = Decimal(grid["degrees"]), grid["cells"]
+    fullest = sorted((cell for cell in cells if cell[2]), key=lambda cell: (-cell[2], cell[0], cell[1]))[:CELLS_READ]
+    told = say("、", "; ").join(
+        f"{_degrees((y + Decimal('0.5')) * degrees, 'N', 'S')} {_degrees((x + Decimal('0.5')) * degrees, 'E', 'W')}"
+        f" {figures.count(count)}"
+        for x, y, count in fullest
+    )
+    few = say("どの升目も10件未満です。", "None holds ten or more.")
+    return say(
+        f"{degrees:f}度の升目{figures.count(len(cells))}個に地物があります。",
+        f" Features lie in {figures.count(len(cells))} cells of {degrees:f} degrees. ",
+    ) + (say(f"最も多い升目の中心と件数：{told}。", f"The fullest, by their middle: {told}.") if fullest else few)
 
 
 def _map_in_words(box: tuple[Decimal, Decimal, Decimal, Decimal], points: int) -> str:

@@ -114,8 +114,12 @@ def test_a_sample_has_no_more_rows_than_asked_for_and_none_of_another_name(real:
 def test_time_and_place_stand_in_the_listing(real: market.Listed) -> None:
     document = understanding.read(None, real.dataset_id)
     assert document["temporal"] == {"from": "2026-01-01", "until": "2026-12-28", "column": "日付"}
-    assert document["bbox"] == ["141.000", "43.000", "141.299", "43.299"]
     covered = understanding.covered(document)
+    assert (document["bbox"], covered["points"]) == (["141.00", "43.00", "141.30", "43.30"], [])  # a column is masked
+    declared(real, ColumnNote("利用者電話", personal=False))
+    document = understanding.read(None, real.dataset_id)
+    covered = understanding.covered(document)
+    assert document["bbox"] == ["141.000", "43.000", "141.299", "43.299"]
     assert len(covered["points"]) == 20
     assert covered["region"] == "011002"
 

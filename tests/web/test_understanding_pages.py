@@ -95,3 +95,20 @@ def test_the_history_of_a_dataset_is_a_page(listed: List, get: Get) -> None:
         assert words in answer.text
         assert Outline(answer.text).wrong == []
     assert get("/catalog/ds_0/history").status_code == 404
+
+
+def test_geometries_are_drawn_as_a_coarse_grid_with_words(listed: List, get: Get) -> None:
+    grid = {"degrees": "0.01", "cells": [[14130, 4300, 30], [14131, 4301, None], [14140, 4310, 10]]}
+    shape = {"format": "geojson", "bbox": ["141.3012", "43.0012", "141.4099", "43.1099"], "grid": grid}
+    dataset = listed(profile=PROFILE | shape)
+    for language, words in (
+        ("en", "Features lie in 3 cells of 0.01 degrees. The fullest, by their middle: 43.005°N 141.305°E 30; "),
+        ("ja", "0.01度の升目3個に地物があります。最も多い升目の中心と件数：43.005°N 141.305°E 30、"),
+    ):
+        text = get(f"/catalog/{dataset.id}", language).text
+        outline = Outline(text)
+        assert outline.wrong == []
+        cells = [rect for rect in outline.all("rect") if rect.get("class") == "cell"]
+        assert [rect["fill-opacity"] for rect in cells] == ["0.90", "0.15", "0.46"]
+        assert all(int(str(rect["x"])) >= portrait.MARGIN for rect in cells)
+        assert words in text

@@ -114,6 +114,13 @@ class CoverageView(Schema):
     points = fields.List(
         fields.List(fields.String()), metadata={"description": "longitude and latitude of the rows of the sample"}
     )
+    grid = fields.Dict(
+        allow_none=True,
+        metadata={
+            "description": "where geometries lie: `degrees`, the size of a cell (0.01 or more), and `cells`: column, "
+            "row and number of features, null where fewer than ten; null where people lie"
+        },
+    )
 
 
 class AdviceView(Schema):

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from marketplace.catalog.profiling import decoding, words
 from marketplace.catalog.profiling.columns import cut
 from marketplace.catalog.profiling.decoding import TextSurvey
+from marketplace.catalog.profiling.grid import Grid
 from marketplace.catalog.profiling.jsonstream import Scanner
 from marketplace.catalog.profiling.records import Records
 from marketplace.catalog.profiling.result import Patience, ProfileLimits, Unreadable
@@ -38,6 +39,7 @@ class _Features:
         self.types: Counter[str] = Counter()
         self.strangers = 0
         self._box: list[Any] | None = None
+        self._grid = Grid()
 
     def add(self, items: list[Any]) -> None:
         rows = []
@@ -59,6 +61,7 @@ class _Features:
         for x, y in _positions(geometry):
             box = self._box or [x, y, x, y]
             self._box = [min(box[0], x), min(box[1], y), max(box[2], x), max(box[3], y)]
+        self._grid.add(geometry)
 
     def document(self) -> dict[str, Any]:
         table = self.records.table()
@@ -70,6 +73,7 @@ class _Features:
             "features": self.records.rows,
             "geometry_types": dict(sorted(self.types.most_common(20))),
             "bbox": None if self._box is None else [str(number) for number in self._box],
+            "grid": self._grid.document(),
             "warnings": found,
         }
 
