@@ -9,7 +9,7 @@ import http.client
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ SIZES, SIZES_QUICK, MILLION = (5_000, 100_000), (5_000,), 1_000_000
 ROUNDS, ROUNDS_QUICK = 100, 20
 PAGE = 100
 LISTS = ("/catalog.jsonld", "/catalog.ttl", "/catalog.rdf", "/catalog.atom", "/sitemap.xml")
+WHOLE = ("jsonld", "ttl", "rdf")
 BESIDE = (".jsonld", ".ttl", ".rdf", "/croissant.json", "/datapackage.json", "/cadde.json")
 WRITERS = {"json-ld": json_ld.written, "turtle": turtle.written, "xml": rdf_xml.written}
 CONTACT = {"contact_name": "情報政策課", "contact_url": "https://www.example.jp/", "contact_email": "data@example.jp"}
@@ -41,8 +42,14 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks formats")
     parser.add_argument("--quick", action="store_true", help="5 k datasets only")
     parser.add_argument("--million", action="store_true", help="a million datasets too (some 3 GB of database)")
+    parser.add_argument(
+        "--size", type=int, action="append", help="this many datasets, in place of all that; again for more"
+    )
+    parser.add_argument(
+        "--whole", choices=WHOLE, action="append", help="whole copies in this format alone; again for more"
+    )
     asked = parser.parse_args(arguments)
-    sizes = SIZES_QUICK if asked.quick else SIZES + ((MILLION,) if asked.million else ())
+    sizes = asked.size or (SIZES_QUICK if asked.quick else SIZES + ((MILLION,) if asked.million else ()))
     rounds = ROUNDS_QUICK if asked.quick else ROUNDS
     with world.installed() as exchange, tempfile.TemporaryDirectory() as folder:
         listed = _listed(exchange, Path(folder))
@@ -54,7 +61,7 @@ def main(arguments: list[str]) -> None:
                 before = size
                 print(f"\n{size} datasets; {rounds} requests each, one at a time")
                 _print_requests(exchange, [*LISTS, *(f"/catalog/{last}{one}" for one in BESIDE)], rounds)
-                _print_copies(exchange, size, process_id)
+                _print_copies(exchange, size, process_id, asked.whole or WHOLE)
 
 
 def _listed(exchange: World, folder: Path) -> dict[str, Any]:
@@ -113,10 +120,10 @@ def _get(
     return size, answer.headers["ETag"], spent
 
 
-def _print_copies(exchange: World, size: int, process_id: int) -> None:
+def _print_copies(exchange: World, size: int, process_id: int, suffixes: Sequence[str]) -> None:
     limit = _copied(exchange)
     before = machine.memory_bytes(process_id)[1]
-    for suffix in ("jsonld", "ttl", "rdf"):
+    for suffix in suffixes:
         connection = http.client.HTTPConnection("127.0.0.1", exchange.settings.port, timeout=7_200)
         began = time.perf_counter()
         connection.request("GET", f"/catalog/all.{suffix}")

@@ -45,10 +45,13 @@ class Counts:
     facets: Facets
 
 
+NOTHING = Counts(0, {facet: {} for facet in FACETS})
+
+
 def answer(searcher: Any, asking: Asking, kept: Kept) -> SearchResult:
     """Return a page of what a searcher finds."""
     ladder, breadth, counts = _counted_ladder(searcher, asking, kept)
-    places = placing.first(searcher, ladder, asking, counts.total, kept)
+    places = placing.first(searcher, ladder, asking, counts.total, kept, widely=breadth != EXACT)
     page = places[: asking.size]
     is_last = len(places) <= asking.size
     return SearchResult(
@@ -62,31 +65,34 @@ def answer(searcher: Any, asking: Asking, kept: Kept) -> SearchResult:
 def _counted_ladder(searcher: Any, asking: Asking, kept: Kept) -> tuple[Ladder, int, Counts]:
     """Return the steps to look on, how widely that is, and what stands on any of them."""
     begun = asking.after.breadth if asking.after else None
-    ladder, breadth, counts = ranking.NOTHING, EXACT, Counts(0, {facet: {} for facet in FACETS})
+    ladder, breadth, counts = ranking.NOTHING, EXACT, NOTHING
     for breadth, enough in ((EXACT, FEW), (WIDE, 1), (LOOSE, 0)) if begun is None else ((begun, 0),):
         # Where nothing has all words, nobody need look for it once more.
         is_bare = breadth == WIDE and asking.after is None and counts.total == 0
         ladder = ranking.beyond(asking.words) if is_bare else LADDERS[breadth](asking.words)
-        counts = _kept_counts(searcher, ladder, asking, kept, breadth)
+        counts = _kept_counts(searcher, ladder, asking, kept, breadth, enough)
         if counts.total >= enough:
             break
     return ladder, breadth, counts
 
 
-def _kept_counts(searcher: Any, ladder: Ladder, asking: Asking, kept: Kept, breadth: int) -> Counts:
+def _kept_counts(searcher: Any, ladder: Ladder, asking: Asking, kept: Kept, breadth: int, enough: int) -> Counts:
     if not ladder:
-        return Counts(0, {facet: {} for facet in FACETS})
-    key = (asking.key, breadth)
+        return NOTHING
+    key = (asking.key, breadth, enough)
     found: Counts | None = kept.find(key)
     if found is None:
-        found = _counts(searcher, ladder, asking.narrow)
+        found = _counts(searcher, ladder, asking.narrow, enough)
         kept.keep(key, found)
     return found
 
 
-def _counts(searcher: Any, ladder: Ladder, narrow: Mapping[str, Any]) -> Counts:
+def _counts(searcher: Any, ladder: Ladder, narrow: Mapping[str, Any], enough: int) -> Counts:
+    """Return the counts of what stands on a ladder; the number alone where that is not enough."""
     free = [facet for facet in FACETS if facet not in narrow]
     total, counted = _spread(searcher, every([ladder.all, *narrow.values()]), free)
+    if total < enough:
+        return Counts(total, {})
     for facet in narrow.keys() & set(FACETS):
         others = [query for name, query in narrow.items() if name != facet]
         counted |= _spread(searcher, every([ladder.all, *others]), [facet])[1]

@@ -31,6 +31,11 @@ class Bands:
         """Return a key that none exceeds."""
         return (self.counted[0][0] + 1 << WIDTHS[self.field]) - 1 if self.counted else 0
 
+    def promise(self, found: int, wanted: int) -> bool:
+        """Tell whether so many are likely to be among the best that are looked at, where so many were found in all."""
+        there = sum(count for _band, count in self.counted)
+        return found * LOOK_AT >= 2 * wanted * there
+
     def within(self, least: int, most: int | None, enough: int | None = None) -> tuple[list[int], bool]:
         """Return the bands from one key down to another, or to where there are enough, and whether those are all."""
         low, width = least >> WIDTHS[self.field], WIDTHS[self.field]

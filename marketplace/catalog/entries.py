@@ -15,6 +15,7 @@ from marketplace.catalog.sight import EVERYBODY
 from marketplace.kit import clock
 
 TITLE, HEAD, TEXT = "title", "head", "text"
+PRIVATE = "private"  # has one term, where a document is for a group alone
 VALUES_MAX, VALUE_LENGTH_MAX = 300, 60
 DISTINCT_MAX = 50
 INSTANT_MAX = (1 << 43) - 1
@@ -29,7 +30,8 @@ def schema() -> Any:
 
     builder = tantivy.SchemaBuilder()
     builder.add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
-    builder.add_text_field("audience", tokenizer_name="raw", index_option="basic")
+    for field in ("audience", PRIVATE, narrowing.CELL):
+        builder.add_text_field(field, tokenizer_name="raw", index_option="basic")
     builder.add_text_field("name", tokenizer_name="raw", index_option="basic")
     for field in (TITLE, HEAD, TEXT, "spelt", "pairs", "beginning"):
         builder.add_text_field(field, tokenizer_name="whitespace", index_option="basic")
@@ -54,6 +56,8 @@ def entry_of(document: dict[str, Any]) -> Any:
     entry = tantivy.Document()
     entry.add_text("id", document["id"])
     entry.add_text("audience", document.get("audience") or EVERYBODY)
+    if document.get("audience"):
+        entry.add_text(PRIVATE, PRIVATE)
     for title in filter(None, _titles(document)):
         entry.add_text("name", words.name_of(title))
     for field, text in _texts_of(document).items():
@@ -64,6 +68,8 @@ def entry_of(document: dict[str, Any]) -> Any:
             entry.add_text(facet, value)
     for facet, counted in narrowing.COUNTED.items():
         entry.add_text(counted, narrowing.together(facet, facets[facet]))
+    for cell in narrowing.cells_of(document):
+        entry.add_text(narrowing.CELL, cell)
     entry.add_bytes("called", completions.written(document))
     keys = {"recency": recency_of(document["id"], document.get("published_at")), "standing": merit.key_of(document)}
     for field, key in keys.items():

@@ -20,15 +20,11 @@ Term = tuple[Word, ...]
 
 @dataclass(frozen=True, slots=True)
 class Concept:
-    """One thing that is looked for: the words as they were written, the lines of the table that have it, its sound.
-
-    A ``plain`` one is a single word of the table: wherever it stands, the index has its meaning.
-    """
+    """One thing that is looked for: the words as they were written, the lines of the table that have it, its sound."""
 
     term: Term
     groups: tuple[int, ...] = ()
     heard: Word | None = None
-    plain: bool = False
 
     @property
     def others(self) -> tuple[Term, ...]:
@@ -96,11 +92,10 @@ def _concepts(chunk: Sequence[Word]) -> Iterator[Concept]:
         longest = range(min(WORDS_IN_TERM_MAX, len(chunk) - at), 1, -1)
         length = next((size for size in longest if key_of(chunk[at : at + size]) in _table()), 1)
         groups = _groups(chunk[at : at + length])
-        is_plain = length == 1 and bool(groups)
         # 札幌市 is one place, also where the table knows 札幌 alone.
         if length == 1 and at + 1 < len(chunk) and chunk[at + 1].forms[0] in _ENDINGS_OF_PLACES:
             length = 2
-        yield Concept(tuple(chunk[at : at + length]), groups, plain=is_plain)
+        yield Concept(tuple(chunk[at : at + length]), groups)
         at += length
 
 

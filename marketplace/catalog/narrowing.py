@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from marketplace.catalog import extent, places
+from marketplace.catalog import extent, grid, places
 from marketplace.catalog.extent import LONGITUDE_MAX, Box
 from marketplace.catalog.merit import SCORE_MAX, score
 from marketplace.kit.errors import Invalid
@@ -20,6 +20,7 @@ TOGETHER_MAX = 10_000  # of the sets of values that stand together; Japan has fe
 PARTS_MAX = 50_000
 _APART = "\x1f"
 FIRST_DAY, LAST_DAY = "first_day", "last_day"
+CELL = "cell"
 EDGES = ("west", "south", "east", "north")
 BANDS = (("80-100", 80), ("60-79", 60), ("40-59", 40), ("0-39", 0))
 """Qualities as they are counted, with the least score of each."""
@@ -48,6 +49,12 @@ def numbers_of(document: Mapping[str, Any]) -> dict[str, int]:
     days, box = extent.days_of(dict(document)), extent.box_of(dict(document))
     ends = {FIRST_DAY: days.first, LAST_DAY: days.last} if days else {}
     return ends | ({edge: getattr(box, edge) for edge in EDGES} if box else {})
+
+
+def cells_of(document: Mapping[str, Any]) -> list[str]:
+    """Return the cells of the earth under which a document is looked for."""
+    box = extent.box_of(dict(document))
+    return grid.cells_of(box) if box else []
 
 
 def together(facet: str, values: Sequence[str]) -> str:
@@ -175,8 +182,10 @@ def _within(schema: Any, text: str) -> Any:
 
 
 def _touching(schema: Any, box: Box) -> Any:
+    cells = grid.asked_of(box)
     return every(
         [
+            *([] if cells is None else [any_term(schema, [CELL], cells)]),
             between(schema, "west", most=box.east),
             between(schema, "east", least=box.west),
             between(schema, "south", most=box.north),

@@ -1,8 +1,9 @@
 """The first places of a search: what stands on the steps of its ladder, nearest and best first.
 
-Three ways lead to the same places. Where little was found, all of it is taken at once, each with the nearest of its
-steps. Where much was, each step is asked for its best, in the highest bands alone where these have enough. And what
-stands on a farther step is asked only down to where it can still come before those that were found.
+Two ways lead to the same places. Each step is asked for its best, the nearest first: in the highest bands alone where
+these have enough, and on a farther step only down to where somebody can still come before those that were found. What
+was looked for widely and found little is likely to stand on all steps: it is taken at once, each dataset with the
+nearest of its steps.
 """
 
 from collections.abc import Sequence
@@ -20,13 +21,16 @@ AT_ONCE_MAX = 500
 """So many are taken at once, and put in order here; a query for each step costs more."""
 
 
-def first(searcher: Any, ladder: Ladder, asking: Asking, total: int, kept: Kept) -> list[Place]:
-    """Return the places of a page and one more, if there are so many; ``total`` is how many were found in all."""
+def first(searcher: Any, ladder: Ladder, asking: Asking, total: int, kept: Kept, *, widely: bool) -> list[Place]:
+    """Return the places of a page and one more, if there are so many.
+
+    ``total`` is how many were found in all, ``widely`` whether also such as do not have all words.
+    """
     if not total:
         return []
-    if total <= AT_ONCE_MAX:
+    if widely and total <= AT_ONCE_MAX:
         return _at_once(searcher, ladder, asking, total)
-    return _step_by_step(searcher, ladder, asking, _bands(searcher, ladder, asking, kept))
+    return _step_by_step(searcher, ladder, asking, total, _bands(searcher, ladder, asking, kept))
 
 
 def _field_of(step: Step) -> str:
@@ -73,12 +77,15 @@ def _named(searcher: Any, found: Sequence[tuple[Place, Any]], asking: Asking) ->
     return sorted(places, key=attrgetter("rank"))[: asking.size + 1]
 
 
-def _step_by_step(searcher: Any, ladder: Ladder, asking: Asking, bands: Bands) -> list[Place]:
+def _step_by_step(searcher: Any, ladder: Ladder, asking: Asking, total: int, bands: Bands) -> list[Place]:
     wanted = asking.size + 1
+    enough = LOOK_AT if bands.promise(total, wanted) else None
     places: list[Place] = []
     nearer: list[Any] = []
     for step in ladder.steps:
         least = 0
+        if len(places) == total:
+            break
         if len(places) >= wanted:
             # What has fewer points than this, on this step, cannot come before those that were found.
             least = merit.key_with(max(0, places[wanted - 1].score - step.points), 0)
@@ -87,7 +94,7 @@ def _step_by_step(searcher: Any, ladder: Ladder, asking: Asking, bands: Bands) -
         # On the first page whoever stood nearer is known, or is outdone by a whole page of those who stand there.
         query = every([step.query, *asking.narrow.values()], but=nearer if asking.after else ())
         after = asking.after.place if asking.after else None
-        found = _on_step(searcher, step, query, after, wanted + len(places), bands, least)
+        found = _on_step(searcher, step, query, after, wanted + len(places), bands, (least, enough))
         seen = {place.dataset_id for place in places}
         places += [place for place in found if place.dataset_id not in seen]
         places = sorted(places, key=attrgetter("rank"))[:wanted]
@@ -96,18 +103,28 @@ def _step_by_step(searcher: Any, ladder: Ladder, asking: Asking, bands: Bands) -
 
 
 def _on_step(
-    searcher: Any, step: Step, query: Any, after: Place | None, count: int, bands: Bands, least: int
+    searcher: Any,
+    step: Step,
+    query: Any,
+    after: Place | None,
+    count: int,
+    bands: Bands,
+    down_to: tuple[int, int | None],
 ) -> list[Place]:
+    """Return the best of a step behind a place, down to a key, and first down to where enough were looked at."""
+    least, enough = down_to
     most = None
     if after:
         most = _key_at_most(step, after)
         if most is None:
             return []
         query = every([query, narrowing.between(schema(), _field_of(step), most=most)])
-    best, whole = bands.within(least, most, LOOK_AT)
+    best, whole = bands.within(least, most, enough)
     if not best:
         return []
-    found = _best(searcher, step, every([query, bands.query(schema(), best)]), after, count)
+    if whole and least == 0 and most is None:
+        return _best(searcher, step, query, after, count)
+    found = _best(searcher, step, every([query, bands.query(schema(), best)]), after, count) if whole or enough else []
     if len(found) >= count or whole:
         return found
     return _best(searcher, step, query, after, count)

@@ -153,7 +153,9 @@ def _written(question: Question, field: str) -> Any:
 
 def _meant(concept: Concept, field: str) -> Any:
     tokens = [f"{MEANING}{group}" for group in concept.groups] + list(concept.heard.forms if concept.heard else ())
-    written = [] if concept.plain else [_said(concept.term, field)]
+    # Where the words of a term stand together the index has its meaning. Each further way to say a thing is dear: what
+    # has several ways cannot be skipped through, where other things are rarer.
+    written = [] if concept.groups and not concept.heard else [_said(concept.term, field)]
     return either([*written, *([any_term(schema(), [field], tokens)] if tokens else [])])
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from marketplace.catalog import bands
 from marketplace.catalog.bands import Bands
-from marketplace.catalog.entries import schema
+from marketplace.catalog.entries import PRIVATE, schema
 from marketplace.catalog.narrowing import any_term, every, unscored
 from marketplace.catalog.sight import EVERYBODY, Sight
 
@@ -15,15 +15,19 @@ class Sighted:
 
     def __init__(self, searcher: Any, sight: Sight) -> None:
         self._searcher = searcher
-        self._seen = unscored(any_term(schema(), ["audience"], [EVERYBODY, *sorted(sight.groups)]))
+        audience = any_term(schema(), ["audience"], [EVERYBODY, *sorted(sight.groups)])
+        # The public condition is on nearly every dataset, and costs a look at each; the few that fail it cost nothing.
+        self._must, self._not = (
+            ([unscored(audience)], []) if sight.groups else ([], [any_term(schema(), [PRIVATE], [PRIVATE])])
+        )
 
     def search(self, query: Any, *args: Any, **kwargs: Any) -> Any:
         """Search among what the reader may know of."""
-        return self._searcher.search(every([query, self._seen]), *args, **kwargs)
+        return self._searcher.search(every([query, *self._must], but=self._not), *args, **kwargs)
 
     def aggregate(self, query: Any, asked: Any) -> Any:
         """Count among what the reader may know of."""
-        return self._searcher.aggregate(every([query, self._seen]), asked)
+        return self._searcher.aggregate(every([query, *self._must], but=self._not), asked)
 
     def numbers(self, field: str, places: Sequence[Any]) -> list[int]:
         """Return what a field of numbers has at hits."""

@@ -74,6 +74,8 @@ def test_whichever_way_is_taken_the_places_are_the_same(
 ) -> None:
     found = {str(asked): walk(market, asked[0], size, asked[1]) for asked in ASKED}
     monkeypatch.setattr(placing, "AT_ONCE_MAX", 10_000)
+    monkeypatch.setattr(placing, "LOOK_AT", 10_000)
+    monkeypatch.setattr(bands, "TERMS_MAX", 10_000)
     for asked in ASKED:
         whole = [(hit.score, hit.dataset_id, hit.step) for hit in market.search(asked[0], asked[1], size=200).hits]
         assert found[str(asked)] == whole, (way, asked)
