@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,18 +22,21 @@ from urllib.parse import urlencode
 import orjson
 import psycopg
 
-from benchmarks import machine, world
+from benchmarks import machine, search_machines, world
 from benchmarks.world import World
 from marketplace.catalog import meaning, places, ranking
 from marketplace.catalog.asking import Kept
 from marketplace.catalog.search import SearchIndex
+from marketplace.catalog.sight import PUBLIC, Sight
 from marketplace.catalog.states import Licence, Theme
 from marketplace.kit import postgres
 from marketplace.kit.ids import new_id
 
 SIZES, SIZES_QUICK, MILLION = (5_000, 100_000), (5_000,), 1_000_000
 QUERIES, QUERIES_QUICK = 1_000, 200
-PAGE = 20
+PAGE, ALIKE = 20, 5
+PRIVATE_EACH, GROUPS = 100, tuple(f"grp_{number:02}" for number in range(20))
+Figures = dict[str, list[tuple[float, float]]]
 Asked = tuple[str, Mapping[str, list[str]]]
 PLACES = (
     ("札幌市", "Sapporo"), ("高松市", "Takamatsu"), ("福井県", "Fukui"), ("東京都", "Tokyo"), ("京都市", "Kyoto"),
@@ -58,24 +62,33 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks search")
     parser.add_argument("--quick", action="store_true", help="5 k datasets only")
     parser.add_argument("--million", action="store_true", help="a million datasets too, in the index alone")
-    parser.add_argument("--keep", type=Path, help="where the index of a million is, or is made and stays")
+    parser.add_argument("--alone", type=int, action="append", help="an index alone of this many, and nothing else")
+    parser.add_argument("--keep", type=Path, help="where the largest index alone is, or is made and stays")
     asked = parser.parse_args(arguments)
     queries = QUERIES_QUICK if asked.quick else QUERIES
+    sizes = SIZES_QUICK if asked.quick else SIZES
+    if not asked.alone:
+        _in_an_exchange(sizes, queries)
+    alone = asked.alone or [*sizes, *([MILLION] if asked.million else [])]
+    for size in alone:
+        with tempfile.TemporaryDirectory() as folder:
+            _alone(asked.keep if asked.keep and size == max(alone) else Path(folder), size, queries)
+
+
+def _in_an_exchange(sizes: Sequence[int], queries: int) -> None:
     with world.installed() as exchange:
         template = exchange.draft()[1]
         made = documents()
         with exchange.serving() as process_id:
-            for size, step in _steps(SIZES_QUICK if asked.quick else SIZES):
+            for size, step in _steps(sizes):
                 _fill(exchange, template, list(islice(made, step)))
                 index = SearchIndex(exchange.settings.search_dir)
                 print(f"\n{size} datasets; {queries} searches each, one at a time")
-                _print(_measured(index, queries))
+                print_spans(_measured(index, queries))
                 _print_http(exchange, queries)
                 used = machine.memory_bytes(process_id)[1] / 2**20
                 print(f"  memory of the server (PSS) afterwards: {used:.0f} MiB")
-    for size in (SIZES_QUICK if asked.quick else SIZES) + ((MILLION,) if asked.million else ()):
-        with tempfile.TemporaryDirectory() as folder:
-            _alone(asked.keep if asked.keep and size == MILLION else Path(folder), size, queries)
+                search_machines.print_own(exchange, size)
 
 
 def documents() -> Iterator[dict[str, Any]]:
@@ -153,12 +166,36 @@ def _alone(folder: Path, size: int, queries: int) -> None:
     print(f"\n{size} datasets in an index alone")
     if not index.is_usable():
         start, spent = time.perf_counter(), time.process_time()
-        index.rebuild(islice(documents(), size))
+        index.rebuild(_partly_private(islice(documents(), size)))
         wall, processor = time.perf_counter() - start, time.process_time() - spent
         print(f"  built at {size / wall:.0f} datasets/s, {size / processor:.0f} by second of processor time")
     kept = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     print(f"  {kept / size:.0f} bytes a dataset on disk")
-    _print(_measured(index, queries))
+    print_spans(_measured(index, queries) | _measured_beside(index, queries))
+    search_machines.print_processes(folder)
+
+
+def _partly_private(made: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for number, document in enumerate(made):
+        yield (
+            document if number % PRIVATE_EACH else document | {"audience": GROUPS[number // PRIVATE_EACH % len(GROUPS)]}
+        )
+
+
+def _measured_beside(index: SearchIndex, queries: int) -> Figures:
+    """Measure what a member of groups finds, and datasets that are like one."""
+    chance, member = random.Random("musubi-queries-3"), Sight(frozenset(GROUPS[:2]))
+    texts = [[one["title_ja"], *one["keywords"]] for one in islice(documents(), queries)]
+    figures: Figures = {"search of a member of two groups, new": [], "similar datasets": []}
+    for number in range(queries):
+        asked = asked_of(number, chance)
+        for name, deed in zip(
+            figures, (partial(_anew, index, asked, member), partial(index.alike, texts[number], "", ALIKE)), strict=True
+        ):
+            start, spent = time.perf_counter(), time.process_time()
+            deed()
+            figures[name].append((time.perf_counter() - start, time.process_time() - spent))
+    return figures
 
 
 def asked_of(number: int, chance: random.Random) -> Asked:
@@ -177,7 +214,7 @@ def asked_of(number: int, chance: random.Random) -> Asked:
     return (words, filters) if number % 20 else ("", filters)
 
 
-def _measured(index: SearchIndex, queries: int) -> dict[str, list[tuple[float, float]]]:
+def _measured(index: SearchIndex, queries: int) -> Figures:
     chance = random.Random("musubi-queries-1")
     searcher = index._searcher()  # noqa: SLF001 - the limit is a query of the library itself
     deeds: dict[str, Callable[[Asked], object]] = {
@@ -186,7 +223,7 @@ def _measured(index: SearchIndex, queries: int) -> dict[str, list[tuple[float, f
         "search, asked again": lambda asked: index.search(*asked, size=PAGE),
         "suggestions": lambda asked: index.suggest(asked[0][:3]),
     }
-    figures: dict[str, list[tuple[float, float]]] = {name: [] for name in deeds}
+    figures: Figures = {name: [] for name in deeds}
     for number in range(queries):
         asked = asked_of(number, chance)
         for name, deed in deeds.items():
@@ -196,11 +233,11 @@ def _measured(index: SearchIndex, queries: int) -> dict[str, list[tuple[float, f
     return figures
 
 
-def _anew(index: SearchIndex, asked: Asked) -> object:
+def _anew(index: SearchIndex, asked: Asked, sight: Sight = PUBLIC) -> object:
     index._kept = Kept()  # noqa: SLF001 - as if nobody had asked before
-    for kept in (ranking.exact, ranking.wide, ranking.loose, meaning.read):
+    for kept in (ranking.exact, ranking.wide, ranking.beyond, ranking.loose, meaning.read):
         kept.cache_clear()
-    return index.search(*asked, size=PAGE)
+    return index.search(*asked, size=PAGE, sight=sight)
 
 
 def _raw(searcher: Any, words: str) -> Any:
@@ -226,14 +263,15 @@ def _print_http(exchange: World, queries: int) -> None:
         start = time.perf_counter()
         _get(connection, asked)
         walls.append(time.perf_counter() - start)
-    print(f"  {'GET /v1/catalog over HTTP, wall':44} {_spans(walls)}", flush=True)
+    print(f"  {'GET /v1/catalog over HTTP, wall':48} {_spans(walls)}", flush=True)
 
 
-def _print(figures: dict[str, list[tuple[float, float]]]) -> None:
-    print(f"  {'':44} {'p50 ms':>8} {'p99 ms':>8}")
+def print_spans(figures: Figures) -> None:
+    """Print p50 and p99 of each, by the clock and of the processor."""
+    print(f"  {'':48} {'p50 ms':>8} {'p99 ms':>8}")
     for name, found in figures.items():
         for kind, spans in (("wall", [wall for wall, _ in found]), ("processor", [spent for _, spent in found])):
-            print(f"  {f'{name}, {kind}':44} {_spans(spans)}", flush=True)
+            print(f"  {f'{name}, {kind}':48} {_spans(spans)}", flush=True)
 
 
 def _spans(seconds: Sequence[float]) -> str:
