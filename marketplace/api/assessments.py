@@ -75,7 +75,7 @@ def submit(assessment_id: str) -> Any:
 def review(body: dict[str, Any], assessment_id: str) -> Any:
     """Sign off as another person than the author, which opens the time for objections; or send it back."""
     with transaction():
-        return _shown(service.review(actor(), assessment_id, **body))
+        return _shown(assessing.review(actor(), assessment_id, **body))
 
 
 @blp.route("/assessments/<assessment_id>/objections", methods=["POST"])
@@ -85,7 +85,7 @@ def review(body: dict[str, Any], assessment_id: str) -> Any:
 def object_to(body: dict[str, Any], assessment_id: str) -> Any:
     """Object to a listing while its assessment is open to that; the first objection of an organization stays."""
     with transaction():
-        return service.object_to(actor(), assessment_id, body["words"])
+        return assessing.object_to(actor(), assessment_id, body["words"])
 
 
 @blp.route("/assessments/<assessment_id>/objections/<objection_id>/response", methods=["POST"])
@@ -108,7 +108,7 @@ def conclude(body: dict[str, Any], assessment_id: str) -> Any:
     Those that nobody objected to are accepted within the hour by themselves.
     """
     with transaction():
-        return _shown(service.conclude(actor(), assessment_id, accepts=body["accepts"]))
+        return _shown(assessing.conclude(actor(), assessment_id, accepts=body["accepts"]))
 
 
 @blp.route("/assessments")

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 
 from marketplace.catalog import listings
+from marketplace.exchange import reminding
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock, jobs
 from marketplace.kit.transaction import transaction
 from marketplace.privacy.assessments import queries, service
-from marketplace.privacy.assessments.models import PrivacyAssessment
+from marketplace.privacy.assessments.models import AssessmentObjection, PrivacyAssessment
+from marketplace.privacy.assessments.states import AssessmentState
+from marketplace.privacy.reminders.states import Decision
 from marketplace.privacy.states import PrivacyClass
 
 
@@ -29,6 +32,34 @@ def submit(actor: Actor, assessment_id: str) -> PrivacyAssessment:
     return service.submit(actor, assessment_id)
 
 
+def review(actor: Actor, assessment_id: str, *, approves: bool, note: str) -> PrivacyAssessment:
+    """Sign an assessment off, or send it back, and tell its provider; raises what ``review`` raises."""
+    found = service.review(actor, assessment_id, approves=approves, note=note)
+    reminding.tell_provider(found.dataset_id, Decision.SIGNED_OFF if approves else Decision.SENT_BACK, found.id)
+    return found
+
+
+def object_to(actor: Actor, assessment_id: str, words: str) -> AssessmentObjection:
+    """Object to an assessment, and tell its provider and who reviews; raises what ``object_to`` raises."""
+    objection, is_new = service.object_to(actor, assessment_id, words)
+    if is_new:
+        dataset_id = queries.get_public(assessment_id).dataset_id
+        reminding.tell_provider(dataset_id, Decision.OBJECTED, assessment_id)
+        reminding.tell_reviewers(dataset_id, Decision.OBJECTED, assessment_id)
+    return objection
+
+
+def conclude(actor: Actor, assessment_id: str, *, accepts: bool) -> PrivacyAssessment:
+    """Accept or reject an assessment, and tell its provider; raises what ``conclude`` raises."""
+    return _told(service.conclude(actor, assessment_id, accepts=accepts))
+
+
+def _told(found: PrivacyAssessment) -> PrivacyAssessment:
+    decision = Decision.ACCEPTED if found.state == AssessmentState.ACCEPTED else Decision.REJECTED
+    reminding.tell_provider(found.dataset_id, decision, found.id)
+    return found
+
+
 @jobs.task("privacy.conclude_unopposed", cron="11 * * * *")
 def conclude_unopposed() -> None:
     """Accept the assessments that nobody objected to while they could."""
@@ -36,4 +67,6 @@ def conclude_unopposed() -> None:
         over = queries.unopposed(clock.now())
     for assessment_id in over:
         with transaction():
-            service.conclude_unopposed(assessment_id)
+            concluded = service.conclude_unopposed(assessment_id)
+            if concluded is not None:
+                _told(concluded)

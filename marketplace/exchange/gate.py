@@ -7,7 +7,7 @@ from marketplace.catalog import listings, profiling, queries
 from marketplace.catalog import service as catalog
 from marketplace.catalog.models import File
 from marketplace.catalog.states import ProfileState
-from marketplace.exchange import facilities
+from marketplace.exchange import facilities, reminding
 from marketplace.identity.actors import Actor
 from marketplace.kit import jobs, settings
 from marketplace.kit.errors import NotFound
@@ -20,6 +20,7 @@ from marketplace.privacy.assessments import service as assessments
 from marketplace.privacy.detectors import Finding, Kind, Level
 from marketplace.privacy.errors import RowsTooUnique
 from marketplace.privacy.models import PrivacyFinding, PrivacyStatement
+from marketplace.privacy.reminders.states import Decision
 from marketplace.privacy.rules import StatementDraft
 from marketplace.privacy.service import Looked
 from marketplace.privacy.states import Answer, PrivacyClass
@@ -109,7 +110,12 @@ def second(actor: Actor, finding_id: str, *, agrees: bool) -> PrivacyFinding:
     """Agree to an answer, or send it back; raises what ``second_answer`` raises."""
     finding = privacy.get_visible_finding(actor, finding_id)
     listings.stand_in_line(finding.dataset_id)
-    return service.second_answer(actor, finding_id, agrees=agrees)
+    seconded = service.second_answer(actor, finding_id, agrees=agrees)
+    if not agrees:
+        reminding.tell_provider(finding.dataset_id, Decision.NOT_AGREED)
+    elif privacy.is_settled(queries.get_file(finding.file_id).release_id):
+        reminding.tell_provider(finding.dataset_id, Decision.AGREED)
+    return seconded
 
 
 def remove_file(actor: Actor, release_id: str, name: str) -> None:

@@ -117,7 +117,7 @@ PERMISSIONS: dict[Permission, Rule] = {
         roles=roles.LISTING,
     ),
     Permission.PRIVACY_SECOND: Rule(
-        "organization:manage",
+        "privacy:second",
         frozenset({PROVIDER, OPERATOR}),
         "agree, as a second person, to what another answered",
         changes=True,

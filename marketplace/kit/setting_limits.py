@@ -28,6 +28,7 @@ BOUNDED = {
     "token_ttl_seconds": (1, 3600, ""),
     "incident_preliminary_days": (1, 5, ""),
     "assessment_objection_days": (1, 90, ": whoever might object needs a day at least"),
+    "review_days_max": (1, 90, ""),
     "register_threshold": (3, 1000, ": fewer than 2 would be told as 1"),
     "data_requests_open_max": (1, 10_000, ""),
     "saved_searches_max": (1, 10_000, ""),

@@ -92,6 +92,7 @@ class Settings:
     alike_rows_min: int = 3
     personal_data_offers: bool = False
     assessment_objection_days: int = 14
+    review_days_max: int = 7
     profile_memory_bytes_max: int = 2**30
     profile_cpu_seconds_max: int = 120
     conversion_cpu_seconds_max: int = 600

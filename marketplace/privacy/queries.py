@@ -85,6 +85,11 @@ def findings_of(release_id: str) -> Sequence[PrivacyFinding]:
     return db.session.scalars(_narrowed(select(PrivacyFinding), None, release_id).order_by(PrivacyFinding.id)).all()
 
 
+def is_settled(release_id: str) -> bool:
+    """Tell whether nothing that was found in the files of a release waits for anybody."""
+    return all(one.state in {FindingState.NOTED, FindingState.SETTLED} for one in findings_of(release_id))
+
+
 def columns_found(file_ids: Collection[str]) -> dict[str, list[ColumnFound]]:
     """Return, by file, the columns in which something of people was found on the whole file, other than notes.
 

@@ -11,6 +11,7 @@ from marketplace.exchange import discovery, provenance, relating, showcase, unde
 from marketplace.identity.permissions import Permission
 from marketplace.kit.errors import Invalid
 from marketplace.kit.pages import SIZE_DEFAULT, SIZE_MAX
+from marketplace.privacy.assessments import queries as assessments
 from marketplace.web import facets, portrait
 from marketplace.web.endpoint import blueprint, guarded, reader
 from marketplace.web.language import link, say
@@ -77,6 +78,7 @@ def show(dataset_id: str) -> Response:
     document = showcase.as_of_now(listed.document)
     related = relating.find_related(reader(), dataset_id)
     page = {"sample": _sample(document), "portrait": _portrait(document), "related": related}
+    page |= {"assessments": assessments.list_public_of(dataset_id)}
     return _render("dataset.html", dataset=document, **page, **SHOWN)
 
 

@@ -9,6 +9,7 @@ from marketplace.web import (
     account,
     agents,
     announcements,
+    assessments,
     authorize,
     catalog,
     checkout,
@@ -45,7 +46,7 @@ from marketplace.web.description import EXTENSION, Description
 PAGES = (
     home, catalog, teasers, ratings, demand, watches, terms, register, reports, problems, documentation, checkout,
     sign_in, passkeys, providers, recovery, joining, account, email, desk, groups, notices, authorize, consent, device,
-    repairs, privacy_desk, agents, webhooks, announcements, citations, trials,
+    repairs, privacy_desk, assessments, agents, webhooks, announcements, citations, trials,
 )  # fmt: skip
 
 

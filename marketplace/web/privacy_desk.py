@@ -1,4 +1,4 @@
-"""The desk of the privacy gate: findings and their answers, impact assessments and their review, summaries for all."""
+"""The desk of the privacy gate: findings and their answers, impact assessments and their review."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from marketplace.exchange import assessing, gate
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
 from marketplace.identity.login import sessions as login
-from marketplace.identity.permissions import PERMISSIONS, Permission
+from marketplace.identity.permissions import Permission
 from marketplace.kit import clock
 from marketplace.kit.errors import Conflict, Forbidden, Invalid, Refusal
 from marketplace.kit.transaction import transaction
@@ -19,18 +19,19 @@ from marketplace.privacy.assessments import queries as assessments
 from marketplace.privacy.assessments import service
 from marketplace.privacy.assessments.questions import questions
 from marketplace.privacy.assessments.rules import ANSWER_MAX, SUMMARY_MAX, WORDS_MAX
-from marketplace.privacy.assessments.states import AssessmentState, Depth
+from marketplace.privacy.assessments.states import PUBLIC, AssessmentState, Depth
 from marketplace.privacy.detectors import Kind, Level
 from marketplace.privacy.states import Answer, FindingState, PrivacyClass
 from marketplace.web import forms
 from marketplace.web.addresses import see
-from marketplace.web.endpoint import blueprint, guarded, session
+from marketplace.web.endpoint import blueprint, guarded, may, session
 from marketplace.web.language import link, say
-from marketplace.web.rendering import path_part, render, render_private
+from marketplace.web.rendering import path_part, render_private
 from marketplace.web.sign_in import trouble_of
 
 blp = blueprint("privacy_desk")
-FINDINGS, ASSESSMENTS, PUBLIC = "/organization/privacy", "/organization/assessments", "/assessments"
+FINDINGS, ASSESSMENTS = "/organization/privacy", "/organization/assessments"
+NEVER_LISTED = (PrivacyClass.PSEUDONYMISED, PrivacyClass.OTHER)
 STATE_LABELS = {
     AssessmentState.DRAFT: ("作成中", "Being written"),
     AssessmentState.SUBMITTED: ("審査待ち", "Waits for its review"),
@@ -68,9 +69,9 @@ def second() -> Response:
 
 @blp.get(ASSESSMENTS)
 @guarded(Permission.PRIVACY_READ)
-def show_assessments() -> Response:
+def showshow_all() -> Response:
     """List the assessments of one's datasets; to overseers, those that wait for them."""
-    return _assessments()
+    return show_all()
 
 
 @blp.get(f"{ASSESSMENTS}/<assessment_id>")
@@ -103,7 +104,7 @@ def review(assessment_id: str) -> Response:
     """Sign an assessment off, or send it back."""
     form = forms.read("approves", "note")
     return _done(
-        lambda: service.review(_actor(), assessment_id, approves=form["approves"] == "yes", note=form["note"]),
+        lambda: assessing.review(_actor(), assessment_id, approves=form["approves"] == "yes", note=form["note"]),
         f"{ASSESSMENTS}/{assessment_id}",
         lambda refusal: _assessment(assessment_id, refusal),
     )
@@ -127,27 +128,10 @@ def conclude(assessment_id: str) -> Response:
     """Accept or reject an assessment."""
     form = forms.read("accepts")
     return _done(
-        lambda: service.conclude(_actor(), assessment_id, accepts=form["accepts"] == "yes"),
+        lambda: assessing.conclude(_actor(), assessment_id, accepts=form["accepts"] == "yes"),
         f"{ASSESSMENTS}/{assessment_id}",
         lambda refusal: _assessment(assessment_id, refusal),
     )
-
-
-@blp.get(PUBLIC)
-@guarded(Permission.CATALOG_READ)
-def list_summaries() -> Response:
-    """List the published summaries of assessments."""
-    page = assessments.list_public(cursor=request.args.get("cursor"))
-    following = link(PUBLIC, [("cursor", page.next_cursor)]) if page.next_cursor else None
-    return render("assessments.html", assessments=[_summary(one) for one in page.items], following=following)
-
-
-@blp.get(f"{PUBLIC}/<assessment_id>")
-@guarded(Permission.CATALOG_READ)
-def show_summary(assessment_id: str) -> Response:
-    """Show the published summary of an assessment, with the objections and their responses counted."""
-    found = assessments.get_public(assessment_id)
-    return render("assessments.html", assessments=[_summary(found)], following=None, alone=True)
 
 
 def _actor() -> Actor:
@@ -163,11 +147,6 @@ def _done(deed: Callable[[], object], address: str, page: Callable[[Refusal | No
     return see(link(address))
 
 
-def _may(actor: Actor, permission: Permission) -> bool:
-    rule = PERMISSIONS[permission]
-    return actor.role in rule.roles and bool(rule.capacities & actor.capacities)
-
-
 def _findings(refusal: Refusal | None = None) -> Response:
     actor = _actor()
     wanted = FindingState.ANSWERED if actor.oversees else None
@@ -177,8 +156,8 @@ def _findings(refusal: Refusal | None = None) -> Response:
         status=refusal.status if refusal else 200,
         organization=identity.get_organization(actor.organization_id),
         trouble=trouble_of(refusal),
-        answers=_may(actor, Permission.PRIVACY_ANSWER),
-        seconds=_may(actor, Permission.PRIVACY_SECOND),
+        answers=may(actor, Permission.PRIVACY_ANSWER),
+        seconds=may(actor, Permission.PRIVACY_SECOND),
         choices=[(one.value, say(one.ja, one.en)) for one in Answer],
         findings=[_finding(one) for one in page.items if one.state != FindingState.NOTED],
         following=link(FINDINGS, [("cursor", page.next_cursor)]) if page.next_cursor else None,
@@ -213,19 +192,21 @@ def _finding(one: Any) -> dict[str, Any]:
     }
 
 
-def _assessments(refusal: Refusal | None = None) -> Response:
+def show_all(refusal: Refusal | None = None) -> Response:
+    """Show the assessments of one's datasets with the form for another; to overseers, those that wait for them."""
     actor = _actor()
     if actor.oversees:
         found = list(assessments.list_waiting())
     else:
-        own = catalog.list_datasets(organization_id=actor.organization_id, size=100).items
-        found = [one for dataset in own for one in assessments.list_of_dataset(dataset.id)]
+        found = list(assessments.list_of_organization(actor.organization_id))
     return render_private(
         "assessments_desk.html",
         status=refusal.status if refusal else 200,
         organization=identity.get_organization(actor.organization_id),
         trouble=trouble_of(refusal),
-        assessments=[_summary(one) for one in found],
+        assessments=[summary(one) for one in found],
+        begins=may(actor, Permission.PRIVACY_ANSWER),
+        classes=[(one.value, say(one.ja, one.en)) for one in PrivacyClass if one not in NEVER_LISTED],
     )
 
 
@@ -243,20 +224,21 @@ def _assessment(assessment_id: str, refusal: Refusal | None = None) -> Response:
         status=refusal.status if refusal else 200,
         organization=identity.get_organization(actor.organization_id),
         trouble=trouble_of(refusal),
-        one=_summary(found),
+        one=summary(found),
         questions=[(asked.code, say(asked.ja, asked.en), found.answers.get(asked.code, "")) for asked in _asked(found)],
         note=found.review_note,
         objections=assessments.objections_to(found.id),
-        writes=is_own and found.state == AssessmentState.DRAFT and _may(actor, Permission.PRIVACY_ANSWER),
-        reviews=found.state == AssessmentState.SUBMITTED and _may(actor, Permission.ASSESSMENTS_REVIEW),
-        responds=found.state == AssessmentState.OBJECTION and _may(actor, Permission.ASSESSMENTS_REVIEW),
-        concludes=found.state == AssessmentState.OBJECTION and is_over and _may(actor, Permission.ASSESSMENTS_REVIEW),
+        writes=is_own and found.state == AssessmentState.DRAFT and may(actor, Permission.PRIVACY_ANSWER),
+        reviews=found.state == AssessmentState.SUBMITTED and may(actor, Permission.ASSESSMENTS_REVIEW),
+        responds=found.state == AssessmentState.OBJECTION and may(actor, Permission.ASSESSMENTS_REVIEW),
+        concludes=found.state == AssessmentState.OBJECTION and is_over and may(actor, Permission.ASSESSMENTS_REVIEW),
         lengths={"answer": ANSWER_MAX, "summary": SUMMARY_MAX, "words": WORDS_MAX},
         action=f"{ASSESSMENTS}/{path_part(found.id)}",
     )
 
 
-def _summary(found: Any) -> dict[str, Any]:
+def summary(found: Any) -> dict[str, Any]:
+    """Return what pages tell of an assessment."""
     dataset = catalog.get_dataset(found.dataset_id)
     depth, privacy_class = Depth(found.depth), PrivacyClass(found.privacy_class)
     objections = assessments.objections_to(found.id)
@@ -267,6 +249,7 @@ def _summary(found: Any) -> dict[str, Any]:
         "depth": say(depth.ja, depth.en),
         "privacy_class": say(privacy_class.ja, privacy_class.en),
         "standing": say(*STATE_LABELS[AssessmentState(found.state)]),
+        "is_public": found.state in PUBLIC and dataset.audience is None,
         "objections": len(objections),
         "responses": sum(one.responded_at is not None for one in objections),
     }

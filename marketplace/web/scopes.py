@@ -47,6 +47,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "データのリクエストを出し、フォローし、支払意思を表明する（債務にはなりません）、影響評価に異議を述べる",
         "state data requests, follow others and pledge for them, which is no debt; object to impact assessments",
     ),
+    "privacy:second": (
+        "検出結果への他の人の回答に、二人目として同意する、または差し戻す",
+        "agree, as a second person, to what another answered for personal data that was found, or send it back",
+    ),
     "demand:answer": ("データのリクエストに回答する", "answer data requests of others"),
     "ledger:read": ("取引所の帳簿を読む", "read the books of the exchange"),
     "trades:read": (

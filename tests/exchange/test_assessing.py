@@ -134,7 +134,7 @@ def test_an_assessment_goes_from_its_draft_to_acceptance_when_nobody_objects(
     assessing.conclude_unopposed()
     assert state_of(made) == AssessmentState.OBJECTION
     with clock.stopped(clock.now() + timedelta(days=settings.current().assessment_objection_days)):
-        refused(AssessmentElsewhere, lambda: service.object_to(NOBODY, made, "遅い"))
+        refused(AssessmentElsewhere, lambda: assessing.object_to(NOBODY, made, "遅い"))
         assessing.conclude_unopposed()
     assert state_of(made) == AssessmentState.ACCEPTED
     assert queries.is_covered(on.dataset_id, Depth.FULL)
@@ -199,8 +199,8 @@ def test_what_is_sent_back_can_be_mended_and_submitted_again(on: market.Listed, 
 def test_each_objection_gets_its_response_before_the_end(on: market.Listed, reviewer: Actor, accepts: bool) -> None:
     made = assessed(on.dataset_id, state=AssessmentState.OBJECTION)
     buyer = market.buyer()
-    first = done(lambda: service.object_to(buyer, made, "再識別が心配である。"))
-    again = done(lambda: service.object_to(buyer, made, "別の意見"))
+    first = done(lambda: assessing.object_to(buyer, made, "再識別が心配である。"))
+    again = done(lambda: assessing.object_to(buyer, made, "別の意見"))
     assert again.words == first.words == "再識別が心配である。"
     refused(AssessmentElsewhere, lambda: service.conclude(reviewer, made, accepts=accepts))
     with clock.stopped(clock.now() + timedelta(days=15)):
@@ -229,7 +229,7 @@ def test_a_draft_and_what_is_listed_to_a_group_alone_are_nobodys_to_read(on: mar
     made = submitted(on, author)
     with pytest.raises(NotFound):
         queries.get_public(made)
-    refused(NotFound, lambda: service.object_to(author, made, "意見"))
+    refused(NotFound, lambda: assessing.object_to(author, made, "意見"))
     with pytest.raises(NotFound):
         queries.get_visible(Actor("org_none"), made)
     assert made not in [one.id for one in queries.list_public().items]

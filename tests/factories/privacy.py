@@ -6,14 +6,13 @@ from datetime import timedelta
 from marketplace.catalog import service as catalog
 from marketplace.catalog.models import File
 from marketplace.catalog.states import ProfileState
-from marketplace.exchange import gate, listing
+from marketplace.exchange import assessing, gate, listing
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
 from marketplace.privacy import queries
-from marketplace.privacy.assessments import service as assessments
 from marketplace.privacy.assessments.models import PrivacyAssessment
 from marketplace.privacy.assessments.states import AssessmentState, Depth
 from marketplace.privacy.detectors import Finding, Kind, Level
@@ -80,7 +79,7 @@ def found(provider: Actor, dataset_id: str) -> dict[str, str]:
     open_ = assessed(dataset_id, state=AssessmentState.OBJECTION)
     rival = OrganizationFactory(buyer=True).id
     with transaction():
-        objection = assessments.object_to(Actor(rival), open_, "再識別が心配である。").id
+        objection = assessing.object_to(Actor(rival), open_, "再識別が心配である。").id
     finding_id = queries.findings_of(file.release_id)[0].id
     return {"finding_id": finding_id, "assessment_id": open_, "objection_id": objection}
 

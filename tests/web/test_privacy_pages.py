@@ -12,7 +12,6 @@ from marketplace.kit import clock
 from marketplace.kit.transaction import transaction
 from marketplace.privacy import queries
 from marketplace.privacy.assessments import queries as assessments
-from marketplace.privacy.assessments import service
 from marketplace.privacy.assessments.questions import questions
 from marketplace.privacy.assessments.states import AssessmentState, Depth
 from marketplace.privacy.detectors import Kind, Level
@@ -111,7 +110,7 @@ def test_an_assessment_is_written_reviewed_answered_and_concluded_by_forms(
 
     buyer = market.buyer()
     with transaction():
-        objection = service.object_to(buyer, made, "再識別が心配である。").id
+        objection = assessing.object_to(buyer, made, "再識別が心配である。").id
     check(reviewer.get(f"{page}?lang={language}"), language)
     words = {"objection_id": objection, "response": "集計単位を広げた。"}
     assert reviewer.fill(page, words, f"{page}/respond").status_code == 303
@@ -128,3 +127,58 @@ def test_strangers_read_no_assessment_that_is_not_public(app: Flask, owner: Some
     assert stranger.get(f"{ASSESSMENTS}/{made}").status_code == 404
     assert Browser(app).get(f"/assessments/{made}").status_code == 404
     assert made not in Browser(app).get("/assessments").text
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_buyers_object_once_by_a_form_while_it_is_open_and_strangers_are_sent_to_sign_in(
+    app: Flask, language: str
+) -> None:
+    on = market.listed()
+    with transaction():
+        gate.state(on.provider, on.dataset_id, CONSENTED)
+    made = assessed(on.dataset_id, state=AssessmentState.OBJECTION)
+    page, deed = f"/assessments/{made}", f"{ASSESSMENTS}/{made}/object"
+    stranger = Browser(app).get(f"{page}?lang={language}")
+    check(stranger, language)
+    assert "<form" not in stranger.text.split("<main", 1)[1]
+    assert "/sign-in?" in stranger.text.split("<main", 1)[1]
+    shown = Browser(app).get(f"/catalog/{on.dataset_id}?lang={language}")
+    check(shown, language)
+    assert f"/assessments/{made}" in shown.text
+    buyer = signed_in(app, someone(MemberRole.BUYER, OrganizationFactory(buyer=True)))
+    check(buyer.get(f"{page}?lang={language}"), language)
+    assert buyer.fill(page, {"words": " "}, deed).status_code == 422
+    for words in ("再識別<が>心配である。", "もう一度"):
+        assert buyer.fill(page, {"words": words}, deed).status_code == 303
+    assert [one.words for one in assessments.objections_to(made)] == ["再識別<が>心配である。"]
+    with clock.stopped(clock.now() + timedelta(days=15)):
+        later = signed_in(app, someone(MemberRole.BUYER, OrganizationFactory(buyer=True)))
+        assert "<textarea" not in later.get(page).text
+        assert later.fill("/account", {"words": "遅い"}, deed).status_code == 409
+    assert len(assessments.objections_to(made)) == 1
+
+
+def test_who_may_not_object_is_shown_no_form(app: Flask, owner: Someone, dataset_id: str) -> None:
+    made = assessed(dataset_id, state=AssessmentState.OBJECTION)
+    clerk = signed_in(app, someone(MemberRole.FINANCE, OrganizationFactory(buyer=True)))
+    assert "<textarea" not in clerk.get(f"/assessments/{made}").text
+    answer = clerk.fill("/account", {"words": "意見"}, f"{ASSESSMENTS}/{made}/object")
+    assert answer.status_code == 403
+    assert assessments.objections_to(made) == []
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_an_assessment_is_begun_by_a_form_and_its_standing_is_seen_on_the_desk(
+    app: Flask, owner: Someone, dataset_id: str, language: str
+) -> None:
+    browser, form = signed_in(app, owner), {"dataset_id": dataset_id, "privacy_class": PERSONAL.value}
+    assert browser.fill(ASSESSMENTS, form | {"privacy_class": "x"}, f"{ASSESSMENTS}/begin").status_code == 409
+    assert browser.fill(ASSESSMENTS, form | {"dataset_id": "ds_x"}, f"{ASSESSMENTS}/begin").status_code == 404
+    assert browser.fill(ASSESSMENTS, form, f"{ASSESSMENTS}/begin").status_code == 303
+    assert browser.fill(ASSESSMENTS, form, f"{ASSESSMENTS}/begin").status_code == 409
+    shown = browser.get(f"{ASSESSMENTS}?lang={language}")
+    check(shown, language)
+    assert {"ja": "作成中", "en": "Being written"}[language] in shown.text
+    assert shown.text.count("/assessments/pia_") == 1
+    elsewhere = signed_in(app, someone(organization=OrganizationFactory(provider=True))).get(ASSESSMENTS)
+    assert "pia_" not in elsewhere.text

@@ -92,6 +92,20 @@ def list_of_dataset(dataset_id: str) -> Sequence[PrivacyAssessment]:
     return db.session.scalars(statement.order_by(PrivacyAssessment.id.desc()).limit(100)).all()
 
 
+def list_of_organization(organization_id: str) -> Sequence[PrivacyAssessment]:
+    """Return the assessments of an organization's datasets, newest first."""
+    statement = select(PrivacyAssessment).join(Dataset, Dataset.id == PrivacyAssessment.dataset_id)
+    statement = statement.where(Dataset.organization_id == organization_id)
+    return db.session.scalars(statement.order_by(PrivacyAssessment.id.desc()).limit(100)).all()
+
+
+def list_public_of(dataset_id: str) -> Sequence[PrivacyAssessment]:
+    """Return the assessments of a dataset that everybody may read, newest first; none of a private group's alone."""
+    statement = select(PrivacyAssessment).join(Dataset, Dataset.id == PrivacyAssessment.dataset_id)
+    shown = (Dataset.id == storable(dataset_id), PrivacyAssessment.state.in_(PUBLIC), Dataset.audience.is_(None))
+    return db.session.scalars(statement.where(*shown).order_by(PrivacyAssessment.id.desc()).limit(5)).all()
+
+
 def objections_to(assessment_id: str) -> Sequence[AssessmentObjection]:
     """Return the objections to an assessment, oldest first."""
     statement = select(AssessmentObjection).where(AssessmentObjection.assessment_id == storable(assessment_id))

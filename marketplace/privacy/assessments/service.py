@@ -124,8 +124,8 @@ def review(actor: Actor, assessment_id: str, *, approves: bool, note: str) -> Pr
     return _kept(actor, Verb.ASSESSMENT_REVIEWED, found, facts)
 
 
-def object_to(actor: Actor, assessment_id: str, words: str) -> AssessmentObjection:
-    """Object to an assessment while that is open, once for an organization.
+def object_to(actor: Actor, assessment_id: str, words: str) -> tuple[AssessmentObjection, bool]:
+    """Object to an assessment while that is open, once for an organization; returns it, and whether it is new.
 
     Raises NotFound, AssessmentElsewhere or Invalid; the first objection stays.
     """
@@ -138,11 +138,12 @@ def object_to(actor: Actor, assessment_id: str, words: str) -> AssessmentObjecti
         "raised_at": clock.now(), "response": "",
     }  # fmt: skip
     made = insert(AssessmentObjection).values(row).on_conflict_do_nothing().returning(AssessmentObjection.id)
-    if db.session.scalar(made) is not None:
+    is_new = db.session.scalar(made) is not None
+    if is_new:
         facts = {"words_sha256": sha256_hex(tidied.encode())}
         _record(actor, Verb.ASSESSMENT_OBJECTED, found, facts)
     mine = (AssessmentObjection.assessment_id == found.id, AssessmentObjection.organization_id == actor.organization_id)
-    return db.session.scalars(select(AssessmentObjection).where(*mine)).one()
+    return db.session.scalars(select(AssessmentObjection).where(*mine)).one(), is_new
 
 
 def respond(actor: Actor, assessment_id: str, objection_id: str, words: str) -> AssessmentObjection:
@@ -176,12 +177,13 @@ def conclude(actor: Actor, assessment_id: str, *, accepts: bool) -> PrivacyAsses
     return _concluded(actor, found, accepts=accepts)
 
 
-def conclude_unopposed(assessment_id: str) -> None:
-    """Accept an assessment that nobody objected to while they could."""
+def conclude_unopposed(assessment_id: str) -> PrivacyAssessment | None:
+    """Accept an assessment that nobody objected to while they could; returns it if it was this call that did."""
     found = queries.get_locked(assessment_id)
     is_over = found.objections_until is not None and clock.now() >= found.objections_until
     if found.state == AssessmentState.OBJECTION and is_over and not queries.objections_to(found.id):
-        _concluded(SYSTEM, found, accepts=True)
+        return _concluded(SYSTEM, found, accepts=True)
+    return None
 
 
 def _concluded(actor: Actor, found: PrivacyAssessment, *, accepts: bool) -> PrivacyAssessment:

@@ -1,0 +1,1 @@
+"""What at the gate waits for somebody, and who has been told of it."""
