@@ -68,7 +68,7 @@ def read_gate(release_id: str) -> Any:
     """Read how far the files of a release have come at the gate."""
     release = catalog.get_visible_release(actor(), release_id)
     inspections, findings = queries.inspections_of(release.id), queries.findings_of(release.id)
-    held = [file for file in catalog.list_files(release.id) if file.origin_url is None]
+    held = catalog.list_files(release.id)
     shown = [
         {name: getattr(inspections[file.id], name) for name in INSPECTION} | {"name": file.name}
         for file in held

@@ -26,6 +26,7 @@ from marketplace.privacy.service import Looked
 from marketplace.privacy.states import Answer, PrivacyClass
 
 MEASURE_JOB = "privacy.measure"
+WITH_PROVIDER = "with-provider"
 
 
 def looked(path: Path, profile: dict[str, Any] | None) -> Looked:
@@ -38,6 +39,11 @@ def keep(file_id: str, found: Looked) -> None:
     """Keep what was found in a file, and have its rows counted where its provider declared quasi-identifiers."""
     service.record_inspection(file_id, found, unread=Level(settings.current().unread_files))
     _ask_to_measure([queries.get_file(file_id)])
+
+
+def keep_unseen(file_id: str) -> None:
+    """Keep of a file that stays with its provider that nobody here looked through it: a person must answer for it."""
+    keep(file_id, Looked(problem=WITH_PROVIDER))
 
 
 def refuse_unseen(file: File) -> bool:
@@ -55,9 +61,11 @@ def refuse_unseen(file: File) -> bool:
 def inspect(file_id: str) -> None:
     """Look through a file of which nothing is kept, as those are that were profiled before there was a gate."""
     file = queries.find_file_by_id(file_id)
-    if file is None or file.origin_url is not None or privacy.find_inspection(file_id) is not None:
+    if file is None or privacy.find_inspection(file_id) is not None or refuse_unseen(file):
         return
-    if refuse_unseen(file):
+    if file.origin_url is not None:
+        with transaction():
+            keep_unseen(file_id)
         return
     with facilities.current().store.open(file.sha256) as stored:
         found = looked(Path(stored.name), file.profile)

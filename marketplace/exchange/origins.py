@@ -11,7 +11,7 @@ from marketplace.audit.verbs import Verb
 from marketplace.catalog import rules
 from marketplace.catalog import service as catalog
 from marketplace.catalog.models import File
-from marketplace.exchange import spending
+from marketplace.exchange import gate, spending
 from marketplace.exchange.errors import ReportContradicted
 from marketplace.identity.actors import Actor
 from marketplace.identity.oauth import statements
@@ -62,9 +62,11 @@ def declare(actor: Actor, release_id: str, name: str, draft: OriginDraft) -> Fil
         privacy.refuse_blocked(draft.sha256)
     _check(draft.url)
     with transaction():
-        return catalog.declare_file(
+        file = catalog.declare_file(
             actor, release_id, name, draft.media_type, draft.sha256, draft.size_bytes, draft.url
         )
+        gate.keep_unseen(file.id)
+        return file
 
 
 def _check(url: str) -> None:

@@ -122,7 +122,6 @@ def uninspected_file_ids(size: int = 500) -> list[str]:
         .where(
             Release.state == ReleaseState.DRAFT,
             File.profile_state != "pending",
-            File.origin_url.is_(None),
             FileInspection.file_id.is_(None),
         )
     )

@@ -106,7 +106,7 @@ def require_publishable(release_id: str) -> None:
     Raises InspectionPending, MyNumberFound, FindingsTooMany or FindingsUnanswered.
     """
     inspections = queries.inspections_of(release_id)
-    held = [file for file in catalog.list_files(release_id) if file.origin_url is None]
+    held = catalog.list_files(release_id)
     waiting = [file.name for file in held if file.id not in inspections]
     if waiting:
         raise InspectionPending(files=waiting[:FINDINGS_SHOWN])

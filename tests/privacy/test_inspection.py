@@ -227,7 +227,7 @@ def test_a_measure_that_is_cut_short_is_none():
     assert alike.Tally([]).smallest is None
 
 
-def test_the_real_survey_of_fukui_has_mostly_unique_rows(profiled, shared_data):
+def test_every_row_of_a_real_table_of_daily_counts_is_counted(profiled, shared_data):
     path = shared_data / "fukui_tourism_daily_count_ccby.csv"
     profile = profiling.profile_file(path, path.name)
     names = [column["name"] for column in profile.document["columns"]]
