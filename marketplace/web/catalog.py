@@ -78,8 +78,8 @@ def show(dataset_id: str) -> Response:
     document = showcase.as_of_now(listed.document)
     related = relating.find_related(reader(), dataset_id)
     page = {"sample": _sample(document), "portrait": _portrait(document), "related": related}
-    page |= {"assessments": assessments.list_public_of(dataset_id)}
-    return _render("dataset.html", dataset=document, **page, **SHOWN)
+    summaries = assessments.list_public_of(dataset_id)
+    return _render("dataset.html", dataset=document, assessments=summaries, **page, **SHOWN)
 
 
 @blp.get("/catalog/<dataset_id>/history")
