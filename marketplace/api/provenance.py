@@ -87,7 +87,7 @@ def declare_origins(draft: dict[str, Any], dataset_id: str) -> Any:
     """Say anew what a dataset was made of, if it still is at the version in If-Match; circles are refused."""
     sources = [SourceDraft(**source) for source in draft["sources"]]
     with transaction():
-        return _origins(service.declare_origins(actor(), dataset_id, sources, expected_version()))
+        return _origins(provenance.declare_origins(actor(), dataset_id, sources, expected_version()))
 
 
 def _origins(dataset: Any) -> Any:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select, text, tuple_
+from sqlalchemy import Select, func, literal, select, text, tuple_
 
-from marketplace.catalog.models import Listing
+from marketplace.catalog.models import Listing, ListingDeparture
 from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.pages import Page, broken_cursor, cut, decode_cursor
@@ -24,6 +24,15 @@ class Place:
 
     dataset_id: str
     changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A listing that came or changed, or that everybody saw once and does not now, and when that was."""
+
+    dataset_id: str
+    changed_at: datetime
+    is_gone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +62,19 @@ def page_places(cursor: str | None, size: int) -> Page[Place]:
     return Page([Place(*row) for row in page.items], page.next_cursor)
 
 
-def page_changes(cursor: str | None, size: int) -> Page[Place]:
-    """Return where listings stand, latest change first."""
+def page_changes(cursor: str | None, size: int) -> Page[Change]:
+    """Return what came, changed and left, latest first; each dataset stands in it once."""
     after = decode_cursor(cursor, 2)
-    statement = _places().order_by(Listing.updated_at.desc(), Listing.dataset_id.desc())
+    came = select(Listing.dataset_id, Listing.updated_at.label("at"), literal(value=False).label("is_gone"))
+    left = select(ListingDeparture.dataset_id, ListingDeparture.left_at, literal(value=True))
+    changes = came.union_all(left).subquery()
+    statement = select(changes).order_by(changes.c.at.desc(), changes.c.dataset_id.desc())
     if after:
         before = (_instant(str(after[0])), storable(str(after[1])))
-        statement = statement.where(tuple_(Listing.updated_at, Listing.dataset_id) < before)
+        statement = statement.where(tuple_(changes.c.at, changes.c.dataset_id) < before)
     rows = db.session.execute(statement.limit(size + 1)).all()
-    page = cut(rows, size, lambda row: [clock.text(row.updated_at), row.dataset_id])
-    return Page([Place(*row) for row in page.items], page.next_cursor)
+    page = cut(rows, size, lambda row: [clock.text(row.at), row.dataset_id])
+    return Page([Change(*row) for row in page.items], page.next_cursor)
 
 
 def list_parts(size: int) -> Sequence[Part]:

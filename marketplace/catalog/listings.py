@@ -56,6 +56,16 @@ _PUT_NEW = text("""
 INSERT INTO listing (dataset_id, document, updated_at)
 SELECT dataset_id, document, :now FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (dataset_id text, document jsonb)
 """)
+# What everybody saw leaves a row, so that whoever keeps a copy of the catalogue can be told to drop it.
+_LEAVE = text("""
+WITH gone AS (DELETE FROM listing WHERE dataset_id = :dataset_id RETURNING dataset_id)
+INSERT INTO listing_departure (dataset_id, left_at) SELECT dataset_id, :now FROM gone
+ON CONFLICT (dataset_id) DO UPDATE SET left_at = excluded.left_at
+""")
+_COME_BACK = text("""
+WITH back AS (DELETE FROM listing_departure WHERE dataset_id = :dataset_id)
+DELETE FROM private_listing WHERE dataset_id = :dataset_id
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +102,11 @@ def put_listing(dataset_id: str, document: Document) -> None:
     now = {"updated_at": clock.now()}
     if found.audience is None:
         row = now | {"document": document}
-        db.session.execute(delete(PrivateListing).where(PrivateListing.dataset_id == dataset_id))
+        db.session.execute(_COME_BACK, {"dataset_id": dataset_id})
         _put(Listing, dataset_id, row)
     else:
         row = now | {"document": document | {"audience": found.audience}, "group_id": found.audience}
-        db.session.execute(delete(Listing).where(Listing.dataset_id == dataset_id))
+        db.session.execute(_LEAVE, {"dataset_id": dataset_id, "now": clock.now()})
         _put(PrivateListing, dataset_id, row)
 
 
@@ -108,7 +118,7 @@ def put_new(documents: Sequence[Document]) -> None:
 
 def drop_listing(dataset_id: str) -> None:
     """Show the dataset no longer, to nobody; nothing happens where it was not shown."""
-    db.session.execute(delete(Listing).where(Listing.dataset_id == dataset_id))
+    db.session.execute(_LEAVE, {"dataset_id": dataset_id, "now": clock.now()})
     db.session.execute(delete(PrivateListing).where(PrivateListing.dataset_id == dataset_id))
 
 

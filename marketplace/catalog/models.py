@@ -156,6 +156,16 @@ class Listing(Model):
     updated_at: Mapped[datetime]
 
 
+class ListingDeparture(Model):
+    """That everybody saw a dataset once and does not now, and since when; of one that came back there is no row."""
+
+    __tablename__ = "listing_departure"
+    __table_args__ = (Index("ix_listing_departure_left_at_dataset_id", "left_at", "dataset_id"),)
+
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"), primary_key=True)
+    left_at: Mapped[datetime]
+
+
 class PrivateListing(Model):
     """The document of a dataset that is listed to a private group alone.
 

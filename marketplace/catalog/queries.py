@@ -14,12 +14,14 @@ from marketplace.catalog.states import DatasetState, ProfileState, ReleaseState
 from marketplace.identity.actors import Actor
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
+from marketplace.kit.ids import STEM_LENGTH
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
 from marketplace.kit.texts import storable
 
 Row = TypeVar("Row", Dataset, Release)
 Found = TypeVar("Found", Dataset, Release, File)
 # In the database: the profiles of a release's files are many MiB, and a few words are wanted of them.
+LIKE_MAX = 100
 _FORMATS = text(
     "SELECT DISTINCT profile ->> 'format' FROM file WHERE release_id = :release_id AND profile ->> 'format' <> ''"
 )
@@ -139,6 +141,23 @@ def list_releases(
     if state is not None:
         statement = statement.where(Release.state == state)
     return _page(statement, Release.id, cursor, size)
+
+
+def dataset_ids_like(stem: str) -> list[str]:
+    """Return the datasets whose ids begin with these digits; none unless there are as many as tell them apart."""
+    return _ids_like(Dataset.id, "ds", stem)
+
+
+def release_ids_like(stem: str) -> list[str]:
+    """Return the releases whose ids begin with these digits; none unless there are as many as tell them apart."""
+    return _ids_like(Release.id, "rel", stem)
+
+
+def _ids_like(column: Any, prefix: str, stem: str) -> list[str]:
+    if len(stem) != STEM_LENGTH:
+        return []
+    ends = (f"{prefix}_{stem}{sign * (32 - STEM_LENGTH)}" for sign in "0f")
+    return list(db.session.scalars(select(column).where(column.between(*ends)).order_by(column).limit(LIKE_MAX)))
 
 
 def published_release_ids(dataset_id: str) -> list[str]:

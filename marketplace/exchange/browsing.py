@@ -201,6 +201,16 @@ def shelved(dataset_id: str) -> Shelved | None:
     return shelves.find_shelved([dataset_id]).get(dataset_id)
 
 
+def shelved_like(stem: str) -> list[Shelved]:
+    """Return the public datasets whose ids begin with these digits; one at most, but for chance."""
+    return [found for one in queries.dataset_ids_like(stem) if (found := shelved(one)) is not None]
+
+
+def releases_like(stem: str) -> list[str]:
+    """Return the releases whose ids begin with these digits, whoever may know of them."""
+    return queries.release_ids_like(stem)
+
+
 def shelved_with(release_id: str) -> Shelved | None:
     """Return the public document of the dataset that a public release belongs to, None where there is none."""
     try:

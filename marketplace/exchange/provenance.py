@@ -8,9 +8,10 @@ from marketplace.catalog import queries as catalog
 from marketplace.catalog.groups.queries import sight_of
 from marketplace.catalog.lineage import chain, queries, service
 from marketplace.catalog.lineage.models import Citation
-from marketplace.catalog.lineage.rules import CitationDraft
+from marketplace.catalog.lineage.rules import CitationDraft, SourceDraft
 from marketplace.catalog.lineage.states import CitationState
-from marketplace.exchange import discovery
+from marketplace.catalog.models import Dataset
+from marketplace.exchange import discovery, listing
 from marketplace.identity import queries as identity
 from marketplace.identity import roles
 from marketplace.identity.actors import Actor
@@ -40,6 +41,17 @@ def read(reader: Actor | None, dataset_id: str) -> Document:
             "is_cut": walked.is_cut,
         },
     }
+
+
+def declare_origins(actor: Actor, dataset_id: str, sources: Sequence[SourceDraft], expected_version: int) -> Dataset:
+    """Say anew what a dataset was made of, and list it anew: formats tell of it, and readers that ask again notice.
+
+    Raises as the deed does.
+    """
+    listings.stand_in_line(catalog.get_own_dataset(actor, dataset_id).id)
+    dataset = service.declare_origins(actor, dataset_id, sources, expected_version)
+    listing.refresh(dataset.id)
+    return dataset
 
 
 def citations_of(reader: Actor | None, dataset_id: str) -> list[Document]:

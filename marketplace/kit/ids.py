@@ -4,6 +4,9 @@ import re
 import secrets
 import time
 
+STEM_LENGTH = 16
+"""So many of the 32 digits say the moment to the millisecond, and twelve bits of chance."""
+
 ID_PATTERN = re.compile(r"[a-z]{2,4}_[0-9a-f]{32}")
 
 

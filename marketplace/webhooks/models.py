@@ -45,15 +45,22 @@ class WebhookEndpoint(Model):
 
 
 class WebhookEvent(Model):
-    """Something that happened, as it is told: ``body`` are the very bytes that are signed."""
+    """Something that happened, as it is told: ``body`` are the very bytes that are signed.
+
+    ``audience`` names the circle that alone may know of it, None where everybody may, or one organization is told.
+    """
 
     __tablename__ = "webhook_event"
-    __table_args__ = (Index("ix_webhook_event_created_at", "created_at"),)
+    __table_args__ = (
+        Index("ix_webhook_event_created_at", "created_at"),
+        Index("ix_webhook_event_audience", "audience", postgresql_where=text("audience IS NOT NULL")),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     type: Mapped[str]
     body: Mapped[str]
     created_at: Mapped[datetime]
+    audience: Mapped[str | None]
 
 
 class WebhookMessage(Model):

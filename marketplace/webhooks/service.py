@@ -1,10 +1,10 @@
 """Deeds about webhooks: registering endpoints, rotating their secrets, and announcing what happened."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, select, text, update
 
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
@@ -17,7 +17,7 @@ from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import new_id
 from marketplace.webhooks import queries, rules
 from marketplace.webhooks.errors import EndpointsFull, EndpointStale
-from marketplace.webhooks.models import WebhookEndpoint, WebhookMessage
+from marketplace.webhooks.models import WebhookEndpoint, WebhookEvent, WebhookMessage
 from marketplace.webhooks.rules import EndpointDraft
 from marketplace.webhooks.states import OF_ONE, EndpointState, EventType, MessageState
 
@@ -29,14 +29,15 @@ WITH wanted AS (
   SELECT e.id FROM webhook_endpoint e JOIN organization o ON o.id = e.organization_id AND o.state = 'verified'
    WHERE e.state = 'active' AND (CAST(:endpoint_id AS text) IS NULL OR e.id = :endpoint_id)
      AND (e.events @> jsonb_build_array(CAST(:type AS text)) OR CAST(:endpoint_id AS text) IS NOT NULL)
-     AND (CAST(:organization_id AS text) IS NULL OR e.organization_id = :organization_id)
+     AND (CAST(:among AS text[]) IS NULL OR e.organization_id = ANY(CAST(:among AS text[])))
+     AND e.organization_id <> ALL(CAST(:without AS text[]))
      AND (CAST(:dataset_id AS text) IS NULL OR e.dataset_ids IS NULL
           OR e.dataset_ids @> jsonb_build_array(CAST(:dataset_id AS text)))
      AND (CAST(:publisher_id AS text) IS NULL OR e.publisher_ids IS NULL
           OR e.publisher_ids @> jsonb_build_array(CAST(:publisher_id AS text)))),
 happened AS (
-  INSERT INTO webhook_event (id, type, body, created_at)
-  SELECT :event_id, :type, :body, :now WHERE EXISTS (SELECT FROM wanted) RETURNING id)
+  INSERT INTO webhook_event (id, type, body, created_at, audience)
+  SELECT :event_id, :type, :body, :now, :audience WHERE EXISTS (SELECT FROM wanted) RETURNING id)
 INSERT INTO webhook_message (id, endpoint_id, event_id, state, attempts, due_at)
 SELECT 'whm_' || md5(wanted.id || happened.id), wanted.id, happened.id, 'waiting', 0, :now FROM wanted, happened
 """)
@@ -112,7 +113,7 @@ def test(actor: Actor, endpoint_id: str) -> None:
     """Send an endpoint a message that says nothing but that it is one; raises NotFound."""
     endpoint = queries.get_endpoint(actor, endpoint_id)
     told = {"endpoint_id": endpoint.id}
-    announce(EventType.ENDPOINT_TESTED, told, organization_id=actor.organization_id, endpoint_id=endpoint.id)
+    announce(EventType.ENDPOINT_TESTED, told, among=[actor.organization_id], endpoint_id=endpoint.id)
 
 
 def resend(actor: Actor, endpoint_id: str, event_id: str) -> None:
@@ -132,22 +133,37 @@ def announce(
     *,
     dataset_id: str | None = None,
     publisher_id: str | None = None,
-    organization_id: str | None = None,
     endpoint_id: str | None = None,
+    among: Collection[str] | None = None,
+    without: Collection[str] = (),
+    audience: str | None = None,
 ) -> int:
     """Tell all endpoints that want to know, in the transaction of what happened; returns how many there are.
 
-    What concerns one organization must name it. ``data`` must be what every receiver may know.
+    Only those of the organizations ``among``, None being all, and none of those ``without``. What concerns one
+    organization must name it. ``data`` must be what every receiver may know; ``audience`` names by which circle they
+    do, so that it can be taken back from who leaves it.
     """
-    if kind in OF_ONE and organization_id is None:
+    if kind in OF_ONE and among is None:
         raise ValueError(f"{kind} concerns one organization, which must be named")
     now = clock.now()
-    asked = {"type": kind.value, "dataset_id": dataset_id, "publisher_id": publisher_id, "now": now}
-    asked |= {"organization_id": organization_id, "endpoint_id": endpoint_id, "event_id": new_id("evt")}
+    asked: dict[str, Any] = {"type": kind.value, "dataset_id": dataset_id, "publisher_id": publisher_id, "now": now}
+    asked |= {"among": None if among is None else sorted(among), "without": sorted(without), "audience": audience}
+    asked |= {"endpoint_id": endpoint_id, "event_id": new_id("evt")}
     told: Any = db.session.execute(_ANNOUNCE, asked | {"body": rules.body_of(kind, now, data)})
     if told.rowcount:
         jobs.enqueue(DELIVER_JOB)
     return int(told.rowcount)
+
+
+def take_back(audience: str, organization_id: str | None = None) -> None:
+    """Have nothing more go out that was told to a circle: to an organization that left it, or to all where it ended."""
+    endpoints = select(WebhookEndpoint.id).where(WebhookEndpoint.organization_id == organization_id)
+    told = WebhookMessage.event_id.in_(select(WebhookEvent.id).where(WebhookEvent.audience == audience))
+    gone = delete(WebhookMessage).where(told)
+    if organization_id is not None:
+        gone = gone.where(WebhookMessage.endpoint_id.in_(endpoints))
+    db.session.execute(gone, execution_options={"synchronize_session": False})
 
 
 def secrets_of(endpoint: WebhookEndpoint) -> list[bytes]:

@@ -102,3 +102,15 @@ def _try(who: Party, everything: Everything, case: Any, *, really_there: bool) -
     response = in_a_context_of_its_own(lambda: case.call(headers=headers))
     case.validate_response(response, checks=HELD)
     return int(response.status_code)
+
+
+def test_every_described_address_is_tried_by_somebody(shared_app: Flask, cases: list[Any]) -> None:
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", shared_app)
+    described = {(found.ok().method, found.ok().path) for found in schema.get_all_operations()}
+    roles = ("nobody", "provider", "buyer", "operator", "auditor")
+    tried = {
+        (case.operation.method, case.operation.path) for case in cases if any(_may_call(one, case) for one in roles)
+    }
+    assert {path for _method, path in described - tried} == SPARED
+    assert tried <= described
+    assert len(tried) > 300

@@ -1,8 +1,8 @@
 """What is made for CKAN portals reads this one: ckanapi's library and command, and ckanext-harvest's harvester.
 
-The harvester is driven as far as it goes without a CKAN of its own: its search of a portal page by page, with the filters
-that it words for organizations and for what changed since, and its reading of organizations and groups. What it does
-with the records afterwards, in CKAN's own database, is not driven.
+The harvester is driven here without a CKAN of its own: its search of a portal page by page, with the filters that it
+words for organizations and for what changed since, and its reading of organizations and groups. What it does with the
+records in CKAN's own database is in test_ckan_harvest.py.
 """
 
 import gzip

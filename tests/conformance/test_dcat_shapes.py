@@ -10,7 +10,6 @@ from tests.conformance import environments
 from tests.protocols import listed
 from tests.protocols.test_catalogue_rdf import FLAGGED, WRITERS, catalogue, faults, graph_of
 
-OTHER_ID = "ds_" + "0" * 31 + "2"
 # By RDF Schema (section 2.1) all that is named is an rdfs:Resource, which the shapes ask of addresses.
 INFERENCE = "rdfs"
 
@@ -24,7 +23,9 @@ def packaged() -> Path:
 
 def told(notation: str = "turtle"):
     """A catalogue with a dataset of high value and several offers, one of a single offer, and one known by name alone."""
-    one_offer = listed.entry(id=OTHER_ID, releases=[listed.release("rel_" + "0" * 31 + "3")], offers=listed.OFFERS[:1])
+    one_offer = listed.entry(
+        id=listed.OTHER_ID, releases=[listed.release("rel_" + "0" * 31 + "3")], offers=listed.OFFERS[:1]
+    )
     nothing = listed.bare(id="ds_" + "0" * 31 + "3")
     full = listed.entry(high_value_categories=FLAGGED)
     return graph_of(catalogue(full, one_offer, nothing), notation)

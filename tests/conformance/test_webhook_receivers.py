@@ -112,11 +112,10 @@ def test_messages_are_taken_by_foreign_verifiers_through_retries_rotations_and_d
     assert came(receiver)["event"]["data"]["title_en"] == "Footfall, told under the new secret"
     # Two rotations on, the first secret is over; what was refused comes again once the receiver has caught up.
     buyer.post(f"{at}/rotate")
-    set_up(receiver, secret=hook["secret"])
+    set_up(receiver, secret=hook["secret"], after_refusal=second)
     revise(provider, dataset_id, "Footfall, refused once")
     refused = came(receiver)
     assert (refused["status"], refused["refused"] != "") == (401, True)
-    set_up(receiver, secret=second)
     caught_up = came(receiver)
     assert (caught_up["id"], caught_up["status"], caught_up["is_fresh"]) == (refused["id"], 204, True)
     # Sent again by hand it is the same message, byte for byte.

@@ -8,13 +8,14 @@ from marketplace.licensing.rules import read_terms, terms_sha256
 from marketplace.licensing.states import Template
 from marketplace.licensing.templates import TEMPLATES
 from marketplace.licensing.terms import UsageTerms
-from marketplace.protocols.catalogue.entries import Entry
+from marketplace.protocols.catalogue.entries import Entry, Source
 from marketplace.protocols.catalogue.site import Site
 from tests.factories.licensing import FULL as FULL_DOCUMENT
 
 SITE = Site("https://data.example.jp")
 CHANGED_AT = datetime(2026, 11, 22, 3, 4, 5, 678901, tzinfo=UTC)
 ID, RELEASE, EARLIER = "ds_" + "0" * 31 + "1", "rel_" + "0" * 31 + "2", "rel_" + "0" * 31 + "1"
+OTHER_ID = "ds_" + "0" * 31 + "2"
 COLUMNS = [
     {"name": "日時", "type": "datetime", "format": "iso"},
     {"name": "地点", "type": "string", "format": None},
@@ -63,6 +64,7 @@ def offer(terms: UsageTerms, number: int = 1, **changes: Any) -> dict[str, Any]:
     } | changes  # fmt: skip
 
 
+SOURCES = (Source(OTHER_ID, None, ""), Source(None, "https://www.city.example.jp/統計 1", "札幌市の統計"))
 FULL = read_terms(FULL_DOCUMENT)
 FREE = TEMPLATES[Template.CC_BY]
 OFFERS = [
@@ -86,13 +88,15 @@ def document(**changes: Any) -> dict[str, Any]:
         },
         "formats": ["CSV", "GEOJSON"], "columns": [column["name"] for column in COLUMNS],
         "price_classes": ["free", "metered", "one_off"], "published_at": "2026-11-20T00:00:00.000000Z",
+        "quality": {"score": 71, "parts": [{"part": "description", "points": 20, "points_max": 25, "improve": []}]},
         "releases_total": 2, "releases": [release(), release(EARLIER, "令和7年度", 10, notes="")], "offers": OFFERS,
     } | changes  # fmt: skip
 
 
 def entry(**changes: Any) -> Entry:
     """That dataset as the mappings take it."""
-    return Entry(document(**changes), CHANGED_AT, {terms_sha256(terms): terms for terms in (FULL, FREE)})
+    terms = {terms_sha256(one): one for one in (FULL, FREE)}
+    return Entry(document(**changes), CHANGED_AT, terms, SOURCES)
 
 
 def bare(**changes: Any) -> Entry:
@@ -105,5 +109,5 @@ def bare(**changes: Any) -> Entry:
             **nothing, themes=["other"], region="JP", keywords=[], licence_hint=None, frequency="UNKNOWN", formats=[],
             columns=[], price_classes=[], releases=[], releases_total=0, offers=[], **changes,
         ),
-        terms={},
+        terms={}, sources=(),
     )  # fmt: skip

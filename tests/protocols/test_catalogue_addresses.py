@@ -2,17 +2,19 @@
 
 import hashlib
 import json
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 from lxml import etree, html
-from rdflib import DCAT, DCTERMS, RDF, Graph, Namespace, URIRef
+from rdflib import DCAT, DCTERMS, RDF, SKOS, Graph, Namespace, URIRef
 
 from marketplace.catalog import browsing
 from marketplace.exchange import listing
+from marketplace.kit import clock
 from marketplace.kit.transaction import transaction
 from marketplace.licensing import queries as licensing
-from marketplace.protocols.catalogue import routes, sitemap
+from marketplace.protocols.catalogue import atom, routes, sitemap
 from tests.api.test_register import ATOM, SCHEMA
 from tests.api.trade import DATASET, Market, call, ok, refused
 from tests.factories import market as trade
@@ -291,11 +293,121 @@ def test_the_feed_tells_the_latest_change_first_in_pages(market: Market, shown: 
         found.append([one.text for one in feed.iterfind(f"{ATOM}entry/{ATOM}id")])
         following = [link.get("href") for link in feed.iterfind(f"{ATOM}link[@rel='next']")]
         address = following[0].removeprefix(base_url) if following else ""
-    assert found == [[name_of(market, shown[1]), name_of(market, shown[0])], [name_of(market, shown[2])]]
+    # The second place of the first page is that of the dataset that was withdrawn before.
+    assert found == [[name_of(market, shown[1])], [name_of(market, shown[0]), name_of(market, shown[2])]]
     answer = call(market.app, "GET", "/catalog", headers={"Accept": "application/atom+xml"})
     assert (answer.status_code, answer.headers["Location"]) == (303, "/catalog.atom")
     for cursor in ("WyJhIiwiYiJd", "WyIyMDI2Il0"):
         refused(call(market.app, "GET", f"/catalog.atom?cursor={cursor}"), 422, "invalid-input")
+
+
+def test_the_feed_tells_what_left_until_it_comes_back(market: Market, shown: list[str]) -> None:
+    group_id = ok(market.provider.post("/v1/groups", {"name_ja": "共同研究"}), 201)["id"]
+    never = market.dataset()["id"]
+    ok(market.provider.call("PUT", f"/v1/datasets/{never}/audience", json={"group_id": group_id}))
+
+    def told() -> tuple[list[str], list[str]]:
+        feed = etree.fromstring(call(market.app, "GET", "/catalog.atom").get_data())
+        assert SCHEMA.validate(feed), SCHEMA.error_log
+        gone = feed.findall(f"{{{atom.TOMBSTONES}}}deleted-entry")
+        assert all(clock.parse(one.get("when")) <= clock.now() for one in gone)
+        entries = [str(one.text) for one in feed.iterfind(f"{ATOM}entry/{ATOM}id")]
+        return [one.get("ref") for one in gone], entries
+
+    [withdrawn], there = told()
+    assert sorted(there) == sorted(name_of(market, one) for one in shown)
+    audience = f"/v1/datasets/{shown[1]}/audience"
+    ok(market.provider.call("PUT", audience, json={"group_id": group_id}))
+    assert told() == ([name_of(market, shown[1]), withdrawn], [name_of(market, shown[0]), name_of(market, shown[2])])
+    before = call(market.app, "GET", "/catalog.atom").headers["ETag"]
+    ok(market.provider.call("PUT", audience, json={"group_id": None}))
+    assert told() == ([withdrawn], [name_of(market, shown[number]) for number in (1, 0, 2)])
+    assert call(market.app, "GET", "/catalog.atom", headers={"If-None-Match": before}).status_code == 200
+    # What nobody saw but a group was never everybody's, and is not told of.
+    assert never not in call(market.app, "GET", "/catalog.atom").text
+    # Every page of the feed has what left in its place among the changes.
+    pages, address = [], "/catalog.atom?size=1"
+    while address:
+        feed = etree.fromstring(call(market.app, "GET", address).get_data())
+        pages += [one.get("ref") or one.findtext(f"{ATOM}id") for one in feed if len(one) or one.get("ref")]
+        following = [link.get("href") for link in feed.iterfind(f"{ATOM}link[@rel='next']")]
+        address = following[0].removeprefix("http://127.0.0.1:8000") if following else ""
+    assert [one for one in pages if one] == [
+        name_of(market, shown[1]),
+        withdrawn,
+        *(name_of(market, shown[number]) for number in (0, 2)),
+    ]
+
+
+PROV, DQV = Namespace("http://www.w3.org/ns/prov#"), Namespace("http://www.w3.org/ns/dqv#")
+
+
+@pytest.mark.parametrize("suffix", NOTATIONS)
+def test_lineage_is_told_as_far_as_everybody_sees_it(market: Market, shown: list[str], suffix: str) -> None:
+    made, source, hidden = shown[2], shown[0], shown[1]
+    group_id = ok(market.provider.post("/v1/groups", {"name_ja": "共同研究"}), 201)["id"]
+    ok(market.provider.call("PUT", f"/v1/datasets/{hidden}/audience", json={"group_id": group_id}))
+    elsewhere = "https://www.city.sapporo.jp/統計"
+    sources = [{"dataset_id": source}, {"dataset_id": hidden}, {"url": elsewhere, "title": "札幌市の統計"}]
+    before = call(market.app, "GET", f"/catalog/{made}.{suffix}").headers["ETag"]
+    tag = {"If-Match": market.provider.get(f"/v1/datasets/{made}/lineage").headers["ETag"]}
+    ok(market.provider.call("PUT", f"/v1/datasets/{made}/lineage", json={"sources": sources}, headers=tag))
+    answer = call(market.app, "GET", f"/catalog/{made}.{suffix}", headers={"If-None-Match": before})
+    for graph in (
+        graph_of(answer),
+        *(graph_of(call(market.app, "GET", f"/catalog{one}.{suffix}")) for one in ("", "/all")),
+    ):
+        subject = URIRef(name_of(market, made))
+        assert set(graph.objects(subject, DCTERMS.source)) == {URIRef(name_of(market, source))}
+        derived = set(graph.objects(subject, PROV.wasDerivedFrom))
+        assert derived == {URIRef(name_of(market, source)), URIRef(elsewhere)}
+        assert str(graph.value(URIRef(elsewhere), DCTERMS.title)) == "札幌市の統計"
+    assert hidden not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/catalog/{id}.ttl", "/catalog.ttl", "/catalog/all.rdf"])
+def test_the_quality_of_each_description_is_measured_in_points(market: Market, shown: list[str], path: str) -> None:
+    graph = graph_of(call(market.app, "GET", path.format(id=shown[0])))
+    quality = ok(market.nobody.get(f"/v1/catalog/{shown[0]}"))["quality"]
+    found = {}
+    for measured in graph.objects(URIRef(name_of(market, shown[0])), DQV.hasQualityMeasurement):
+        metric = graph.value(measured, DQV.isMeasurementOf)
+        assert {str(label.language) for label in graph.objects(metric, SKOS.prefLabel)} == {"ja", "en"}
+        found[str(metric).rpartition("#quality-")[2]] = graph.value(measured, DQV.value).toPython()
+    assert found == {"score": quality["score"]} | {part["part"]: part["points"] for part in quality["parts"]}
+    assert sum(value for name, value in found.items() if name != "score") == found["score"]
+
+
+TEASER = {
+    "title_ja": "予告だけの積雪深", "title_en": "Snow depth to come", "description_ja": "来春に公開します。", "description_en": "",
+    "themes": ["land_weather"], "region": "011002",
+    "columns": [{"name": "積雪深"}], "price_from_yen": 1000, "price_to_yen": 2000,
+}  # fmt: skip
+CKAN = (
+    "package_list",
+    "package_search?q=積雪深",
+    "current_package_list_with_resources?limit=100",
+    "tag_list",
+    "group_list",
+)
+
+
+def test_what_is_only_announced_is_in_no_format_as_data(market: Market, shown: list[str]) -> None:
+    in_spring = (clock.today() + timedelta(days=120)).isoformat()
+    teaser = ok(market.provider.post("/v1/teasers", TEASER | {"expected_on": in_spring}), 201)
+    assert teaser["id"] in {one["id"] for one in ok(market.nobody.get("/v1/teasers"))["items"]}
+    listing.rebuild_index()
+    lists = [
+        path.format(id=shown[0]) for path in (*LISTS, "/catalog/all.rdf", "/catalog/all.jsonld", "/sitemaps/pages.xml")
+    ]
+    for path in (*lists, *(f"/api/3/action/{action}" for action in CKAN), "/v1/catalog?q=積雪深"):
+        text = call(market.app, "GET", path).get_data(as_text=True)
+        assert teaser["id"] not in text, path
+        assert "予告だけ" not in text, path
+    for path in ALONE:
+        assert call(market.app, "GET", path.format(id=teaser["id"])).status_code == 404
+    shown_by = call(market.app, "GET", f"/api/3/action/package_show?id={teaser['id']}")
+    assert shown_by.status_code == 404
 
 
 def test_an_exchange_without_data_has_empty_lists(app: Flask) -> None:

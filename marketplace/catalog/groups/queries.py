@@ -85,6 +85,19 @@ def get_own_group(actor: Actor, group_id: str) -> PrivateGroup:
     return group
 
 
+def hold_organizations(group_id: str) -> frozenset[str]:
+    """Return the organizations that see what is listed to a group: its owner and members.
+
+    None of them leaves it until the transaction ends. For whoever tells them, never for a reader.
+    """
+    owner = select(PrivateGroup.organization_id).where(PrivateGroup.id == group_id)
+    inside = select(GroupMember.organization_id).where(
+        GroupMember.group_id == group_id, GroupMember.state == Membership.MEMBER.value
+    )
+    members = db.session.scalars(inside.with_for_update(read=True, key_share=True)).all()
+    return frozenset({*db.session.scalars(owner), *members})
+
+
 def list_groups(actor: Actor, *, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[Group]:
     """Return the groups that the caller owns, is in, or is invited to, newest first."""
     after = decode_cursor(cursor, 1)

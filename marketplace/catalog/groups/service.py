@@ -23,6 +23,7 @@ from marketplace.kit import clock
 from marketplace.kit.db import changed_rows, db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import new_id
+from marketplace.webhooks import service as webhooks
 
 
 def make_group(actor: Actor, draft: GroupDraft) -> Group:
@@ -61,6 +62,7 @@ def dissolve_group(actor: Actor, group_id: str) -> None:
     if db.session.scalar(select(exists().where(Dataset.audience == group.id))):
         raise GroupInUse
     db.session.execute(delete(GroupMember).where(GroupMember.group_id == group.id))
+    webhooks.take_back(group.id)
     db.session.execute(delete(PrivateGroup).where(PrivateGroup.id == group.id))
     audit.record(actor, Verb.GROUP_DISSOLVED, subject=group.id)
 
@@ -151,4 +153,6 @@ def _end(actor: Actor, group_id: str, organization_id: str, other_id: str) -> No
     gone = delete(GroupMember).where(GroupMember.group_id == group_id, GroupMember.organization_id == organization_id)
     if not changed_rows(gone):
         raise NotFound
+    # After the row is gone: whoever tells the group of something holds it, so that nothing is told in between.
+    webhooks.take_back(group_id, organization_id)
     audit.record(actor, Verb.GROUP_LEFT, subject=group_id, counterparty=other_id)

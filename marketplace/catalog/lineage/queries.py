@@ -1,12 +1,12 @@
 """Reads of lineage and citations."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Select, func, select, text
+from sqlalchemy import Select, exists, func, select, text
 
 from marketplace.catalog.lineage.models import Citation, DatasetOrigin
 from marketplace.catalog.lineage.states import CitationState
-from marketplace.catalog.models import Dataset
+from marketplace.catalog.models import Dataset, Listing
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
@@ -29,6 +29,19 @@ def list_origins(dataset_id: str) -> Sequence[DatasetOrigin]:
     """Return what a dataset was made of, in the order of its provider."""
     found = select(DatasetOrigin).where(DatasetOrigin.dataset_id == storable(dataset_id))
     return db.session.scalars(found.order_by(DatasetOrigin.place)).all()
+
+
+def list_public_origins(dataset_ids: Iterable[str]) -> dict[str, list[DatasetOrigin]]:
+    """Return what datasets were made of, as far as everybody may see it, in the order of their providers."""
+    wanted = DatasetOrigin.dataset_id.in_([storable(one) for one in dataset_ids])
+    seen = DatasetOrigin.source_dataset_id.is_(None) | exists().where(
+        Listing.dataset_id == DatasetOrigin.source_dataset_id
+    )
+    found = select(DatasetOrigin).where(wanted, seen).order_by(DatasetOrigin.dataset_id, DatasetOrigin.place)
+    grouped: dict[str, list[DatasetOrigin]] = {}
+    for origin in db.session.scalars(found.execution_options(populate_existing=True)):
+        grouped.setdefault(origin.dataset_id, []).append(origin)
+    return grouped
 
 
 def closing_circle(dataset_id: str) -> list[str]:

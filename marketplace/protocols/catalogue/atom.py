@@ -1,4 +1,4 @@
-"""What changed in the catalogue, as an Atom feed (RFC 4287) in pages (RFC 5005 section 3). Pure."""
+"""What changed in the catalogue, as an Atom feed (RFC 4287, RFC 6721) in pages (RFC 5005 section 3). Pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from marketplace.protocols.catalogue.rdf import storable_in_xml
 from marketplace.protocols.catalogue.site import FORMATS, Site
 
 MEDIA_TYPE = "application/atom+xml"
+TOMBSTONES = "http://purl.org/atompub/tombstones/1.0"
 SUMMARY_MAX = 1_000
 TITLE = "結び データカタログの更新 Changes in the data catalogue"
 ABOUT = (
@@ -29,9 +30,18 @@ class Links:
     following: str | None
 
 
-def feed(entries: Iterable[Entry], site: Site, links: Links, changed_at: datetime | None) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A dataset that everybody saw once and does not now, and since when."""
+
+    dataset_id: str
+    left_at: datetime
+
+
+def feed(entries: Iterable[Entry | Gone], site: Site, links: Links, changed_at: datetime | None) -> Iterator[str]:
     """Yield a page of the feed, latest change first."""
-    yield '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="ja">\n'
+    yield '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom"'
+    yield f' xmlns:at="{TOMBSTONES}" xml:lang="ja">\n'
     yield _element("id", site.catalogue)
     yield _element("title", TITLE)
     yield _element("subtitle", ABOUT)
@@ -42,8 +52,10 @@ def feed(entries: Iterable[Entry], site: Site, links: Links, changed_at: datetim
     if links.following:
         yield _link("next", links.following, MEDIA_TYPE)
     yield _link("alternate", site.catalogue_page, "text/html")
-    for entry in entries:
-        yield "".join(_entry(entry, site))
+    told = list(entries)
+    # The grammar of RFC 4287 has what extends it before the entries; the order means nothing.
+    yield from (_deleted(one, site) for one in told if isinstance(one, Gone))
+    yield from ("".join(_entry(one, site)) for one in told if isinstance(one, Entry))
     yield "</feed>\n"
 
 
@@ -67,6 +79,12 @@ def _entry(entry: Entry, site: Site) -> Iterator[str]:
     if words := _beside(document["description_ja"], document["description_en"])[:SUMMARY_MAX]:
         yield _element("summary", words)
     yield "</entry>\n"
+
+
+def _deleted(gone: Gone, site: Site) -> str:
+    """Return what RFC 6721 has in the place of an entry that is no more: which it was, and since when."""
+    name, when = quoteattr(site.dataset(gone.dataset_id)), quoteattr(_moment(gone.left_at))
+    return f"<at:deleted-entry ref={name} when={when}/>\n"
 
 
 def _beside(ja: str, en: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from marketplace.catalog.states import FREQUENCY_LABELS, LICENCE_LABELS, THEME_LABELS, Frequency, Licence, Theme
-from marketplace.protocols.catalogue import odrl, vocabulary
+from marketplace.protocols.catalogue import measured, odrl, vocabulary
 from marketplace.protocols.catalogue.entries import Document, Entry, region_names
 from marketplace.protocols.catalogue.rdf import Iri, Literal, Node, Said, both, iri, moment, node, text, typed
 from marketplace.protocols.catalogue.site import Site
@@ -35,9 +35,21 @@ def _dataset(entry: Entry, site: Site) -> Said:
     yield "dct:accessRights", _access(document, is_open=entry.is_free)
     if origin := entry.origin():
         yield "prov:wasDerivedFrom", iri(origin)
+    yield from _sources(entry, site)
+    yield from measured.measurements(document, site)
     yield from high_value(document)
     yield from (("odrl:hasPolicy", one) for one in odrl.offers(document, entry.terms, site, site.dataset(entry.id)))
     yield from _releases(entry, site)
+
+
+def _sources(entry: Entry, site: Site) -> Said:
+    """Say what a dataset was made of, here and elsewhere."""
+    for source in entry.sources:
+        if source.dataset_id:
+            yield "dct:source", Iri(site.dataset(source.dataset_id))
+            yield "prov:wasDerivedFrom", Iri(site.dataset(source.dataset_id))
+        elif source.url:
+            yield "prov:wasDerivedFrom", node("prov:Entity", both("dct:title", source.title, ""), source.url)
 
 
 def publisher(organization: Mapping[str, Any], site: Site) -> Node:

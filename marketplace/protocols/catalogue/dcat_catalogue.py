@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from marketplace.catalog.states import Theme
-from marketplace.protocols.catalogue import dcat, vocabulary
+from marketplace.protocols.catalogue import dcat, measured, vocabulary
 from marketplace.protocols.catalogue.entries import Entry
 from marketplace.protocols.catalogue.rdf import Iri, Node, Said, both, moment, node, text, typed
 from marketplace.protocols.catalogue.site import Site
@@ -41,6 +41,7 @@ def nodes(entries: Iterable[Entry], site: Site, view: View | None, changed_at: d
     """Yield the catalogue, its page, the service that delivers, and dataset after dataset."""
     yield node("dcat:Catalog", _catalogue(site, changed_at), site.catalogue)
     yield service(site)
+    yield from measured.metrics(site)
     if view is not None:
         yield node(("hydra:PartialCollectionView", "hydra:PagedCollection"), _view(view), view.address)
     for entry in entries:
@@ -53,6 +54,7 @@ def alone(entry: Entry, site: Site) -> Iterator[Node]:
     """Yield one dataset and the service that delivers it."""
     yield dcat.dataset(entry, site)
     yield service(site)
+    yield from measured.metrics(site)
 
 
 def service(site: Site) -> Node:

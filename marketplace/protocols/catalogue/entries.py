@@ -13,12 +13,25 @@ Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """What a dataset was made of: another one that everybody sees here, or something elsewhere with its title."""
+
+    dataset_id: str | None
+    url: str | None
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """A dataset as the public sees it: its document, when that last changed, and the terms of its offers by hash."""
+    """A dataset as the public sees it: its document, when that last changed, and the terms of its offers by hash.
+
+    ``sources``: what it was made of.
+    """
 
     document: Document
     changed_at: datetime
     terms: Mapping[str, UsageTerms] = field(default_factory=dict)
+    sources: Sequence[Source] = ()
 
     @property
     def id(self) -> str:

@@ -51,14 +51,15 @@ def feed() -> Response:
     """Read what changed, latest first, as an Atom feed; the link ``next`` leads to what changed before."""
     cursor, size = asking.page(request.args)
     found = browsing.page_changes(cursor, size)
-    changed_at = max((place.changed_at for place in found.items), default=None)
+    changed_at = max((one.changed_at for one in found.items), default=None)
 
     def written() -> Iterator[str]:
         following = _feed_page(found.next_cursor, size) if found.next_cursor else None
         links = atom.Links(_feed_page(cursor, size), _feed_page(None, size), following)
-        return atom.feed(reading.entries(found.items), site(), links, changed_at)
+        return atom.feed(reading.changes(found.items), site(), links, changed_at)
 
-    about = [[[place.dataset_id, str(place.changed_at)] for place in found.items], cursor, found.next_cursor, size]
+    items = [[one.dataset_id, str(one.changed_at), one.is_gone] for one in found.items]
+    about = [items, cursor, found.next_cursor, size]
     return answering.answer(f"{atom.MEDIA_TYPE}; charset=utf-8", written, about, changed_at)
 
 

@@ -45,6 +45,10 @@ class Site:
         """Return the name of the scheme of the 17 fields."""
         return f"{self.catalogue_page}#themes"
 
+    def metric(self, name: str) -> str:
+        """Return the name of what is counted of the quality of a description."""
+        return f"{self.catalogue_page}#quality-{name}"
+
     def publisher(self, organization_id: str) -> str:
         """Return the name of an organization."""
         return f"{self.catalogue_page}#{_part(organization_id)}"

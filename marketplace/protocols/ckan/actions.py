@@ -187,25 +187,20 @@ def call(name: str, asked: Asked) -> Any:
 def find_resource(identifier: str) -> dict[str, Any]:
     """Return a resource of a public dataset by its id; raises NotFound."""
     base = settings.current().base_url
-    if (place := packages.foreign(identifier)) is not None:
-        found = browsing.shelved(place[0])
-        shown = _packages([found])[0]["resources"] if found else []
-        resource = next((one for one in shown if one["id"] == identifier), None)
-        if resource is None:
-            raise NotFound
-        return dict(resource)
+    for found in browsing.shelved_like(packages.stem_of(identifier) or ""):
+        shown = _packages([found])[0]["resources"]
+        if resource := next((one for one in shown if one["id"] == identifier), None):
+            return dict(resource)
     shelved, file = _find_file(identifier)
     return packages.resource(file, shelved.dataset_id, file["position"], base)
 
 
 def _find_file(identifier: str) -> tuple[Shelved, dict[str, Any]]:
-    release_id = packages.release_of(identifier)
-    shelved = browsing.shelved_with(release_id) if release_id else None
-    if shelved is None or release_id is None:
-        raise NotFound
-    for place, file in enumerate(browsing.files_in(shelved, release_id)):
-        if packages.resource_id(release_id, file["name"]) == identifier:
-            return shelved, file | {"position": place}
+    for release_id in browsing.releases_like(packages.stem_of(identifier) or ""):
+        shelved = browsing.shelved_with(release_id)
+        for place, file in enumerate(browsing.files_in(shelved, release_id) if shelved else ()):
+            if shelved and packages.resource_id(release_id, file["name"]) == identifier:
+                return shelved, file | {"position": place}
     raise NotFound
 
 

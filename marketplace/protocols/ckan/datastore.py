@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from marketplace.delivery.rows.columns import Column
-from marketplace.exchange import datastore
+from marketplace.exchange import browsing, datastore
 from marketplace.exchange.datastore import Opened
 from marketplace.exchange.rows import Envelope, Page, Sheet
 from marketplace.identity.actors import Actor
@@ -65,11 +65,11 @@ def fields(columns: Sequence[Column]) -> list[dict[str, str]]:
 
 
 def _open(actor: Actor, identifier: str) -> Opened:
-    release_id = packages.release_of(identifier)
-    name = packages.file_in(identifier, datastore.file_names(release_id)) if release_id else None
-    if release_id is None or name is None:
-        raise NotFound
-    return datastore.open_table(actor, release_id, name)
+    for release_id in browsing.releases_like(packages.stem_of(identifier) or ""):
+        name = packages.file_in(identifier, release_id, datastore.file_names(release_id))
+        if name is not None:
+            return datastore.open_table(actor, release_id, name)
+    raise NotFound
 
 
 def _refuse_unread(asked: Mapping[str, Any]) -> None:
@@ -137,7 +137,7 @@ def _envelope(told: dict[str, Any], asked: Mapping[str, Any]) -> Envelope:
             "total": total,
             "total_was_estimated": not is_whole and sheet.next_cursor is not None,
         }
-        result = json.dumps(told | shown, ensure_ascii=False)[:-1].encode()
+        result = json.dumps(told | shown, ensure_ascii=False)[:-1].encode(errors="replace")
         begins = json.dumps({"help": at, "success": True})[:-1].encode()
         return begins + b', "result": ' + result + b', "records": ' + sheet.rows + b"}}"
 

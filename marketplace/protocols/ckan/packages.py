@@ -1,18 +1,20 @@
 """From a public document to CKAN's package and back to its parts' ids. Pure."""
 
 import hashlib
+import json
 import re
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
+from marketplace.kit.ids import STEM_LENGTH
 from marketplace.protocols.ckan import vocabulary
 
 Document = Mapping[str, Any]
-_RESOURCE = re.compile(r"(rel_[0-9a-f]{32})-([0-9a-f]{16})", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _TABULAR = {"csv", "tsv", "xlsx", "parquet"}
-_FOREIGN = re.compile(r"(ds_[0-9a-f]{32})-([0-9]{1,5})", re.ASCII)
 
 
 def package(
@@ -33,6 +35,7 @@ def package(
     resources = [resource(file, dataset_id, place, base_url) for place, file in enumerate(files)]
     if not resources and source is not None:
         resources = _foreign_resources(source, dataset_id)
+    tags = [vocabulary.tag(word) for word in document["keywords"] if vocabulary.is_tag(word)]
     return {
         "id": dataset_id,
         "name": dataset_id,
@@ -49,8 +52,8 @@ def package(
         "owner_org": document["publisher"]["id"],
         "organization": vocabulary.organization(document["publisher"]),
         "groups": [vocabulary.group(theme) for theme in document["themes"]],
-        "tags": [vocabulary.tag(word) for word in document["keywords"]],
-        "num_tags": len(document["keywords"]),
+        "tags": tags,
+        "num_tags": len(tags),
         "resources": resources,
         "num_resources": len(resources),
         "extras": _extras(document, source, described or {}, base_url),
@@ -116,27 +119,24 @@ def is_tabular(profile: Mapping[str, Any]) -> bool:
     return str(profile.get("format", "")).lower() in _TABULAR and bool(profile.get("columns"))
 
 
-def resource_id(release_id: str, name: str) -> str:
-    """Return the id of a file: its release, and a piece of the hash of its name."""
-    return f"{release_id}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+def resource_id(owner_id: str, key: str) -> str:
+    """Return the id of a file by its release and name, or of one at its source by its dataset and place.
+
+    It is a UUID, since a CKAN that harvests takes no other: the first half is that of its owner's id, by which it is
+    found again, the other a piece of a hash.
+    """
+    tail = hashlib.sha256(f"{owner_id}/{key}".encode()).hexdigest()[:STEM_LENGTH]
+    return str(uuid.UUID(owner_id.partition("_")[2][:STEM_LENGTH] + tail))
 
 
-def release_of(identifier: str) -> str | None:
-    """Return the release that a resource's id speaks of, None for an id that is none of ours."""
-    found = _RESOURCE.fullmatch(identifier)
-    return found[1] if found else None
+def stem_of(identifier: str) -> str | None:
+    """Return how the id begins of what a resource belongs to, None for an id that is none."""
+    return identifier.replace("-", "")[:STEM_LENGTH] if _UUID.fullmatch(identifier) else None
 
 
-def foreign(identifier: str) -> tuple[str, int] | None:
-    """Return the dataset and the place of a resource that lies at its source, None for any other id."""
-    found = _FOREIGN.fullmatch(identifier)
-    return (found[1], int(found[2])) if found else None
-
-
-def file_in(identifier: str, names: Iterable[str]) -> str | None:
-    """Return which of these names of its release a resource's id means."""
-    release_id = release_of(identifier)
-    return next((name for name in names if release_id and resource_id(release_id, name) == identifier), None)
+def file_in(identifier: str, release_id: str, names: Iterable[str]) -> str | None:
+    """Return which of these names of a release a resource's id means."""
+    return next((name for name in names if resource_id(release_id, name) == identifier), None)
 
 
 def created_at(identifier: str) -> datetime:
@@ -157,7 +157,7 @@ def _foreign_resources(source: Mapping[str, Any], dataset_id: str) -> list[dict[
     return [
         row
         | {
-            "id": f"{dataset_id}-{place}",
+            "id": resource_id(dataset_id, str(place)),
             "package_id": dataset_id,
             "position": place,
             "datastore_active": False,
@@ -177,6 +177,8 @@ def _extras(
         "price_classes": " ".join(document["price_classes"]),
         "landing_page": f"{base_url}/catalog/{document['id']}",
     } | dict(described)
+    if not all(map(vocabulary.is_tag, document["keywords"])):
+        told["keywords"] = json.dumps(document["keywords"], ensure_ascii=False)
     for key, value in _foreign_extras(source or {}):
         told[f"source_{key}" if key in told else key] = value
     return [{"key": key, "value": value} for key, value in told.items() if value]

@@ -112,6 +112,6 @@ def _answer_http(error: HTTPException) -> Response:
 
 
 def _said(status: int, body: str) -> Response:
-    response = Response(body, status, content_type=CONTENT_TYPE)
+    response = Response(body.encode(errors="replace"), status, content_type=CONTENT_TYPE)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -82,4 +82,6 @@ def _succeeded(result: Any) -> Response:
 
 
 def _json(document: dict[str, Any]) -> Response:
-    return Response(json.dumps(document, ensure_ascii=False), content_type=refusals.CONTENT_TYPE)
+    # What is told back of what was asked may hold half a sign (a lone surrogate), which UTF-8 does not have.
+    body = json.dumps(document, ensure_ascii=False).encode(errors="replace")
+    return Response(body, content_type=refusals.CONTENT_TYPE)

@@ -1,5 +1,6 @@
 """CKAN's organizations, groups, tags and licences, from publishers, themes, keywords and licence codes. Pure."""
 
+import re
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from marketplace.catalog.states import LICENCE_LABELS, THEME_LABELS, Licence, Theme
 
 _TAGS = uuid.UUID("0f7d4a0e-5d0a-5b53-8f6e-2b0f1c1d9a44")
+# As CKAN's own validators have it (tag_length_validator, tag_name_validator).
+_TAG = re.compile(r"[\w \-.]{2,100}")
 _OPEN = frozenset({Licence.CC_BY, Licence.CC_BY_SA, Licence.CC0, Licence.PUBLIC_DOMAIN, Licence.GOVERNMENT_2})
 _CC = "https://creativecommons.org/licenses"
 _URLS = {
@@ -68,6 +71,11 @@ def shown(thing: Mapping[str, Any], count: int) -> dict[str, Any]:
         "state": "active",
         "approval_status": "approved",
     }
+
+
+def is_tag(word: str) -> bool:
+    """Tell whether CKAN takes a keyword for a tag; a portal that harvests refuses the dataset of any other."""
+    return bool(_TAG.fullmatch(word))
 
 
 def tag(word: str) -> dict[str, Any]:

@@ -81,5 +81,5 @@ def error(named: int | str | None, fault: Fault) -> bytes:
 
 
 def written(found: Mapping[str, Any]) -> bytes:
-    """Return an object as JSON."""
-    return json.dumps(found, ensure_ascii=False, default=str).encode()
+    """Return an object as JSON; half a sign that was sent here (a lone surrogate) is told back as a question mark."""
+    return json.dumps(found, ensure_ascii=False, default=str).encode(errors="replace")

@@ -33,6 +33,7 @@ class Receiver(BaseHTTPRequestHandler):
         try:
             event = Webhook(now["secret"]).verify(body, dict(self.headers))
         except WebhookVerificationError as error:
+            now["secret"] = now.pop("after_refusal", now["secret"])
             return 401, {"id": named, "refused": str(error)}
         is_fresh = named not in seen
         seen.add(named)

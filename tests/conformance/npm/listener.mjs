@@ -5,7 +5,7 @@ import { Webhook } from "standardwebhooks";
 import { tell, told } from "./lines.mjs";
 
 const asked = await told();
-let { secret, statuses } = asked;
+let { secret, statuses, after_refusal: next } = asked;
 const seen = new Set();
 
 function judged(headers, body) {
@@ -14,6 +14,7 @@ function judged(headers, body) {
   try {
     event = new Webhook(secret).verify(body, headers);
   } catch (error) {
+    [secret, next] = [next ?? secret, undefined];
     return { id, refused: error.message, status: 401 };
   }
   const isFresh = !seen.has(id);
@@ -31,6 +32,6 @@ const server = createServer(keys, async (request, response) => {
 });
 server.listen(0, "127.0.0.1", () => tell({ port: server.address().port }));
 for (;;) {
-  ({ secret, statuses } = { secret, statuses, ...(await told()) });
+  ({ secret, statuses, after_refusal: next } = { secret, statuses, after_refusal: next, ...(await told()) });
   tell({ heard: true });
 }
