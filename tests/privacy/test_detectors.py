@@ -93,8 +93,13 @@ def test_spreadsheets_that_drop_the_zero_do_not_hide_a_telephone_number():
 def test_names_before_an_honorific_are_found_and_words_that_only_end_like_one_are_not():
     assert found("領収書", "但し 品代として 田中太郎様") == {Kind.NAME}
     assert found("領収書", "佐々木氏が来庁") == {Kind.NAME}
+    for person in ("佐藤花子様", "佐藤 花子様", "木村様より", "山本様", "中村 殿", "渡辺恵子さん"):
+        assert found("領収書", f"但し {person}") == {Kind.NAME}, person
     for words in (
         "お客様各位",
+        "お子様連れ",
+        "花様年華",
+        "本村様式",
         "同様の仕様",
         "様式第1号",
         "摂氏20度",

@@ -121,13 +121,15 @@ PATTERNS = (
     ),
     Pattern(
         Kind.DRIVING_LICENCE,
-        re.compile(r"(?m)^第?[ ]?(?P<number>[0-9]{12})[ ]?号?$"),
+        re.compile(r"(?m)^第?[ ]?(?P<number>[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4})[ ]?号?$"),
         checked(digits.is_driving_licence),
         whole=True,
     ),
     Pattern(
         Kind.DRIVING_LICENCE,
-        re.compile(r"免許(?:証)?(?:の)?(?:番号|No\.?)?[^0-9\n]{0,8}第?(?P<number>[0-9]{12})(?![0-9])"),
+        re.compile(
+            r"免許(?:証)?(?:の)?(?:番号|No\.?)?[^0-9\n]{0,8}第?(?P<number>[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4})(?![0-9])"
+        ),
         checked(digits.is_driving_licence),
         needs="免",
     ),

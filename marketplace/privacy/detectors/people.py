@@ -56,12 +56,32 @@ def is_addressed(match: re.Match[str]) -> bool:
     if _AFTER.match(text, match.end()):
         return False
     tail = _TAIL.search(text[max(0, at - _FIRST_CHARACTERS) : at].rstrip(" "))
-    if tail is None or _NOBODY.search(tail[0]):
+    if tail is None:
         return False
     name = tail[0]
+    if _is_surname_alone(name) or _is_woman(name):
+        return True  # 山本, 木村 and 花子 end as words for nobody do
+    if _NOBODY.search(name):
+        return False
     return any(
         has_surname(name[start:]) and len(name) - start <= 8 for start in range(max(0, len(name) - 8), len(name))
     )
+
+
+def _is_surname_alone(name: str) -> bool:
+    """Whether a surname is all there is, or all after a space."""
+    return name.rpartition(" ")[2] in SURNAMES and len(name.rpartition(" ")[2]) > 1
+
+
+def _is_woman(name: str) -> bool:
+    """Whether a surname is followed by a given name that ends in 子."""
+    last = name.rpartition(" ")[2]
+    if not last.endswith("子"):
+        return False
+    if len(last) > 1 and has_surname(name.partition(" ")[0]) == len(name.partition(" ")[0]):
+        return True  # 佐藤 花子
+    surname = has_surname(last)
+    return 1 < surname <= len(last) - 2 <= 5
 
 
 def is_full_name(match: re.Match[str]) -> bool:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from marketplace.privacy.detectors import folding, headers, people, weighing
+from marketplace.privacy.detectors import folding, headers, people, together, weighing
 from marketplace.privacy.detectors.cells import PATTERNS, Pattern
 from marketplace.privacy.detectors.kinds import Finding, Kind
 
@@ -28,10 +28,10 @@ class Tally:
 class ColumnWatch:
     """One column, looked through in batches."""
 
-    def __init__(self, name: str, place: int) -> None:
+    def __init__(self, name: str, place: int, announced: frozenset[Kind] | None = None) -> None:
         self.name = name
         self.place = place
-        self.announced = headers.announced(name)
+        self.announced = headers.announced(name) if announced is None else announced
         self.cells = 0
         self.institutions = 0
         self.tallies: dict[Kind, Tally] = {}
@@ -103,6 +103,7 @@ class TableWatch:
 
     def __init__(self, names: Sequence[str], table: str = "") -> None:
         self.columns = [ColumnWatch(name, place) for place, name in enumerate(names, start=1)]
+        self._joined = [(one, _watch_of(one)) for one in together.named(names)]
         self.table = table
         self.rows = 0
         self.is_complete = True
@@ -111,14 +112,32 @@ class TableWatch:
         """Take in rows, each exactly as long as the table is wide; "" is null."""
         for column, cells in zip(self.columns, zip(*rows, strict=True), strict=True):
             column.add(cells, self.rows)
+        if not self.rows:
+            self._joined += [(one, _watch_of(one)) for one in together.silent(rows)]
+        for one, watch in self._joined:
+            watch.add([one.joined(row) for row in rows], self.rows)
         self.rows += len(rows)
 
     def findings(self) -> list[Finding]:
         """Return what was found so far, with the weight that the whole table gives it."""
         names = [column.name for column in self.columns]
         found = [finding for column in self.columns for finding in _found(column)]
+        found += self._found_together({(one.kind, one.place) for one in found})
         told = any(column.is_of_institutions for column in self.columns)
         return [replace(one, table=self.table) for one in weighing.weighed(found, names, has_institutions=told)]
+
+    def _found_together(self, known: set[tuple[Kind, int]]) -> Iterable[Finding]:
+        """Yield what is split over columns, once for each of them that does not hold it by itself."""
+        for one, watch in self._joined:
+            for finding in _found(watch):
+                for column in (self.columns[place] for place in one.columns):
+                    if finding.kind is one.kind and (one.kind, column.place) not in known:
+                        known.add((one.kind, column.place))
+                        yield replace(finding, column=column.name, place=column.place)
+
+
+def _watch_of(one: together.Together) -> ColumnWatch:
+    return ColumnWatch("", 0, frozenset({one.kind} if one.is_named else ()))
 
 
 def _found(column: ColumnWatch) -> Iterable[Finding]:
