@@ -27,6 +27,9 @@ PLACES = [
 ]
 STATIONS = ("サッポロ", "オタル", "アサヒカワ", "シン サッポロ", "ミナミ チトセ", "テイネ", "ハコダテ")
 PLANTS = ["山桜", "高野槙", "大島桜", "小松菜", "松葉菊", "吉野桜", "金木犀", "石川小芋", "森林檎", "清水白桃"]
+ALSO = {"code, address and name in one cell": {Kind.ADDRESS, Kind.POSTAL_CODE}}
+"""What else is in the cells of a family, and is no false alarm."""
+
 NAMELESS = ("A", "項目1", "col_3", "値", "データ")
 
 

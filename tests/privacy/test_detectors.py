@@ -51,6 +51,11 @@ def test_my_numbers_are_found_by_the_column_and_random_numbers_of_12_digits_are_
     assert kinds_in(["個人番号"], numbers[:1]) == {Kind.MY_NUMBER: Level.BLOCKED}
     assert found("番号", *[f"{CHANCE.randrange(10**11, 10**12)}" for _ in range(400)]) == set()
     assert found("番号", *numbers[:9]) == set(), "nine of them may be chance"
+    mistyped = [f"{CHANCE.randrange(10**11, 10**12)}" for _ in range(30)]
+    assert found("番号", *numbers, *mistyped[:10]) == set(), "forty of fifty different ones are too few to be sure"
+    many = [made.my_number(CHANCE) for _ in range(60)]
+    assert kinds_in(["番号"], many + mistyped) == {Kind.MY_NUMBER: Level.BLOCKED}
+    assert found("番号", *many, *(f"{CHANCE.randrange(10**11, 10**12)}" for _ in range(120))) == set()
 
 
 def test_full_width_grouped_and_spoken_my_numbers_are_found():

@@ -12,18 +12,21 @@ class Rule:
     """From how many thousandths of the cells on a column holds a kind: below a header that announces it, and without.
 
     0 means never. ``distinct`` different values are asked for where no header helps; ``inside`` is how many cells with
-    it in the midst of text are enough by themselves, 0 if none are.
+    it in the midst of text are enough by themselves, 0 if none are. ``many_mille`` is enough among fifty hits.
     """
 
     announced_mille: int
     silent_mille: int
     distinct: int = 10
     inside: int = 1
+    many_mille: int = 0
 
 
+MANY = 50
 RULES: dict[Kind, Rule] = {
-    # One in eleven numbers of 12 digits passes by chance: nine of ten among ten different ones do not (1 in 10^8).
-    Kind.MY_NUMBER: Rule(500, 900),
+    # One in eleven numbers of 12 digits passes by chance: nine of ten among ten different ones do not (1 in 10^8), nor
+    # do half among fifty (1 in 10^12): a column in which some are mistyped.
+    Kind.MY_NUMBER: Rule(500, 900, many_mille=500),
     Kind.DRIVING_LICENCE: Rule(300, 900),
     Kind.PENSION_NUMBER: Rule(300, 900),
     Kind.CARD_NUMBER: Rule(100, 500, distinct=5),
@@ -87,7 +90,8 @@ def hits(kind: Kind, *, is_announced: bool, cells: int, whole: int, inside: int,
     share = whole * 1000 // max(1, cells)
     if is_announced:
         return found if whole and share >= rule.announced_mille else 0
-    is_enough = rule.silent_mille and share >= rule.silent_mille and distinct >= rule.distinct
+    is_enough = bool(rule.silent_mille) and share >= rule.silent_mille and distinct >= rule.distinct
+    is_enough = is_enough or (0 < rule.many_mille <= share and distinct >= MANY)
     return found if whole and is_enough else 0
 
 
