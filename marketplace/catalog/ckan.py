@@ -177,6 +177,8 @@ def _cut(text: str, length_max: int) -> str:
 
 
 def _visible(text: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(" " if unicodedata.category(sign) == "Cc" and sign not in "\n\r\t" else sign for sign in text)
 
 

@@ -4,12 +4,12 @@ Those listed to everybody and those listed to a private group stand in two table
 for whom reads for the public; the same questions are asked whether a dataset is hidden from the reader or absent.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import Text, delete, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
@@ -113,7 +113,7 @@ def put_listing(dataset_id: str, document: Document) -> None:
 def put_new(documents: Sequence[Document]) -> None:
     """Show the documents of datasets that this very transaction has made: nobody else knows of them yet."""
     rows = [{"dataset_id": one["id"], "document": one} for one in documents]
-    db.session.execute(_PUT_NEW, {"rows": json.dumps(rows, ensure_ascii=False), "now": clock.now()})
+    db.session.execute(_PUT_NEW, {"rows": orjson.dumps(rows).decode(), "now": clock.now()})
 
 
 def drop_listing(dataset_id: str) -> None:

@@ -161,6 +161,8 @@ def text_fault(text: str, length_max: int, *, lines: bool = False) -> str | None
     if len(text) > length_max:
         return f"must have at most {length_max:,} characters"
     allowed = "\n\r\t" if lines else ""
+    if text.isprintable():
+        return None
     if any(unicodedata.category(sign) in {"Cc", "Cs"} and sign not in allowed for sign in text):
         return "must not contain control characters"
     return None

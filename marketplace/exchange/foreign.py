@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from marketplace.catalog.ckan import contents_of
 from marketplace.catalog.cleaning.formats import format_of
@@ -20,16 +20,23 @@ LINKS_SHOWN = 100
 _TOLD = (Rule.LICENCE_CONFLICT, Rule.DEAD_LINKS, Rule.OVERDUE, Rule.DUPLICATE)
 
 
-def shown(dataset: Dataset) -> dict[str, Any]:
-    """Return the parts of a public document that tell of its origin and of what was found; a few, and bounded."""
+class Shown(NamedTuple):
+    """The parts of a public document that tell of its origin, and the formats of the files that its record names."""
+
+    parts: dict[str, Any]
+    formats: set[str]
+
+
+def shown(dataset: Dataset) -> Shown:
+    """Return what is shown of a dataset's origin and of what was found on it; a few things, and bounded."""
     flags = [_flag(one) for one in repairs.flags_of(dataset.id) if one.rule in _TOLD]
     if dataset.source is None:
-        return {"flags": flags, "links": [], "links_total": 0, "origin": None}
+        return Shown({"flags": flags, "links": [], "links_total": 0, "origin": None}, set())
     dead = set(links.dead_of([dataset.id]).get(dataset.id, ()))
     return _shown(dataset, flags, harvests.origins_of([dataset.id]).get(dataset.id), dead)
 
 
-def shown_of(datasets: Sequence[Dataset]) -> dict[str, dict[str, Any]]:
+def shown_of(datasets: Sequence[Dataset]) -> dict[str, Shown]:
     """Return the same for datasets whose links nobody has asked for yet, in few questions."""
     ids = [dataset.id for dataset in datasets]
     origins, flags = harvests.origins_of(ids), repairs.flags_of_all(ids)
@@ -37,27 +44,16 @@ def shown_of(datasets: Sequence[Dataset]) -> dict[str, dict[str, Any]]:
     return {one.id: _shown(one, told.get(one.id, []), origins.get(one.id), set()) for one in datasets}
 
 
-def formats(dataset: Dataset) -> set[str]:
-    """Return the formats of the files that a foreign record names, each by its one name."""
-    if dataset.source is None:
-        return set()
-    return {format_of(stated, address) for _, stated, address in contents_of(dataset.source).files} - {""}
-
-
 def _shown(
     dataset: Dataset, flags: list[dict[str, Any]], origin: tuple[str, datetime | None] | None, dead: set[str]
-) -> dict[str, Any]:
-    found = _links(dataset, dead)
-    told = {"flags": flags, "links": found[:LINKS_SHOWN], "links_total": len(found)}
-    return told | {"origin": _origin(*origin) if origin else None}
-
-
-def _links(dataset: Dataset, dead: set[str]) -> list[dict[str, Any]]:
-    return [
+) -> Shown:
+    files = [
         {"name": name, "format": format_of(stated, address), "url": address, "dead": address in dead}
         for name, stated, address in contents_of(dataset.source or {}).files
-        if address and not url_fault(address)
     ]
+    found = [one for one in files if one["url"] and not url_fault(one["url"])]
+    told = {"flags": flags, "links": found[:LINKS_SHOWN], "links_total": len(found)}
+    return Shown(told | {"origin": _origin(*origin) if origin else None}, {one["format"] for one in files} - {""})
 
 
 def _origin(address: str, vanished_at: datetime | None) -> dict[str, Any]:

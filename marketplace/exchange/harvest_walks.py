@@ -1,6 +1,6 @@
 """Ways through a foreign catalogue, batch by batch, from wherever a run was cut off."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -161,12 +161,23 @@ def _document(at: RunAt, reach: Reach) -> Walk:
 
 def _batches(records: Iterable[Record], done: int, address: str) -> Generator[Step, int, int]:
     rest, total = iter(records), 0
-    while batch := list(islice(rest, rules.BATCH_RECORDS)):
+    while batch := _next_batch(rest):
         done += len(batch)
         if done > RECORDS_MAX:
             raise SourceUnreadable(HarvestProblem.LOOP, f"more than {RECORDS_MAX:,} records")
         total += yield Step(batch, {"done": done, "page": address}, None)
     return total
+
+
+def _next_batch(rest: Iterator[Record]) -> list[Record]:
+    """Return the next records, fewer where they are large: so much is in memory at once, whatever a catalogue holds."""
+    batch, size_bytes = [], 0
+    for record in rest:
+        batch.append(record)
+        size_bytes += record.size_bytes
+        if len(batch) == rules.BATCH_RECORDS or size_bytes >= rules.BATCH_BYTES:
+            break
+    return batch
 
 
 def _following(at: RunAt, address: str) -> str:

@@ -208,7 +208,7 @@ def show_made(dataset_ids: Sequence[str]) -> None:
         return
     beside, of = foreign.shown_of(made), showcase.publisher(made[0].organization_id)
     said = reputation.of_newcomer(made[0].organization_id)
-    documents = [showcase.bare(dataset, of, beside[dataset.id] | said) for dataset in made]
+    documents = [showcase.bare(dataset, of, beside[dataset.id], said) for dataset in made]
     listings.put_new(documents)
     news.tell_made(documents)
     waiting.wait_all(dataset_ids)

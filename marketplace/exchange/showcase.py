@@ -46,7 +46,7 @@ class Contents(NamedTuple):
 
     releases_total: int
     releases: list[tuple[Release, Sequence[File]]]
-    formats: list[str]
+    formats: set[str]
     columns: list[str]
     offers: Sequence[Offer]
     manner: Manner
@@ -65,19 +65,22 @@ def document(dataset: Dataset) -> dict[str, Any]:
         (catalog.get_release(release_id), catalog.list_files(release_id, size=FILES_SHOWN)) for release_id in shown
     ]
     offers = licensing.list_offers(dataset.id, size=SIZE_MAX).items
-    contents = Contents(len(published), releases, *catalog.contents_of(shown), offers, _manner(dataset, releases))
-    beside = foreign.shown(dataset) | {"trial": _trial(dataset.id)}
+    here, whence = catalog.contents_of(shown), foreign.shown(dataset)
+    manner, formats = _manner(dataset, releases), {*here[0], *whence.formats}
+    contents = Contents(len(published), releases, formats, here[1], offers, manner)
+    beside = whence.parts | {"trial": _trial(dataset.id)}
     composed = _composed(dataset, publisher(dataset.organization_id), contents, beside)
     return composed | reputation.of_document(dataset, composed)
 
 
-def bare(dataset: Dataset, of: dict[str, Any], beside: dict[str, Any]) -> dict[str, Any]:
+def bare(dataset: Dataset, of: dict[str, Any], whence: foreign.Shown, said: dict[str, Any]) -> dict[str, Any]:
     """Return the public document of a dataset that was made a moment ago, without asking for what it cannot have yet.
 
-    ``of`` is its publisher as ``publisher`` tells of it, ``beside`` what ``foreign`` shows of it.
+    ``of`` is its publisher as ``publisher`` tells of it, ``said`` what is said of one that nobody has bought yet.
     """
     manner = Manner(is_policed=False, said=dictionary.personal_of(dataset.dictionary), found={})
-    return _composed(dataset, of, Contents(0, [], [], [], [], manner), beside | {"trial": None})
+    contents = Contents(0, [], whence.formats, [], [], manner)
+    return _composed(dataset, of, contents, whence.parts | said | {"trial": None})
 
 
 def _composed(dataset: Dataset, of: dict[str, Any], contents: Contents, beside: dict[str, Any]) -> dict[str, Any]:
@@ -89,7 +92,7 @@ def _composed(dataset: Dataset, of: dict[str, Any], contents: Contents, beside: 
         **{name: getattr(dataset, name) for name in _DESCRIBED},
         "frequency": dataset.update_frequency,
         "publisher": of,
-        "formats": sorted({*contents.formats, *foreign.formats(dataset)}),
+        "formats": sorted(contents.formats),
         "columns": columns[:COLUMN_NAMES_MAX],
         "price_classes": sorted({PRICE_CLASSES[PriceKind(offer.price_kind)] for offer in offers}),
         "published_at": _latest(dataset, releases),

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
@@ -45,6 +46,7 @@ _SPELLINGS = {
     "gtfs": "gtfs gtfs-jp gtfsjp",
 }  # fmt: skip
 _BY_SPELLING = {spelling: name for name, spellings in _SPELLINGS.items() for spelling in spellings.split()}
+STATED_LENGTH_MAX, STATEMENTS_KEPT = 200, 4_096
 _ASIDE = re.compile(r"[(\[].*?[)\]]")
 
 
@@ -55,10 +57,15 @@ def is_clean(stated: str) -> bool:
 
 def format_of(stated: str, address: str = "") -> str:
     """Return the one name of a format, by what is stated and else by the address of the file; "" for none known."""
+    return _by_statement(stated[:STATED_LENGTH_MAX]) or _by_address(address)
+
+
+@lru_cache(maxsize=STATEMENTS_KEPT)
+def _by_statement(stated: str) -> str:
     folded = "".join(unicodedata.normalize("NFKC", stated).casefold().split()).lstrip(".")
     plain = _ASIDE.sub("", folded)
     found = _BY_SPELLING.get(folded) or _BY_SPELLING.get(plain) or _BY_SPELLING.get(plain.removesuffix("形式"))
-    return found or _by_address(address)
+    return found or ""
 
 
 def _by_address(address: str) -> str:

@@ -76,9 +76,9 @@ def read_show(body: bytes) -> Record:
     return record_of(result)
 
 
-def record_of(package: dict[str, Any]) -> Record:
+def record_of(package: dict[str, Any], size_bytes: int = 0) -> Record:
     """Return a package as a record; what it lacks is for whoever takes it over to refuse."""
-    return Record(_word(package.get("id")), _word(package.get("name")), package)
+    return Record(_word(package.get("id")), _word(package.get("name")), package, size_bytes)
 
 
 def is_public(package: dict[str, Any]) -> bool:

@@ -76,7 +76,7 @@ def _packages(path: Path) -> Iterator[Record]:
             first = lines.readline(2 * PACKAGE_BYTES_MAX)
             found = _line(first)
             if isinstance(found, dict) and "id" in found:
-                yield ckan_pages.record_of(found)
+                yield ckan_pages.record_of(found, len(first))
                 while line := lines.readline(2 * PACKAGE_BYTES_MAX):
                     yield from _of_line(line)
                 return
@@ -95,7 +95,8 @@ def _opened(path: Path) -> BinaryIO:
 def _of_line(line: bytes) -> Iterator[Record]:
     if line.strip():
         package = _line(line)
-        yield ckan_pages.record_of(package if isinstance(package, dict) else {"title": line[:100].decode("latin-1")})
+        known = package if isinstance(package, dict) else {"title": line[:100].decode("latin-1")}
+        yield ckan_pages.record_of(known, len(line))
 
 
 def _line(line: bytes) -> Any:

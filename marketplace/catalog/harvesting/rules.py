@@ -12,7 +12,7 @@ from marketplace.kit.errors import Invalid
 from marketplace.kit.outbound import OutboundRefused
 
 RECORD_ID_LENGTH_MAX = 200
-BATCH_RECORDS = 100
+BATCH_RECORDS, BATCH_BYTES = 500, 16 * 2**20
 VANISHED_FREELY = 10
 """So few may vanish from any catalogue without making one doubt its answer."""
 
@@ -34,11 +34,15 @@ class HarvestDraft:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record as its catalogue has it, in the words of a CKAN package; ``package`` is kept whole."""
+    """One record as its catalogue has it, in the words of a CKAN package; ``package`` is kept whole.
+
+    ``size_bytes`` is about what it took where it came from, so that batches of large ones have fewer.
+    """
 
     record_id: str
     name: str
     package: dict[str, Any]
+    size_bytes: int = 0
 
 
 def check_draft(draft: HarvestDraft) -> None:

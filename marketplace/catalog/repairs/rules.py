@@ -31,11 +31,13 @@ def is_automatic(finding: Finding, *, repairs: bool) -> bool:
 
 def chosen(found: Sequence[Finding], states: Mapping[str, str], *, repairs: bool) -> list[Finding]:
     """Return the findings that hold: those the provider accepted, and automatic ones that it has not refused."""
+    if not states:
+        return [one for one in found if is_automatic(one, repairs=repairs)]
+    decided = [(one, states.get(digest(one))) for one in found]
     return [
         one
-        for one in found
-        if states.get(digest(one)) == RepairState.ACCEPTED
-        or (states.get(digest(one)) != RepairState.REFUSED and is_automatic(one, repairs=repairs))
+        for one, state in decided
+        if state == RepairState.ACCEPTED or (state != RepairState.REFUSED and is_automatic(one, repairs=repairs))
     ]
 
 
