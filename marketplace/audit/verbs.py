@@ -89,6 +89,7 @@ class Verb(StrEnum):
     FILE_RECEIVED = "catalog.file.received"
     FILE_DECLARED = "catalog.file.declared"
     FILE_PROFILED = "catalog.file.profiled"
+    FILE_RECODED = "catalog.file.recoded"
     FILE_REMOVED = "catalog.file.removed"
     FILE_DISPOSED = "catalog.file.disposed"
     GROUP_MADE = "catalog.group.made"

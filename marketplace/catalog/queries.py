@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, func, or_, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import InstrumentedAttribute
 
 from marketplace.catalog import rules
@@ -30,6 +31,14 @@ WITH turn AS (SELECT profile, row_number() OVER (ORDER BY name) AS turn FROM fil
 SELECT name #>> '{}' FROM turn, jsonb_path_query(profile, '$.columns[*].name') WITH ORDINALITY AS found (name, place)
 GROUP BY name ORDER BY min(ARRAY[turn, place]) LIMIT :size
 """)
+_TEXTS = text("""
+SELECT name, jsonb_build_object('encoding', profile -> 'encoding', 'delimiter', profile -> 'delimiter',
+       'odd', jsonb_path_query_array(profile, '$.warnings[*].code'),
+       'era', jsonb_path_query_array(profile, '$.columns[*] ? (@.format == "era").name')) AS traits
+  FROM file
+ WHERE release_id = ANY(:release_ids) AND profile_state = 'profiled' AND profile ->> 'format' IN ('csv', 'tsv')
+ ORDER BY name LIMIT :size
+""").columns(traits=JSONB)
 # Of several files with a column of one name the first that has values in it says its type.
 _COLUMN_TYPES = text("""
 WITH turn AS (
@@ -279,12 +288,22 @@ def contents_of(release_ids: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def list_profiles(dataset_id: str, size: int = rules.FILES_PER_RELEASE_MAX) -> list[tuple[str, dict[str, Any]]]:
     """Return name and profile of the files of a dataset's releases that are not withdrawn, by name."""
-    columns = ("encoding", "embedded_license")
+    columns = ("embedded_license",)
     told = func.jsonb_build_object(*(part for name in columns for part in (name, File.profile[name])))
     of = (Release.dataset_id == dataset_id, Release.state != ReleaseState.WITHDRAWN)
     asked = select(File.name, told).join(Release, Release.id == File.release_id).where(*of)
     asked = asked.where(File.profile_state == ProfileState.PROFILED).order_by(File.name).limit(size)
     return [(row[0], row[1]) for row in db.session.execute(asked)]
+
+
+def list_texts(dataset_id: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return name and traits of the tables of text in a dataset's newest published release, by name.
+
+    Traits are encoding and delimiter, the codes of what is odd, and which columns hold days of eras.
+    """
+    newest = published_release_ids(dataset_id)[:1]
+    asked = {"release_ids": newest, "size": rules.FILES_PER_RELEASE_MAX}
+    return [(row.name, row.traits) for row in db.session.execute(_TEXTS, asked)] if newest else []
 
 
 def datasets_of_same_content(dataset_id: str, organization_id: str, size: int = 5) -> list[str]:

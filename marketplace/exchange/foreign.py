@@ -47,7 +47,7 @@ def shown_of(datasets: Sequence[Dataset]) -> dict[str, Shown]:
 def _shown(
     dataset: Dataset, flags: list[dict[str, Any]], origin: tuple[str, datetime | None] | None, dead: set[str]
 ) -> Shown:
-    files = [
+    files: list[dict[str, Any]] = [
         {"name": name, "format": format_of(stated, address), "url": address, "dead": address in dead}
         for name, stated, address in contents_of(dataset.source or {}).files
     ]

@@ -95,6 +95,7 @@ def publish(actor: Actor, release_id: str) -> Release:
     policing.require_publishable(release.dataset_id, release.id)
     access.extend_to_release(release.dataset_id, release.id, actor)
     tabular.ask_for_release(release.id)
+    jobs.enqueue("catalog.look_over", dataset_id=release.dataset_id)
     refresh(release.dataset_id)
     return release
 

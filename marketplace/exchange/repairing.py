@@ -7,17 +7,18 @@ from marketplace.catalog import ckan, listings
 from marketplace.catalog import queries as catalog
 from marketplace.catalog import service as datasets
 from marketplace.catalog.cleaning import mending
-from marketplace.catalog.cleaning.files import file_findings
+from marketplace.catalog.cleaning.files import file_findings, text_findings
 from marketplace.catalog.cleaning.mending import Finding, Rule
 from marketplace.catalog.models import Dataset
 from marketplace.catalog.repairs import service
 from marketplace.catalog.repairs.models import DatasetRepair
 from marketplace.catalog.states import DatasetState, Frequency, Licence, Theme
-from marketplace.exchange import listing
+from marketplace.exchange import listing, recoding
 from marketplace.identity.actors import Actor
 from marketplace.kit import jobs
 from marketplace.kit.transaction import transaction
 
+_OF_FILES = (Rule.LICENCE_CONFLICT, Rule.ENCODING, Rule.DATES, Rule.DUPLICATE)
 _KINDS: dict[str, Callable[[Any], Any]] = {
     "themes": lambda words: tuple(map(Theme, words)),
     "update_frequency": Frequency,
@@ -38,6 +39,7 @@ def decide(actor: Actor, dataset_id: str, repair_id: str, *, accept: bool) -> Da
         datasets.revise_dataset(actor, dataset_id, typed, catalog.get_dataset(dataset_id).version)
     if catalog.get_dataset(dataset_id).state != DatasetState.WITHDRAWN:
         listing.refresh(dataset_id)
+        recoding.ask_where_accepted(dataset_id)
     return repair
 
 
@@ -53,14 +55,17 @@ def look_over(dataset_id: str) -> None:
 
 def _look_over(dataset: Dataset) -> None:
     files = catalog.list_profiles(dataset.id)
-    found = file_findings(dataset.licence_hint, files) + _duplicates(dataset)
+    texts = text_findings(catalog.list_texts(dataset.id))
+    found = file_findings(dataset.licence_hint, files) + texts + _duplicates(dataset)
     if dataset.source is not None:
         stated = mending.findings(datasets.draft_of(dataset), ckan.contents_of(dataset.source))
         found += [one for one in stated if one.rule is Rule.LICENCE_CONFLICT]
-    changed = service.clear(dataset.id, (Rule.LICENCE_CONFLICT, Rule.ENCODING, Rule.DUPLICATE), found)
+    changed = service.clear(dataset.id, _OF_FILES, found)
     changed += service.note(service.rows_of(dataset.id, datasets.draft_of(dataset), found, repairs=False))
     if changed:
         listing.refresh(dataset.id)
+    # What was accepted once holds for further releases as well.
+    recoding.ask_where_accepted(dataset.id)
 
 
 def _duplicates(dataset: Dataset) -> list[Finding]:

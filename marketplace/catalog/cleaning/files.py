@@ -1,4 +1,4 @@
-"""What the files of a dataset say against its description: another licence inside, another encoding than UTF-8."""
+"""What the files of a dataset say: another licence than its description, another encoding than UTF-8, days of eras."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,28 +9,48 @@ from marketplace.catalog.states import Licence
 
 FILES_NAMED = 20
 _PLAIN = frozenset({"utf-8", "ascii"})
+_UNREAD = "invalid-bytes"
 Profiled = tuple[str, Mapping[str, Any]]
 
 
 def file_findings(licence_hint: str | None, files: Iterable[Profiled]) -> list[Finding]:
-    """Return the findings on files, each its name and its profile; one finding for each licence and encoding."""
+    """Return the findings on files, each its name and its profile; one finding for each licence."""
     licences: dict[str, list[str]] = {}
-    encodings: dict[str, list[str]] = {}
     for name, profile in files:
         inside = _licence_inside(profile)
         if inside and _conflicts(licence_hint, inside):
             licences.setdefault(inside, []).append(name)
-        encoding = profile.get("encoding")
-        if isinstance(encoding, str) and encoding not in _PLAIN:
-            encodings.setdefault(encoding, []).append(name)
-    conflicts = [
+    return [
         Finding(Rule.LICENCE_CONFLICT, None, licence_hint, {"licence": licence} | _named(names), 95)
         for licence, names in sorted(licences.items())
     ]
-    return conflicts + [
+
+
+def text_findings(texts: Iterable[Profiled]) -> list[Finding]:
+    """Return the findings on the texts of a release that a copy would mend; one for each encoding, one for days.
+
+    A text of which some bytes cannot be read has none: a copy would lose them.
+    """
+    encodings: dict[str, list[str]] = {}
+    days: dict[str, list[str]] = {}
+    for name, traits in texts:
+        if _UNREAD in traits["odd"]:
+            continue
+        if is_foreign(traits["encoding"]):
+            encodings.setdefault(traits["encoding"], []).append(name)
+        if traits["era"]:
+            days[name] = traits["era"]
+    columns = {"columns": sorted({one for names in days.values() for one in names})[:FILES_NAMED]}
+    eras = [Finding(Rule.DATES, None, "era", {"days": "iso"} | columns | _named(list(days)), 90)] if days else []
+    return eras + [
         Finding(Rule.ENCODING, None, encoding, {"encoding": "utf-8"} | _named(names), 90)
         for encoding, names in sorted(encodings.items())
     ]
+
+
+def is_foreign(encoding: Any) -> bool:
+    """Tell whether a text is in another encoding than UTF-8."""
+    return isinstance(encoding, str) and encoding not in _PLAIN
 
 
 def _named(names: list[str]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class Rule(StrEnum):
     DEAD_LINKS = "dead_links"
     OVERDUE = "overdue"
     ENCODING = "encoding"
+    DATES = "dates"
 
 
 @dataclass(frozen=True, slots=True)

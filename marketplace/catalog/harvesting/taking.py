@@ -34,7 +34,7 @@ from marketplace.kit.texts import is_storable, storable
 
 TITLE_LENGTH_MAX = 300
 _KEPT = ("trust_required", "assurance_required", "assessment_url", "key_columns", "high_value_categories")
-_OF_RECORDS = frozenset(Rule) - {Rule.DUPLICATE, Rule.DEAD_LINKS, Rule.OVERDUE, Rule.ENCODING}
+_OF_RECORDS = frozenset(Rule) - {Rule.DUPLICATE, Rule.DEAD_LINKS, Rule.OVERDUE, Rule.ENCODING, Rule.DATES}
 _HELD = text("""
 SELECT record_id, dataset_id, sha256, vanished_at FROM harvest_record
  WHERE harvest_id = :harvest_id AND record_id = ANY(:record_ids)

@@ -47,5 +47,12 @@ RULE_LABELS = {
     Rule.DUPLICATE: Label("同じ内容とみられるデータセットがあります", "Another dataset seems to be the same"),
     Rule.DEAD_LINKS: Label("開けないリンクがあります", "Links that lead nowhere"),
     Rule.OVERDUE: Label("予定された更新が遅れています", "The promised update is late"),
-    Rule.ENCODING: Label("UTF-8 でない文字コードのファイルがあります", "A file is in another encoding than UTF-8"),
+    Rule.ENCODING: Label(
+        "UTF-8 でない文字コードのファイルがあります。採用すると、UTF-8 の写しの版を下書きで用意します",
+        "Files are in another encoding than UTF-8. Accept, and a release of copies in UTF-8 is drafted",
+    ),
+    Rule.DATES: Label(
+        "和暦の日付の列があります。採用すると、ISO 8601 の日付にした写しの版を下書きで用意します",
+        "Columns hold days of Japanese eras. Accept, and a release of copies with days of ISO 8601 is drafted",
+    ),
 }

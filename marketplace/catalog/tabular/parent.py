@@ -75,19 +75,24 @@ def _converted(
         return Converted(kept, *_table(frames.end))
 
 
-def _judged(frames: Frames, limits: ProfileLimits) -> Iterator[bytes]:
-    """Yield the data, and raise at its end what forbids to keep it."""
+def heard(frames: Frames, limits: ProfileLimits) -> Iterator[bytes]:
+    """Yield the data that a process says, and raise Unreadable where it does not come to its end, or says why not."""
     try:
         yield from frames.data()
     except BrokenOff as error:
         raise Unreadable("reader-stopped", reason="unreadable answer") from error
     except TimeoutError as error:
         raise Unreadable("too-much-time", limit_seconds=limits.wall_seconds) from error
+    if "problem" in frames.end:
+        raise Unreadable(_storable(frames.end["problem"]), **_facts(frames.end.get("facts")))
+
+
+def _judged(frames: Frames, limits: ProfileLimits) -> Iterator[bytes]:
+    """Yield the data, and raise at its end what forbids to keep it."""
+    yield from heard(frames, limits)
     said = frames.end
     if said.get("misfit") is True:
         raise typing.Misfit
-    if "problem" in said:
-        raise Unreadable(_storable(said["problem"]), **_facts(said.get("facts")))
     _table(said)
     if said.get("as_is") is True:
         raise _AsItIs(said)
