@@ -1,4 +1,12 @@
-"""Places by local-government code: what lies in what, and how prefectures are called. Pure data and functions."""
+"""Places by local-government code: what lies in what, and how it is called. Pure data and functions.
+
+The municipalities and the wards of cities (``municipalities.tsv``: code, name, English name) are facts of the list
+localgovjp of Code for FUKUI (CC0), with the wards that Hamamatsu has since 2024; the English names are its readings,
+romanised without long vowels.
+"""
+
+from functools import cache
+from pathlib import Path
 
 from marketplace.identity.rules import government_check_digit, is_government_code
 
@@ -16,17 +24,14 @@ PREFECTURES = tuple(zip(_NAMES[::2], _NAMES[1::2], strict=True))
 """Japanese and English names in the order of their codes, 01 to 47."""
 
 # The cities with wards of their own (政令指定都市); the codes of their wards follow upon theirs.
-_CITIES = {
-    "01100": ("札幌市", "Sapporo"), "04100": ("仙台市", "Sendai"), "11100": ("さいたま市", "Saitama"),
-    "12100": ("千葉市", "Chiba"), "14100": ("横浜市", "Yokohama"), "14130": ("川崎市", "Kawasaki"),
-    "14150": ("相模原市", "Sagamihara"), "15100": ("新潟市", "Niigata"), "22100": ("静岡市", "Shizuoka"),
-    "22130": ("浜松市", "Hamamatsu"), "23100": ("名古屋市", "Nagoya"), "26100": ("京都市", "Kyoto"),
-    "27100": ("大阪市", "Osaka"), "27140": ("堺市", "Sakai"), "28100": ("神戸市", "Kobe"),
-    "33100": ("岡山市", "Okayama"), "34100": ("広島市", "Hiroshima"),
-    "40100": ("北九州市", "Kitakyushu"), "40130": ("福岡市", "Fukuoka"),
-    "43100": ("熊本市", "Kumamoto"),
-}  # fmt: skip
+_CITIES = (
+    "01100", "04100", "11100", "12100", "14100", "14130", "14150", "15100", "22100", "22130",
+    "23100", "26100", "27100", "27140", "28100", "33100", "34100", "40100", "40130", "43100",
+)  # fmt: skip
 _LAST_OF_WARDS = "199"  # in the last three digits before the check digit
+
+
+_MUNICIPALITIES = Path(__file__).with_name("municipalities.tsv")
 
 
 def whole_code(code: str) -> str:
@@ -43,12 +48,12 @@ def holding(code: str) -> list[str]:
 
 
 def names_of(code: str) -> tuple[str, ...]:
-    """Return the Japanese and English names of a prefecture or a city with wards, and of what it lies in."""
+    """Return the Japanese and English names of a place, and of what it lies in."""
     return tuple(name for one in holding(code) for name in _name(one))
 
 
 def name_of(code: str, language: int) -> str | None:
-    """Return how a prefecture or a city with wards is called: 0 in Japanese, 1 in English; None for any other place."""
+    """Return how a place is called: 0 in Japanese, 1 in English; None for a code that no place has, or had lately."""
     found = _name(code)
     return found[language] if found else None
 
@@ -56,7 +61,14 @@ def name_of(code: str, language: int) -> str | None:
 def _name(code: str) -> tuple[str, ...]:
     if code[2:5] == "000" and is_government_code(code) and 1 <= int(code[:2]) <= len(PREFECTURES):
         return PREFECTURES[int(code[:2]) - 1]
-    return _CITIES.get(code[:5], ()) if is_government_code(code) else ()
+    return municipalities().get(code[:5], ()) if is_government_code(code) else ()
+
+
+@cache
+def municipalities() -> dict[str, tuple[str, str]]:
+    """Return the Japanese and English names of all municipalities and wards of cities, by code without check digit."""
+    lines = _MUNICIPALITIES.read_text(encoding="utf-8").splitlines()
+    return {code: (ja, en) for code, ja, en in (line.split("\t") for line in lines)}
 
 
 def _city_of(code: str) -> str | None:

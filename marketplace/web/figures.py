@@ -112,11 +112,11 @@ def privacy_class(code: str) -> str:
 
 
 def region(code: str) -> str:
-    """Return a region with its prefecture: JP, an ISO 3166-2 code or a 6-digit local-government code."""
+    """Return a region with what it lies in: JP, an ISO 3166-2 code or a 6-digit local-government code."""
     place = 0 if chosen() == "ja" else 1
     if len(code) == 6 and code.isdecimal():
-        city = places.name_of(code, place) if code[2:5] != "000" else None
-        return " ".join(filter(None, [region_name(f"JP-{code[:2]}", place), city, code]))
+        within = [places.name_of(one, place) for one in reversed(places.holding(code)) if one[2:5] != "000"]
+        return " ".join(filter(None, [region_name(f"JP-{code[:2]}", place), *within, code]))
     return region_name(code, place)
 
 

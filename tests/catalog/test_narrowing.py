@@ -48,8 +48,19 @@ def test_a_ward_lies_in_its_city_and_a_city_in_its_prefecture() -> None:
     assert places.holding("012025") == ["012025", "010006"]
     assert places.holding("JP") == ["JP"]
     assert places.holding("999999") == ["999999"]
-    assert places.names_of("011011") == ("札幌市", "Sapporo", "北海道", "Hokkaido")
-    assert places.name_of("012025", 0) is None
+    assert places.names_of("011011") == ("中央区", "Chuo", "札幌市", "Sapporo", "北海道", "Hokkaido")
+    assert (places.name_of("012025", 0), places.name_of("012025", 1)) == ("函館市", "Hakodate")
+    assert places.name_of("999999", 0) is None
+
+
+def test_every_municipality_has_a_name_in_both_languages_and_every_city_with_wards_is_among_them() -> None:
+    known = places.municipalities()
+    assert len(known) > 1_900
+    assert all(ja[-1] in "市区町村" and en.isascii() and en.istitle() for ja, en in known.values())
+    assert all(1 <= int(code[:2]) <= 47 for code in known)
+    told = {places.name_of(places.whole_code(code), 1) for code in ("11100", "15100", "42208", "32202", "40100")}
+    assert told == {"Saitama", "Niigata", "Matsuura", "Hamada", "Kitakyushu"}
+    assert places.name_of(places.whole_code("26100"), 1) == "Kyoto"
 
 
 def test_regions_are_found_and_counted_with_what_lies_in_them(earth: SearchIndex) -> None:
