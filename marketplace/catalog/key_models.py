@@ -1,6 +1,7 @@
 """The table of keys: by what the datasets that everybody sees are joined with others."""
 
 from datetime import date
+from typing import Any
 
 from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer
 from sqlalchemy.orm import Mapped, mapped_column
@@ -33,3 +34,21 @@ class JoinKey(Model):
     time_from: Mapped[date | None] = mapped_column(Date)
     time_to: Mapped[date | None] = mapped_column(Date)
     recency: Mapped[int] = mapped_column(Integer)
+
+
+class ColumnSketch(Model):
+    """Sketches of the columns of codes in one content: some hashes of their values, which nobody is shown.
+
+    ``columns`` names them; ``made_by`` is what hashed them, and only sketches of the same are compared. A column in
+    which the gate found people has none.
+    """
+
+    __tablename__ = "column_sketch"
+    __table_args__ = (
+        CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256"),
+        CheckConstraint("jsonb_typeof(columns) = 'object'", name="columns"),
+    )
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    made_by: Mapped[str]
+    columns: Mapped[dict[str, Any]]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from marketplace.access import service as access
-from marketplace.catalog import joins, listings, profiling, queries, service, waiting
+from marketplace.catalog import joins, listings, profiling, queries, service, sketches, waiting
 from marketplace.catalog.disposals import service as disposals
 from marketplace.catalog.groups import service as groups
 from marketplace.catalog.models import Dataset, File, Release
@@ -69,6 +69,7 @@ def profile(file_id: str) -> None:
         if queries.find_file_by_id(file_id) is not None:
             service.record_profile(file_id, found.document, ProfileState(found.state))
             gate.keep(file_id, looked)
+            sketches.keep(file.sha256, found, but={one.column for one in looked.findings})
             jobs.enqueue("catalog.look_over", dataset_id=queries.get_release(file.release_id).dataset_id)
 
 

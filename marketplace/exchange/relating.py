@@ -1,19 +1,22 @@
 """What ties data together: datasets about the same, and those that share a key, each with the reason in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marketplace.catalog import joins, keys, likeness, listings
+from marketplace.catalog import joins, keys, likeness, listings, sketches
 from marketplace.catalog.errors import IndexBroken
 from marketplace.catalog.groups.queries import sight_of
 from marketplace.catalog.joins import Join, Shared
 from marketplace.catalog.key_kinds import KeyKind
+from marketplace.catalog.sketches import Match
 from marketplace.exchange import discovery, facilities
 from marketplace.identity.actors import Actor
 
 SHOWN_MAX = 20
 OTHER_THEME, OTHER_PUBLISHER = 15, 5
 """What it is worth that data of another field, or of somebody else, can be joined: nobody has had both yet."""
+MEETING, APART = 20, 40
+"""What it is worth where all values of a key meet, and what it costs where none does."""
 _KINDS = {
     KeyKind.DATE: ("日付", "date"),
     KeyKind.MESH: ("地域メッシュコード", "grid-square code"),
@@ -53,8 +56,13 @@ def list_joins(reader: Actor | None, dataset_id: str, size: int = 10) -> list[di
     found = joins.find(dataset_id, keys.keys_of(own))[: 3 * SHOWN_MAX]
     documents = listings.find_listings(one.dataset_id for one in found)
     near = [(_worth(own, documents[one.dataset_id], one), one) for one in found if one.dataset_id in documents]
-    nearest = sorted(near, key=lambda pair: (-pair[0], pair[1].dataset_id))[: min(size, SHOWN_MAX)]
-    return [_joined(documents[one.dataset_id], one, worth) for worth, one in nearest]
+    nearest = sorted(near, key=lambda pair: (-pair[0], pair[1].dataset_id))[:SHOWN_MAX]
+    matches = sketches.compared(own, [(documents[one.dataset_id], one.shared) for _, one in nearest])
+    told = [
+        _joined(documents[one.dataset_id], one, worth + sum(map(_meeting, found)), found)
+        for (worth, one), found in zip(nearest, matches, strict=True)
+    ]
+    return sorted(told, key=lambda one: (-one["score"], one["dataset_id"]))[: min(size, SHOWN_MAX)]
 
 
 def find_related(reader: Actor | None, dataset_id: str, size: int = 5) -> dict[str, list[dict[str, Any]]]:
@@ -94,12 +102,21 @@ def _worth(own: Mapping[str, Any], other: Mapping[str, Any], join: Join) -> int:
     return join.score + worth
 
 
-def _joined(other: Mapping[str, Any], join: Join, worth: int) -> dict[str, Any]:
+def _meeting(found: Match | None) -> int:
+    """Return what it is worth that values meet; nothing where nobody knows."""
+    if found is None:
+        return 0
+    share = max(found.share_percent, found.other_share_percent)
+    return MEETING * share // 100 if share else -APART
+
+
+def _joined(other: Mapping[str, Any], join: Join, worth: int, matches: Sequence[Match | None]) -> dict[str, Any]:
     days = (join.time_from.isoformat(), join.time_to.isoformat()) if join.time_from and join.time_to else None
-    by_ja = "、".join(_said(one, 0) for one in join.shared)
-    by_en = "; ".join(_said(one, 1) for one in join.shared)
+    keyed = list(zip(join.shared, matches, strict=True))
+    by_ja = "、".join(_said(one, match, 0) for one, match in keyed)
+    by_en = "; ".join(_said(one, match, 1) for one, match in keyed)
     return _named(other) | {
-        "keys": [_key(one) for one in join.shared],
+        "keys": [_key(one) | {"match": match._asdict() if match else None} for one, match in keyed],
         "time_from": join.time_from,
         "time_to": join.time_to,
         "score": worth,
@@ -120,10 +137,22 @@ def _key(shared: Shared) -> dict[str, Any]:
     }
 
 
-def _said(shared: Shared, language: int) -> str:
-    """Return by what two are joined: the kind, the fineness of both, and the columns on both sides."""
+def _said(shared: Shared, match: Match | None, language: int) -> str:
+    """Return by what two are joined: the kind, the fineness of both, the columns on both sides, and how many meet."""
     grain = _GRAINS.get(shared.common_grain, (shared.common_grain, shared.common_grain))[language]
     own, other = "・".join(shared.columns), "・".join(shared.other_columns)
     if language == 0:
-        return f"{_KINDS[shared.kind][0]}（{grain}単位、{own} = {other}）"
-    return f"{_KINDS[shared.kind][1]} (by {grain}, {own} = {other})"
+        return f"{_KINDS[shared.kind][0]}（{grain}単位、{own} = {other}{_met(match, 0)}）"
+    return f"{_KINDS[shared.kind][1]} (by {grain}, {own} = {other}{_met(match, 1)})"
+
+
+def _met(match: Match | None, language: int) -> str:
+    """Return how many values meet, in words; nothing where nobody knows."""
+    if match is None:
+        return ""
+    share, other = match.share_percent, match.other_share_percent
+    if language == 0:
+        about = "" if match.is_exact else "約"
+        return f"、値の{about}{share}%が相手にあり、相手の値の{about}{other}%がこちらにある"
+    about = "" if match.is_exact else "about "
+    return f", {about}{share} % of its values are there, {about}{other} % of those here"

@@ -57,7 +57,7 @@ def test_two_fields_are_joined_by_the_day_where_their_days_and_places_meet() -> 
     assert joined(flow) == [weather, same_field]
     first = relating.list_joins(None, flow)[0]
     assert first["keys"] == [
-        {"kind": "date", "columns": ["日付"], "other_columns": ["日付"], "grain": "day", "other_grain": "day", "common_grain": "day", "areas": ["P01"]}
+        {"kind": "date", "columns": ["日付"], "other_columns": ["日付"], "grain": "day", "other_grain": "day", "common_grain": "day", "areas": ["P01"], "match": None}
     ]  # fmt: skip
     assert first["reason_ja"] == "日付（日単位、日付 = 日付）で結合できます。2025-04-01から2026-03-31までが重なります。"
     assert first["reason_en"] == "Joins by date (by day, 日付 = 日付). Both reach from 2025-04-01 to 2026-03-31."

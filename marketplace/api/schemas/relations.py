@@ -46,6 +46,14 @@ class SimilarList(Schema):
     items = fields.List(fields.Nested(SimilarView), required=True)
 
 
+class MatchView(Schema):
+    """How many of the different values of a key the other dataset has, and the other way round, in percent."""
+
+    share_percent = fields.Integer(required=True)
+    other_share_percent = fields.Integer(required=True)
+    is_exact = fields.Boolean(required=True)
+
+
 class JoinKeyView(Schema):
     """A key that two datasets share: its columns on both sides, how fine each is, and how fine both can be made.
 
@@ -60,6 +68,9 @@ class JoinKeyView(Schema):
     other_grain = fields.String(required=True)
     common_grain = fields.String(required=True)
     areas = fields.List(fields.String(), required=True)
+    match = fields.Nested(
+        MatchView, required=True, allow_none=True, metadata={"description": "null where nobody has compared the values"}
+    )
 
 
 class JoinView(RelatedDataset):

@@ -7,6 +7,7 @@ import sys
 from typing import Any, BinaryIO
 
 from marketplace.catalog.profiling import confinement, words
+from marketplace.catalog.profiling.distinct import MADE_BY
 from marketplace.catalog.profiling.result import Patience, ProfileLimits, Unreadable
 from marketplace.catalog.states import ProfileState
 
@@ -64,4 +65,6 @@ def _failed(slug: str, facts: dict[str, Any]) -> bytes:
 
 
 def _said(state: ProfileState, document: dict[str, Any]) -> bytes:
-    return json.dumps({"state": state, "document": {**_COMMON, **document}}, allow_nan=False).encode()
+    sketches = document.pop("sketches", {})
+    answer = {"state": state, "document": {**_COMMON, **document}, "sketches": sketches, "made_by": MADE_BY}
+    return json.dumps(answer, allow_nan=False).encode()

@@ -14,6 +14,9 @@ from marketplace.catalog.profiling.distribution import Distribution
 _FULL_WIDTH_NUMBER = re.compile("[-+－＋]?[0-9０-９]*[０-９][0-9０-９,，]*(?:[.．][0-9０-９]+)?")
 _COMPACT_DATE = kinds.Spelling("compact", "date", "", date.fromisoformat)
 _MILLIONTH = Decimal("0.000001")
+# What codes, days and moments are written with: no name of anybody is.
+_CODE = re.compile("[0-9〒令和平成昭元年月日T:./ ‐−-]{2,25}")
+_SKETCHED = frozenset({"integer", "string", "date", "datetime"})
 _AMBIGUOUS = frozenset({"month/day/year", "day/month/year"})
 
 
@@ -202,6 +205,14 @@ class Column:
             return reduce(_wider, spans) if spans else (None, None)
         except TypeError:  # moments with and without an offset, from two sources
             return None, None
+
+    def sketch(self) -> list[int] | None:
+        """Return a sketch of the values, by which others tell how many they have as well; None but for codes."""
+        kind = self.kind()
+        shown = [*self.examples, *map(kinds.shown, filter(None, self._extremes(self._spelling(), kind)))]
+        if self._counter is None or kind not in _SKETCHED or not shown or not all(map(_CODE.fullmatch, shown)):
+            return None
+        return self._counter.sketch()
 
     def warnings(self) -> list[dict[str, Any]]:
         """Return what a reader of this column should know besides its type."""

@@ -1,8 +1,13 @@
 """Counting distinct texts: exactly while they are few, then by the smallest hashes (bottom-k, Beyer et al. 2007)."""
 
+import sys
 from collections.abc import Iterable
 from typing import ClassVar
 
+SKETCH = 256
+MADE_BY = f"{sys.implementation.cache_tag}-{sys.hash_info.algorithm}-{sys.byteorder}"
+"""What hashes texts: only sketches that were made by the same can be compared."""
+_KEPT_BITS = 48  # JSON holds no more than 53
 _BITS = 61
 _SPACE = 1 << _BITS
 _MASK = _SPACE - 1
@@ -48,6 +53,15 @@ class DistinctCounter:
             return len(self._smallest)
         self._shrink()
         return (self.capacity - 1) * _SPACE // max(1, self._ceiling - 1)
+
+    def sketch(self) -> list[int]:
+        """Return the smallest hashes of the texts seen, ``SKETCH`` at most; those of all of them where they are fewer.
+
+        None at all where a wide table has left too little room to know them.
+        """
+        if not self.is_exact and self.capacity < SKETCH:
+            return []
+        return [one >> (_BITS - _KEPT_BITS) for one in sorted(self._smallest)[:SKETCH]]
 
 
 def report(counter: DistinctCounter | None) -> dict[str, object]:

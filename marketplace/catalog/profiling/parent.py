@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from marketplace.catalog.profiling import process, words
+from marketplace.catalog.profiling.distinct import SKETCH
 from marketplace.catalog.profiling.result import Profile, ProfileLimits
 from marketplace.catalog.states import ProfileState
 
@@ -37,13 +38,19 @@ def judged(answer: bytes, code: int, limits: ProfileLimits) -> Profile:
         return _failed("too-much-time", limit_seconds=limits.cpu_seconds)
     try:
         said = json.loads(answer, parse_float=_refuse, parse_constant=_refuse)
-        return Profile(_STATES[said["state"]], _clean_object(said["document"]))
+        sketches = {name: one for name, one in _clean_object(said.get("sketches", {})).items() if _is_sketch(one)}
+        made_by = _clean_text(str(said.get("made_by", "")))[:_NAME_CHARACTERS_MAX]
+        return Profile(_STATES[said["state"]], _clean_object(said["document"]), sketches, made_by)
     except (ValueError, TypeError, KeyError, RecursionError):
         return _failed("reader-stopped", reason=f"exit code {code}" if answer == b"" else "unreadable answer")
 
 
 def _failed(slug: str, **facts: Any) -> Profile:
     return Profile(ProfileState.FAILED, {"problem": words.problem(slug, facts), "warnings": []})
+
+
+def _is_sketch(value: Any) -> bool:
+    return isinstance(value, list) and len(value) <= SKETCH and all(type(one) is int and one >= 0 for one in value)
 
 
 def _refuse(text: str) -> float:

@@ -1,7 +1,7 @@
 """What a profile is, what it may cost, and how a reader says that it cannot go on."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from marketplace.catalog.states import ProfileState
@@ -35,10 +35,15 @@ class ProfileLimits:
 
 @dataclass(frozen=True)
 class Profile:
-    """What was found: any state but pending, and a JSON document without floats, NULs and lone surrogates."""
+    """What was found: any state but pending, and a JSON document without floats, NULs and lone surrogates.
+
+    ``sketches`` of columns of codes, by name, are for the exchange alone; ``made_by`` says what hashed them.
+    """
 
     state: ProfileState
     document: dict[str, Any]
+    sketches: dict[str, Any] = field(default_factory=dict)
+    made_by: str = ""
 
 
 class Unreadable(Exception):

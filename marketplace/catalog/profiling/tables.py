@@ -3,6 +3,7 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from marketplace.catalog.profiling import kinds, words
@@ -11,6 +12,7 @@ from marketplace.catalog.profiling.distinct import DistinctCounter
 from marketplace.catalog.profiling.result import ProfileLimits, Unreadable
 
 _NAMES_SHOWN = 5
+_SKETCHES_MAX = 20
 
 
 def check_width(columns: int, limits: ProfileLimits) -> None:
@@ -72,7 +74,13 @@ class Table:
             "complete": self.is_complete,
             "columns": [column.report(self.rows, self.limits.cell_characters) for column in self.columns],
             "preview": self.preview,
+            "sketches": self._sketches() if self.is_complete else {},
         }
+
+    def _sketches(self) -> dict[str, list[int]]:
+        """Return the sketches of the first columns of codes; they go beside the profile, which the public reads."""
+        made = ((column.name, column.sketch()) for column in self.columns)
+        return dict(islice(((name, sketch) for name, sketch in made if sketch), _SKETCHES_MAX))
 
     def warnings(self) -> list[dict[str, Any]]:
         """Return what a reader of the table should know."""
