@@ -38,9 +38,9 @@ def judged(answer: bytes, code: int, limits: ProfileLimits) -> Profile:
         return _failed("too-much-time", limit_seconds=limits.cpu_seconds)
     try:
         said = json.loads(answer, parse_float=_refuse, parse_constant=_refuse)
+        state, document = _STATES[said["state"]], _clean_object(said["document"])
         sketches = {name: one for name, one in _clean_object(said.get("sketches", {})).items() if _is_sketch(one)}
-        made_by = _clean_text(str(said.get("made_by", "")))[:_NAME_CHARACTERS_MAX]
-        return Profile(_STATES[said["state"]], _clean_object(said["document"]), sketches, made_by)
+        return Profile(state, document, sketches, _clean_text(str(said.get("made_by", "")))[:_NAME_CHARACTERS_MAX])
     except (ValueError, TypeError, KeyError, RecursionError):
         return _failed("reader-stopped", reason=f"exit code {code}" if answer == b"" else "unreadable answer")
 
