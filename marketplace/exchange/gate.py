@@ -46,6 +46,11 @@ def keep_unseen(file_id: str) -> None:
     keep(file_id, Looked(problem=WITH_PROVIDER))
 
 
+def columns_of_people(file_id: str) -> set[str]:
+    """Return the columns of a file in which people were found, as far as it was looked through."""
+    return privacy.columns_of_people(file_id)
+
+
 def refuse_unseen(file: File) -> bool:
     """Refuse a file whose bytes were refused meanwhile as those of another: nobody opens them, and they may be gone."""
     if not privacy.is_blocked(file.sha256):

@@ -26,7 +26,6 @@ from marketplace.licensing.models import Offer
 from marketplace.licensing.offers import OfferDraft
 from marketplace.licensing.states import PriceKind
 from marketplace.privacy import service as privacy
-from marketplace.privacy.detectors import Kind, Level
 from marketplace.reputation import queries as reputation
 
 PROFILE_GIVEN_UP_AFTER = timedelta(hours=1)
@@ -70,9 +69,7 @@ def profile(file_id: str) -> None:
         if queries.find_file_by_id(file_id) is not None:
             service.record_profile(file_id, found.document, ProfileState(found.state))
             gate.keep(file_id, looked)
-            postal = (Kind.POSTAL_CODE, Level.NOTE)  # a place, as long as no address stands beside it
-            of_people = {one.column for one in looked.findings if (one.kind, one.level) != postal}
-            sketches.keep(file.sha256, found, but=of_people)
+            sketches.keep(file.sha256, found, but=gate.columns_of_people(file_id))
             jobs.enqueue("catalog.look_over", dataset_id=queries.get_release(file.release_id).dataset_id)
 
 

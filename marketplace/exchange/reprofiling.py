@@ -2,12 +2,12 @@
 
 import logging
 from pathlib import Path
-from typing import Any
 
-from marketplace.catalog import listings, profiling, queries, service
+from marketplace.catalog import listings, profiling, queries, service, sketches
+from marketplace.catalog.profiling import Profile
 from marketplace.catalog.states import ProfileState
 from marketplace.delivery.errors import BytesMissing
-from marketplace.exchange import facilities, listing
+from marketplace.exchange import facilities, gate, listing
 from marketplace.kit import jobs
 from marketplace.kit.transaction import transaction
 
@@ -39,13 +39,15 @@ def _complete(file_id: str) -> None:
     found = _look(file.sha256, file.name)
     with transaction():
         listings.stand_in_line(dataset_id)
-        service.complete_profile(file_id, found)
+        service.complete_profile(file_id, found.document if found else None)
+        if found:
+            sketches.keep(file.sha256, found, but=gate.columns_of_people(file_id))
         # Once for all files of a dataset: by whoever looks into the last of them.
         if not queries.is_behind(dataset_id):
             listing.refresh(dataset_id)
 
 
-def _look(sha256: str, name: str) -> dict[str, Any] | None:
+def _look(sha256: str, name: str) -> Profile | None:
     means = facilities.current()
     try:
         with means.store.open(sha256) as stored:
@@ -53,4 +55,4 @@ def _look(sha256: str, name: str) -> dict[str, Any] | None:
     except BytesMissing:
         log.exception("the bytes %s of a published file are missing", sha256)
         return None
-    return found.document if found.state == ProfileState.PROFILED else None
+    return found if found.state == ProfileState.PROFILED else None

@@ -12,7 +12,7 @@ from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
 from marketplace.kit.texts import storable
-from marketplace.privacy.detectors import Level
+from marketplace.privacy.detectors import Kind, Level
 from marketplace.privacy.masking import NEVER_LIFTED, ColumnFound
 from marketplace.privacy.models import BlockedContent, FileInspection, PrivacyFinding, PrivacyStatement
 from marketplace.privacy.states import Answer, FindingState
@@ -104,6 +104,13 @@ def columns_found(file_ids: Collection[str]) -> dict[str, list[ColumnFound]]:
     for file_id, name, place, kind in db.session.execute(found.order_by(row.file_id, row.place, row.kind)):
         columns.setdefault(file_id, []).append(ColumnFound(name, place, kind))
     return columns
+
+
+def columns_of_people(file_id: str) -> set[str]:
+    """Return the columns of a file in which anything of people was found, be it a note; a plain postal code is none."""
+    row = PrivacyFinding
+    is_place = and_(row.kind == Kind.POSTAL_CODE, row.level == Level.NOTE)
+    return set(db.session.scalars(select(row.column_name).where(row.file_id == file_id, ~is_place)))
 
 
 def inspections_of(release_id: str) -> dict[str, FileInspection]:
