@@ -8,7 +8,7 @@ from marketplace.api.endpoint import blueprint, guarded, visitor
 from marketplace.api.schemas import catalog as schemas
 from marketplace.api.schemas.base import PageQuery
 from marketplace.catalog import narrowing
-from marketplace.exchange import discovery, showcase
+from marketplace.exchange import announcing, discovery, showcase
 from marketplace.identity.permissions import Permission
 
 blp = blueprint("catalog", "/v1/catalog", "The public catalogue.")
@@ -19,11 +19,17 @@ blp = blueprint("catalog", "/v1/catalog", "The public catalogue.")
 @blp.arguments(schemas.CatalogQuery, location="query")
 @blp.response(200, schemas.CatalogPage)
 def search(query: dict[str, Any]) -> dict[str, Any]:
-    """Search in Japanese or English; without words, the newest come first."""
-    filters = narrowing.filters_in(query)
-    return discovery.search(
-        visitor(), query["q"], filters, query.get("cursor"), query.get("size", 20), explain=query["explain"]
-    )
+    """Search in Japanese or English; without words, the newest come first.
+
+    `planned` has announced datasets (要旨) that are found beside: not to be bought yet, and counted nowhere else.
+    """
+    filters, cursor, size = narrowing.filters_in(query), query.get("cursor"), query.get("size", 20)
+    if query["planned"] == "only":
+        planned = announcing.planned(visitor(), query["q"], filters, cursor, size)
+        return {"items": [], "facets": {}, "total": 0, "next_cursor": planned["next_cursor"], "planned": planned}
+    found = discovery.search(visitor(), query["q"], filters, cursor, size, explain=query["explain"])
+    beside = query["planned"] == "beside" and cursor is None
+    return found | ({"planned": announcing.planned(visitor(), query["q"], filters)} if beside else {})
 
 
 @blp.route("/suggestions")

@@ -101,3 +101,48 @@ ADVICE_LABELS = {
     Advice.LICENCE: Label("ライセンスを明示してください。", "Name the licence."),
     Advice.CONTACT: Label("問い合わせ先を書いてください。", "Give an office to ask."),
 }
+
+_SAY, _COLUMNS = "PATCH /v1/datasets/{dataset_id}", "PUT /v1/datasets/{dataset_id}/dictionary"
+_FILE, _RELEASE = "PUT /v1/releases/{release_id}/files/{name}", "POST /v1/datasets/{dataset_id}/releases"
+ADVICE_CALLS = {
+    Advice.TITLE_IN_BOTH: _SAY,
+    Advice.DESCRIPTION_LONGER: _SAY,
+    Advice.DESCRIPTION_FULL: _SAY,
+    Advice.DESCRIPTION_IN_BOTH: _SAY,
+    Advice.TAG: _SAY,
+    Advice.MORE_TAGS: _SAY,
+    Advice.THEME: _SAY,
+    Advice.TABLE: _FILE,
+    Advice.COLUMNS: _COLUMNS,
+    Advice.UNITS: _COLUMNS,
+    Advice.FILES: _RELEASE,
+    Advice.OPEN_FORMAT: _FILE,
+    Advice.CLEAN_FILES: _FILE,
+    Advice.FREQUENCY: _SAY,
+    Advice.OVERDUE: _RELEASE,
+    Advice.PUNCTUALITY: _SAY,
+    Advice.NULLS: _FILE,
+    Advice.OFFER: "POST /v1/offers",
+    Advice.LICENCE: _SAY,
+    Advice.CONTACT: _SAY,
+}
+"""By which call of the API each is done."""
+ADVICE_FIELDS = {
+    Advice.TITLE_IN_BOTH: ("title_ja", "title_en"),
+    Advice.DESCRIPTION_LONGER: ("description_ja", "description_en"),
+    Advice.DESCRIPTION_FULL: ("description_ja", "description_en"),
+    Advice.DESCRIPTION_IN_BOTH: ("description_ja", "description_en"),
+    Advice.TAG: ("keywords",),
+    Advice.MORE_TAGS: ("keywords",),
+    Advice.THEME: ("themes",),
+    Advice.COLUMNS: ("columns",),
+    Advice.UNITS: ("columns",),
+    Advice.FREQUENCY: ("update_frequency",),
+    Advice.PUNCTUALITY: ("update_frequency",),
+    Advice.LICENCE: ("licence_hint",),
+    Advice.CONTACT: ("contact_name",),
+}
+"""Which fields of its body, where it is a matter of some."""
+SUGGESTED_AT = "/organization/repairs"
+ADVICE_SUGGESTED = frozenset({Advice.TAG, Advice.MORE_TAGS, Advice.THEME, Advice.FREQUENCY, Advice.LICENCE})
+"""For which the exchange itself may have a suggestion, to be accepted on the page of repairs."""

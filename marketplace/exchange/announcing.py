@@ -1,5 +1,6 @@
 """Announcing: what a provider will have → who wants to be told → a draft dataset → its listing, told to all of them."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from marketplace.catalog import describing, listings, service
@@ -9,7 +10,7 @@ from marketplace.catalog.groups.queries import sight_of
 from marketplace.catalog.models import Dataset
 from marketplace.catalog.rules import DatasetDraft
 from marketplace.catalog.states import Theme
-from marketplace.catalog.teasers import queries
+from marketplace.catalog.teasers import finding, queries
 from marketplace.catalog.teasers import service as teasers
 from marketplace.catalog.teasers.models import Teaser
 from marketplace.catalog.teasers.states import TeaserState
@@ -57,6 +58,24 @@ def tell(teaser_id: str) -> None:
                 mail.send(address, *_letter(teaser))
         if len(waiting) == teasers.TOLD_AT_ONCE:
             jobs.enqueue(TELL_JOB, teaser_id=teaser.id)
+
+
+@jobs.task("teasers.index_left", cron="3 * * * *")
+def index_left() -> None:
+    """Have announcements found that were made before the search found any."""
+    with transaction():
+        teasers.index_left()
+
+
+def planned(
+    reader: Actor | None, words: str, filters: Mapping[str, Sequence[str]], cursor: str | None = None, size: int = 3
+) -> dict[str, Any]:
+    """Return announced datasets that a search finds: beside those that are listed, and never counted among them."""
+    unknown = {name for name, values in filters.items() if values} - set(finding.FILTERS)
+    if unknown:  # an announcement has no format, licence or quality yet
+        return {"items": [], "total": 0, "next_cursor": None}
+    page, total = finding.find(words, filters, cursor, size)
+    return {"items": [shown(one, reader) for one in page.items], "total": total, "next_cursor": page.next_cursor}
 
 
 def shown(teaser: Teaser, reader: Actor | None) -> dict[str, Any]:

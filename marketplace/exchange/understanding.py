@@ -10,7 +10,16 @@ from marketplace.catalog import coverage, describing, dictionary, listings, punc
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.dictionary import ColumnNote
 from marketplace.catalog.models import Dataset, Release
-from marketplace.catalog.quality_words import ADVICE_LABELS, PART_LABELS, Advice, Part
+from marketplace.catalog.quality_words import (
+    ADVICE_CALLS,
+    ADVICE_FIELDS,
+    ADVICE_LABELS,
+    ADVICE_SUGGESTED,
+    PART_LABELS,
+    SUGGESTED_AT,
+    Advice,
+    Part,
+)
 from marketplace.exchange import discovery, listing, showcase
 from marketplace.identity.actors import Actor
 from marketplace.kit import clock, jobs, settings
@@ -155,8 +164,13 @@ def judge_anew() -> None:
 
 def _part(one: Document) -> Document:
     label = PART_LABELS[Part(one["part"])]
-    improve = [
-        {"code": code, "ja": ADVICE_LABELS[Advice(code)].ja, "en": ADVICE_LABELS[Advice(code)].en}
-        for code in one["improve"]
-    ]
+    improve = [_advice(Advice(code)) for code in one["improve"]]
     return one | {"label_ja": label.ja, "label_en": label.en, "improve": improve}
+
+
+def _advice(advice: Advice) -> Document:
+    """Return what is to be done in words, and by which call and page: of the page, where it may have a suggestion."""
+    words = ADVICE_LABELS[advice]
+    done_by = {"call": ADVICE_CALLS[advice], "fields": list(ADVICE_FIELDS.get(advice, ()))}
+    page = SUGGESTED_AT if advice in ADVICE_SUGGESTED else None
+    return {"code": advice.value, "ja": words.ja, "en": words.en, "page": page} | done_by

@@ -1,5 +1,6 @@
 """The catalogue: searching it, and everything public about one dataset."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,12 +8,12 @@ from flask import Response, request
 
 from marketplace.catalog import narrowing, queries
 from marketplace.catalog.lineage.states import CitationKind
-from marketplace.exchange import discovery, provenance, relating, showcase, understanding
+from marketplace.exchange import announcing, discovery, provenance, relating, showcase, understanding
 from marketplace.identity.permissions import Permission
 from marketplace.kit.errors import Invalid
 from marketplace.kit.pages import SIZE_DEFAULT, SIZE_MAX
 from marketplace.privacy.assessments import queries as assessments
-from marketplace.web import facets, portrait
+from marketplace.web import description, facets, portrait
 from marketplace.web.endpoint import blueprint, guarded, reader
 from marketplace.web.language import link, say
 from marketplace.web.rendering import path_part, render, render_private
@@ -41,13 +42,15 @@ class Query:
             "/organization/searches", [*pairs, *((name, one) for name in self.filters for one in self.filters[name])]
         )
 
-    def address(self, filters: dict[str, list[str]], cursor: str | None = None) -> str:
+    def address(
+        self, filters: dict[str, list[str]], cursor: str | None = None, more: Sequence[tuple[str, str]] = ()
+    ) -> str:
         """Return the address of this search with other filters or another page."""
         pairs = [("q", self.words)] if self.words else []
         pairs += [(facet, value) for facet, values in filters.items() for value in values]
         pairs += [("size", str(self.size))] if self.size != SIZE_DEFAULT else []
         pairs += [("cursor", cursor)] if cursor else []
-        return link("/catalog", pairs)
+        return link("/catalog", [*pairs, *more])
 
 
 @blp.get("/catalog")
@@ -55,17 +58,29 @@ class Query:
 def search() -> Response:
     """Search in Japanese or English; without words, the newest come first."""
     query = _query()
-    found = discovery.search(reader(), query.words, query.filters, query.cursor, query.size)
-    following = query.address(query.filters, found["next_cursor"]) if found["next_cursor"] else None
+    is_planned = request.args.get("planned") == "only"
+    planned: dict[str, Any] | None
+    if is_planned:
+        planned = announcing.planned(reader(), query.words, query.filters, query.cursor, query.size)
+        found = {"items": [], "facets": {}, "total": 0, "next_cursor": planned["next_cursor"]}
+    else:
+        found = discovery.search(reader(), query.words, query.filters, query.cursor, query.size)
+        planned = None if query.cursor else announcing.planned(reader(), query.words, query.filters)
+    only = [("planned", "only")] if is_planned else []
+    following = query.address(query.filters, found["next_cursor"], only) if found["next_cursor"] else None
     return _render(
         "catalog.html",
         query=query,
         found=found,
+        planned=planned,
+        is_planned=is_planned,
+        planned_at=query.address(query.filters, more=[("planned", "only")]),
         spans=narrowing.SPANS,
         suggestions=discovery.suggest(reader(), query.words, SUGGESTIONS_SHOWN),
         groups=facets.groups(found["facets"], query.filters, query.address),
         following=following,
-        first=query.address(query.filters) if query.cursor else None,
+        first=query.address(query.filters, more=only) if query.cursor else None,
+        listed_at=query.address(query.filters),
         saving=query.saving() if query.words or query.filters else None,
     )
 
@@ -77,9 +92,9 @@ def show(dataset_id: str) -> Response:
     listed = discovery.read_listing(reader(), dataset_id)
     document = showcase.as_of_now(listed.document)
     related = relating.find_related(reader(), dataset_id)
-    page = {"sample": _sample(document), "portrait": _portrait(document), "related": related}
-    summaries = assessments.list_public_of(dataset_id)
-    return _render("dataset.html", dataset=document, assessments=summaries, **page, **SHOWN)
+    page: dict[str, Any] = {"sample": _sample(document), "portrait": _portrait(document), "related": related}
+    page |= {"anchor_of": description.anchor_of, "assessments": assessments.list_public_of(dataset_id)}
+    return _render("dataset.html", dataset=document, **page, **SHOWN)
 
 
 @blp.get("/catalog/<dataset_id>/history")

@@ -114,6 +114,12 @@ def _operation(path: str, method: str, node: Node, shared: list[Node]) -> Operat
     )
 
 
+def anchor_of(call: str) -> str:
+    """Return where the page of the description has a call, such as ``PATCH /v1/datasets/{dataset_id}``."""
+    method, _, path = call.partition(" ")
+    return _anchor(method.lower(), path)
+
+
 def _anchor(method: str, path: str) -> str:
     return f"{method}-" + "".join(sign if sign.isalnum() else "-" for sign in path.strip("/"))
 

@@ -6,7 +6,8 @@ from flask import Flask
 
 from marketplace.catalog import dictionary
 from marketplace.catalog.dictionary import ColumnNote
-from marketplace.web import portrait
+from marketplace.catalog.quality_words import ADVICE_CALLS, ADVICE_FIELDS, ADVICE_LABELS, ADVICE_SUGGESTED, Advice
+from marketplace.web import description, portrait
 from tests.web.conftest import PROFILE, Get, List
 from tests.web.test_pages import ATTACK, Outline
 
@@ -112,3 +113,32 @@ def test_geometries_are_drawn_as_a_coarse_grid_with_words(listed: List, get: Get
         assert [rect["fill-opacity"] for rect in cells] == ["0.90", "0.15", "0.46"]
         assert all(int(str(rect["x"])) >= portrait.MARGIN for rect in cells)
         assert words in text
+
+
+def test_every_advice_leads_to_the_call_that_follows_it(listed: List, get: Get) -> None:
+    described = get("/docs").text
+    document = get("/openapi.json").json
+    assert document is not None
+    assert set(ADVICE_CALLS) == set(ADVICE_LABELS) == set(Advice)
+    for advice, call in ADVICE_CALLS.items():
+        assert f'id="{description.anchor_of(call)}"' in described, advice
+        method, _, path = call.partition(" ")
+        body = document["paths"][path][method.lower()].get("requestBody", {"content": {}})["content"]
+        named = [one["schema"]["$ref"].split("/")[-1] for one in body.values() if "$ref" in one.get("schema", {})]
+        known = {field for name in named for field in document["components"]["schemas"][name]["properties"]}
+        assert set(ADVICE_FIELDS.get(advice, ())) <= known, advice
+    dataset = listed()
+    for language in ("ja", "en"):
+        text = get(f"/catalog/{dataset.id}", language).text
+        assert f'#{description.anchor_of(ADVICE_CALLS[Advice.COLUMNS])}"' in text
+    told = get(f"/v1/catalog/{dataset.id}/quality", Accept="application/json").json
+    assert told is not None
+    advice = [one for part in told["parts"] for one in part["improve"]]
+    assert {
+        "code": "columns",
+        "call": ADVICE_CALLS[Advice.COLUMNS],
+        "fields": ["columns"],
+        "page": None,
+    }.items() <= next(one.items() for one in advice if one["code"] == "columns")
+    pages = {one["code"]: one["page"] for one in advice}
+    assert all(page == ("/organization/repairs" if code in ADVICE_SUGGESTED else None) for code, page in pages.items())

@@ -3,6 +3,7 @@
 from marshmallow import Schema, fields, validate
 
 from marketplace.api.schemas.base import WHOLE_MAX, Instant, PageQuery, Strict, Whole, line, one_of, page_of, prose
+from marketplace.api.schemas.teasers import TeaserView
 from marketplace.catalog.rules import TRUSTS
 from marketplace.catalog.states import DatasetState, Frequency, HighValue, Licence, ProfileState, ReleaseState, Theme
 from marketplace.identity.states import Assurance
@@ -159,6 +160,11 @@ class CatalogQuery(PageQuery):
     covers_from = line(10, metadata={"description": "data of this day or later, such as 2026-04-01"})
     covers_until = line(10, metadata={"description": "data of this day or earlier"})
     bbox = line(100, metadata={"description": "west,south,east,north in degrees: data that touches it"})
+    planned = fields.String(
+        load_default="beside",
+        validate=validate.OneOf(["beside", "only", "none"]),
+        metadata={"description": "announced datasets: a few `beside` the first page, `only` those, or `none`"},
+    )
     explain = fields.Boolean(load_default=False, metadata={"description": "say of each dataset why it stands there"})
 
 
@@ -183,6 +189,14 @@ class SuggestionList(Schema):
     items = fields.List(fields.Nested(SuggestionView), required=True)
 
 
+class PlannedView(Schema):
+    """Announced datasets (要旨) that a search finds, newest first: there are no data yet, and nothing can be bought."""
+
+    items = fields.List(fields.Nested(TeaserView), required=True)
+    total = fields.Integer(required=True)
+    next_cursor = fields.String(allow_none=True, required=True)
+
+
 class CatalogPage(Schema):
     """Found datasets in order of relevance, with counts per facet value."""
 
@@ -190,6 +204,7 @@ class CatalogPage(Schema):
     facets = fields.Dict(keys=fields.String(), values=fields.Dict(), required=True)
     total = fields.Integer(required=True)
     next_cursor = fields.String(allow_none=True, required=True)
+    planned = fields.Nested(PlannedView)
 
 
 class CkanImport(Strict):

@@ -129,6 +129,9 @@ class AdviceView(Schema):
     code = one_of(Advice, required=True)
     ja = fields.String(required=True)
     en = fields.String(required=True)
+    call = fields.String(required=True, metadata={"description": "by which call of the API it is done"})
+    fields_ = fields.List(fields.String(), data_key="fields", attribute="fields", required=True)
+    page = fields.String(allow_none=True, required=True, metadata={"description": "where a suggestion may wait"})
 
 
 class PartView(Schema):

@@ -3,8 +3,8 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, Index, Integer, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, Index, Integer, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.kit.db import Model
@@ -13,7 +13,8 @@ from marketplace.kit.db import Model
 class Teaser(Model):
     """What a provider says of a dataset that it does not have yet: no files, no terms, no offer.
 
-    The price is a range that binds nobody. ``dataset_id`` is what it becomes.
+    The price is a range that binds nobody. ``dataset_id`` is what it becomes. ``tokens`` are the words and facets by
+    which it is found.
     """
 
     __tablename__ = "teaser"
@@ -31,6 +32,7 @@ class Teaser(Model):
         CheckConstraint("state NOT IN ('coming', 'listed') OR dataset_id IS NOT NULL", name="dataset_id"),
         Index("ix_teaser_organization_id_id", "organization_id", "id"),
         Index("ix_teaser_state_id", "state", "id"),
+        Index("ix_teaser_tokens", "tokens", postgresql_using="gin"),
         Index("uq_teaser_dataset_id", "dataset_id", unique=True, postgresql_where=text("dataset_id IS NOT NULL")),
     )
 
@@ -49,6 +51,7 @@ class Teaser(Model):
     price_from_yen: Mapped[int | None] = mapped_column(BigInteger)
     price_to_yen: Mapped[int | None] = mapped_column(BigInteger)
     dataset_id: Mapped[str | None] = mapped_column(ForeignKey("dataset.id"))
+    tokens: Mapped[list[str]] = mapped_column(ARRAY(Text))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
 from marketplace.catalog.errors import VersionStale
-from marketplace.catalog.teasers import queries, rules
+from marketplace.catalog.teasers import finding, queries, rules
 from marketplace.catalog.teasers.errors import TeaserEnded
 from marketplace.catalog.teasers.models import Teaser, TeaserWatcher
 from marketplace.catalog.teasers.rules import TeaserDraft
@@ -20,6 +20,7 @@ from marketplace.kit.errors import Invalid
 from marketplace.kit.ids import new_id
 
 TOLD_AT_ONCE = 200
+_FOUND_BY = ("title_ja", "title_en", "description_ja", "description_en", "themes", "region", "columns")
 
 
 def announce(actor: Actor, draft: TeaserDraft) -> Teaser:
@@ -27,7 +28,8 @@ def announce(actor: Actor, draft: TeaserDraft) -> Teaser:
     rules.check(draft, clock.today())
     now = clock.now()
     about = {"id": new_id("tsr"), "organization_id": actor.organization_id, "state": TeaserState.ANNOUNCED.value}
-    teaser = Teaser(**about, version=1, created_at=now, updated_at=now, **draft.stored())
+    said = draft.stored()
+    teaser = Teaser(**about, version=1, created_at=now, updated_at=now, **said, tokens=finding.tokens_of(said))
     db.session.add(teaser)
     db.session.flush()
     audit.record(actor, Verb.TEASER_ANNOUNCED, subject=teaser.id, facts=_facts(teaser))
@@ -42,7 +44,9 @@ def revise(actor: Actor, teaser_id: str, draft: TeaserDraft, expected_version: i
     teaser = _own_live(actor, teaser_id)
     rules.check(draft, clock.today())
     same = (Teaser.id == teaser.id, Teaser.version == expected_version, Teaser.state == TeaserState.ANNOUNCED)
-    values = draft.stored() | {"version": expected_version + 1, "updated_at": clock.now()}
+    said = draft.stored()
+    moved = {"version": expected_version + 1, "updated_at": clock.now(), "tokens": finding.tokens_of(said)}
+    values = said | moved
     if not changed_rows(update(Teaser).where(*same).values(values)):
         _refuse(teaser.id)
     teaser = queries.get_teaser(teaser.id)
@@ -59,6 +63,16 @@ def withdraw(actor: Actor, teaser_id: str) -> Teaser:
         _refuse(teaser.id)
     audit.record(actor, Verb.TEASER_WITHDRAWN, subject=teaser.id)
     return queries.get_teaser(teaser.id)
+
+
+def index_left() -> int:
+    """Write by what announcements are found that were made before any were; returns how many."""
+    without = select(Teaser).where(Teaser.tokens == []).limit(TOLD_AT_ONCE).with_for_update(skip_locked=True)
+    left = db.session.scalars(without).all()
+    for teaser in left:
+        said = {name: getattr(teaser, name) for name in _FOUND_BY}
+        db.session.execute(update(Teaser).where(Teaser.id == teaser.id).values(tokens=finding.tokens_of(said)))
+    return len(left)
 
 
 def watch(actor: Actor, teaser_id: str) -> Teaser:
