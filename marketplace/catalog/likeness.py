@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from marketplace.catalog import words
-from marketplace.catalog.entries import HEAD, TITLE, schema
+from marketplace.catalog.entries import HEAD, schema
 from marketplace.catalog.narrowing import any_term
 from marketplace.catalog.sighted import Sighted
 
@@ -18,7 +18,8 @@ def nearest(searcher: Sighted, texts: Sequence[str], but: str, size: int) -> lis
     """Return the ids of documents that share a third of the words or more, by the rarity of what is shared."""
     from tantivy import Occur, Query
 
-    wanted = [_weighed(searcher, any_term(schema(), [TITLE, HEAD], word.forms)) for word in telling(texts)]
+    # The head holds the titles too.
+    wanted = [_weighed(searcher, any_term(schema(), [HEAD], word.forms)) for word in telling(texts)]
     if not wanted:
         return []
     query = Query.boolean_query([(Occur.Should, one) for one in wanted], (len(wanted) + 2) // 3)
