@@ -65,7 +65,7 @@ def _tell(watch_id: str) -> None:
     ]
     letter = letters.of_new_listings(watch.name, titles, leave)
     for address in _addresses(watch):
-        mail.send(address, letter.subject, letter.body)
+        mail.send(address, letter.subject, letter.body, leave)
 
 
 def _addresses(watch: CatalogWatch) -> list[str]:

@@ -3,6 +3,7 @@
 Without MARKETPLACE_SMTP_URL nothing is sent: what waits is read on the machine with ``marketplace mail list``.
 """
 
+import email.policy
 import smtplib
 import ssl
 from collections.abc import Iterable, Sequence
@@ -25,6 +26,8 @@ KEPT = timedelta(days=7)
 TIMEOUT_SECONDS = 20.0
 TROUBLE_LENGTH_MAX = 300
 PORTS = {"smtp": 587, "smtps": 465}
+# An address in a header is one word: folded at 78 signs it would become an encoded word, which no mailbox reads as one.
+_POLICY = email.policy.default.clone(max_line_length=998)
 
 
 class Mail(Model):
@@ -45,22 +48,25 @@ class Mail(Model):
     attempts: Mapped[int] = mapped_column(Integer)
     last_trouble: Mapped[str | None]
     sent_at: Mapped[datetime | None]
+    unsubscribe: Mapped[str | None]
 
 
 class MailUnsent(Exception):
     """The mail server did not take a message; the queue tries again."""
 
 
-def send(recipient: str, subject: str, body: str) -> str:
+def send(recipient: str, subject: str, body: str, unsubscribe: str | None = None) -> str:
     """Have a message sent once the open transaction is kept; returns its id.
+
+    ``unsubscribe`` is the address to which a mailbox posts to end letters of this kind (RFC 2369, RFC 8058).
 
     Raises ValueError for an address or a subject of several lines, which would add headers of a stranger's choice.
     """
-    if any(not part.isprintable() or not part for part in (recipient, subject)):
+    if any(not part.isprintable() or not part for part in (recipient, subject, unsubscribe or "-")):
         raise ValueError("an address and a subject are one printable line each")
     mail_id = new_id("eml")
     row = {"id": mail_id, "recipient": recipient, "subject": subject, "body": body, "created_at": clock.now()}
-    db.session.execute(insert(Mail).values(**row, attempts=0))
+    db.session.execute(insert(Mail).values(**row, attempts=0, unsubscribe=unsubscribe))
     jobs.enqueue("mail.deliver", mail_id=mail_id)
     return mail_id
 
@@ -103,7 +109,7 @@ def _sent(mail: Mail) -> str | None:
         _note(mail.id, attempts=mail.attempts + 1, last_trouble=trouble)
         return trouble
     # The body goes at once: it holds links that open things.
-    _note(mail.id, attempts=mail.attempts + 1, last_trouble=None, body="", sent_at=clock.now())
+    _note(mail.id, attempts=mail.attempts + 1, last_trouble=None, body="", unsubscribe=None, sent_at=clock.now())
     return None
 
 
@@ -112,13 +118,16 @@ def _note(mail_id: str, **columns: object) -> None:
 
 
 def _message(mail: Mail) -> EmailMessage:
-    message = EmailMessage()
+    message = EmailMessage(_POLICY)
     message["From"] = settings.current().mail_from
     message["To"] = mail.recipient
     message["Subject"] = mail.subject
     message["Date"] = format_datetime(mail.created_at)
     message["Message-ID"] = f"<{mail.id}@{_own_name()}>"
     message["Auto-Submitted"] = "auto-generated"
+    if mail.unsubscribe:
+        message["List-Unsubscribe"] = f"<{mail.unsubscribe}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(mail.body)
     return message
 

@@ -29,23 +29,25 @@ def blueprint(name: str) -> Blueprint:
     return Blueprint(f"web_{name}", f"marketplace.web.{name}")
 
 
-def guarded(permission: Permission) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def guarded(permission: Permission, *, by_letter: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Show a page if the permission table allows it: to anybody, or to whoever is signed in with the browser.
 
-    What changes something is a form: it is taken from our own pages alone, so that no route can forget to ask.
+    What changes something is a form: it is taken from our own pages alone, so that no route can forget to ask. Only a
+    page that is opened ``by_letter``, with a key in its address, takes the one click of a mailbox as well.
     """
     rule = PERMISSIONS[permission]
 
     def guard(view: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(view)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-            if rule.changes:
+            is_form = rule.changes and not (by_letter and forms.is_one_click())
+            if is_form:
                 forms.refuse_foreign()
             if rule.in_person or rule.scope:
                 _require_in_person(rule, permission)
             else:
                 require(None, permission)
-            if rule.changes:
+            if is_form:
                 forms.check()
             try:
                 return view(*args, **kwargs)

@@ -61,6 +61,12 @@ def check() -> None:
         raise sign_in_again()
 
 
+def is_one_click() -> bool:
+    """Tell whether a mailbox posts here what RFC 8058 has it post: no page, no cookie, and no more than these words."""
+    request.max_content_length = BODY_BYTES_MAX
+    return request.form.to_dict(flat=False) == {"List-Unsubscribe": ["One-Click"]}
+
+
 def refuse_foreign() -> None:
     """Refuse what another site's page sends. Raises ForeignForm."""
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")

@@ -69,12 +69,12 @@ def show_leave() -> Response:
 
 
 @blp.post(LEAVE)
-@guarded(Permission.WATCHES_LEAVE)
+@guarded(Permission.WATCHES_LEAVE, by_letter=True)
 def leave() -> Response:
-    """End a saved search by the key in its letter."""
-    form = forms.read("watch", "key")
+    """End a saved search by the key in its letter: by the form on the page, or by a mailbox's one click (RFC 8058)."""
+    named = request.args if forms.is_one_click() else forms.read("watch", "key")
     with transaction():
-        watching.end_by_key(form["watch"], form["key"])
+        watching.end_by_key(named.get("watch", ""), named.get("key", ""))
     return render_private("unsubscribe.html", named={}, is_done=True)
 
 

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 from marketplace.audit.models import Entry
 from marketplace.audit.verbs import Verb
 from marketplace.catalog import listings
+from marketplace.catalog import queries as catalog
+from marketplace.catalog import service as catalog_service
 from marketplace.catalog.groups import queries, rules, service
 from marketplace.catalog.groups.errors import GroupFull, GroupInUse, MemberNotOpen
 from marketplace.catalog.groups.rules import GroupDraft
@@ -128,12 +130,33 @@ def test_only_groups_of_ones_own_are_an_audience(provider: Actor, stranger: Acto
     with pytest.raises(NotFound):
         service.set_audience(stranger, foreign.id, group)
     assert service.set_audience(provider, own.id, group).audience == group
-    with pytest.raises(GroupInUse):
+    with pytest.raises(GroupInUse) as refused:
         service.dissolve_group(provider, group)
+    assert refused.value.members["datasets"] == [own.id]
     service.set_audience(provider, own.id, None)
     service.dissolve_group(provider, group)
     with pytest.raises(NotFound):
         queries.get_group(provider, group)
+
+
+def test_a_group_ends_with_withdrawn_datasets_which_stay_private(
+    provider: Actor, buyer: Actor, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "GROUPS_MAX", 1)
+    own, other = (DatasetFactory(organization_id=provider.organization_id, published=True) for _ in range(2))
+    service.admit(provider, group, buyer.organization_id)
+    service.set_audience(provider, own.id, group)
+    catalog_service.withdraw_dataset(provider, own.id)
+
+    service.dissolve_group(provider, group)
+
+    assert queries.list_groups(provider).items == queries.list_groups(buyer).items == []
+    assert queries.sight_of(provider) == queries.sight_of(buyer) == PUBLIC
+    assert catalog.get_dataset(own.id).audience == group
+    for deed in (service.dissolve_group, service.leave, lambda who, of: service.set_audience(who, other.id, of)):
+        with pytest.raises(NotFound):
+            deed(provider, group)
+    service.make_group(provider, DRAFT)
 
 
 def test_the_database_holds_that_an_audience_is_the_owners(

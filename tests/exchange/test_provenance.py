@@ -2,18 +2,23 @@
 
 import pytest
 from flask import Flask
+from sqlalchemy import insert
 
 from marketplace.audit.verbs import Verb
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.errors import DatasetWithdrawn, VersionStale
+from marketplace.catalog.groups import service as groups
+from marketplace.catalog.groups.rules import GroupDraft
 from marketplace.catalog.lineage import queries, rules, service
 from marketplace.catalog.lineage.errors import CitationDecided, CitationsWaiting, CitedAlready, LineageCircular
+from marketplace.catalog.lineage.models import DatasetOrigin
 from marketplace.catalog.lineage.rules import CitationDraft, SourceDraft
 from marketplace.catalog.lineage.states import CitationKind, CitationState
 from marketplace.exchange import listing, provenance
 from marketplace.identity.actors import Actor
 from marketplace.identity.states import MemberRole
 from marketplace.kit import mail
+from marketplace.kit.db import db
 from marketplace.kit.errors import Invalid, NotFound
 from marketplace.kit.transaction import transaction
 from tests.catalog.test_catalog_races import entries, lost, race, won
@@ -65,6 +70,30 @@ def test_a_circle_is_refused_and_changes_nothing(app: Flask) -> None:
     assert catalog.get_dataset(first.dataset_id).version == before
     assert queries.list_origins(first.dataset_id) == []
     assert entries(Verb.ORIGINS_DECLARED) == 2
+
+
+def test_a_circle_by_way_of_something_hidden_is_closed_without_a_word(app: Flask) -> None:
+    del app
+    first, second, hidden = market.listed(), market.listed(), market.listed()
+    with transaction():
+        group = groups.make_group(hidden.provider, GroupDraft("会"))
+        listing.set_audience(hidden.provider, hidden.dataset_id, group.id)
+    declare(hidden, SourceDraft(dataset_id=first.dataset_id))
+    with transaction():  # its provider was in the group when it said so
+        insert_origin(second.dataset_id, hidden.dataset_id)
+
+    declare(first, SourceDraft(dataset_id=second.dataset_id))
+
+    assert [one["dataset_id"] for one in provenance.read(None, first.dataset_id)["sources"]] == [second.dataset_id]
+    assert provenance.read(None, first.dataset_id)["derived"] == []
+    with pytest.raises(LineageCircular) as refused:
+        declare(hidden, SourceDraft(dataset_id=first.dataset_id))
+    assert refused.value.members["through"] == [second.dataset_id]
+
+
+def insert_origin(dataset_id: str, source_id: str) -> None:
+    said = {"url": None, "title": "", "words": "", "place": 9}
+    db.session.execute(insert(DatasetOrigin).values(dataset_id=dataset_id, source_dataset_id=source_id, **said))
 
 
 def test_of_two_halves_of_a_circle_at_once_one_is_kept(own_database: Flask) -> None:
@@ -146,6 +175,20 @@ def test_a_citation_of_the_provider_is_shown_at_once_and_anothers_after_its_yes(
     decided(on.provider, others, CitationState.REMOVED)
     assert [one["id"] for one in provenance.citations_of(None, on.dataset_id)] == [own]
     assert [entries(Verb.CITATION_ADDED), entries(Verb.CITATION_DECIDED)] == [2, 2]
+
+
+def test_what_waits_of_a_stranger_is_no_answer_to_others_and_one_of_an_address_is_shown(app: Flask) -> None:
+    del app
+    on, first, second = market.listed(), market.buyer(), market.buyer()
+    waiting, other = cited(first, on), cited(second, on)
+    decided(on.provider, other, CitationState.SHOWN)
+    with pytest.raises(CitedAlready):
+        decided(on.provider, waiting, CitationState.SHOWN)
+    with pytest.raises(CitedAlready):
+        cited(market.buyer(), on)
+    decided(on.provider, other, CitationState.REMOVED)
+    decided(on.provider, waiting, CitationState.SHOWN)
+    assert [one["id"] for one in provenance.citations_of(None, on.dataset_id)] == [waiting]
 
 
 def test_a_citation_is_entered_once_by_those_who_see_the_dataset(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

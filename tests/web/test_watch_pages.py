@@ -1,6 +1,9 @@
 """Saved searches on the wire and on the pages, in both languages."""
 
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
@@ -8,16 +11,24 @@ from flask import Flask
 from marketplace.demand import watching
 from marketplace.exchange import noticing
 from marketplace.identity.states import MemberRole
-from marketplace.kit import clock
+from marketplace.kit import clock, jobs, mail, settings
 from marketplace.kit.db import db
-from tests.api.trade import Market, market_of, ok, refused
+from marketplace.kit.mail import Mail
+from tests.api.trade import Market, call, market_of, ok, refused
 from tests.exchange.test_noticing import FLOW
 from tests.exchange.test_relating import DAYS, listed
 from tests.factories.identity import OrganizationFactory, actor_of
+from tests.kit.test_mail import Post, served
 from tests.web.people import Browser, signed_in, someone
 from tests.web.test_pages import ATTACK, check
 
 SEARCHES, LEAVE = "/organization/searches", "/saved-searches/unsubscribe"
+
+
+@pytest.fixture
+def post(app: Flask) -> Iterator[Post]:
+    """A mail server that takes what comes."""
+    yield from served()
 
 
 @pytest.fixture
@@ -65,6 +76,45 @@ def test_a_letter_ends_a_search_without_signing_in_but_not_by_being_opened(marke
     assert browser.post(LEAVE, {"watch": watch_id, "key": key}).status_code == 200
     db.session.expire_all()
     assert ok(market.buyer.get(f"/v1/saved-searches/{watch_id}"))["ended_at"] is not None
+
+
+def test_one_click_of_a_mailbox_ends_a_search_and_a_scanner_that_opens_its_link_does_not(market: Market) -> None:
+    watch_id = ok(market.buyer.post("/v1/saved-searches", {"name": "人流", "q": "人流"}), 201)["id"]
+    address, click = f"{LEAVE}?watch={watch_id}&key={watching.key_of(watch_id)}", {"List-Unsubscribe": "One-Click"}
+
+    def posts(path: str, body: dict[str, str], **more: Any) -> int:
+        return call(market.app, "POST", path, data=body, **more).status_code
+
+    assert call(market.app, "GET", address).status_code == call(market.app, "HEAD", address).status_code == 200
+    assert posts(f"{LEAVE}?watch={watch_id}&key={'0' * 64}", click) == 404
+    assert posts(address, {}) == posts(address, click | {"more": "1"}) == 403
+    assert ok(market.buyer.get(f"/v1/saved-searches/{watch_id}"))["ended_at"] is None
+
+    # As a mailbox sends it: from anywhere, in either encoding, and again where it heard no answer.
+    assert posts(address, click, headers={"Origin": "https://mail.example"}) == 200
+    assert posts(address, click, content_type="multipart/form-data") == 200
+    db.session.expire_all()
+    assert ok(market.buyer.get(f"/v1/saved-searches/{watch_id}"))["ended_at"] is not None
+
+
+def test_a_letter_names_in_its_head_where_one_click_ends_it(market: Market, post: Post) -> None:
+    watch_id = ok(market.buyer.post("/v1/saved-searches", {"name": "人流", "q": "人流"}), 201)["id"]
+    leave = f"{settings.current().base_url}{LEAVE}?watch={watch_id}&key={watching.key_of(watch_id)}"
+    mail_id = mail.send("hana@example.jp", "新着", "本文", leave)
+    mail.send("hana@example.jp", "他", "本文")
+    db.session.commit()
+
+    jobs.run_pending("mail.deliver")
+
+    letter, plain = post.taken
+    assert letter["List-Unsubscribe"] == f"<{leave}>"
+    assert letter["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert plain["List-Unsubscribe"] is plain["List-Unsubscribe-Post"] is None
+    path = urlsplit(letter["List-Unsubscribe"].strip("<>"))
+    click = {"List-Unsubscribe": "One-Click"}
+    assert call(market.app, "POST", f"{path.path}?{path.query}", data=click).status_code == 200
+    assert ok(market.buyer.get(f"/v1/saved-searches/{watch_id}"))["ended_at"] is not None
+    assert db.session.get_one(Mail, mail_id, populate_existing=True).unsubscribe is None
 
 
 def test_programs_save_read_and_end_searches(market: Market) -> None:

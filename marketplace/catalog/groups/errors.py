@@ -26,11 +26,11 @@ class GroupFull(Conflict):
 
 
 class GroupInUse(Conflict):
-    """A group that cannot go while datasets are listed to it."""
+    """A group that cannot go while datasets are listed to it: ``datasets`` names the newest of them."""
 
     slug = "group-in-use"
     title, title_ja = "Group in use", "グループは使用中です"
-    cause = "Datasets are listed to this group, or were until they were withdrawn."
-    cure = "Give these datasets another audience first. A group of withdrawn ones stays: remove its members."
-    cause_ja = "このグループに限定して公開している、または取下げ前に限定していたデータセットがあります。"
-    cure_ja = "先に公開範囲を変えてください。取下げ済みのものがあるグループは残るので、組織を外してください。"
+    cause = "Datasets are listed to this group; `datasets` names the newest of them."
+    cure = "Give these datasets another audience, or withdraw them."
+    cause_ja = "このグループに限定して公開しているデータセットがあります。datasets がその新しいものです。"
+    cure_ja = "そのデータセットの公開範囲を変えるか、取り下げてください。"

@@ -9,7 +9,11 @@ from marketplace.kit.db import Model
 
 
 class PrivateGroup(Model):
-    """Organizations to whom its owner lists datasets; what it is called, its members read too."""
+    """Organizations to whom its owner lists datasets; what it is called, its members read too.
+
+    One that has ended is there for nobody; its row stays where withdrawn datasets were listed to it alone, so that
+    these stay private.
+    """
 
     __tablename__ = "private_group"
     __table_args__ = (
@@ -24,6 +28,7 @@ class PrivateGroup(Model):
     name_ja: Mapped[str]
     name_en: Mapped[str]
     created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
 
 
 class GroupMember(Model):

@@ -11,6 +11,7 @@ from marketplace.catalog.groups.models import GroupMember, PrivateGroup
 from marketplace.catalog.groups.states import Membership
 from marketplace.catalog.models import Dataset
 from marketplace.catalog.sight import PUBLIC, Sight
+from marketplace.catalog.states import DatasetState
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
 from marketplace.identity.judging import allows
@@ -24,7 +25,7 @@ from marketplace.kit.texts import storable
 OWNER = "owner"
 _SEEN = (
     select(PrivateGroup.id)
-    .where(PrivateGroup.organization_id == bindparam("organization"))
+    .where(PrivateGroup.organization_id == bindparam("organization"), PrivateGroup.ended_at.is_(None))
     .union(
         select(GroupMember.group_id).where(
             GroupMember.organization_id == bindparam("organization"), GroupMember.state == Membership.MEMBER.value
@@ -79,7 +80,8 @@ def get_group(actor: Actor, group_id: str) -> Group:
 def get_own_group(actor: Actor, group_id: str) -> PrivateGroup:
     """Return a group of the caller's organization; NotFound for all others."""
     own = (PrivateGroup.id == storable(group_id), PrivateGroup.organization_id == actor.organization_id)
-    group = db.session.scalar(select(PrivateGroup).where(*own), execution_options={"populate_existing": True})
+    found = select(PrivateGroup).where(*own, PrivateGroup.ended_at.is_(None))
+    group = db.session.scalar(found, execution_options={"populate_existing": True})
     if group is None:
         raise NotFound
     return group
@@ -123,11 +125,18 @@ def list_members(actor: Actor, group_id: str, *, cursor: str | None = None, size
     return Page([Member(known[row.organization_id], row.state, row.since) for row in page.items], page.next_cursor)
 
 
-def list_datasets(actor: Actor, group_id: str, *, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[Dataset]:
-    """Return which datasets are listed to the caller's own group alone; NotFound for all others' groups."""
+def list_datasets(
+    actor: Actor, group_id: str, *, cursor: str | None = None, size: int = SIZE_DEFAULT, is_live: bool = False
+) -> Page[Dataset]:
+    """Return which datasets are listed to the caller's own group alone, or those of them that were not withdrawn.
+
+    NotFound for all others' groups.
+    """
     group = get_own_group(actor, group_id)
     after = decode_cursor(cursor, 1)
     statement = select(Dataset).where(Dataset.audience == group.id)
+    if is_live:
+        statement = statement.where(Dataset.state != DatasetState.WITHDRAWN)
     if after:
         statement = statement.where(Dataset.id < storable(str(after[0])))
     rows = db.session.scalars(statement.order_by(Dataset.id.desc()).limit(size + 1)).all()
@@ -141,7 +150,8 @@ def _standing(actor: Actor) -> Any:
     joined = select(PrivateGroup, standing, since).outerjoin(
         GroupMember, (GroupMember.group_id == PrivateGroup.id) & mine
     )
-    return joined.where(or_(PrivateGroup.organization_id == actor.organization_id, mine))
+    standing_ones = joined.where(PrivateGroup.ended_at.is_(None))
+    return standing_ones.where(or_(PrivateGroup.organization_id == actor.organization_id, mine))
 
 
 def _groups(actor: Actor, rows: Sequence[Any]) -> list[Group]:

@@ -1,6 +1,6 @@
 """Deeds of private groups: making them, who comes in and goes, and which datasets are listed to them."""
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.audit import service as audit
@@ -25,13 +25,17 @@ from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import new_id
 from marketplace.webhooks import service as webhooks
 
+DATASETS_NAMED = 20
+"""So many datasets are named that keep a group from ending."""
+
 
 def make_group(actor: Actor, draft: GroupDraft) -> Group:
     """Make a group without members; raises Invalid or GroupFull."""
     named = rules.check_draft(draft)
     # Two at once would each find room for one more.
     db.session.scalars(select(Organization.id).where(Organization.id == actor.organization_id).with_for_update()).one()
-    owned = select(func.count()).select_from(PrivateGroup).where(PrivateGroup.organization_id == actor.organization_id)
+    mine = (PrivateGroup.organization_id == actor.organization_id, PrivateGroup.ended_at.is_(None))
+    owned = select(func.count()).select_from(PrivateGroup).where(*mine)
     if (db.session.scalar(owned) or 0) >= rules.GROUPS_MAX:
         raise GroupFull(most=rules.GROUPS_MAX)
     names = {"name_ja": named.name_ja, "name_en": named.name_en}
@@ -56,14 +60,18 @@ def rename_group(actor: Actor, group_id: str, draft: GroupDraft) -> Group:
 
 
 def dissolve_group(actor: Actor, group_id: str) -> None:
-    """End one's own group with all who are in it; raises NotFound, or GroupInUse while a dataset is listed to it."""
+    """End one's own group with all who are in it; raises NotFound, or GroupInUse while datasets are listed to it.
+
+    What was listed to it and withdrawn stays as private as it was, and grants of that go on to their end.
+    """
     group = _hold(actor, group_id)
     # Who would list a dataset to it now waits for us, and is then told that there is none.
-    if db.session.scalar(select(exists().where(Dataset.audience == group.id))):
-        raise GroupInUse
+    listed = queries.list_datasets(actor, group.id, size=DATASETS_NAMED, is_live=True).items
+    if listed:
+        raise GroupInUse(datasets=[dataset.id for dataset in listed])
     db.session.execute(delete(GroupMember).where(GroupMember.group_id == group.id))
     webhooks.take_back(group.id)
-    db.session.execute(delete(PrivateGroup).where(PrivateGroup.id == group.id))
+    changed_rows(update(PrivateGroup).where(PrivateGroup.id == group.id).values(ended_at=clock.now()))
     audit.record(actor, Verb.GROUP_DISSOLVED, subject=group.id)
 
 
@@ -142,7 +150,8 @@ def set_audience(actor: Actor, dataset_id: str, group_id: str | None) -> Dataset
 def _hold(actor: Actor, group_id: str, *, share: bool = False) -> PrivateGroup:
     """Return one's own group and keep it as it is until the transaction ends; raises NotFound."""
     found = queries.get_own_group(actor, group_id)
-    held = select(PrivateGroup).where(PrivateGroup.id == found.id).with_for_update(read=share)
+    living = (PrivateGroup.id == found.id, PrivateGroup.ended_at.is_(None))
+    held = select(PrivateGroup).where(*living).with_for_update(read=share)
     group = db.session.scalars(held.execution_options(populate_existing=True)).one_or_none()
     if group is None:
         raise NotFound

@@ -15,13 +15,13 @@ class LineageCircular(Conflict):
 
 
 class CitedAlready(Conflict):
-    """The same address cited twice for one dataset."""
+    """The same address shown already, or cited twice by the same organization; what waits of others nobody is told."""
 
     slug = "cited-already"
     title, title_ja = "Cited already", "この引用は登録済みです"
-    cause = "This address is among the citations of the dataset, or waits for its provider."
+    cause = "This address is shown among the citations of the dataset, or your organization has given it already."
     cure = "Nothing needs to be done, or give another address."
-    cause_ja = "このアドレスは、データセットの引用・活用事例としてすでに登録されているか、提供者の確認待ちです。"
+    cause_ja = "このアドレスは、データセットの引用・活用事例として掲載済みか、貴組織がすでに登録しています。"
     cure_ja = "何もする必要はありません。別のアドレスを登録することもできます。"
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.kit.db import Model
@@ -36,7 +36,9 @@ class Citation(Model):
         CheckConstraint("kind IN ('publication', 'application', 'use_case', 'news')", name="kind"),
         CheckConstraint("state IN ('waiting', 'shown', 'declined', 'removed')", name="state"),
         CheckConstraint("(decided_at IS NULL) = (state = 'waiting')", name="decided_at"),
-        UniqueConstraint("dataset_id", "url"),
+        # Of what waits only whoever cited it may learn: others cite the same address anew, and one of them is shown.
+        UniqueConstraint("dataset_id", "organization_id", "url"),
+        Index("uq_citation_shown", "dataset_id", "url", unique=True, postgresql_where=text("state = 'shown'")),
         Index("ix_citation_dataset_id_state_id", "dataset_id", "state", "id"),
         Index("ix_citation_organization_id", "organization_id"),
     )

@@ -4,21 +4,28 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Select, exists, func, select, text
 
+from marketplace.catalog import listings
+from marketplace.catalog import queries as catalog
 from marketplace.catalog.lineage.models import Citation, DatasetOrigin
 from marketplace.catalog.lineage.states import CitationState
 from marketplace.catalog.models import Dataset, Listing
+from marketplace.catalog.sight import Sight
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
 from marketplace.kit.texts import storable
 
-# Every way up from a dataset, each dataset once: a circle ends the walk where it closes.
+# Every way up from a dataset, each dataset once: a circle ends the walk where it closes. Only by way of what the caller
+# sees: that a circle closes over something hidden would tell of it.
 _CIRCLE = text("""
 WITH RECURSIVE up (id) AS (
     SELECT source_dataset_id FROM dataset_origin WHERE dataset_id = :dataset_id AND source_dataset_id IS NOT NULL
      UNION
     SELECT origin.source_dataset_id FROM dataset_origin AS origin JOIN up ON origin.dataset_id = up.id
-     WHERE origin.source_dataset_id IS NOT NULL
+     WHERE origin.source_dataset_id IS NOT NULL AND (
+           EXISTS (SELECT FROM listing WHERE dataset_id = up.id)
+        OR EXISTS (SELECT FROM private_listing WHERE dataset_id = up.id AND group_id = ANY(:groups))
+        OR EXISTS (SELECT FROM dataset WHERE id = up.id AND organization_id = :organization_id))
 )
 SELECT origin.dataset_id FROM dataset_origin AS origin JOIN up ON up.id = origin.dataset_id
  WHERE origin.source_dataset_id = :dataset_id ORDER BY origin.dataset_id
@@ -44,9 +51,20 @@ def list_public_origins(dataset_ids: Iterable[str]) -> dict[str, list[DatasetOri
     return grouped
 
 
-def closing_circle(dataset_id: str) -> list[str]:
-    """Return the datasets by way of which one would be made of itself; none where it is not."""
-    return list(db.session.scalars(_CIRCLE, {"dataset_id": dataset_id}))
+def closing_circle(organization_id: str, sight: Sight, dataset_id: str) -> list[str]:
+    """Return the datasets by way of which one would be made of itself, as far as an organization sees them."""
+    asked = {"dataset_id": dataset_id, "organization_id": organization_id, "groups": sorted(sight.groups)}
+    circle = list(db.session.scalars(_CIRCLE, asked))
+    if not circle:
+        return []
+    seen, known = listings.find_listings(circle, sight), catalog.find_datasets(circle)
+    return [one for one in circle if one in seen or known[one].organization_id == organization_id]
+
+
+def is_cited(dataset_id: str, url: str, but: str = "") -> bool:
+    """Tell whether a citation of this address, or another one than one of them, is shown of a dataset."""
+    same = (Citation.dataset_id == dataset_id, Citation.url == url, Citation.id != but)
+    return bool(db.session.scalar(select(exists().where(*same, Citation.state == CitationState.SHOWN))))
 
 
 def list_citations(

@@ -51,10 +51,9 @@ def declare_origins(actor: Actor, dataset_id: str, sources: Sequence[SourceDraft
     rows = [_row(dataset.id, place, source) for place, source in enumerate(sources)]
     if rows:
         db.session.execute(insert(DatasetOrigin), rows)
-    through = queries.closing_circle(dataset.id)
+    through = queries.closing_circle(actor.organization_id, sight_of(actor), dataset.id)
     if through:
-        sight = sight_of(actor)
-        raise LineageCircular(through=[one for one in through if listings.is_listed(one, sight) or _is_own(actor, one)])
+        raise LineageCircular(through=through)
     db.session.refresh(dataset)
     facts = {"version": dataset.version, "sources": len(rows), "sources_sha256": digest_of(rows)}
     audit.record(actor, Verb.ORIGINS_DECLARED, subject=dataset.id, dataset=dataset.id, facts=facts)
@@ -88,8 +87,9 @@ def cite(actor: Actor, dataset_id: str, draft: CitationDraft) -> Citation:
         "created_at": now,
         "decided_at": now if own else None,
     }
-    made = postgresql.insert(Citation).values(row).on_conflict_do_nothing(index_elements=["dataset_id", "url"])
-    citation = db.session.scalars(made.returning(Citation)).one_or_none()
+    is_shown = queries.is_cited(dataset.id, draft.url)
+    made = postgresql.insert(Citation).values(row).on_conflict_do_nothing()
+    citation = None if is_shown else db.session.scalars(made.returning(Citation)).one_or_none()
     if citation is None:
         raise CitedAlready
     facts = {"kind": str(draft.kind), "url_sha256": digest_of(draft.url), "state": citation.state}
@@ -103,9 +103,13 @@ def cite(actor: Actor, dataset_id: str, draft: CitationDraft) -> Citation:
 def decide(actor: Actor, citation_id: str, state: CitationState) -> Citation:
     """Show a citation of a dataset of one's own, decline it, or take it off again; of two decisions one is heard.
 
-    Raises NotFound or CitationDecided.
+    Raises NotFound, CitationDecided, or CitedAlready where another one shows the same address.
     """
     citation = queries.get_citation_of_provider(actor.organization_id, citation_id)
+    # Whoever shows two of one address at once stands in line here: the second sees the first.
+    identity.lock_visible_organization(actor, actor.organization_id)
+    if state is CitationState.SHOWN and queries.is_cited(citation.dataset_id, citation.url, but=citation.id):
+        raise CitedAlready
     movable = (Citation.id == citation.id, Citation.state.in_(CITATION_MOVES[state]))
     moved = changed_rows(update(Citation).where(*movable).values(state=state, decided_at=clock.now()))
     db.session.refresh(citation)
