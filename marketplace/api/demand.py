@@ -8,7 +8,7 @@ from marketplace.api.orders import replay_mark
 from marketplace.api.schemas import demand as schemas
 from marketplace.api.schemas.base import PageQuery
 from marketplace.catalog.states import Theme
-from marketplace.demand import queries, service, showing
+from marketplace.demand import queries, service, showing, telling
 from marketplace.demand.rules import AnswerDraft, RequestDraft
 from marketplace.demand.states import AnswerKind, RequestState
 from marketplace.exchange import demanding as stories
@@ -192,6 +192,25 @@ def merge(body: dict[str, str], request_id: str) -> Any:
 def list_notices(query: dict[str, Any]) -> Any:
     """List what one's organization was told of requests, newest first."""
     return queries.list_notices(actor(), **query)
+
+
+@blp.route("/data-request-letters")
+@guarded(Permission.DEMAND_READ_OWN)
+@blp.response(200, schemas.LettersSetting)
+def read_letters() -> Any:
+    """Read whether one's organization gets a letter a day about new requests that it could answer."""
+    return {"letters": telling.wants_letters(actor().organization_id)}
+
+
+@blp.route("/data-request-letters", methods=["PUT"])
+@guarded(Permission.DEMAND_ANSWER)
+@blp.arguments(schemas.LettersSetting)
+@blp.response(200, schemas.LettersSetting)
+def set_letters(body: dict[str, bool]) -> Any:
+    """Have one's organization get letters about new requests, or none."""
+    with transaction():
+        telling.set_letters(actor(), wanted=body["letters"])
+    return body
 
 
 @blp.route("/price-guidance")

@@ -234,6 +234,7 @@ class Verb(StrEnum):
     REQUEST_FOLLOWED = "demand.request.followed"
     REQUEST_UNFOLLOWED = "demand.request.unfollowed"
     REQUEST_PLEDGED = "demand.request.pledged"
+    REQUEST_LETTERS_SET = "demand.letters.set"
     PLEDGE_WITHDRAWN = "demand.pledge.withdrawn"
     REQUEST_ANSWERED = "demand.request.answered"
     ANSWER_WITHDRAWN = "demand.answer.withdrawn"

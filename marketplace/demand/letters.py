@@ -25,6 +25,23 @@ def of_event(request: DataRequest, event: Event, address: str) -> Letter:
     )
 
 
+def of_new_requests(titles: Sequence[tuple[str, str]], page: str, leave: str) -> Letter:
+    """Tell a provider what others need that it could answer: titles with their addresses."""
+    number = len(titles)
+    lines = "\n".join(
+        f"・{' '.join(title.split())[:TITLE_SHOWN]}\n  {address}" for title, address in titles[:LISTED_SHOWN]
+    )
+    return Letter(
+        f"新しいデータのリクエスト {number} 件 / {number} new data requests",
+        f"貴組織の掲載データと分野・地域が近い、新しいリクエストがあります（{number} 件）。"
+        f"要旨・見積り・掲載データで回答できます。\n\n{lines}\n\nすべてのリクエスト:\n{page}\n\n"
+        f"このお知らせをやめる（サインイン不要、貴組織全体）:\n{leave}\n\n"
+        f"Others need data of themes and regions that you list ({number}): you may answer with a teaser, a quote or a"
+        f" dataset. The list stands above. All requests:\n{page}\n\n"
+        f"To end these letters for your organization, without signing in:\n{leave}\n",
+    )
+
+
 def of_new_listings(name: str, titles: Sequence[tuple[str, str, str]], leave: str) -> Letter:
     """Tell whoever saved a search what came that it finds: titles in both languages with their addresses."""
     short, number = " ".join(name.split())[:TITLE_SHOWN], len(titles)

@@ -140,6 +140,17 @@ class RequestNotice(Model):
     mailed_at: Mapped[datetime | None]
 
 
+class ProviderTelling(Model):
+    """How a provider hears of new requests: up to when it was told, on which day, and whether by letter, too."""
+
+    __tablename__ = "provider_telling"
+
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"), primary_key=True)
+    wants_letters: Mapped[bool]
+    told_until: Mapped[datetime | None]
+    told_on: Mapped[date | None] = mapped_column(Date)
+
+
 class PriceGuide(Model):
     """What comparable deals cost, counted once a month: quartiles, rounded, in yen before tax.
 

@@ -61,6 +61,11 @@ def search_matched(organization_id: str, search_id: str, name: str, documents: S
     return service.announce(EventType.SEARCH_MATCHED, told, among=[organization_id])
 
 
+def requests_stated(organization_id: str, requests: Sequence[Document]) -> int:
+    """Tell a provider of new data requests that it could answer; returns how many endpoints there are."""
+    return service.announce(EventType.REQUEST_STATED, {"requests": list(requests)}, among=[organization_id])
+
+
 def _shown_to_any(dataset_id: str) -> Document | None:
     return listings.find_for_index([dataset_id]).get(dataset_id)
 

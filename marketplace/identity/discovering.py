@@ -49,8 +49,10 @@ ROWS: dict[Permission, Rule] = {
         changes=True,
         roles=roles.BUYING_OR_LISTING,
     ),
-    Permission.WATCHES_LEAVE_READ: Rule(None, frozenset(), "see the page that ends a saved search by its letter"),
-    Permission.WATCHES_LEAVE: Rule(None, frozenset(), "end a saved search by the key in its letter", changes=True),
+    Permission.WATCHES_LEAVE_READ: Rule(None, frozenset(), "see the page that ends letters by their own link"),
+    Permission.WATCHES_LEAVE: Rule(
+        None, frozenset(), "end a saved search, or letters about requests, by the key in a letter", changes=True
+    ),
     Permission.DEMAND_END: Rule(
         "demand:write",
         frozenset({_BUYER, _OPERATOR}),

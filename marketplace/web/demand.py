@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, request
 
 from marketplace.catalog.states import THEME_LABELS, Theme
-from marketplace.demand import queries, rules, service, showing
+from marketplace.demand import queries, rules, service, showing, telling
 from marketplace.demand.rules import AnswerDraft, RequestDraft
 from marketplace.demand.states import ANSWER_LABELS, EVENT_LABELS, STATE_LABELS, AnswerKind, Event, RequestState
 from marketplace.exchange import demanding as stories
@@ -27,7 +27,7 @@ from marketplace.web.language import link, say
 from marketplace.web.rendering import path_part, render, render_private
 
 blp = blueprint("demand")
-REQUESTS, OWN = "/requests", "/organization/requests"
+REQUESTS, OWN, LEAVE = "/requests", "/organization/requests", "/data-requests/unsubscribe"
 FIELDS = ("title", "problem", "theme", "region", "detail", "period_from", "period_to", "budget_yen", "deadline")
 
 
@@ -165,6 +165,32 @@ def merge() -> Response:
     return _done(form, lambda actor: stories.merge(actor, form["request_id"], form["into_id"].strip()), into)
 
 
+@blp.post(f"{OWN}/letters")
+@guarded(Permission.DEMAND_ANSWER)
+def set_letters() -> Response:
+    """Have one's organization get letters about new requests, or none."""
+    wanted = forms.read("letters")["letters"] == "yes"
+    return done(lambda actor: telling.set_letters(actor, wanted=wanted), OWN, _own_page)
+
+
+@blp.get(LEAVE)
+@guarded(Permission.WATCHES_LEAVE_READ)
+def show_leave() -> Response:
+    """Ask whoever opened the link in a letter whether to end these letters: programs open links as well."""
+    named = {name: request.args.get(name, "")[:100] for name in ("organization", "key")}
+    return render_private("unsubscribe.html", named=named, is_done=False, address=LEAVE, of_requests=True)
+
+
+@blp.post(LEAVE)
+@guarded(Permission.WATCHES_LEAVE, by_letter=True)
+def leave() -> Response:
+    """End letters about new requests by the key in them: by the form on the page, or by a mailbox's one click."""
+    named = request.args if forms.is_one_click() else forms.read("organization", "key")
+    with transaction():
+        telling.end_by_key(named.get("organization", ""), named.get("key", ""))
+    return render_private("unsubscribe.html", named={}, is_done=True, address=LEAVE, of_requests=True)
+
+
 def _visitor() -> Actor | None:
     found = sessions.current()
     return login.actor_of(found) if found else None
@@ -212,6 +238,8 @@ def _own_page(refusal: Refusal | None = None, form: dict[str, str] | None = None
         following=link(OWN, [("cursor", page.next_cursor)]) if page.next_cursor else None,
         notices=queries.list_notices(actor).items,
         states_need=may(actor, Permission.DEMAND_STATE),
+        answers=may(actor, Permission.DEMAND_ANSWER),
+        gets_letters=telling.wants_letters(actor.organization_id),
         trouble=fields.trouble(refusal),
         said=form or {},
         lengths={"title": rules.TITLE_LENGTH_MAX, "problem": rules.WORDS_LENGTH_MAX, "detail": rules.DETAIL_LENGTH_MAX},

@@ -65,7 +65,7 @@ def end() -> Response:
 def show_leave() -> Response:
     """Ask whoever opened the link in a letter whether to hear no more: links are opened by programs as well."""
     named = {name: request.args.get(name, "")[:100] for name in ("watch", "key")}
-    return render_private("unsubscribe.html", named=named, is_done=False)
+    return render_private("unsubscribe.html", named=named, is_done=False, address=LEAVE)
 
 
 @blp.post(LEAVE)
@@ -75,7 +75,7 @@ def leave() -> Response:
     named = request.args if forms.is_one_click() else forms.read("watch", "key")
     with transaction():
         watching.end_by_key(named.get("watch", ""), named.get("key", ""))
-    return render_private("unsubscribe.html", named={}, is_done=True)
+    return render_private("unsubscribe.html", named={}, is_done=True, address=LEAVE)
 
 
 def _actor() -> Actor:

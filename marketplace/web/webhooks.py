@@ -34,6 +34,7 @@ KIND_WORDS: dict[EventType, tuple[str, str]] = {
     EventType.LISTING_WITHDRAWN: ("掲載の取下げ", "it is withdrawn"),
     EventType.RELEASE_PUBLISHED: ("新しい版の公開", "a release came to it"),
     EventType.SEARCH_MATCHED: ("保存した検索の新着", "a saved search found something new"),
+    EventType.REQUEST_STATED: ("応えられそうなデータリクエスト", "data requests that one could answer"),
     EventType.ENDPOINT_TESTED: ("試験送信", "a trial message"),
 }
 STATE_WORDS: dict[MessageState, tuple[str, str]] = {

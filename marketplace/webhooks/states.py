@@ -11,10 +11,11 @@ class EventType(StrEnum):
     LISTING_WITHDRAWN = "listing.withdrawn"
     RELEASE_PUBLISHED = "release.published"
     SEARCH_MATCHED = "search.matched"
+    REQUEST_STATED = "request.stated"
     ENDPOINT_TESTED = "webhook.tested"
 
 
-OF_ONE = frozenset({EventType.SEARCH_MATCHED, EventType.ENDPOINT_TESTED})
+OF_ONE = frozenset({EventType.SEARCH_MATCHED, EventType.REQUEST_STATED, EventType.ENDPOINT_TESTED})
 """What concerns one organization and is told to its endpoints alone."""
 
 

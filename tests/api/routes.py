@@ -279,7 +279,7 @@ def bodies_of(market: Market, goods: Goods, offer: dict[str, Any], bought: dict[
         "POST /v1/incidents/<incident_id>/reports": {"stage": "full", "reference": "PPC-1", "evidence_sha256": "5f" * 32},
         "POST /v1/incidents/<incident_id>/close": {"report": "原因と再発防止策"}, "POST /v1/holds": {"subject": goods.dataset_id, "reason": "訴訟のため"}, "POST /v1/holds/<hold_id>/lift": {"reason": "和解"},
         "POST /v1/data-requests": REQUEST, "POST /v1/saved-searches": {"name": "人流", "q": "人流"},
-        "PUT /v1/data-requests/<request_id>/pledge": {"amount_yen": 10_000},
+        "PUT /v1/data-request-letters": {"letters": True}, "PUT /v1/data-requests/<request_id>/pledge": {"amount_yen": 10_000},
         "POST /v1/data-requests/<request_id>/answers": {"kind": "teaser", "words": "作れます。"},
         "POST /v1/data-requests/<request_id>/merge": {"into_id": new_id("drq")},
         "POST /v1/eligibilities/<eligibility_id>/grant": {"valid_until": COUPON["valid_until"]},

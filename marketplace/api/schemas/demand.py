@@ -62,6 +62,12 @@ class PledgeDraft(Strict):
     amount_yen = _yen(required=True)
 
 
+class LettersSetting(Strict):
+    """Whether one's organization gets letters about new requests that it could answer."""
+
+    letters = fields.Boolean(required=True, truthy={True}, falsy={False})
+
+
 class AnswerDraft(Strict):
     """A teaser in words, a quote with price and last day, or a listed dataset of one's own."""
 
