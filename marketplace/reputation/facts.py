@@ -14,23 +14,36 @@ from marketplace.metering.periods import following
 from marketplace.reputation.rules import Facts, Share
 
 MONTHS = 12
-# What is or was listed to everybody, sold at an offer that everybody could see, in the month of its order.
+# What is or was listed to everybody, sold at an offer that everybody could see: orders in the month in which they were
+# placed, and paid bills of metered usage in the month in which they were issued. Money goes back of a bill, not of its
+# lines, so one that bills something private as well is left out.
 _SALES = text("""
-WITH sold AS (
+WITH ordered AS (
     SELECT o.id, o.organization_id AS buyer
       FROM purchase_order o JOIN dataset d ON d.id = o.dataset_id JOIN offer f ON f.id = o.offer_id
      WHERE o.provider_organization_id = :provider AND d.audience IS NULL AND f.buyer_organization_id IS NULL
        AND o.state = 'fulfilled' AND o.amount_gross_yen > 0 AND o.organization_id <> :provider
        AND o.created_at >= :first AND o.created_at < :after
+), billed AS (
+    SELECT i.id, i.recipient_organization_id AS buyer
+      FROM access_grant g JOIN dataset d ON d.id = g.dataset_id JOIN offer f ON f.id = g.offer_id
+      JOIN rated_line l ON l.grant_id = g.id JOIN invoice i ON i.id = l.invoice_id
+     WHERE g.provider_organization_id = :provider AND i.kind = 'usage' AND i.state = 'paid' AND i.amount_gross_yen > 0
+       AND i.recipient_organization_id <> :provider AND i.created_at >= :first AND i.created_at < :after
+     GROUP BY i.id HAVING bool_and(d.audience IS NULL AND f.buyer_organization_id IS NULL)
+), sold AS (
+    SELECT id, buyer, id AS order_id, NULL AS bill_id FROM ordered
+    UNION ALL
+    SELECT id, buyer, NULL, id FROM billed
 ), went AS (
     SELECT sold.id, sold.buyer,
            EXISTS (SELECT FROM invoice i JOIN refund r ON r.invoice_id = i.id
-                    WHERE i.order_id = sold.id AND r.state = 'succeeded'
+                    WHERE (i.order_id = sold.order_id OR i.id = sold.bill_id) AND r.state = 'succeeded'
                       AND r.reason IN ('requested', 'service_level')) AS refunded,
            EXISTS (SELECT FROM invoice i JOIN dispute d ON d.invoice_id = i.id
-                    WHERE i.order_id = sold.id AND d.state <> 'warning') AS disputed,
+                    WHERE (i.order_id = sold.order_id OR i.id = sold.bill_id) AND d.state <> 'warning') AS disputed,
            EXISTS (SELECT FROM invoice i JOIN dispute d ON d.invoice_id = i.id
-                    WHERE i.order_id = sold.id AND d.state = 'lost') AS lost
+                    WHERE (i.order_id = sold.order_id OR i.id = sold.bill_id) AND d.state = 'lost') AS lost
       FROM sold
 )
 SELECT count(*) AS sold, count(DISTINCT buyer) AS sold_to,

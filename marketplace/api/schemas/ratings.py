@@ -93,14 +93,14 @@ class PunctualityView(Schema):
 
 
 class SalesView(Schema):
-    """Paid orders, as the lower end of a band; ``few`` where a few buyers stand behind them."""
+    """Orders that cost something and paid bills of usage, as the lower end of a band; ``few``: of a few buyers."""
 
     telling = one_of(Telling, required=True)
     at_least = fields.Integer(required=True, allow_none=True)
 
 
 class ShareView(Schema):
-    """Of how many sales in a hundred, rounded up; ``few`` where a few buyers stand behind these or the others."""
+    """Of how many in a hundred of these sales, rounded up; ``few``: a few buyers stand behind these or the others."""
 
     telling = one_of(Telling, required=True)
     percent = fields.Integer(required=True, allow_none=True)
