@@ -5,6 +5,7 @@ looked through by the gate, published by their provider, open to the grants that
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,10 +24,12 @@ from marketplace.catalog.rules import LABEL_LENGTH_MAX
 from marketplace.catalog.states import DatasetState
 from marketplace.catalog.tabular.recoded import recode_file
 from marketplace.delivery.stores import Stored
-from marketplace.exchange import facilities, listing, tabular
+from marketplace.exchange import disposing, facilities, gate, listing, tabular
 from marketplace.identity.actors import Actor, on_behalf_of
 from marketplace.kit import jobs
 from marketplace.kit.transaction import transaction
+from marketplace.privacy import service as privacy
+from marketplace.privacy.errors import MyNumberFound
 
 RECODE_JOB = "catalog.recode"
 MARK = " (UTF-8)"
@@ -64,12 +67,19 @@ def ask_where_accepted(dataset_id: str) -> None:
 
 @jobs.task(RECODE_JOB, slow=True)
 def recode(dataset_id: str) -> None:
-    """Draft a release of copies, unless there is one; a text that cannot be copied whole leaves everything as it is."""
+    """Draft a release of copies, unless there is one.
+
+    A text that cannot be copied whole leaves everything as it is, and so does a file that nobody may have by now.
+    """
     with transaction():
         found = _wanted(dataset_id)
     if found is None:
         return
-    release_id, wanted = found
+    with suppress(MyNumberFound):
+        _make(dataset_id, *found)
+
+
+def _make(dataset_id: str, release_id: str, wanted: list[Wanted]) -> None:
     copies = [_copied(one) for one in wanted]
     with transaction():
         listings.stand_in_line(dataset_id)
@@ -111,7 +121,7 @@ def _copied(one: Wanted) -> Copied:
     means = facilities.current()
 
     def keep(chunks: Iterable[bytes]) -> Stored:
-        return means.store.receive(chunks, means.settings.upload_size_bytes_max)
+        return disposing.receive(chunks, means.settings.upload_size_bytes_max)
 
     with means.store.open(one.sha256) as source:
         stored, dates = recode_file(Path(source.name), one.delimiter, one.dates, tabular.limits(means), keep)
@@ -138,8 +148,9 @@ def _draft(actor: Actor, release: Release, copies: list[Copied]) -> None:
 
 
 def _declare(actor: Actor, release_id: str, file: Any) -> None:
+    privacy.refuse_blocked(file.sha256)
     declared = (file.name, file.media_type, file.sha256, file.size_bytes, file.origin_url)
-    service.declare_file(actor, release_id, *declared)
+    gate.keep_unseen(service.declare_file(actor, release_id, *declared).id)
 
 
 def _record(actor: Actor, dataset_id: str, file_id: str, copy: Copied) -> None:
