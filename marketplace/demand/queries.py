@@ -9,7 +9,7 @@ from sqlalchemy import text as sql
 
 from marketplace.catalog import listings
 from marketplace.catalog.rules import COUNTRY
-from marketplace.demand import rules
+from marketplace.demand import comparing, rules
 from marketplace.demand.models import (
     DataRequest,
     PriceGuide,
@@ -21,6 +21,7 @@ from marketplace.demand.models import (
 from marketplace.demand.states import LIVE, AnswerKind, RequestState
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import Actor
+from marketplace.kit import clock
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
 from marketplace.kit.ids import is_id
@@ -172,17 +173,22 @@ def list_notices(actor: Actor, cursor: str | None = None, size: int = SIZE_DEFAU
 
 
 def find_price_guide(theme: str, price_kind: str, region: str) -> PriceGuide | None:
-    """Return what comparable deals cost by the last month that was counted, of a prefecture or else of the country."""
-    newest = select(func.max(PriceGuide.month)).scalar_subquery()
+    """Return what comparable deals cost by the last figure of three years, of a prefecture or else of the country."""
     asked = (PriceGuide.theme == storable(theme), PriceGuide.price_kind == storable(price_kind))
     # Digits stand before JP: the prefecture comes first.
     areas = PriceGuide.region.in_([storable(region)[:2], COUNTRY])
     return db.session.scalar(
         select(PriceGuide)
-        .where(PriceGuide.month == newest, *asked, areas)
-        .order_by(PriceGuide.region.collate("C"))
+        .where(PriceGuide.month >= comparing.oldest(f"{clock.today():%Y-%m}"), *asked, areas)
+        .order_by(PriceGuide.region.collate("C"), PriceGuide.month.desc())
         .limit(1)
     )
+
+
+def price_figures(since: str) -> Sequence[Any]:
+    """Return of which months, themes, kinds of price and regions something was told of what deals cost."""
+    told = select(PriceGuide.month, PriceGuide.theme, PriceGuide.price_kind, PriceGuide.region)
+    return db.session.execute(told.where(PriceGuide.month >= since)).all()
 
 
 def _answer(row: RequestAnswer, provider: Any, listed: dict[str, Any], shows_price: bool) -> dict[str, Any]:

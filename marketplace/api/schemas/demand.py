@@ -201,7 +201,7 @@ class PriceQuery(Strict):
 
 
 class PriceGuideView(Schema):
-    """Quartiles of what buyers paid, before tax, to two significant digits; None where too few deals compare."""
+    """Quartiles of what buyers paid, before tax, to two significant digits; the last that were told, None without."""
 
     theme = fields.String(required=True)
     price_kind = fields.String(required=True)
