@@ -24,9 +24,13 @@ from marketplace.exchange import facilities, listing, repairing
 from marketplace.exchange import recoding as copies
 from marketplace.identity.actors import Actor
 from marketplace.kit.db import db
+from marketplace.kit.ids import new_id
 from marketplace.kit.transaction import transaction
+from marketplace.privacy import queries as privacy
+from marketplace.privacy.detectors import Kind, Level
 from tests.factories.catalog import DatasetDraftFactory
 from tests.factories.identity import OrganizationFactory, actor_of
+from tests.factories.privacy import drafted, finding
 
 SMALL = ProfileLimits(memory_bytes=768 << 20, cpu_seconds=60, wall_seconds=120)
 TABLE = '調査日,地点,ﾖﾐ,人数\r\n平成31年4月30日,大通,ｵｵﾄﾞｵﾘ,10\r\n令和元年5月1日,"駅前,北口",ｴｷﾏｴ,12\r\n'
@@ -116,6 +120,37 @@ def test_an_accepted_copy_is_drafted_beside_the_original_and_says_what_it_was_ma
     show(provider, draft.id)
     assert catalog.published_release_ids(dataset_id) == [draft.id, old]
     assert found(provider, dataset_id)["encoding"].state == "accepted"
+
+
+def test_what_nobody_may_have_by_now_is_not_published_again_by_a_copy(provider: Actor) -> None:
+    dataset_id = described(provider)
+    publish(provider, dataset_id, "四月", {"人流.csv": TABLE.encode("cp932"), "他.csv": OTHER.encode()})
+    decide(provider, found(provider, dataset_id)["encoding"], accept=True)
+    drafted(provider, dataset_id, finding(Level.BLOCKED, Kind.MY_NUMBER), content=OTHER.encode())
+    before = set(labels(dataset_id))
+    copies.recode(dataset_id)
+    assert set(labels(dataset_id)) == before
+
+
+def test_a_file_that_stays_with_its_provider_comes_along_and_is_not_taken_for_looked_through(provider: Actor) -> None:
+    dataset_id = described(provider)
+    old = publish(provider, dataset_id, "四月", {"人流.csv": TABLE.encode("cp932")})
+    decide(provider, found(provider, dataset_id)["encoding"], accept=True)
+    with db.session.begin_nested():
+        db.session.execute(text("ALTER TABLE file DISABLE TRIGGER USER"))
+        kept_there = {"origin_url": "https://origin.example.jp/元", "profile": None, "profile_state": "opaque"}
+        values = {"id": new_id("fil"), "name": "元.csv", "name_key": "元.csv"} | kept_there
+        row = text(
+            "INSERT INTO file SELECT (json_populate_record(file, CAST(:values AS json))).* FROM file"
+            " WHERE release_id = :old"
+        )
+        db.session.execute(row, {"values": json.dumps(values), "old": old})
+        db.session.execute(text("ALTER TABLE file ENABLE TRIGGER USER"))
+    copies.recode(dataset_id)
+    draft = labels(dataset_id)["四月 (UTF-8)"]
+    [there] = [one for one in catalog.list_files(draft.id) if one.origin_url]
+    # Nobody here can look through it: what that asks for is a setting.
+    assert [one.file_id for one in privacy.findings_of(draft.id)] == [there.id]
 
 
 def test_days_of_eras_become_isos_where_that_is_accepted_and_all_else_stays(provider: Actor) -> None:
