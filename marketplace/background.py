@@ -8,7 +8,7 @@ from flask import Flask
 
 from marketplace.api import cutting, keeping, passing, streams
 from marketplace.audit.clerk import Clerk
-from marketplace.exchange import facilities, forgetting, listing, mirroring, reprofiling
+from marketplace.exchange import disposing, facilities, listing, mirroring, reprofiling
 from marketplace.identity import service as identity
 from marketplace.kit import settings
 from marketplace.kit.health import LOST_DATABASE
@@ -36,9 +36,9 @@ def start(app: Flask, *, with_jobs: bool) -> None:
     if with_jobs:
         threads.append(Worker(app.config["SQLALCHEMY_DATABASE_URI"], app.app_context))
     if settings.current().search_index == "own":
-        threads.append(mirroring.Mirror(app.app_context))
+        threads.append(mirroring.rounds(app.app_context))
     if facilities.current().store.asks_outside:
-        threads.append(forgetting.Forgetter(app.app_context))
+        threads.append(disposing.rounds(app.app_context))
     app.extensions[EXTENSION] = threads
     look_after(app)
     for thread in threads:

@@ -4,16 +4,20 @@ Bytes are kept before a file names them, and a store knows each content once. So
 whoever removes them looks whether anybody has said so: both stand alone with the name of the content while they do.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
 
 from marketplace.access import copies, policed
 from marketplace.catalog.disposals import queries, service
 from marketplace.delivery.stores import Stored
 from marketplace.exchange import facilities
 from marketplace.kit import clock, jobs
+from marketplace.kit.rounds import Rounds
 from marketplace.kit.transaction import is_open, transaction
 from marketplace.privacy import queries as privacy
 from marketplace.privacy import service as gate
+
+FORGET_SECONDS = 600.0
 
 
 def receive(
@@ -73,6 +77,11 @@ def dispose_due() -> None:
         due = queries.list_due()
     for sha256 in due:
         dispose(sha256)
+
+
+def rounds(context: Callable[[], Any]) -> Rounds:
+    """Return what removes from this machine's cache what is refused, at the start and every ten minutes."""
+    return Rounds("copies-forgotten", forget_near, context, interval=FORGET_SECONDS, rest=FORGET_SECONDS)
 
 
 def forget_near() -> None:

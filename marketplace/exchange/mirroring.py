@@ -1,7 +1,5 @@
 """Mirroring: a machine that shares no folder keeps a search index of its own, made from the database alone."""
 
-import logging
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -10,39 +8,21 @@ from typing import Any
 from marketplace.catalog import changes, listings
 from marketplace.catalog.errors import IndexBroken, IndexBusy
 from marketplace.exchange import facilities
+from marketplace.kit.rounds import Rounds
 from marketplace.kit.transaction import transaction
 
-log = logging.getLogger(__name__)
 INTERVAL_SECONDS = 2.0
 REST_SECONDS = 30.0
 
 
-class Mirror(threading.Thread):
-    """Brings this machine's index to what is listed, every two seconds; of several processes one does it at a time."""
+def rounds(context: Callable[[], Any]) -> Rounds:
+    """Return what brings this machine's index to what is listed, every two seconds."""
+    return Rounds("search-mirror", _catch_up_alone, context, interval=INTERVAL_SECONDS, rest=REST_SECONDS)
 
-    def __init__(self, context: Callable[[], Any]) -> None:
-        super().__init__(name="search-mirror", daemon=True)
-        self._context = context
-        self._stopped = threading.Event()
 
-    def run(self) -> None:
-        """Work until stopped; a lost database is waited for."""
-        pause = 0.0
-        while not self._stopped.wait(pause):
-            pause = INTERVAL_SECONDS
-            try:
-                with self._context():
-                    catch_up()
-            except IndexBusy:
-                continue  # another process of this machine is at it
-            except Exception:
-                log.exception("this machine's search index could not follow; trying again")
-                pause = REST_SECONDS
-
-    def stop(self) -> None:
-        """End after the batch at hand."""
-        self._stopped.set()
-        self.join(30)
+def _catch_up_alone() -> None:
+    with suppress(IndexBusy):  # another process of this machine is at it
+        catch_up()
 
 
 def catch_up() -> int:

@@ -2,7 +2,7 @@
 
 from typing import Any, BinaryIO
 
-from marketplace.catalog.profiling.result import ProfileLimits, Unreadable
+from marketplace.catalog.profiling.result import ProfileLimits
 from marketplace.catalog.tabular import confined
 from marketplace.catalog.tabular.typing import Misfit
 
@@ -16,13 +16,10 @@ def copied(file: BinaryIO, asked: dict[str, Any], limits: ProfileLimits, say: co
     """Say the Parquet, and return its rows and columns, or why there is none."""
     from marketplace.catalog.tabular import copying
 
-    try:
-        return copying.copy(file, asked, limits, say)
-    except Misfit:
-        return {"misfit": True}
-    except Unreadable as problem:
-        return {"problem": problem.slug, "facts": problem.facts}
-    except MemoryError:
-        return {"problem": "too-much-memory", "facts": {"limit_bytes": limits.memory_bytes}}
-    except Exception as error:  # noqa: BLE001 - a foreign file may break any library; the parent must hear of it
-        return {"problem": "reader-stopped", "facts": {"reason": type(error).__name__}}
+    def copy() -> dict[str, Any]:
+        try:
+            return copying.copy(file, asked, limits, say)
+        except Misfit:
+            return {"misfit": True}
+
+    return confined.explained(copy, limits)

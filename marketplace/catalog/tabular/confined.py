@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from marketplace.catalog.profiling import confinement
-from marketplace.catalog.profiling.result import ProfileLimits
+from marketplace.catalog.profiling.result import ProfileLimits, Unreadable
 from marketplace.catalog.tabular.frames import DATA, END, framed
 
 Say = Callable[[bytes], None]
@@ -38,3 +38,15 @@ def answer(
         say(framed(DATA, piece))
 
     say(framed(END, json.dumps(make(file, asked, limits, say_framed)).encode()))
+
+
+def explained(make: Callable[[], dict[str, Any]], limits: ProfileLimits) -> dict[str, Any]:
+    """Return what became of a table, or by ``problem`` and ``facts`` why there is none, whatever its file did."""
+    try:
+        return make()
+    except Unreadable as problem:
+        return {"problem": problem.slug, "facts": problem.facts}
+    except MemoryError:
+        return {"problem": "too-much-memory", "facts": {"limit_bytes": limits.memory_bytes}}
+    except Exception as error:  # noqa: BLE001 - a foreign file may break any library; the parent must hear of it
+        return {"problem": "reader-stopped", "facts": {"reason": type(error).__name__}}

@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, BinaryIO, TextIO
 
 from marketplace.catalog.profiling import calendars, decoding, delimited, kinds
@@ -34,14 +35,7 @@ def main(request: str) -> None:  # pragma: no cover - runs only in the recoding 
 
 def recoded(file: BinaryIO, asked: dict[str, Any], limits: ProfileLimits, say: confined.Say) -> dict[str, Any]:
     """Say the text in UTF-8, and return how many days of eras it had; or why there is none."""
-    try:
-        return _recoded(file, asked, limits, say)
-    except Unreadable as problem:
-        return {"problem": problem.slug, "facts": problem.facts}
-    except MemoryError:
-        return {"problem": "too-much-memory", "facts": {"limit_bytes": limits.memory_bytes}}
-    except Exception as error:  # noqa: BLE001 - a foreign file may break any library; the parent must hear of it
-        return {"problem": "reader-stopped", "facts": {"reason": type(error).__name__}}
+    return confined.explained(partial(_recoded, file, asked, limits, say), limits)
 
 
 def _recoded(file: BinaryIO, asked: dict[str, Any], limits: ProfileLimits, say: confined.Say) -> dict[str, Any]:
