@@ -34,6 +34,11 @@ class Concept:
         return tuple(dict.fromkeys([*heard, *known]))[:OTHERS_MAX]
 
     @property
+    def lines(self) -> list[tuple[str, ...]]:
+        """Return the lines of the table that have it, each by the first term on it."""
+        return [key_of(_terms()[group][0]) for group in self.groups]
+
+    @property
     def shapes(self) -> list[tuple[str, ...]]:
         """Return the pairs of characters of each way to say it that is long enough to be known by them."""
         written = ("".join(word.forms[0] for word in term) for term in (self.term, *self.others))

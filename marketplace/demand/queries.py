@@ -75,7 +75,7 @@ def read_request(request_id: str) -> DataRequest:
 
 def list_requests(wanted: RequestFilter, cursor: str | None = None, size: int = SIZE_DEFAULT) -> Page[DataRequest]:
     """Return requests that the public sees, newest first; without a state those that are live."""
-    tokens = rules.tokens_of(wanted.words) if wanted.words else []
+    tokens = rules.sought_of(wanted.words) if wanted.words else []
     return _page(
         and_(
             ~DataRequest.withheld,

@@ -1,10 +1,11 @@
 """What a request, a pledge and an answer must look like, how alike two requests are, and how prices are told: pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from marketplace.catalog import words
+from marketplace.catalog import meaning
+from marketplace.catalog.meaning import Concept
 from marketplace.catalog.rules import COUNTRY, region_fault, text_fault
 from marketplace.catalog.states import Theme
 from marketplace.demand.states import AnswerKind
@@ -42,7 +43,10 @@ _EMPTY = frozenset(
             "使う",
             "探す",
         ),
+        *("別", "ごと", "毎", "単位", "量", "数", "値", "さ", "市", "部", "者", "所", "知る", "利用", "使用"),
+        *("一覧", "リスト", "状況", "情報", "記録", "分布", "地図", "どこ", "1"),
         *("need", "data", "want", "use", "like", "we", "the", "of", "for", "a", "in", "to"),
+        *("each", "their", "list", "at", "by", "and", "on", "get"),
     )
 )
 
@@ -121,9 +125,29 @@ def yen_fault(amount_yen: int | None) -> str | None:
 
 
 def tokens_of(*texts: str) -> list[str]:
-    """Return the telling words of texts, each once in its normal form, sorted."""
-    found = {part.forms[-1] for text in texts for part in words.read_query(text, TOKENS_MAX).parts if not part.particle}
+    """Return the telling words of texts, in their normal form, and what they mean in either language, sorted."""
+    found = {token for concept in _concepts(texts) for token in (*_words(concept), *_meanings(concept))}
+    return sorted(found - _EMPTY)[: 2 * TOKENS_MAX]
+
+
+def sought_of(text: str) -> list[str]:
+    """Return which tokens a request has that is about these words, or about others of their meaning."""
+    found = {token for concept in _concepts([text]) for token in _meanings(concept) or _words(concept)}
     return sorted(found - _EMPTY)[:TOKENS_MAX]
+
+
+def _concepts(texts: Iterable[str]) -> Iterator[Concept]:
+    for text in texts:
+        yield from meaning.read(text, TOKENS_MAX).concepts
+
+
+def _words(concept: Concept) -> list[str]:
+    return [word.forms[-1] for word in concept.term if word.forms]
+
+
+def _meanings(concept: Concept) -> list[str]:
+    # By its first term: lines of the table move when others are put before them.
+    return [f"={'+'.join(key)}" for key in concept.lines]
 
 
 def likeness(one: Sequence[str], other: Sequence[str]) -> int:
