@@ -14,7 +14,7 @@ _LIVE = "state IN ('open', 'answered')"
 
 
 class DataRequest(Model):
-    """What an organization needs, in its own words. ``tokens`` are the words, and what they mean, by which alike ones are found.
+    """What an organization needs, in its own words. ``tokens``: these words and their meanings, by which it is found.
 
     ``pledged_organizations`` and ``pledged_yen`` are what is shown of its pledges, as of ``pledged_at``.
     """
