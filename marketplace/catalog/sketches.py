@@ -7,7 +7,7 @@ both are there: what they share among these is what the columns share, exactly w
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import text
+from sqlalchemy import delete, text
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.catalog.joins import Shared
@@ -48,6 +48,11 @@ def keep(sha256: str, found: Profile, but: Collection[str] = ()) -> None:
     if kept:
         row = {"sha256": sha256, "made_by": found.made_by, "columns": kept}
         db.session.execute(insert(ColumnSketch).values(row).on_conflict_do_nothing())
+
+
+def forget(sha256: str) -> None:
+    """Forget the sketches of a content that is gone."""
+    db.session.execute(delete(ColumnSketch).where(ColumnSketch.sha256 == sha256))
 
 
 def compared(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from marketplace.access import copies, policed
+from marketplace.catalog import sketches
 from marketplace.catalog.disposals import queries, service
 from marketplace.delivery.stores import Stored
 from marketplace.exchange import facilities
@@ -60,6 +61,7 @@ def dispose(sha256: str) -> None:
         parts = queries.parts_of(sha256) if refused else ()
         if is_unwanted := not _is_needed(sha256, refused=refused):
             service.forget_conversions(sha256)
+            sketches.forget(sha256)
             means.store.remove(sha256)
             for part in parts:
                 means.parts.discard(part)

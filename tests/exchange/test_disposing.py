@@ -18,6 +18,7 @@ from marketplace.audit.verbs import Verb
 from marketplace.catalog import queries as catalog
 from marketplace.catalog import service
 from marketplace.catalog.disposals.models import ContentDisposal
+from marketplace.catalog.key_models import ColumnSketch
 from marketplace.catalog.models import Conversion, File
 from marketplace.catalog.uploads.models import ProviderStorage, Upload
 from marketplace.catalog.uploads.rules import UploadDraft
@@ -161,13 +162,16 @@ def test_a_removed_file_gives_its_room_back_and_its_bytes_go_with_the_last_that_
         values = {"size_bytes": made.size_bytes, "rows": 1, "columns": [], "finished_at": clock.now()}
         source = {"source_sha256": mine.sha256, "sha256": made.sha256, "state": "done", "asked_at": clock.now()}
         db.session.add(Conversion(**source, **values))
+        db.session.add(ColumnSketch(sha256=mine.sha256, made_by="3.11", columns={"番号": [1, 2]}))
     take_out(on.provider, mine)
     disposed()
     assert (room(on.provider), holds_bytes(mine.sha256)) == (before, True)
     take_out(other.provider, twin)
     disposed()
     assert not holds_bytes(mine.sha256)
-    assert db.session.get(Conversion, mine.sha256, populate_existing=True) is None
+    assert [db.session.get(table, mine.sha256, populate_existing=True) for table in (Conversion, ColumnSketch)] == [
+        None
+    ] * 2
     assert holds_bytes(made.sha256)  # it came a moment ago: somebody may be about to name it
     with clock.stopped(clock.now() + timedelta(days=2)):
         disposing.dispose_due()
