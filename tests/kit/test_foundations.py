@@ -56,6 +56,14 @@ def test_ids_are_unique_readable_and_in_the_order_of_their_milliseconds(monkeypa
     assert int(first[4:16], 16) == 1_790_000_000_123
 
 
+def test_ids_of_one_millisecond_are_in_the_order_in_which_they_were_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    instants = iter(range(1_790_000_000_123_000_000, 1_790_000_000_124_000_000, 250))
+    monkeypatch.setattr(ids.time, "time_ns", lambda: next(instants))
+    made = [ids.new_id("ds") for _ in range(4_000)]
+    assert made == sorted(made)
+    assert len({one[:15] for one in made}) == 1
+
+
 def test_ids_are_uuids_of_version_7() -> None:
     import uuid
 
