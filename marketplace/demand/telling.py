@@ -1,9 +1,7 @@
 """Which providers hear of which new requests: those that list data of the theme, there; once a day each at most."""
 
-import hmac
 from collections.abc import Sequence
 from datetime import timedelta
-from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import select, text
@@ -11,13 +9,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.audit import service as audit
 from marketplace.audit.verbs import Verb
+from marketplace.demand import leave_keys
 from marketplace.demand.models import DataRequest, ProviderTelling
 from marketplace.identity.actors import SYSTEM, Actor
-from marketplace.kit import clock, installation_key
+from marketplace.kit import clock
 from marketplace.kit.db import db
-from marketplace.kit.errors import NotFound
-from marketplace.kit.ids import is_id
 
+_LETTERS = "letters about requests"
 FIRST = timedelta(days=7)
 """So far back the first letter of a provider reaches."""
 SETTLED = timedelta(minutes=2)
@@ -82,16 +80,13 @@ def set_letters(actor: Actor, *, wanted: bool) -> None:
 
 def end_by_key(organization_id: str, key: str) -> None:
     """End a provider's letters by the key in them; raises NotFound for another key."""
-    is_right = hmac.compare_digest(key.encode("utf-8", "replace"), key_of(organization_id).encode())
-    if not is_id(organization_id) or not is_right:
-        raise NotFound
+    leave_keys.require(_LETTERS, organization_id, key)
     _set(SYSTEM, organization_id, wanted=False)
 
 
 def key_of(organization_id: str) -> str:
     """Return the key by which whoever gets the letters ends them without signing in."""
-    named = organization_id.encode("utf-8", "replace")
-    return hmac.new(installation_key.derived("letters about requests"), named, sha256).hexdigest()
+    return leave_keys.made(_LETTERS, organization_id)
 
 
 def _set(actor: Actor, organization_id: str, *, wanted: bool) -> None:

@@ -1,11 +1,9 @@
 """Saved searches of the catalogue: saving, ending, and what came that matches, each dataset once."""
 
-import hmac
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 from sqlalchemy import func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
@@ -15,12 +13,13 @@ from marketplace.audit.verbs import Verb
 from marketplace.catalog import narrowing
 from marketplace.catalog.entries import schema
 from marketplace.catalog.rules import text_fault
+from marketplace.demand import leave_keys
 from marketplace.demand.errors import SearchesTooMany, SearchSaved
 from marketplace.demand.watch_models import CatalogWatch, CatalogWatchHit, CatalogWatchMark
 from marketplace.identity import queries as identity
 from marketplace.identity.actors import SYSTEM, Actor
 from marketplace.identity.rules import refuse_faults, refuse_my_numbers
-from marketplace.kit import clock, installation_key, settings
+from marketplace.kit import clock, settings
 from marketplace.kit.canonical import digest_of
 from marketplace.kit.db import db
 from marketplace.kit.errors import NotFound
@@ -28,6 +27,7 @@ from marketplace.kit.ids import is_id, new_id
 from marketplace.kit.pages import SIZE_DEFAULT, Page, cut, decode_cursor
 from marketplace.kit.texts import storable
 
+_LETTERS = "saved searches"
 NAME_LENGTH_MAX, WORDS_LENGTH_MAX = 200, 1000
 VALUES_MAX, VALUE_LENGTH_MAX = 20, 100
 LISTINGS_MAX = 200
@@ -100,15 +100,14 @@ def end(actor: Actor, watch_id: str) -> None:
 
 def end_by_key(watch_id: str, key: str) -> None:
     """Hear no more of a search, by the key in its letters; raises NotFound for another key."""
-    if not is_id(watch_id) or not hmac.compare_digest(key.encode("utf-8", "replace"), key_of(watch_id).encode()):
-        raise NotFound
+    leave_keys.require(_LETTERS, watch_id, key)
     if _end(watch_id):
         audit.record(SYSTEM, Verb.WATCH_ENDED, subject=watch_id)
 
 
 def key_of(watch_id: str) -> str:
     """Return the key by which whoever gets the letters of a search ends it without signing in."""
-    return hmac.new(installation_key.derived("saved searches"), watch_id.encode(), sha256).hexdigest()
+    return leave_keys.made(_LETTERS, watch_id)
 
 
 def get(actor: Actor, watch_id: str) -> CatalogWatch:
